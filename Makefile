@@ -1,0 +1,53 @@
+# Every target makes .venv itself, with the standard library, when it is missing or out of date.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo "$$p"; break; fi; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+EXTRAS := lab,test,lint
+# pytest ends with 5 when a selection by ARGS leaves it no test
+NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
+
+.PHONY: help demo test lint bench lab clean
+
+help:
+	@echo "make demo   two weeks of sample traffic, a runbook over it, a summary"
+	@echo "make test   every test"
+	@echo "make lint   ruff, mypy --strict, import contracts"
+	@echo "make bench  the measured bars"
+	@echo "make lab    JupyterLab on notebooks/"
+
+$(STAMP): pyproject.toml constraints.txt
+	@if [ ! -x $(BIN)/python ]; then \
+		if [ -z "$(PYTHON)" ]; then echo "lmops needs Python 3.11 or newer; none was found (make PYTHON=/path/to/python3)" >&2; exit 1; fi; \
+		echo "making .venv with $(PYTHON)"; "$(PYTHON)" -m venv .venv; \
+	fi
+	@echo "installing into .venv (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]' \
+	|| { echo "the tested versions do not all exist for this Python; taking the newest that do" >&2; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'; }
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/lmops demo
+
+# The browser tests run by themselves: the browser's driver keeps an event loop running in their process.
+test: $(STAMP)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --ignore=tests/browser $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/python -m pytest tests/browser $(ARGS) $(NONE_IS_FINE)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports --no-cache
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab notebooks
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

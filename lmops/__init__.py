@@ -1,0 +1,77 @@
+"""lmops: operate LLM applications from a notebook, on one local store.
+
+>>> import lmops
+>>> ws = lmops.open(":memory:")
+>>> ws.sql("select count(*) from traces").fetchall()
+[(0,)]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lmops.errors import (
+        DamagedStoreError,
+        IngestError,
+        LmopsError,
+        MissingDependencyError,
+        NewerStoreError,
+        NotFoundError,
+        QueryError,
+        ReadOnlyError,
+        RunbookError,
+        RunbookRefusedError,
+        StoreError,
+        StoreFullError,
+        UsageError,
+    )
+    from lmops.runbooks import show_result
+    from lmops.traces import IngestReport, Span, Trace, trace
+    from lmops.workspace import Workspace, open  # noqa: A004  # lmops.open reads as what it does
+
+__version__ = "0.1.0"
+
+_HOME = {
+    **dict.fromkeys(("IngestReport", "Span", "Trace", "trace"), "lmops.traces"),
+    **dict.fromkeys(("Workspace", "open"), "lmops.workspace"),
+    "show_result": "lmops.runbooks",
+}
+
+__all__ = [
+    "DamagedStoreError",
+    "IngestError",
+    "IngestReport",
+    "LmopsError",
+    "MissingDependencyError",
+    "NewerStoreError",
+    "NotFoundError",
+    "QueryError",
+    "ReadOnlyError",
+    "RunbookError",
+    "RunbookRefusedError",
+    "Span",
+    "StoreError",
+    "StoreFullError",
+    "Trace",
+    "UsageError",
+    "Workspace",
+    "open",
+    "show_result",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used, so that ``import lmops`` stays light."""
+    if name not in __all__:
+        message = f"module 'lmops' has no attribute {name!r}"
+        raise AttributeError(message)
+    import importlib
+
+    return getattr(importlib.import_module(_HOME.get(name, "lmops.errors")), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return [*__all__, "__version__"]

@@ -1,0 +1,5 @@
+"""``python -m lmops``."""
+
+from lmops.cli import main
+
+main()

@@ -1,0 +1,293 @@
+"""Plotly figures from plain frames, in a template of our own that reads on light and on dark pages.
+
+Every function takes a frame as ``ws.traces.stats(by=[...], every="1d")`` gives it: one row per interval and group, with
+``bucket`` (start of the interval, UTC), the columns it was grouped by, and some of ``traces``, ``calls``, ``errors``,
+``error_rate``, ``error_rate_low``, ``error_rate_high``, ``p50_ms``, ``p95_ms``, ``input_tokens``, ``output_tokens``,
+``cost_usd``, ``cost_per_trace_usd``, ``unpriced_calls``. It returns a plain ``go.Figure`` (never a ``FigureWidget``,
+which would store all of plotly.js in the notebook). A missing value is a gap, never zero. Text that comes from traces
+is shown as text: plotly's own small markup is switched off by escaping it.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+    import plotly.graph_objects as go
+
+#: Okabe and Ito's colour-blind-safe set, without black and yellow, which vanish on dark or on light pages.
+COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+RED: Final = "#D55E00"
+GREY: Final = "#8b93a1"
+_GRID: Final = "rgba(139,147,161,0.22)"
+_MAX_GROUPS: Final = 12
+_MEASURES: Final = frozenset(
+    {
+        "traces", "spans", "calls", "errors", "error_rate", "error_rate_low", "error_rate_high", "p50_ms", "p95_ms",
+        "p50_ms_low", "p50_ms_high", "p95_ms_low", "p95_ms_high", "p50_low", "p50_high", "p95_low", "p95_high",
+        "input_tokens", "output_tokens", "cost_usd", "cost_per_trace_usd", "unpriced_calls",
+    }
+)  # fmt: skip
+_INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def template() -> go.layout.Template:
+    """Return the template: transparent, mid-grey text and grid, a colour-blind-safe cycle, narrow margins."""
+    import plotly.graph_objects as go
+
+    axis = {
+        "gridcolor": _GRID,
+        "linecolor": _GRID,
+        "zerolinecolor": _GRID,
+        "tickcolor": _GRID,
+        "automargin": True,
+        "title": {"standoff": 8, "font": {"size": 11}},
+    }
+    return go.layout.Template(
+        layout={
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"color": GREY, "size": 12, "family": "system-ui, sans-serif"},
+            "title": {"font": {"size": 13}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.98, "yanchor": "top"},
+            "colorway": list(COLOURS),
+            "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
+            "height": 260,
+            "xaxis": {**axis, "showgrid": False},
+            "yaxis": {**axis, "rangemode": "tozero"},
+            "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+            "hovermode": "x unified",
+            "hoverlabel": {"font": {"size": 12}, "namelength": 40},
+            "bargap": 0.2,
+        }
+    )
+
+
+def escape(text: object) -> str:
+    """Return text as plotly shows it literally: its markup, entities and invisible controls are taken apart."""
+    shown = "" if text is None else str(text)
+    shown = _INVISIBLE.sub(lambda match: " " if match[0].isspace() else f"[U+{ord(match[0]):04X}]", shown)
+    if len(shown) > 80:
+        shown = shown[:79] + "…"
+    # $...$ would be typeset as TeX where MathJax is on the page; %{...} is a placeholder in hover texts
+    return html.escape(shown, quote=False).replace("$", "&#36;").replace("%{", "%\u2060{")
+
+
+def traffic(frame: pd.DataFrame, *, title: str = "Traces") -> go.Figure:
+    """Return bars of ``traces`` per interval, stacked by group."""
+    return _bars_in_time(frame, "traces", title=title, axis="traces", hover=":,")
+
+
+def cost(frame: pd.DataFrame, *, title: str = "Cost") -> go.Figure:
+    """Return bars of ``cost_usd`` per interval, stacked by group; the title says how many calls have no price."""
+    if "unpriced_calls" in frame.columns and len(frame):
+        unpriced = int(frame["unpriced_calls"].fillna(0).sum())
+        if unpriced:
+            title = f"{title} ({unpriced:,} calls without a price are not in it)"
+    return _bars_in_time(frame, "cost_usd", title=title, axis="USD", hover=":$,.4f")
+
+
+def latency(frame: pd.DataFrame, *, title: str = "Latency") -> go.Figure:
+    """Return lines of ``p50_ms`` and ``p95_ms``, with a band where the frame has ``p50_low`` and ``p50_high`` etc."""
+    _need(frame, "bucket", "p50_ms", "p95_ms")
+    figure = _figure(title, frame, y_title="ms")
+    for place, (name, part) in enumerate(_groups(frame)):
+        for quantile, dash in (("p50", "solid"), ("p95", "dot")):
+            colour = _colour(place) if name else COLOURS[0 if quantile == "p50" else 1]
+            band = next(
+                (pair for stem in (quantile, f"{quantile}_ms") if (pair := (f"{stem}_low", f"{stem}_high"))[0] in part),
+                None,
+            )
+            if band is not None:
+                _band(figure, part, *band, colour)
+            label = f"{quantile} {escape(name)}".strip()
+            _line(figure, part, f"{quantile}_ms", label, colour=colour, dash=dash, hover=":,.0f} ms")
+    return _or_no_data(figure, frame)
+
+
+def errors(frame: pd.DataFrame, *, title: str = "Error rate") -> go.Figure:
+    """Return lines of ``error_rate`` in per cent, with the band ``error_rate_low`` to ``error_rate_high``, if any."""
+    _need(frame, "bucket", "error_rate")
+    figure = _figure(title, frame, y_title=None)
+    figure.update_yaxes(tickformat=".0%")
+    for place, (name, part) in enumerate(_groups(frame)):
+        colour = _colour(place) if name else RED
+        if {"error_rate_low", "error_rate_high"} <= set(part.columns):
+            _band(figure, part, "error_rate_low", "error_rate_high", colour)
+        _line(figure, part, "error_rate", escape(name) or "error rate", colour=colour, dash="solid", hover=":.2%}")
+    return _or_no_data(figure, frame)
+
+
+def bars(frame: pd.DataFrame, x: str, y: str, *, title: str | None = None) -> go.Figure:
+    """Return horizontal bars of the number column ``y`` per value of the column ``x``, the largest on top.
+
+    At most 30 bars are shown. Rows whose ``y`` is missing are left out.
+
+    Raises:
+        UsageError: the frame has no such column.
+    """
+    import plotly.graph_objects as go
+
+    _need(frame, x, y)
+    figure = _figure(title or f"{y} by {x}", None, y_title=None)
+    part = frame[frame[y].notna()].nlargest(30, y).iloc[::-1]
+    if len(part):
+        # One place per row, labelled: equal labels must not be drawn on top of each other.
+        places = list(range(len(part)))
+        labels = [escape(_name(value)) for value in part[x].tolist()]
+        figure.add_trace(
+            go.Bar(
+                x=part[y].astype(float).tolist(),
+                y=places,
+                orientation="h",
+                marker={"color": COLOURS[0]},
+                customdata=labels,
+                hovertemplate="%{customdata}: %{x:,}<extra></extra>",
+            )
+        )
+        figure.update_yaxes(tickmode="array", tickvals=places, ticktext=labels, showgrid=False, rangemode="normal")
+        figure.update_xaxes(showgrid=True, rangemode="tozero", title=escape(y))
+        figure.update_layout(hovermode="closest", height=90 + 22 * len(part), showlegend=False)
+    return _or_no_data(figure, part)
+
+
+def _bars_in_time(frame: pd.DataFrame, column: str, *, title: str, axis: str, hover: str) -> go.Figure:
+    import plotly.graph_objects as go
+
+    _need(frame, "bucket", column)
+    figure = _figure(title, frame, y_title=axis)
+    figure.update_layout(barmode="stack")
+    for place, (name, part) in enumerate(_groups(frame)):
+        figure.add_trace(
+            go.Bar(
+                x=_times(part),
+                y=_numbers(part, column),
+                name=escape(name) or axis,
+                showlegend=bool(name),
+                marker={"color": _colour(place)},
+                hovertemplate=f"%{{y{hover}}}",
+            )
+        )
+    return _or_no_data(figure, frame)
+
+
+def _line(
+    figure: go.Figure, part: pd.DataFrame, column: str, label: str, *, colour: str, dash: str, hover: str
+) -> None:
+    import plotly.graph_objects as go
+
+    figure.add_trace(
+        go.Scatter(
+            x=_times(part),
+            y=_numbers(part, column),
+            name=label,
+            mode="lines+markers",
+            line={"color": colour, "width": 2, "dash": dash},
+            marker={"size": 4},
+            connectgaps=False,
+            hovertemplate="%{y" + hover,
+        )
+    )
+
+
+def _band(figure: go.Figure, part: pd.DataFrame, low: str, high: str, colour: str) -> None:
+    """Add the area between two columns, behind the line of the same colour; only where both ends are known."""
+    import plotly.graph_objects as go
+
+    known = part[part[low].notna() & part[high].notna()]
+    if not len(known):
+        return
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    times = _times(known)
+    figure.add_trace(
+        go.Scatter(
+            x=[*times, *reversed(times)],
+            y=[*_numbers(known, high), *reversed(_numbers(known, low))],
+            fill="toself",
+            fillcolor=f"rgba({red},{green},{blue},0.15)",
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
+
+
+def _grouped_by(frame: pd.DataFrame) -> list[str]:
+    """Return the columns the frame was grouped by: neither the time, nor a known measure, nor any other number."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    others = [column for column in frame.columns if column != "bucket" and column not in _MEASURES]
+    return [name for name in others if is_bool_dtype(frame[name].dtype) or not is_numeric_dtype(frame[name].dtype)]
+
+
+def _groups(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield (name, rows in time order) of each group, the largest first; "" is the name of a frame without groups."""
+    by = _grouped_by(frame)
+    ordered = frame.sort_values("bucket")
+    if not by:
+        if len(ordered):
+            yield "", ordered
+        return
+    groups = [(key, part) for key, part in ordered.groupby(by, dropna=False, sort=True, observed=True)]
+    groups.sort(key=lambda item: -float(item[1]["traces"].sum() if "traces" in item[1] else len(item[1])))
+    for key, part in groups[:_MAX_GROUPS]:
+        yield " · ".join(_name(value) for value in key), part
+
+
+def _name(value: object) -> str:
+    text = "" if value is None else str(value)
+    return "(none)" if text in {"", "<NA>", "NaT", "nan"} else text
+
+
+def _times(part: pd.DataFrame) -> list[Any]:
+    import pandas as pd
+
+    return [moment.to_pydatetime() for moment in pd.to_datetime(part["bucket"], utc=True)]
+
+
+def _numbers(part: pd.DataFrame, column: str) -> list[float | None]:
+    """Return plain numbers, None where one is missing: plotly then leaves a gap and stores no binary array."""
+    return [None if missing else float(value) for value, missing in zip(part[column], part[column].isna(), strict=True)]
+
+
+def _colour(place: int) -> str:
+    return COLOURS[place % len(COLOURS)]
+
+
+def _figure(title: str, frame: pd.DataFrame | None, *, y_title: str | None) -> go.Figure:
+    """Return the empty figure; its title says when the frame has more groups than are drawn."""
+    import plotly.graph_objects as go
+
+    by = [] if frame is None else _grouped_by(frame)
+    if frame is not None and by:
+        count = len(frame[by].drop_duplicates())
+        if count > _MAX_GROUPS:
+            title = f"{title} (the {_MAX_GROUPS} largest of {count:,} groups)"
+    figure = go.Figure(layout={"template": template(), "title": {"text": escape(title)}})
+    if y_title:
+        figure.update_yaxes(title=y_title)
+    return figure
+
+
+def _or_no_data(figure: go.Figure, frame: pd.DataFrame) -> go.Figure:
+    if not len(frame) or not len(figure.data):
+        figure.add_annotation(
+            text="no data", x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 14}
+        )
+        figure.update_xaxes(visible=False)
+        figure.update_yaxes(visible=False)
+    return figure
+
+
+def _need(frame: pd.DataFrame, *columns: str) -> None:
+    known: Sequence[str] = [str(column) for column in frame.columns]
+    for column in columns:
+        if column not in known:
+            raise UsageError(did_you_mean("column of the frame", column, known))

@@ -1,0 +1,378 @@
+"""Receive OTLP over HTTP into a store: a 200 means that every accepted record is committed.
+
+Paths: ``/v1/traces``, ``/v1/logs``, ``/v1/metrics`` (accepted and not stored, see ``Collector.take``),
+``/api/public/otel/v1/traces`` (Langfuse's SDK), ``/healthz``. Protobuf or JSON; plain, gzip or deflate.
+
+Nothing is dropped silently. A record that cannot be read is counted in ``partial_success``; a request
+that cannot be stored now is refused with a status that OTLP clients retry (429 or 503, with
+``Retry-After``), any other with one that they report. A repeated request adds nothing, because
+the store keeps one span per (trace_id, span_id).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import ipaddress
+import json
+import logging
+import os
+import queue
+import signal as signals
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from lmops.collector._answer import JSON, Signal
+from lmops.collector._commit import Admission, Appends, Committer
+from lmops.collector._server import Server
+from lmops.errors import IngestError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Literal, Self
+
+    from lmops.traces._batch import Batch
+
+__all__ = ["Collector", "Decode", "Limits", "serve"]
+
+_log = logging.getLogger(__name__)
+
+_MEGABYTE: Final = 1024 * 1024
+_REASONS_SHOWN: Final = 5
+_POLL_SECONDS: Final = 0.05
+_WARNING_SECONDS: Final = 60.0
+_METRICS_MESSAGE: Final = "lmops does not store metrics"
+
+
+class Decode(Protocol):
+    """Reads one OTLP body; raises IngestError when it cannot be read at all."""
+
+    def __call__(self, body: bytes, *, content_type: str, signal: Literal["traces", "logs"]) -> Batch:
+        """Return the rows of a body."""
+
+
+class Store(Appends, Protocol):
+    """A store that ``serve`` may close."""
+
+    def close(self) -> None:
+        """Release the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one receiver takes at a time.
+
+    Args:
+        max_body_bytes: of one body, as sent and as decompressed; above it 413.
+        max_in_flight_bytes: of all bodies being decoded or committed, decompressed; above it 429.
+        max_requests: being decoded or committed; above it 429.
+        max_connections: open; above it the longest idle one is closed, and with none idle 503.
+        request_timeout_s: for a request to arrive whole, however slowly it is sent; above it 408.
+        idle_timeout_s: for a kept-alive connection to send its next request.
+        stop_timeout_s: for the requests in flight to finish when the receiver stops.
+    """
+
+    max_body_bytes: int = 32 * _MEGABYTE
+    max_in_flight_bytes: int = 64 * _MEGABYTE
+    max_requests: int = 64
+    max_connections: int = 256
+    request_timeout_s: float = 30.0
+    idle_timeout_s: float = 120.0
+    stop_timeout_s: float = 20.0
+
+
+class Collector:
+    """An OTLP/HTTP receiver that runs in threads of this process.
+
+    >>> collector = Collector(store, port=0)    # doctest: +SKIP
+    >>> with collector:                         # doctest: +SKIP
+    ...     print(collector.url)
+    http://127.0.0.1:41873
+
+    Args:
+        store: what the rows are appended to; stays open.
+        host: address to bind. Any but a loopback address needs a token.
+        port: 0 takes a free one; ``port`` then tells which.
+        token: required of every request as ``Authorization: Bearer TOKEN``; None requires nothing.
+        limits: see ``Limits``.
+        decode: reads a body into rows; the default reads OTLP with ``lmops.traces.decode``.
+
+    Raises:
+        UsageError: the address is not a loopback address and there is no token, or it cannot be bound.
+    """
+
+    def __init__(
+        self,
+        store: Appends,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 4318,
+        token: str | None = None,
+        limits: Limits | None = None,
+        decode: Decode | None = None,
+    ) -> None:
+        if token is not None and not token.strip():
+            msg = "the token is empty; give one, or None for a receiver on a loopback address"
+            raise UsageError(msg)
+        self.limits = limits or Limits()
+        self.token = token
+        self.admission = Admission(max_requests=self.limits.max_requests, max_bytes=self.limits.max_in_flight_bytes)
+        self.is_stopping = False
+        self._decode = decode or _default_decode()
+        self._counts = {"requests": 0, "spans": 0, "logs": 0, "rejected": 0, "refused": 0}
+        self._counts_lock = threading.Lock()
+        self._has_warned_of_metrics = False
+        self._quiet_until = 0.0
+        family, address = _resolve(host, port, has_token=token is not None)
+        try:
+            self._server = Server(address, family, self)
+        except OSError as error:
+            msg = f"cannot listen on {host}:{port}: {error.strerror}; give a free port, or 0 for any"
+            raise UsageError(msg) from error
+        self._committer = Committer(store)
+        self._acceptor: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is bound."""
+        return self._server.server_port
+
+    @property
+    def url(self) -> str:
+        """The address for ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
+        host = self._server.server_name
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def start(self) -> Self:
+        """Accept connections, in a thread, and return at once."""
+        if self._acceptor is None and not self.is_stopping:
+            self._acceptor = threading.Thread(
+                target=self._server.serve_forever, args=(_POLL_SECONDS,), name="lmops-collector", daemon=True
+            )
+            self._acceptor.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop accepting, finish what is in flight, commit it, and return. The store stays open."""
+        if self.is_stopping:
+            return
+        self.is_stopping = True
+        if self._acceptor is not None:
+            self._server.shutdown()
+            self._acceptor.join()
+        self._server.server_close()
+        deadline = time.monotonic() + self.limits.stop_timeout_s
+        while self._server.connections and time.monotonic() < deadline:
+            # Again and again: a connection becomes idle when its request is answered.
+            self._server.close_idle()
+            time.sleep(0.01)
+        if self._server.connections:
+            unanswered = len(self._server.connections)
+            _log.warning("stopped with %d requests unanswered; their clients send them again", unanswered)
+        self._committer.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Collector {self.url} {'stopped' if self.is_stopping else 'open'}: {self._counts['spans']} spans>"
+
+    def health(self) -> dict[str, object]:
+        """Return ``status``, ``version`` and, where only this machine can ask, the counts since the start."""
+        with self._counts_lock:
+            counts = dict(self._counts) if self.token is None else {}
+        return {"status": "OK", "version": _version(), **counts}
+
+    def count_refused(self) -> None:
+        """Count a request that was answered with an error."""
+        with self._counts_lock:
+            self._counts["refused"] += 1
+
+    def take(self, body: bytes, *, content_type: str, signal: Signal) -> tuple[int, str]:
+        """Decode one body and return after its rows are committed.
+
+        Metrics are answered like a success that rejected every point. An OpenTelemetry SDK that is
+        configured for all signals sends them whatever the receiver is; a 404 would fill its log with
+        errors once a minute and say nothing more.
+
+        Returns:
+            How many records were rejected and why; (0, "") when all were taken.
+
+        Raises:
+            IngestError: the body cannot be read.
+            Exception: what the store raised; then nothing of the body is kept.
+        """
+        if signal == "metrics":
+            points = _count_points(body, content_type)
+            if points and not self._has_warned_of_metrics:
+                self._has_warned_of_metrics = True
+                _log.warning("received metrics; %s", _METRICS_MESSAGE)
+            return points, _METRICS_MESSAGE if points else ""
+        batch = self._decode(body, content_type=content_type, signal=signal)
+        if batch.spans or batch.logs:
+            self._committer.commit(batch)
+        reasons = _reasons(batch.rejected)
+        with self._counts_lock:
+            self._counts["requests"] += 1
+            self._counts["spans"] += len(batch.spans)
+            self._counts["logs"] += len(batch.logs)
+            self._counts["rejected"] += len(batch.rejected)
+            is_warning = bool(reasons) and time.monotonic() >= self._quiet_until
+            if is_warning:
+                self._quiet_until = time.monotonic() + _WARNING_SECONDS
+        if is_warning:
+            # Many clients ignore partial_success, so that the answer alone would tell nobody.
+            _log.warning("rejected %d records of one request (%s)", len(batch.rejected), reasons)
+        return len(batch.rejected), reasons
+
+
+def serve(
+    store: Store,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 4318,
+    token: str | None = None,
+    max_body_mb: float = 32.0,
+    decode: Decode | None = None,
+    on_ready: Callable[[Collector], None] | None = None,
+) -> None:
+    """Receive until SIGTERM or SIGINT, then finish what is in flight and close the store.
+
+    Args:
+        store: closed at the end, however it comes.
+        host: address to bind. Any but a loopback address needs a token.
+        port: 0 takes a free one.
+        token: required of every request; default the environment's ``LMOPS_COLLECT_TOKEN``, if any.
+        max_body_mb: largest body in MiB, as sent and as decompressed.
+        decode: reads a body into rows; the default reads OTLP.
+        on_ready: called once with the receiver when it is listening.
+
+    Raises:
+        UsageError: the address is not a loopback address and there is no token, or it cannot be bound.
+    """
+    if not max_body_mb > 0:
+        msg = f"max_body_mb is {max_body_mb}; it must be above 0"
+        raise UsageError(msg)
+    max_body_bytes = int(max_body_mb * _MEGABYTE)
+    limits = Limits(max_body_bytes=max_body_bytes, max_in_flight_bytes=max(2 * max_body_bytes, 64 * _MEGABYTE))
+    token = token or os.environ.get("LMOPS_COLLECT_TOKEN") or None
+    with contextlib.closing(store), _stop_signals() as received:
+        with Collector(store, host=host, port=port, token=token, limits=limits, decode=decode) as collector:
+            if on_ready is not None:
+                on_ready(collector)
+            while not collector.is_stopping:
+                with contextlib.suppress(queue.Empty):
+                    received.get(timeout=0.2)
+                    break
+        _log.info("stopped: %s", collector)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[queue.SimpleQueue[int]]:
+    """Collect SIGTERM and SIGINT in a queue; the second one has its usual effect."""
+    received: queue.SimpleQueue[int] = queue.SimpleQueue()
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = {number: signals.getsignal(number) for number in (signals.SIGTERM, signals.SIGINT)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signals.signal(number, handler)
+
+    def receive(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of a signal handler
+        # SimpleQueue.put may be called inside another put or get of this thread; Event.set may not.
+        received.put(number)
+        restore()
+
+    for number in before:
+        signals.signal(number, receive)
+    try:
+        yield received
+    finally:
+        restore()
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("lmops")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _default_decode() -> Decode:
+    from lmops.traces import decode
+
+    return decode
+
+
+def _resolve(host: str, port: int, *, has_token: bool) -> tuple[socket.AddressFamily, tuple[str, int]]:
+    """Return the address to bind; refuse one that others can reach when there is no token."""
+    try:
+        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)  # noqa: S104 - what "" means
+    except (OSError, OverflowError, UnicodeError) as error:
+        msg = f"cannot listen on {host!r}, port {port}: {error}"
+        raise UsageError(msg) from error
+    family, _, _, _, address = found[0]
+    bound = str(address[0])
+    if not has_token and not ipaddress.ip_address(bound.partition("%")[0]).is_loopback:
+        msg = (
+            f"{host or bound!r} can be reached by others, who could then write to this store: give a token "
+            "(token=, --token or LMOPS_COLLECT_TOKEN), or bind 127.0.0.1"
+        )
+        raise UsageError(msg)
+    return family, (bound, int(address[1]))
+
+
+def _reasons(rejected: list[tuple[str, str]]) -> str:
+    """Return the first reasons in one line."""
+    shown = [f"{where}: {why}"[:300] for where, why in rejected[:_REASONS_SHOWN]]
+    more = len(rejected) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+
+
+def _count_points(body: bytes, content_type: str) -> int:
+    """Return the number of data points in a metrics request."""
+    return _count_points_json(body) if content_type == JSON else _count_points_protobuf(body)
+
+
+def _count_points_protobuf(body: bytes) -> int:
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+    try:
+        request = ExportMetricsServiceRequest.FromString(body)
+    except Exception as error:  # noqa: BLE001 - protobuf's DecodeError inherits nothing more exact
+        msg = f"the body is not an OTLP metrics request: {error}"
+        raise IngestError(msg) from None
+    return sum(
+        len(getattr(metric, metric.WhichOneof("data")).data_points)
+        for resource in request.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.WhichOneof("data")
+    )
+
+
+def _count_points_json(body: bytes) -> int:
+    try:
+        request = json.loads(body)
+        return sum(
+            len(data.get("dataPoints", ()))
+            for resource in request.get("resourceMetrics", ())
+            for scope in resource.get("scopeMetrics", ())
+            for metric in scope.get("metrics", ())
+            for data in metric.values()
+            if isinstance(data, dict)
+        )
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        msg = f"the body is not an OTLP metrics request in JSON: {error}"
+        raise IngestError(msg) from None

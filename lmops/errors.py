@@ -1,0 +1,103 @@
+"""Every error that lmops raises on purpose.
+
+    LmopsError
+    |-- UsageError (ValueError)            an argument that cannot be used
+    |   `-- QueryError                     SQL that is refused or does not bind
+    |-- NotFoundError (LookupError)        a name or id that is not in the store
+    |-- StoreError                         the store itself
+    |   |-- StoreFullError (OSError)       no space left; what was committed is intact
+    |   |-- ReadOnlyError (PermissionError)
+    |   |-- NewerStoreError                written by a newer lmops
+    |   `-- DamagedStoreError              a file of the store is missing or corrupt
+    |-- IngestError (ValueError)           a record that cannot be read, with its place
+    |-- RunbookError                       a runbook that failed, with its failing cell
+    |   `-- RunbookRefusedError (ValueError)   refused before any cell ran
+    `-- MissingDependencyError (ImportError)
+
+A message says what was asked, what was found, the nearest valid choice and the call that helps.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class LmopsError(Exception):
+    """Base of every error raised by lmops."""
+
+
+class UsageError(LmopsError, ValueError):
+    """An argument that cannot be used."""
+
+
+class QueryError(UsageError):
+    """SQL that is refused or that names something unknown."""
+
+
+class NotFoundError(LmopsError, LookupError):
+    """A name or an id that is not there."""
+
+    @classmethod
+    def of(cls, what: str, asked: str, known: Iterable[str], *, hint: str = "") -> Self:
+        """Return the error for one unknown name, with the nearest known names."""
+        return cls(did_you_mean(what, asked, known, hint=hint))
+
+
+class StoreError(LmopsError):
+    """Something is wrong with the store."""
+
+
+class StoreFullError(StoreError, OSError):
+    """There is no space left; everything committed before is intact."""
+
+
+class ReadOnlyError(StoreError, PermissionError):
+    """A write to a store that was opened read-only."""
+
+
+class NewerStoreError(StoreError):
+    """The store was written by a newer lmops."""
+
+
+class DamagedStoreError(StoreError):
+    """A file of the store is missing or corrupt."""
+
+
+class IngestError(LmopsError, ValueError):
+    """A record that cannot be read; the message names its place and the reason."""
+
+
+class RunbookError(LmopsError):
+    """A runbook that ran and failed."""
+
+
+class RunbookRefusedError(RunbookError, ValueError):
+    """A runbook that was refused before any cell ran."""
+
+
+class MissingDependencyError(LmopsError, ImportError):
+    """An optional package is not installed."""
+
+    @classmethod
+    def of(cls, package: str, extra: str) -> Self:
+        """Return the error for one missing package, with the line that installs it."""
+        return cls(f"{package} is not installed: pip install 'lmops[{extra}]'")
+
+
+def did_you_mean(what: str, asked: str, known: Iterable[str], *, hint: str = "") -> str:
+    """Return "no WHAT named ASKED", the nearest known names and a hint, in one sentence."""
+    names = sorted(set(known))
+    shown = asked if len(asked) <= 80 else asked[:77] + "..."
+    message = f"no {what} named {shown!r}"
+    near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
+    if near:
+        message += "; did you mean " + " or ".join(repr(name) for name in near) + "?"
+    elif not names:
+        message += f"; there is no {what} yet"
+    else:
+        message += "; known: " + ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
+    return f"{message} ({hint})" if hint else message

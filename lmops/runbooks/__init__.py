@@ -1,0 +1,434 @@
+"""Notebooks as repeatable runbooks: parameters checked before anything runs, every run recorded.
+
+A runbook is an ordinary notebook with a cell tagged ``parameters``, in which every line reads
+``name: type = default  # unit and meaning``. Its last cell calls ``show_result(...)``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import secrets
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
+
+from lmops.errors import ReadOnlyError, RunbookError, RunbookRefusedError
+from lmops.progress import Progress
+from lmops.runbooks import _notebook, _parameters
+from lmops.runbooks._notebook import Runbook
+from lmops.runbooks._parameters import Parameter
+from lmops.runbooks._result import MIMETYPE, read_result, show_result
+from lmops.runbooks._table import show_table
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from lmops.runbooks._execute import Outcome
+
+__all__ = ["MIMETYPE", "Parameter", "Runbook", "RunbookRun", "Runbooks", "read_result", "show_result", "show_table"]
+
+Status = Literal["ok", "failed", "timeout", "killed", "refused"]
+_log: Final = logging.getLogger(__name__)
+
+
+class RunStore(Protocol):
+    """What runbooks need of a store."""
+
+    @property
+    def path(self) -> Path:
+        """The store's folder."""
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether writes are refused."""
+
+    def insert_run(self, record: dict[str, object]) -> None:
+        """Keep one run; the keys are the columns of ``runbook_runs``, JSON as text."""
+
+    def runs(self, limit: int) -> list[dict[str, object]]:
+        """Return the newest runs, as they were inserted."""
+
+
+class Audit(Protocol):
+    """What runbooks need of the audit chain."""
+
+    def append(self, *, action: str, subject: str, after: Mapping[str, object]) -> object:
+        """Add one event."""
+
+
+class Host(Protocol):
+    """What runbooks need of a workspace; ``audit`` is used when there is one."""
+
+    @property
+    def store(self) -> RunStore:
+        """The store that runs are recorded in."""
+
+    @property
+    def actor(self) -> str:
+        """Who runs them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunbookRun:
+    """One run of a runbook, as it is recorded.
+
+    ``failing_cell`` says where it stopped: index and number of the cell, its id, title, source and error.
+    ``result`` is what the notebook passed to ``show_result``. ``sha256`` is of the executed notebook's file.
+    """
+
+    run_id: str
+    name: str
+    notebook: Path
+    status: Status
+    parameters: dict[str, object]
+    started_at: datetime
+    actor: str
+    duration_s: float | None = None
+    notebook_path: Path | None = None
+    html_path: Path | None = None
+    sha256: str | None = None
+    result: dict[str, object] | None = None
+    failing_cell: dict[str, object] | None = None
+    error: str | None = None
+
+    def __repr__(self) -> str:
+        took = "" if self.duration_s is None else f" in {self.duration_s:.1f} s"
+        lines = [f"run {self.run_id} of {self.name}: {self.status}{took}"]
+        if self.failing_cell is not None:
+            cell = self.failing_cell
+            lines.append(f"  cell {cell['number']} of {cell['of']} ({cell['title']})")
+        lines += [f"  {name}: {value}" for name, value in (
+            ("error", self.error), ("decision", (self.result or {}).get("decision")),
+            ("notebook", self.notebook_path), ("html", self.html_path),
+        ) if value]  # fmt: skip
+        return "\n".join(lines)
+
+    def raise_for_status(self) -> Self:
+        """Return this run when every cell ran.
+
+        Raises:
+            RunbookError: It did not; the message names the cell, the error and the executed notebook.
+        """
+        if self.status != "ok":
+            raise RunbookError(repr(self))
+        return self
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the run as plain values that have a JSON form."""
+        plain = {**asdict(self), "started_at": self.started_at.isoformat()}
+        return {key: str(value) if isinstance(value, Path) else value for key, value in plain.items()}
+
+
+class Runbooks:
+    """The runbooks that can be run here, and running them: ``ws.runbooks``.
+
+    Args:
+        host: The workspace.
+        now: Clock, aware and in UTC.
+    """
+
+    def __init__(self, host: Host, *, now: Callable[[], datetime] | None = None) -> None:
+        self._host = host
+        self._now = now or (lambda: datetime.now(UTC))
+
+    def __repr__(self) -> str:
+        return f"Runbooks({', '.join(_notebook.available(self._folders()))})"
+
+    def list(self) -> builtins.list[Runbook]:
+        """Return every runbook that can be run by name, sorted by name.
+
+        They are found in ``notebooks/runbooks`` of the working directory, then of the store's project, then among
+        those that come with the package; an earlier one hides a later one of the same name.
+        """
+        found = _notebook.available(self._folders())
+        return [_notebook.describe(found[name]) for name in sorted(found)]
+
+    def show(self, runbook: str | Path) -> Runbook:
+        """Return one runbook by name or path: its title and parameters.
+
+        Raises:
+            NotFoundError: There is no such runbook.
+        """
+        return _notebook.describe(_notebook.find(runbook, self._folders()))
+
+    def runs(self, *, limit: int = 50) -> builtins.list[RunbookRun]:
+        """Return the newest recorded runs, the newest first."""
+        return [_from_record(record) for record in self._host.store.runs(limit)]
+
+    def run(
+        self,
+        runbook: str | Path,
+        params: Mapping[str, object] | None = None,
+        *,
+        assignments: Iterable[str] = (),
+        timeout_s: float | None = None,
+        cell_timeout_s: float | None = None,
+        output_dir: str | Path | None = None,
+        html: bool = True,
+        progress: bool | Callable[[int, int, str], None] = True,
+    ) -> RunbookRun:
+        """Run a notebook in a kernel of its own and return the recorded run, also when a cell failed.
+
+        Args:
+            runbook: Name of a runbook, or the path of a notebook.
+            params: Values by declared name, of the declared types.
+            assignments: Texts ``name=value``, read by the declared types, as a command line has them.
+            timeout_s: Most seconds for the whole run; None is without limit.
+            cell_timeout_s: Most seconds for one cell; None is without limit.
+            output_dir: Folder for the run's own folder; ``runs`` in the store when None.
+            html: Whether to write an HTML page beside the executed notebook.
+            progress: Whether to show how far it is, or a function that is called with (cell, cells, title).
+
+        Raises:
+            NotFoundError: There is no such runbook.
+            RunbookRefusedError: A name is not declared, a value does not fit, or the notebook cannot be run.
+                Recorded, and no cell has run.
+            KeyboardInterrupt: The caller was interrupted; the kernel is dead and the run is recorded as killed.
+        """
+        path = _notebook.find(runbook, self._folders())
+        started_at = self._now()
+        run = RunbookRun(
+            run_id=secrets.token_hex(6), name=path.stem, notebook=path, status="refused", parameters={},
+            started_at=started_at, actor=self._host.actor,
+        )  # fmt: skip
+        try:
+            parent = self._parent(output_dir)
+            notebook, values, defaults = _prepare(path, params or {}, assignments)
+        except RunbookRefusedError as error:
+            self._record(replace(run, error=str(error)))
+            raise
+        folder = _new_folder(parent, run)
+        job = _Job(
+            run=replace(run, parameters={**defaults, **values}, notebook_path=folder / f"{_slug(path.stem)}.ipynb"),
+            notebook=notebook, values=values, defaults=defaults,
+            store_path=Path(self._host.store.path).resolve(), cwd=self._project(), html=html,
+        )  # fmt: skip
+        with _Shown(path.stem, progress) as on_cell:
+            finished, interrupt = job.execute(on_cell, timeout_s, cell_timeout_s)
+        self._record(finished)
+        if interrupt is not None:
+            raise interrupt
+        return finished
+
+    def _folders(self) -> Sequence[Path]:
+        places = dict.fromkeys((Path.cwd(), self._project()))
+        return [*(place / "notebooks" / "runbooks" for place in places), _notebook.shipped_folder()]
+
+    def _project(self) -> Path:
+        """Return the folder that a runbook works in: the store's project, wherever it is started from."""
+        store = Path(self._host.store.path).resolve()
+        # a store of another name may lie anywhere, beside things that have nothing to do with it
+        return store.parent if store.name == ".lmops" else Path.cwd()
+
+    def _parent(self, output_dir: str | Path | None) -> Path:
+        """Return the folder in which the run gets its own."""
+        if output_dir is not None:
+            return Path(output_dir).expanduser().resolve()
+        if self._host.store.is_read_only:
+            raise RunbookRefusedError(
+                "the store is open read-only, so the run needs a folder of its own: output_dir=..."
+            )
+        return Path(self._host.store.path).resolve() / "runs"
+
+    def _record(self, run: RunbookRun) -> None:
+        """Keep the run in the store and in the audit chain."""
+        audit: Audit | None = getattr(self._host, "audit", None)
+        try:
+            self._host.store.insert_run(_to_record(run))
+            if audit is not None:
+                after = {key: getattr(run, key) for key in ("run_id", "status", "parameters", "sha256", "error")}
+                audit.append(action="runbook.run", subject=run.name, after=after)
+        except ReadOnlyError:
+            _log.warning("run %s of %s is not recorded: the store is open read-only", run.run_id, run.name)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Job:
+    """One accepted run: the notebook to execute and where it goes."""
+
+    run: RunbookRun
+    notebook: Any
+    values: dict[str, object]
+    defaults: dict[str, object]
+    store_path: Path
+    cwd: Path
+    html: bool
+
+    def execute(
+        self, on_cell: Callable[[int, int, str], None], timeout_s: float | None, cell_timeout_s: float | None
+    ) -> tuple[RunbookRun, KeyboardInterrupt | None]:
+        """Return the finished run, and the interrupt that ended it."""
+        from lmops.runbooks import _execute
+
+        began = time.monotonic()
+        execution = _execute.Execution(
+            notebook=_execute.inject(self.notebook, self.values, self.defaults), cwd=self.cwd,
+            env=_environment(self.store_path, self.run), on_cell=on_cell,
+            save=lambda: self._save(execution.notebook), timeout_s=timeout_s, cell_timeout_s=cell_timeout_s,
+        )  # fmt: skip
+        interrupt = None
+        try:
+            outcome = execution.run()
+        except KeyboardInterrupt as error:
+            interrupt = error
+            outcome = _execute.Outcome(status="killed", error="KeyboardInterrupt: interrupted")
+        self.notebook = execution.notebook
+        return self._finish(outcome, time.monotonic() - began), interrupt
+
+    def _path(self) -> Path:
+        if self.run.notebook_path is None:
+            raise AssertionError("a job has a path")
+        return self.run.notebook_path
+
+    def _save(self, notebook: Any) -> None:
+        _write(notebook, self._path())
+
+    def _finish(self, outcome: Outcome, duration_s: float) -> RunbookRun:
+        """Write the notebook and its page, and return the run with what they hold."""
+        self.run = replace(
+            self.run, status=outcome.status, failing_cell=outcome.failing_cell, error=outcome.error,
+            duration_s=round(duration_s, 3), result=read_result(self.notebook),
+        )  # fmt: skip
+        self.notebook.metadata.pop("widgets", None)
+        self.notebook.metadata["lmops"] = {
+            "run_id": self.run.run_id, "runbook": self.run.name, "status": self.run.status, "actor": self.run.actor,
+            "started_at": self.run.started_at.isoformat(),
+        }  # fmt: skip
+        sha256 = hashlib.sha256(_write(self.notebook, self._path())).hexdigest()
+        self.run = replace(self.run, sha256=sha256)
+        if self.html:
+            self.run = replace(self.run, html_path=self._write_page())
+        return self.run
+
+    def _write_page(self) -> Path | None:
+        """Return the path of the page; None when it could not be made, which does not undo the run."""
+        from lmops.runbooks import _html
+
+        path = self._path().with_suffix(".html")
+        title = _notebook.heading(self.notebook) or self.run.name
+        try:
+            path.write_text(_html.page(self.notebook, title=title, facts=_facts(self.run)), encoding="utf-8")
+        except Exception:  # noqa: BLE001 - the run is done; losing its record over a page would be worse
+            _log.exception("no HTML page for run %s of %s", self.run.run_id, self.run.name)
+            return None
+        return path
+
+
+class _Shown:
+    """Context manager that gives the function called before each cell."""
+
+    def __init__(self, name: str, progress: bool | Callable[[int, int, str], None]) -> None:  # noqa: FBT001 - as it was given to run
+        self._given = progress
+        self._line = Progress(name, unit="cells") if progress is True else None
+
+    def __enter__(self) -> Callable[[int, int, str], None]:
+        if callable(self._given):
+            return self._given
+        line = self._line
+        if line is None:
+            return lambda _number, _count, _title: None
+        return lambda number, count, title: line.update(number - 1, total=count, note=title)
+
+    def __exit__(self, *_: object) -> None:
+        if self._line is not None:
+            self._line.close()
+
+
+def _prepare(
+    path: Path, params: Mapping[str, object], assignments: Iterable[str]
+) -> tuple[Any, dict[str, object], dict[str, object]]:
+    """Return the notebook, the checked values and the defaults."""
+    notebook = _notebook.read(path)
+    declared = _notebook.parameters(notebook, where=path.name)
+    values = _parameters.bind(declared, params, assignments)
+    return notebook, values, {parameter.name: parameter.default for parameter in declared}
+
+
+def _environment(store_path: Path, run: RunbookRun) -> dict[str, str]:
+    """Return the environment of the kernel."""
+    own = {
+        "LMOPS_STATIC": "1",  # widgets show text and HTML, and open no comm
+        "LMOPS_STORE": str(store_path),
+        "LMOPS_RUN_ID": run.run_id,
+        "LMOPS_ACTOR": run.actor,
+        "PLOTLY_RENDERER": "plotly_mimetype",  # a few kB a figure; the page brings plotly.js once
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no debugger's warning in the archived notebook
+    }
+    # the kernel imports the same lmops also when it runs from a source tree that is not installed
+    source = str(Path(__file__).resolve().parents[2])
+    paths = [source] if source in sys.path and not source.endswith("site-packages") else []
+    inherited = os.environ.get("PYTHONPATH")
+    if paths:
+        own["PYTHONPATH"] = os.pathsep.join(paths + ([inherited] if inherited else []))
+    return {**os.environ, **own}
+
+
+def _new_folder(parent: Path, run: RunbookRun) -> Path:
+    """Return a new folder for one run; its name is made of our own characters only."""
+    stamp = run.started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = parent / f"{stamp}-{_slug(run.name)}-{run.run_id}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:60].strip("-") or "runbook"
+
+
+def _write(notebook: Any, path: Path) -> bytes:
+    """Write the notebook, whole or not at all, and return what was written."""
+    import nbformat
+
+    content: bytes = (nbformat.writes(notebook, indent=1) + "\n").encode()
+    beside = path.with_suffix(".tmp")
+    beside.write_bytes(content)
+    beside.replace(path)
+    return content
+
+
+def _facts(run: RunbookRun) -> list[tuple[str, str, str]]:
+    """Return the rows that head the page."""
+    rows = [
+        ("runbook", run.name, ""),
+        ("status", run.status, "ok" if run.status == "ok" else "bad"),
+        ("started", run.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"), ""),
+        ("duration", f"{run.duration_s:.1f} s" if run.duration_s is not None else "-", ""),
+        ("by", run.actor, ""),
+        ("parameters", ", ".join(f"{name}={value!r}" for name, value in run.parameters.items()) or "-", ""),
+    ]
+    if run.failing_cell is not None:
+        cell = run.failing_cell
+        rows.append(("stopped at", f"cell {cell['number']} of {cell['of']}: {cell['title']}", "bad"))
+    if run.error is not None:
+        rows.append(("error", run.error, "bad"))
+    return [*rows, ("run", run.run_id, ""), ("notebook SHA-256", run.sha256 or "-", "")]
+
+
+def _to_record(run: RunbookRun) -> dict[str, object]:
+    """Return the run as one row of ``runbook_runs``."""
+    plain = run.to_dict()
+    started_at = plain.pop("started_at")
+    plain["started_ns"] = int(datetime.fromisoformat(str(started_at)).timestamp() * 1_000_000) * 1000
+    for key in ("parameters", "result", "failing_cell"):
+        plain[key] = None if plain[key] is None else json.dumps(plain[key], ensure_ascii=False)
+    return plain
+
+
+def _from_record(record: Mapping[str, Any]) -> RunbookRun:
+    """Return the run that a row of ``runbook_runs`` holds."""
+    values = {key: record[key] for key in RunbookRun.__dataclass_fields__ if key in record}
+    for key in ("parameters", "result", "failing_cell"):
+        if isinstance(values.get(key), str):
+            values[key] = json.loads(values[key])
+    for key in ("notebook", "notebook_path", "html_path"):
+        values[key] = Path(values[key]) if values.get(key) else None
+    values["started_at"] = datetime.fromtimestamp(record["started_ns"] / 1e9, tz=UTC)
+    return RunbookRun(**values)

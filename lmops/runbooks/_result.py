@@ -1,0 +1,126 @@
+"""The machine-readable result that a runbook's last cell shows, and reading it back."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MIMETYPE: Final = "application/vnd.lmops.result+json"
+
+
+def show_result(
+    decision: str,
+    *,
+    summary: Mapping[str, object] | None = None,
+    reasons: Sequence[str] = (),
+    evidence: Mapping[str, object] | None = None,
+    ids: Mapping[str, object] | None = None,
+) -> None:
+    """Display the result of a runbook; the runner reads it back into ``RunbookRun.result``.
+
+    Args:
+        decision: One word that a program can act on, such as "ok", "attention", "promoted", "refused".
+        summary: The numbers that matter; a missing one is None.
+        reasons: Why the decision is what it is, one sentence each.
+        evidence: What a reader may check: queries, thresholds, intervals.
+        ids: Identifiers of what was looked at or changed: traces, alerts, audit events.
+
+    Raises:
+        UsageError: A value has no JSON form, or the decision is empty.
+
+    Example:
+        >>> show_result("ok", summary={"traces": 3})  # doctest: +ELLIPSIS
+        decision: ok...
+    """
+    if not decision.strip():
+        raise UsageError("a result needs a decision: one word, such as 'ok' or 'attention'")
+    result = {
+        "schema": 1,
+        "decision": decision,
+        "reasons": [str(reason) for reason in reasons],
+        "summary": dict(summary or {}),
+        "evidence": dict(evidence or {}),
+        "ids": dict(ids or {}),
+    }
+    try:
+        plain = json.loads(json.dumps(result, default=_plain, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"a result holds plain values only: {error}") from error
+    display_bundle({MIMETYPE: plain, "text/html": _html(plain), "text/plain": _text(plain)})
+
+
+def read_result(notebook: Any) -> dict[str, object] | None:
+    """Return the last result that an executed notebook shows, or None."""
+    for cell in reversed(notebook.cells):
+        for output in reversed(cell.get("outputs", [])):
+            found = output.get("data", {}).get(MIMETYPE)
+            if isinstance(found, dict) and isinstance(found.get("decision"), str):
+                plain: dict[str, object] = json.loads(json.dumps(found))
+                return plain
+    return None
+
+
+def _plain(value: object) -> object:
+    """Return numpy and pandas scalars, dates and paths as plain values."""
+    item = getattr(value, "item", None)
+    if callable(item):
+        return item()
+    isoformat = getattr(value, "isoformat", None)
+    if callable(isoformat):
+        return isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def display_bundle(bundle: dict[str, object]) -> None:
+    """Display the forms of one output; a plain script prints the text form."""
+    from IPython import get_ipython  # type: ignore[attr-defined,unused-ignore]  # exported without a stub
+    from IPython.display import display
+
+    # outside IPython display() would print the whole bundle as a dict
+    if get_ipython() is None:
+        print(bundle["text/plain"])  # noqa: T201 - the text form is what a plain script shows
+    else:
+        display(bundle, raw=True)
+
+
+def _text(result: Mapping[str, Any]) -> str:
+    lines = [f"decision: {result['decision']}", *(f"  because {reason}" for reason in result["reasons"])]
+    for part in ("summary", "ids"):
+        lines += [f"{name}: {_cell(value)}" for name, value in result[part].items()]
+    return "\n".join(lines)
+
+
+def _html(result: Mapping[str, Any]) -> str:
+    reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in result["reasons"])
+    rows = "".join(
+        f'<tr><th style="text-align:left">{html.escape(name)}</th>'
+        f'<td style="text-align:right;font-variant-numeric:tabular-nums">{html.escape(_cell(value))}</td></tr>'
+        for part in ("summary", "ids")
+        for name, value in result[part].items()
+    )
+    return (
+        f"<p>decision: <b>{html.escape(result['decision'])}</b></p>"
+        + (f"<ul>{reasons}</ul>" if reasons else "")
+        + (f"<table>{rows}</table>" if rows else "")
+    )
+
+
+def _cell(value: object) -> str:
+    """Return a value as a person reads it; a missing one as a dash."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, list):
+        return ", ".join(_cell(item) for item in value) or "-"
+    return json.dumps(value)

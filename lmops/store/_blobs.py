@@ -1,0 +1,91 @@
+"""Payloads too large for a row, kept once under the hash of their content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from lmops.errors import DamagedStoreError, NotFoundError
+from lmops.store._filesystem import fsync_dir
+from lmops.store._meta import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+#: A blob is written before the row that names it; so long it may wait for that.
+UNUSED_S: Final = 86_400.0
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class Blobs:
+    """Content-addressed files under ``blobs/``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, content: bytes) -> str:
+        """Keep some bytes and return their SHA-256; the same content is kept once."""
+        name = hashlib.sha256(content).hexdigest()
+        target = self._path(name)
+        if target.exists():
+            # A blob that is used again is young again, so that it is not swept before its row is committed.
+            with contextlib.suppress(OSError):
+                os.utime(target)
+            return name
+        with in_words(self._folder):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f"{uuid.uuid4().hex}.tmp")
+            try:
+                with temporary.open("wb") as handle:
+                    handle.write(content)
+                    handle.flush()
+                    os.fsync(handle.fileno())
+                temporary.rename(target)
+                fsync_dir(target.parent)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+                raise
+        return name
+
+    def get(self, name: str) -> bytes:
+        """Return the bytes with this SHA-256.
+
+        Raises:
+            NotFoundError: There are none.
+            DamagedStoreError: The file no longer has this hash.
+        """
+        path = self._path(name)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise NotFoundError(f"no blob {name}") from None
+        if hashlib.sha256(content).hexdigest() != name:
+            raise DamagedStoreError(f"the blob {path} has changed since it was written")
+        return content
+
+    def exists(self) -> bool:
+        """Return whether there is any."""
+        return self._folder.is_dir()
+
+    def sweep(self, used: Collection[str]) -> int:
+        """Remove those that no row uses and that nobody has touched for a day; return how many."""
+        old = time.time() - UNUSED_S
+        gone = 0
+        for path in self._folder.glob("*/*"):
+            with contextlib.suppress(OSError):
+                if path.name not in used and path.stat().st_mtime < old:
+                    path.unlink()
+                    gone += 1
+        return gone
+
+    def _path(self, name: str) -> Path:
+        if not _HASH.fullmatch(name):
+            raise NotFoundError(f"{name[:80]!r} is not the SHA-256 of a blob")
+        return self._folder / name[:2] / name

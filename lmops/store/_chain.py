@@ -1,0 +1,71 @@
+"""The audit chain's one writer: each event carries the hash of the one before, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+GENESIS: Final = "0" * 64
+FIELDS: Final = (
+    "event_id",
+    "at_ns",
+    "actor",
+    "action",
+    "subject",
+    "reason",
+    "before",
+    "after",
+    "evidence",
+    "previous_hash",
+)
+
+
+def event_hash(event: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of an event: of the JSON list of ``FIELDS``, without spaces, in UTF-8."""
+    text = json.dumps([event[name] for name in FIELDS], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def append_event(
+    con: sqlite3.Connection,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    reason: str | None = None,
+    before: object = None,
+    after: object = None,
+    evidence: Sequence[str] = (),
+    at_ns: int | None = None,
+) -> int:
+    """Append one event and return its id; ``con`` is inside a write transaction, so the chain has no gaps."""
+    last = con.execute("select event_id, hash from audit order by event_id desc limit 1").fetchone()
+    event_id = int(last[0] if last else 0) + 1
+    event = {
+        "event_id": event_id,
+        "at_ns": time.time_ns() if at_ns is None else at_ns,
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "reason": reason,
+        "before": _json(before),
+        "after": _json(after),
+        "evidence": _json(list(evidence)) if evidence else None,
+        "previous_hash": last[1] if last else GENESIS,
+    }
+    values = [*(event[name] for name in FIELDS), event_hash(event)]
+    columns = ", ".join((*FIELDS, "hash"))
+    con.execute(f"insert into audit ({columns}) values ({', '.join('?' * len(values))})", values)
+    return event_id
+
+
+def _json(value: object) -> str | None:
+    if value is None:
+        return None
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)

@@ -1,0 +1,93 @@
+"""What comes in: rows are checked before they are acknowledged, and texts too long for a row go into blobs.
+
+A row that could not be published must not be acknowledged: it would block the drain, and every question after it.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.errors import UsageError
+from lmops.store._long import LONG_COLUMNS, MAX_CHARS, shorten
+from lmops.store._tables import LOG_COLUMNS, SPAN_COLUMNS, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lmops.store._blobs import Blobs
+
+Row = dict[str, Any]
+
+COLUMNS: Final[dict[str, tuple[Column, ...]]] = {"spans": SPAN_COLUMNS, "logs": LOG_COLUMNS}
+_REQUIRED: Final = {"spans": ("trace_id", "span_id", "start_ns"), "logs": ("trace_id", "span_id", "time_ns")}
+_TYPES: Final[dict[str, type[str | int | float]]] = {
+    "VARCHAR": str,
+    "BIGINT": int,
+    "INTEGER": int,
+    "DOUBLE": float,
+}
+_LIMITS: Final[dict[str, int]] = {"BIGINT": 2**63, "INTEGER": 2**31}
+_DOUBLES: Final = tuple(name for name, sql, _ in SPAN_COLUMNS if sql == "DOUBLE")
+_doubles = operator.itemgetter(*_DOUBLES)
+_longs = operator.itemgetter(*LONG_COLUMNS)
+
+
+def prepared(rows: Mapping[str, Sequence[Row]], blobs: Blobs) -> dict[str, list[Row]]:
+    """Return the rows as they are stored: finite numbers, long texts in blobs."""
+    made = {tbl: list(found) for tbl, found in rows.items() if found}
+    if "spans" in made:
+        made["spans"] = [_storable(row, blobs) for row in made["spans"]]
+    return made
+
+
+def _storable(row: Row, blobs: Blobs) -> Row:
+    for value in _doubles(row):
+        # What is not a number is unknown, in JSON as in Parquet.
+        if value is not None and value - value != 0:
+            row = {**row, **{name: None for name in _DOUBLES if row[name] is not None and not math.isfinite(row[name])}}
+            break
+    for text in _longs(row):
+        if text is not None and len(text) > MAX_CHARS:
+            return shorten(row, blobs)
+    return row
+
+
+def refuse_bad(rows: Mapping[str, Sequence[Row]]) -> None:
+    """Raise for a row that could not be published.
+
+    Raises:
+        UsageError: A column is missing or its value does not fit; the message names row and column.
+    """
+    for tbl, found in rows.items():
+        if tbl not in COLUMNS:
+            raise UsageError(f"facts go into {' and '.join(COLUMNS)}, not {tbl!r}")
+        names = tuple(name for name, _, _ in COLUMNS[tbl])
+        limits = tuple((_TYPES[sql], _LIMITS.get(sql, 0)) for _, sql, _ in COLUMNS[tbl])
+        values_of: Callable[[Row], tuple[Any, ...]] = operator.itemgetter(*names)
+        required = operator.itemgetter(*_REQUIRED[tbl])
+        for number, row in enumerate(found):
+            try:
+                values = values_of(row)
+            except KeyError as error:
+                raise UsageError(f"row {number} of {tbl} has no column {error}; a missing value is None") from None
+            for value, (kind, limit) in zip(values, limits, strict=True):
+                if value is not None and (type(value) is not kind or (limit and not -limit <= int(value) < limit)):
+                    _check(tbl, number, row)
+                    break
+            if None in required(row):
+                raise UsageError(f"row {number} of {tbl} needs {', '.join(_REQUIRED[tbl])}")
+
+
+def _check(tbl: str, number: int, row: Row) -> None:
+    """Raise for the first value of a row that does not fit its column."""
+    for name, sql, _ in COLUMNS[tbl]:
+        value, kind = row[name], _TYPES[sql]
+        if value is None:
+            continue
+        allowed: tuple[type, ...] = (int, float) if kind is float else (kind,)
+        if type(value) not in allowed:
+            raise UsageError(f"row {number} of {tbl}: {name} is {type(value).__name__}, not {kind.__name__}")
+        if sql in _LIMITS and not -_LIMITS[sql] <= int(value) < _LIMITS[sql]:
+            raise UsageError(f"row {number} of {tbl}: {name} = {value} does not fit {sql}")

@@ -1,0 +1,320 @@
+"""What new spans and log events mean for the traces they belong to, stored ones included.
+
+One function serves both sides: the drain writes its result into segments, a reader lays it over the segments in
+memory. So an undrained write looks exactly as it will after the drain, whatever the order of arrival.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from lmops.calc.rollup import MODEL_KINDS, TraceFacts, is_unpriced, pick_duplicates, rollup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+Row = dict[str, Any]
+Key = tuple[str, str]
+
+PREVIEW_CHARS: Final = 1000
+#: ``MODEL_KINDS`` in SQL.
+MODEL_KINDS_SQL: Final = "(" + ", ".join(f"'{kind}'" for kind in sorted(MODEL_KINDS)) + ")"
+#: What is needed of a stored span to put its trace together again.
+FACT_COLUMNS: Final = (
+    "trace_id", "span_id", "parent_span_id", "name", "kind", "start_ns", "end_ns", "status", "error_type",
+    "error_message", "service", "environment", "session_id", "user_id", "requested_model", "model", "prompt_name",
+    "prompt_version", "input", "output", "input_tokens", "output_tokens", "cost_usd", "response_id", "is_call",
+    "duplicate_span_ids",
+)  # fmt: skip
+
+
+class Stored(Protocol):
+    """What is published already, as one snapshot."""
+
+    def spans_of(self, trace_ids: Collection[str]) -> list[Row]:
+        """Return ``FACT_COLUMNS`` of every live span of these traces."""
+
+    def traces_of(self, trace_ids: Collection[str]) -> Collection[str]:
+        """Return which of these traces have a row."""
+
+    def whole_spans(self, keys: Collection[Key]) -> list[Row]:
+        """Return all columns of these live spans."""
+
+    def traces_with_responses(self, response_ids: Collection[str]) -> set[str]:
+        """Return the traces that have a model span with one of these response ids."""
+
+    def logs_of(self, trace_ids: Collection[str]) -> list[Row]:
+        """Return the stored log events of these traces."""
+
+
+@dataclass(slots=True)
+class Overlay:
+    """The rows to add and the stored rows that they replace."""
+
+    spans: list[Row] = field(default_factory=list)
+    traces: list[Row] = field(default_factory=list)
+    logs: list[Row] = field(default_factory=list)
+    dead_spans: list[Key] = field(default_factory=list)
+    dead_traces: list[str] = field(default_factory=list)
+    new_spans: int = 0
+    duplicates: int = 0
+
+
+def overlay(
+    stored: Stored,
+    spans: Iterable[Row],
+    logs: Iterable[Row],
+    join_logs: Callable[[Row, list[Row]], Row],
+    *,
+    replacing: Iterable[Row] = (),
+) -> Overlay:
+    """Return what adding these spans and log events changes.
+
+    Args:
+        stored: What is published.
+        spans: New span rows; repeats of each other and of stored spans add nothing.
+        logs: New log rows, likewise.
+        join_logs: Returns a span row with the content of all its log events.
+        replacing: Whole rows that take the place of stored ones with the same keys.
+    """
+    result = Overlay()
+    fresh: dict[Key, Row] = {}
+    for row in spans:
+        key = row["trace_id"], row["span_id"]
+        if key in fresh:
+            result.duplicates += 1
+        else:
+            fresh[key] = row
+    new_logs = {_log_key(row): row for row in logs}
+    replaced = {(row["trace_id"], row["span_id"]): row for row in replacing}
+    ids = {key[0] for key in (*fresh, *replaced)} | {row["trace_id"] for row in new_logs.values()}
+    known = {(row["trace_id"], row["span_id"]): row for row in stored.spans_of(ids)}
+    if known:
+        for key in [key for key in fresh if key in known]:
+            del fresh[key]
+            result.duplicates += 1
+    result.new_spans = len(fresh)
+    patched = _join(stored, fresh, known, new_logs, ids, result, join_logs)
+    patched.update((key, row) for key, row in replaced.items() if key in known)
+    known.update(patched)
+    _settle(stored, fresh, known, patched, ids, result)
+    return result
+
+
+def _log_key(row: Row) -> tuple[Any, ...]:
+    return row["trace_id"], row["span_id"], row["time_ns"], row["name"], row["body"], row["attributes"]
+
+
+def log_order(row: Row) -> tuple[int, str, str, str]:
+    """Return the key that puts log events of a span in the order they happened, whatever the order of arrival."""
+    return row["time_ns"] or 0, row["name"] or "", row["body"] or "", row["attributes"] or ""
+
+
+def _join(
+    stored: Stored,
+    fresh: dict[Key, Row],
+    known: dict[Key, Row],
+    new_logs: dict[tuple[Any, ...], Row],
+    ids: set[str],
+    result: Overlay,
+    join_logs: Callable[[Row, list[Row]], Row],
+) -> dict[Key, Row]:
+    """Put the content of log events into their spans; return the stored spans that this changes, whole."""
+    old_logs = {_log_key(row): row for row in stored.logs_of(ids)}
+    result.logs = [row for key, row in new_logs.items() if key not in old_logs]
+    by_span: dict[Key, list[Row]] = defaultdict(list)
+    for row in (*old_logs.values(), *result.logs):
+        by_span[row["trace_id"], row["span_id"]].append(row)
+    if not by_span:
+        return {}
+    for events in by_span.values():
+        events.sort(key=log_order)
+    for key in by_span.keys() & fresh.keys():
+        fresh[key] = join_logs(fresh[key], by_span[key])
+    touched = {(row["trace_id"], row["span_id"]) for row in result.logs} & known.keys()
+    patched = {}
+    for row in stored.whole_spans(touched) if touched else ():
+        key = row["trace_id"], row["span_id"]
+        patched[key] = join_logs(row, by_span[key])
+        known[key] = patched[key]
+    return patched
+
+
+def _settle(
+    stored: Stored,
+    fresh: dict[Key, Row],
+    known: dict[Key, Row],
+    patched: dict[Key, Row],
+    ids: set[str],
+    result: Overlay,
+) -> None:
+    """Decide which spans are calls, write the rows of all touched traces, and name the stored rows they replace."""
+    responses = {
+        row["response_id"]
+        for row in (*fresh.values(), *known.values())
+        if row["response_id"] and row["kind"] in MODEL_KINDS
+    }
+    relatives = stored.traces_with_responses(responses) - ids if responses else set()
+    if relatives:
+        known.update({(row["trace_id"], row["span_id"]): row for row in stored.spans_of(relatives)})
+    if not fresh and not patched:
+        return
+    traces: dict[str, list[Row]] = defaultdict(list)
+    for (trace_id, _), row in (*known.items(), *fresh.items()):
+        traces[trace_id].append(row)
+    facts = {trace_id: rollup(rows) for trace_id, rows in traces.items()}
+    flags = _flags(traces, facts, responses, relatives)
+    changed_traces = {key[0] for key in (*fresh, *patched)}
+    whole = dict(patched)
+    stale = [key for key, row in known.items() if _differs(row, flags.get(key))]
+    if stale:
+        whole.update(
+            ((row["trace_id"], row["span_id"]), row) for row in stored.whole_spans([k for k in stale if k not in whole])
+        )
+        changed_traces |= {key[0] for key in stale}
+    result.dead_spans = list(whole)
+    for key, row in (*fresh.items(), *whole.items()):
+        row["is_call"], row["duplicate_span_ids"] = (True, flags[key] or None) if key in flags else (False, None)
+        result.spans.append(row)
+    for key in stale:
+        known[key]["is_call"] = key in flags
+    # Not the traces of the known spans: spans may be lost with a damaged file, and the row must be there once.
+    stored_traces = set(stored.traces_of(ids | relatives))
+    for trace_id in changed_traces:
+        counting = facts[trace_id].call_span_ids
+        calls = [row for row in traces[trace_id] if row["span_id"] in counting and (trace_id, row["span_id"]) in flags]
+        result.traces.append(trace_row(traces[trace_id], facts[trace_id], calls))
+        if trace_id in stored_traces:
+            result.dead_traces.append(trace_id)
+
+
+def _flags(
+    traces: dict[str, list[Row]], facts: dict[str, TraceFacts], responses: set[str], relatives: set[str]
+) -> dict[Key, list[str]]:
+    """Return the calls that count, each with the other spans of the same call as ``trace_id:span_id``."""
+    candidates: list[Row] = []
+    flags: dict[Key, list[str]] = {}
+    for trace_id, rows in traces.items():
+        fact = facts[trace_id]
+        for row in rows:
+            if row["span_id"] not in fact.call_span_ids:
+                continue
+            # Of a trace that is here only as a relative, the other calls were settled before and stay as they are.
+            if trace_id in relatives and row["response_id"] not in responses:
+                if row["is_call"]:
+                    flags[trace_id, row["span_id"]] = list(row["duplicate_span_ids"] or ())
+                continue
+            candidates.append(row)
+            flags[trace_id, row["span_id"]] = [
+                f"{trace_id}:{other}" for other in fact.duplicates.get(row["span_id"], ())
+            ]
+    for winner, losers in pick_duplicates(candidates).items():
+        for loser in losers:
+            flags[winner].append(f"{loser[0]}:{loser[1]}")
+            flags[winner].extend(flags.pop(loser))
+    return flags
+
+
+def _differs(row: Row, flag: list[str] | None) -> bool:
+    """Return whether a stored span's call flags are not what they should be now."""
+    return bool(row["is_call"]) != (flag is not None) or list(row["duplicate_span_ids"] or ()) != list(flag or ())
+
+
+def trace_row(spans: Sequence[Row], facts: TraceFacts, calls: Sequence[Row]) -> Row:
+    """Return the one row of a trace: ``TRACE_COLUMNS`` without ``rev``.
+
+    Args:
+        spans: All its spans.
+        facts: What :func:`lmops.calc.rollup.rollup` says of them.
+        calls: Its billable calls; tokens and cost are sums over them, NULL when none reports any.
+    """
+    by_id = {row["span_id"]: row for row in spans}
+    root = by_id[facts.root_span_id or ""]
+    failing = by_id[facts.error_span_id] if facts.error_span_id else {}
+    start = min(row["start_ns"] for row in spans)
+    # A clock that ran backwards must not put a span outside its trace: spans are looked up by the trace's range.
+    end = max(max(row["start_ns"], row["end_ns"] or 0) for row in spans)
+    if len(calls) > 1:
+        calls = sorted(calls, key=lambda row: (row["start_ns"], row["span_id"]))
+    ordered = (root, *spans)
+    status = root["status"]
+    if facts.is_orphan and failing:
+        status = "error"
+    prompts = [row for row in spans if row["prompt_name"]]
+    if len(prompts) > 1:
+        prompts.sort(key=lambda row: (row["start_ns"], row["span_id"]))
+    return {
+        "trace_id": root["trace_id"],
+        "name": root["name"],
+        "start_ns": start,
+        "end_ns": end,
+        "latency_ms": (end - start) / 1e6,
+        "status": status,
+        "error_type": failing.get("error_type"),
+        "error_message": failing.get("error_message"),
+        "error_span_id": facts.error_span_id,
+        "root_span_id": facts.root_span_id,
+        "span_count": len(spans),
+        "error_count": sum(row["status"] == "error" for row in spans),
+        "call_count": len(calls),
+        "models": _distinct(row["model"] or row["requested_model"] for row in calls),
+        "prompt_refs": _distinct(_prompt_ref(row) for row in prompts),
+        "input_tokens": _total(row["input_tokens"] for row in calls),
+        "output_tokens": _total(row["output_tokens"] for row in calls),
+        "cost_usd": _total(row["cost_usd"] for row in calls),
+        "unpriced_calls": sum(map(is_unpriced, calls)),
+        "session_id": _first(ordered, "session_id"),
+        "user_id": _first(ordered, "user_id"),
+        "service": _first(ordered, "service"),
+        "environment": _first(ordered, "environment"),
+        "input": preview(root["input"] if root["input"] is not None or not calls else calls[0]["input"], "user"),
+        "output": preview(
+            root["output"] if root["output"] is not None or not calls else calls[-1]["output"], "assistant"
+        ),
+        "is_orphan": facts.is_orphan,
+    }
+
+
+def _first(rows: Iterable[Row], column: str) -> Any:  # a value of any column
+    """Return the value of the first row that has one; the earliest of the rest decides, not the arrival."""
+    rows = iter(rows)
+    root = next(rows)[column]
+    if root is not None:
+        return root
+    given = [(row["start_ns"], row["span_id"], row[column]) for row in rows if row[column] is not None]
+    return min(given)[2] if given else None
+
+
+def _distinct(values: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(value for value in values if value))
+
+
+def _prompt_ref(row: Row) -> str:
+    return f"{row['prompt_name']}@{row['prompt_version']}" if row["prompt_version"] else row["prompt_name"]
+
+
+def _total(values: Iterable[Any]) -> Any:  # int of tokens, float of money, None of nothing
+    given = [value for value in values if value is not None]
+    if not given:
+        return None
+    total = sum(sorted(given)) if isinstance(given[0], float) else sum(given)
+    # Adding sorted floats makes the sum independent of the order of arrival.
+    return total if isinstance(total, float) else min(total, 2**63 - 1)
+
+
+def preview(text: str | None, role: str) -> str | None:
+    """Return what a person said in an input or an output: the last message of ``role``, cut to ``PREVIEW_CHARS``."""
+    if text is None:
+        return None
+    if text.startswith('[{"role":'):
+        try:
+            said = [message.get("content") for message in json.loads(text) if message.get("role") == role]
+        except (ValueError, AttributeError, RecursionError):
+            said = []
+        spoken = [content for content in said if isinstance(content, str) and content]
+        if spoken:
+            text = spoken[-1]
+    return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "\u2026"

@@ -1,0 +1,168 @@
+"""Reads a query before it runs: is it a read, which views does it touch, and which times can it need?
+
+A second in-memory DuckDB holds the same views over empty tables. Planning there costs about a millisecond, opens no
+file, and says with the engine's own optimiser which time bounds reach each table. They pick files by the manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from lmops.errors import QueryError, did_you_mean
+from lmops.store._views import DERIVED_VIEWS, FACT_VIEWS, RECORD_VIEWS, VIEW_NAMES, table_ddl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Params = "Sequence[Any] | Mapping[str, Any] | None"
+
+_TIME: Final = r"'(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)\+00'::TIMESTAMP WITH TIME ZONE"
+_BOUND: Final = re.compile(rf"start_at ?(>=|<=|=|>|<) ?{_TIME}")
+_TERM: Final = rf"(?:optional: )?\(?start_at(?: ?(?:>=|<=|=|>|<) ?{_TIME}| IS NOT NULL)\)?"
+#: A filter that is nothing but bounds joined by AND. In any other (CASE, IS DISTINCT FROM, OR, a cast) a comparison
+#: may be turned round, so that it bounds nothing.
+_ONLY_BOUNDS: Final = re.compile(rf"\(?{_TERM}(?: AND {_TERM})*\)?")
+#: What the optimiser must not do, or it would plan for the emptiness of these tables.
+_DISABLED: Final = "statistics_propagation,empty_result_pullup,late_materialization,join_filter_pushdown"
+
+
+class Bounds(NamedTuple):
+    """Times a query can need of one table; None is open."""
+
+    since_ns: int | None
+    until_ns: int | None
+
+
+#: Bounds that no row satisfies: of a view that is named and never read, as in ``select * from traces where false``.
+NOWHERE: Final = Bounds(2**63 - 1, -(2**63))
+
+
+class Plan(NamedTuple):
+    """The base views a query names, each with the time bounds within which it reads them."""
+
+    views: dict[str, Bounds]
+
+
+class Planner:
+    """Plans queries over the public views."""
+
+    def __init__(self) -> None:
+        import duckdb
+
+        self._lock = threading.RLock()
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "enable_external_access": "false", "python_enable_replacements": "false", "threads": "1",
+        }  # fmt: skip
+        self._con = duckdb.connect(":memory:", config=config)
+        self._con.execute("set TimeZone='UTC'")
+        self._con.execute(f"set disabled_optimizers='{_DISABLED}'")
+        for name in (*FACT_VIEWS, *RECORD_VIEWS):
+            self._con.execute(table_ddl(name))
+        for name, derived in DERIVED_VIEWS.items():
+            self._con.execute(f"create view {name} as {derived.sql}")
+
+    def close(self) -> None:
+        """Drop the empty tables."""
+        self._con.close()
+
+    def plan(self, query: str, params: Any = None) -> Plan:  # what DuckDB takes
+        """Return what a query reads.
+
+        Raises:
+            QueryError: It is not one SELECT, it does not parse, or it names something that is not there.
+        """
+        import duckdb
+
+        with self._lock:
+            try:
+                self._check_is_read(query)
+                rows = self._con.execute("explain (format json) " + query, params).fetchall()
+            except duckdb.Error as error:
+                raise self.explained(error) from error
+        views: dict[str, Bounds] = {}
+        for node in _nodes(json.loads(rows[0][1])):
+            name = str(node.get("extra_info", {}).get("Table", "")).rsplit(".", 1)[-1]
+            if name in FACT_VIEWS or name in RECORD_VIEWS:
+                bounds = _bounds(node["extra_info"].get("Filters", ()))
+                views[name] = _widest(views[name], bounds) if name in views else bounds
+        text = query.lower()
+        for name in VIEW_NAMES:
+            if name in text:
+                views.setdefault(DERIVED_VIEWS[name].base if name in DERIVED_VIEWS else name, NOWHERE)
+        return Plan(views)
+
+    def _check_is_read(self, query: str) -> None:
+        import duckdb
+
+        statements = self._con.extract_statements(query)
+        if len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT:
+            return
+        asked = ", ".join(statement.type.name for statement in statements) or "nothing"
+        message = (
+            f"ws.sql runs one read-only SELECT; found {asked}. The store is written only through its own calls; "
+            "write results elsewhere with .df() or .arrow(), or the whole store with ws.store.export(path)"
+        )
+        raise QueryError(message)
+
+    def _columns(self) -> list[str]:
+        """Return every column of every view."""
+        with self._lock:
+            rows = self._con.execute("select distinct column_name from duckdb_columns() where not internal").fetchall()
+        return [row[0] for row in rows]
+
+    def explained(self, error: Exception) -> QueryError:
+        """Return an error of DuckDB as one that says what would work."""
+        text = str(error)
+        table = re.search(r"Table with name (\S+) does not exist", text)
+        if table:
+            return QueryError(did_you_mean("view", table[1], VIEW_NAMES))
+        if "disabled by configuration" in text or "Permission" in type(error).__name__:
+            message = "ws.sql reads the views of the store and no other files or databases"
+            return QueryError(f"{message} (views: {', '.join(VIEW_NAMES)})")
+        column = re.search(r'Referenced column "([^"]+)" not found|does not have a column named "([^"]+)"', text)
+        if column:
+            hint = "columns of a view: ws.sql('describe VIEW')"
+            return QueryError(did_you_mean("column", column[1] or column[2], self._columns(), hint=hint))
+        return QueryError(text)
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:  # JSON
+    """Yield every node of an explained plan."""
+    stack = list(tree)
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(node.get("children", ()))
+
+
+def _bounds(filters: str | Sequence[str]) -> Bounds:
+    """Return the time bounds that a scan's filters imply: they are joined by AND, so any may be left out."""
+    since: datetime | None = None
+    until: datetime | None = None
+    for text in [filters] if isinstance(filters, str) else filters:
+        if not _ONLY_BOUNDS.fullmatch(text):
+            continue
+        for operator, value in _BOUND.findall(text):
+            moment = datetime.fromisoformat(value).replace(tzinfo=UTC)
+            if operator in (">", ">=", "="):
+                since = moment if since is None else max(since, moment)
+            if operator in ("<", "<=", "="):
+                until = moment if until is None else min(until, moment)
+    # Shown times are cut to microseconds (towards 1970), so a bound must admit all nanoseconds around its own.
+    return Bounds(None if since is None else _ns(since) - 1000, None if until is None else _ns(until) + 1000)
+
+
+def _ns(moment: datetime) -> int:
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1000
+
+
+def _widest(one: Bounds, other: Bounds) -> Bounds:
+    """Return bounds that hold both."""
+    since = None if one.since_ns is None or other.since_ns is None else min(one.since_ns, other.since_ns)
+    until = None if one.until_ns is None or other.until_ns is None else max(one.until_ns, other.until_ns)
+    return Bounds(since, until)

@@ -1,0 +1,238 @@
+"""Traces: the full path of every request, from any OpenTelemetry dialect, on the local store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from lmops.errors import UsageError
+from lmops.models import PRICED_KINDS
+from lmops.traces._batch import Batch
+from lmops.traces._decorator import trace
+from lmops.traces._ingest import Ingest, IngestReport, OnError, Source
+from lmops.traces._search import rows_of_trace, search, stats, time_range
+from lmops.traces._trace import Span, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    import pandas as pd
+
+    from lmops.models import Pricer
+    from lmops.store import Store
+    from lmops.traces._exporter import Instrumentation
+
+__all__ = ["Batch", "IngestReport", "Span", "Trace", "Traces", "decode", "join_logs", "trace"]
+
+Row = dict[str, Any]
+
+
+def decode(body: bytes, *, content_type: str, signal: Literal["traces", "logs"], pricer: Pricer | None = None) -> Batch:
+    """Return the rows of one OTLP request, priced when there is a pricer.
+
+    Raises:
+        IngestError: The body is not an OTLP request of this type.
+    """
+    from lmops.traces._formats import decode_request
+
+    batch = decode_request(body, content_type=content_type, signal=signal)
+    if pricer is not None:
+        pricer.put_costs(batch.spans)
+    return batch
+
+
+def join_logs(row: Row, logs: list[Row]) -> Row:
+    """Return a span row with the content of its log events, where the span itself has none."""
+    from lmops.traces._normalise import apply_logs
+
+    return apply_logs(row, logs)
+
+
+class Traces:
+    """The traces of a workspace: ``ws.traces``."""
+
+    def __init__(self, store: Store, *, pricer: Callable[[], Pricer]) -> None:
+        self._store = store
+        self._pricer = pricer
+        self._instrumentation: list[Instrumentation] = []
+
+    def __repr__(self) -> str:
+        """Say how many there are."""
+        query = "select count(*), coalesce(sum(span_count), 0)::BIGINT from traces"
+        traces, spans = self._store.sql(query).fetchall()[0]
+        return f"<Traces: {traces:,} traces, {spans:,} spans>"
+
+    # -- in --------------------------------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        source: Source,
+        *,
+        format: str | None = None,  # noqa: A002  # the word that users look for
+        on_error: OnError = "reject",
+        progress: bool = True,
+    ) -> IngestReport:
+        """Read traces from files into the store; the same spans again add nothing.
+
+        Args:
+            source: A path, a glob (``**`` included), a list of them, bytes, or a file opened in binary mode. Plain or
+                gzip.
+            format: "otlp" (protobuf), "otlp-json", "jsonl" (one OTLP/JSON request a line, as a Collector's file
+                exporter writes), "chat-jsonl" (chat completions); found out by default.
+            on_error: "reject" leaves out what cannot be read and reports it; "raise" stops at a file that has such a
+                record, with nothing of that file kept.
+            progress: Show how far it is.
+
+        Returns:
+            What was new, what was there before, and each rejected record with its place and the reason.
+
+        Raises:
+            NotFoundError: No file matches.
+            IngestError: ``on_error="raise"`` and a record cannot be read.
+        """
+        return Ingest(self._store, self._pricer(), format=format, on_error=on_error).run(source, progress=progress)
+
+    def instrument(
+        self,
+        *,
+        service: str | None = None,
+        environment: str | None = None,
+        resource_attributes: Mapping[str, object] | None = None,
+        set_global: bool = True,
+        max_queue: int = 8192,
+        block_ms: float = 100.0,
+    ) -> Instrumentation:
+        """Store every span that this process makes with OpenTelemetry from now on; return the handle.
+
+        Third-party instrumentors, ``@lmops.trace`` and your own spans are stored as they are. A provider that is set
+        already keeps what else it exports to. Calling it again changes the settings and doubles nothing.
+
+        Args:
+            service: Name of the service.
+            environment: Deployment environment, such as "production".
+            resource_attributes: More attributes of the resource.
+            set_global: False gives a provider of its own, for ``handle.get_tracer`` and instrumentors given it.
+            max_queue: Spans that may wait to be written.
+            block_ms: The longest a full queue may hold up the application; then spans are dropped and counted.
+        """
+        from lmops.traces._exporter import instrument
+
+        handle = instrument(
+            self._store,
+            service=service,
+            environment=environment,
+            resource_attributes=resource_attributes,
+            set_global=set_global,
+            max_queue=max_queue,
+            block_ms=block_ms,
+            price_rows=lambda rows: self._pricer().put_costs(rows),
+        )
+        if handle not in self._instrumentation:
+            self._instrumentation.append(handle)
+        return handle
+
+    def stop_instrumentation(self) -> None:
+        """Write the spans that wait and stop storing new ones; closing the workspace does this."""
+        while self._instrumentation:
+            self._instrumentation.pop().shutdown()
+
+    def renormalise(self, *, progress: bool = True) -> int:
+        """Read every stored span again with this version's alias table and prices; return how many changed.
+
+        Works segment by segment; what is asked meanwhile sees each segment either before or after.
+        """
+        from lmops.progress import Progress
+        from lmops.traces._normalise import renormalise
+
+        pricer = self._pricer()
+
+        def change(row: Row, logs: list[Row]) -> Row:
+            fresh = renormalise(row, logs)
+            pricer.put_costs([fresh])
+            return fresh
+
+        if not progress:
+            return self._store.rewrite_spans(change)
+        with Progress("renormalise", unit="segments") as bar:
+            return self._store.rewrite_spans(change, on_segment=lambda done, total: bar.update(done, total=total))
+
+    def reprice(self, model: str) -> int:
+        """Put the prices as they are now on the stored calls of one model; return how many changed."""
+        pricer = self._pricer()
+        where = {"model": model, "requested_model": model}
+
+        def change(row: Row, _: list[Row]) -> Row:
+            return {"cost_usd": pricer.cost(row)} if row["kind"] in PRICED_KINDS else {}
+
+        return self._store.rewrite_spans(change, where=where)
+
+    # -- out -------------------------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        where: str | None = None,
+        *,
+        last: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        order: str = "start_at desc",
+        limit: int | None = 100,
+    ) -> pd.DataFrame:
+        """Return traces, one row each: the columns of the view ``traces``.
+
+        Args:
+            where: A SQL condition over the columns of ``traces`` and, for any other column, over any span of the
+                trace: ``"status = 'error' and latency_ms > 2000"``, ``"tool_name = 'refund' or attributes['tier'] =
+                'gold'"``, ``"span.kind = 'llm' and span.output_tokens > 900"``. None for all.
+            last: "24h", "7d", ...: back from ``until``, else from now, or from the newest trace where all are older.
+            since: From this time on; ISO text or datetime, UTC when it has no zone.
+            until: Before this time.
+            order: A column of ``traces`` and ``asc`` or ``desc``.
+            limit: The most rows; None for all.
+
+        Raises:
+            QueryError: The condition does not parse or names an unknown column; the nearest names are given.
+        """
+        bounds = time_range(self._store, last=last, since=since, until=until)
+        return search(self._store, where, bounds, order=order, limit=limit)
+
+    def get(self, trace_id: str) -> Trace:
+        """Return one trace by its id or the start of it; in a notebook it shows as a waterfall.
+
+        Raises:
+            NotFoundError: None, or more than one, starts so.
+        """
+        return Trace.from_rows(rows_of_trace(self._store, trace_id))
+
+    def stats(
+        self,
+        where: str | None = None,
+        *,
+        by: str | Sequence[str] = (),
+        every: str | None = "1d",
+        last: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+    ) -> pd.DataFrame:
+        """Return figures per interval and group.
+
+        Args:
+            where: As for :meth:`search`.
+            by: Any of service, environment, name, user_id, session_id, status (over traces), and model,
+                requested_model, provider, prompt_name, prompt_version, kind (over billable calls).
+            every: Length of the intervals, such as "1h" or "1d" (UTC); None for one row a group.
+            last: As for :meth:`search`.
+            since: As for :meth:`search`.
+            until: As for :meth:`search`.
+
+        Returns:
+            Columns bucket (start of the interval; absent when ``every`` is None), the groups, traces, calls, errors,
+            error_rate with its 95 % Wilson interval error_rate_low and error_rate_high, p50_ms, p95_ms, input_tokens,
+            output_tokens, cost_usd, cost_per_trace_usd, unpriced_calls. Grouped by something of a call, errors and
+            latency are of the calls, otherwise of whole traces.
+        """
+        groups = [by] if isinstance(by, str) else list(by)
+        if len(set(groups)) != len(groups):
+            raise UsageError(f"by={groups}: name each grouping once")
+        bounds = time_range(self._store, last=last, since=since, until=until)
+        return stats(self._store, bounds, by=groups, every=every, where=where)

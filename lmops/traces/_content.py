@@ -1,0 +1,429 @@
+"""Readers of content: what went into a span, what came out, and the documents it found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lmops.traces._canonical import Canonical, conversation, plain
+from lmops.traces._json import dumps, structure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lmops.traces._raw import RawSpan
+
+parsed = structure
+
+_INDEX_DIGITS: Final = 6
+
+
+def shape(value: object, kind: str, role: str) -> str | None:
+    """Return the text of a column: canonical messages for a model call, else plain text or compact JSON."""
+    value = structure(value)
+    if kind == "llm":
+        found = conversation(value, role)
+        if found is None and value not in (None, "", [], {}):
+            found = [{"role": role, "content": value if isinstance(value, str) else dumps(value)}]
+        return dumps(found) if found else None
+    if kind == "embedding" and role == "user":
+        return _texts(value)
+    return _plain_or_json(_unwrap_arguments(value))
+
+
+def _texts(value: object) -> str | None:
+    """Return what was embedded: one text, or a JSON list of texts."""
+    if isinstance(value, dict) and "input" in value:
+        value = value["input"]
+    found = conversation(value, "user")
+    texts = [message["content"] for message in found] if found else []
+    if not texts:
+        return _plain_or_json(value)
+    return str(texts[0]) if len(texts) == 1 else dumps(texts)
+
+
+def _unwrap_arguments(value: object) -> object:
+    """Return the only argument of {"args": [text], "kwargs": {}}, which is one text."""
+    if isinstance(value, dict) and value.keys() == {"args", "kwargs"} and not value["kwargs"]:
+        arguments = value["args"]
+        if isinstance(arguments, list) and len(arguments) == 1 and isinstance(arguments[0], str):
+            return arguments[0]
+    return value
+
+
+def _plain_or_json(value: object) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, list) and value and isinstance(value[0], dict) and ("parts" in value[0]):
+        found = conversation(value, "user")
+        if found:
+            return _one_text(found)
+    return None if value in (None, [], {}) else dumps(value)
+
+
+def _one_text(found: list[Canonical]) -> str:
+    """Return plain text when the messages are one text, else canonical JSON."""
+    if len(found) == 1 and found[0].keys() == {"role", "content"}:
+        return str(found[0]["content"])
+    return dumps(found)
+
+
+def input_of(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return what went in, from an attribute that holds messages, JSON or text."""
+    value = structure(raw.attributes.get(key))
+    if kind != "llm":
+        return shape(value, kind, "user")
+    found = conversation(value, "user")
+    if found is None:
+        return shape(value, kind, "user")
+    return dumps(with_instructions(found, raw.attributes.get("gen_ai.system_instructions")))
+
+
+def with_instructions(found: list[Canonical], said: object) -> list[Canonical]:
+    """Return the messages with the instructions in front, unless a system message is there already."""
+    if said is None or any(message["role"] == "system" for message in found):
+        return found
+    parts = conversation(said, "system")
+    text = "\n".join(str(part["content"]) for part in parts or ())
+    return [{"role": "system", "content": text}, *found] if text else found
+
+
+def output_of(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return what came out, from an attribute that holds messages, JSON or text."""
+    return shape(raw.attributes.get(key), kind, "assistant")
+
+
+def value_of(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return text as it is, a list or object as compact JSON."""
+    return _plain_or_json(raw.attributes.get(key))
+
+
+def value_in(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return OpenInference's ``input.value``; its mime type says whether quotes are part of the text."""
+    return _value(raw, key, kind, "user", "input.mime_type")
+
+
+def value_out(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return OpenInference's ``output.value``."""
+    return _value(raw, key, kind, "assistant", "output.mime_type")
+
+
+def _value(raw: RawSpan, key: str, kind: str, role: str, mime_key: str) -> str | None:
+    value = raw.attributes.get(key)
+    if kind in ("llm", "embedding"):
+        return shape(value, kind, role)
+    if isinstance(value, str) and (value[:1] != '"' or raw.attributes.get(mime_key) != "application/json"):
+        return value or None
+    return shape(value, kind, role)
+
+
+def instructions(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return the instructions alone, when no messages were captured."""
+    found = with_instructions([], raw.attributes.get(key))
+    return dumps(found) if found else None
+
+
+def asked(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return the messages before the first answer of a whole conversation."""
+    found = conversation(raw.attributes.get(key), "user") or []
+    answers = [place for place, message in enumerate(found) if message["role"] == "assistant"]
+    before = found[: answers[0]] if answers else found
+    if kind == "llm":
+        before = with_instructions(before, raw.attributes.get("gen_ai.system_instructions"))
+        return dumps(before) if before else None
+    users = [message for message in before if message["role"] != "system"]
+    return _one_text(users) if users else None
+
+
+def answered(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return the last answer of a whole conversation."""
+    found = conversation(raw.attributes.get(key), "user") or []
+    if not found or found[-1]["role"] != "assistant":
+        return None
+    return dumps(found[-1:]) if kind == "llm" else _one_text(found[-1:])
+
+
+#: An indexed key taken apart: its prefix with the dot, its index, the steps below. Keys come again with every span.
+_SPLIT: Final[dict[str, tuple[str, int, tuple[str, ...]]]] = {}
+_SPLIT_KEPT: Final = 20_000
+_SPLIT_CHARACTERS: Final = 200
+_NOT_INDEXED: Final = ("", 0, ())
+
+
+def _split(key: str) -> tuple[str, int, tuple[str, ...]]:
+    head, index, rest = key, "", ""
+    steps = key.split(".")
+    for place, step in enumerate(steps):
+        if step.isdecimal() and step.isascii() and place:
+            head, index, rest = ".".join(steps[:place]) + ".", step, ".".join(steps[place + 1 :])
+            break
+    parts = (
+        (head, int(index), tuple(rest.split(".")) if rest else ()) if 0 < len(index) <= _INDEX_DIGITS else _NOT_INDEXED
+    )
+    if len(key) <= _SPLIT_CHARACTERS:  # keys come from outside: the memory for them is bounded
+        if len(_SPLIT) >= _SPLIT_KEPT:
+            _SPLIT.clear()
+        _SPLIT[key] = parts
+    return parts
+
+
+def unflatten(attributes: dict[str, object], prefix: str) -> list[object]:
+    """Return the items of indexed keys in order: ``p.0.a.b``, ``p.1.a.b`` -> [{"a": {"b": ...}}, ...]."""
+    items: dict[int, object] = {}
+    for key, value in attributes.items():
+        head, place, steps = _SPLIT.get(key) or _split(key)
+        if head != prefix:
+            continue
+        if not steps:
+            items.setdefault(place, structure(value))
+            continue
+        node = items.get(place)
+        if node is None:
+            node = items[place] = {}
+        for step in steps[:-1]:
+            if not isinstance(node, dict):
+                break
+            below = node.get(step)
+            if below is None:
+                below = node[step] = {}
+            node = below
+        if isinstance(node, dict) and not isinstance(node.get(steps[-1]), dict):
+            node[steps[-1]] = value
+    return [items[place] for place in sorted(items)]
+
+
+def _in_order(node: object) -> list[object]:
+    """Return the values of {"0": a, "1": b} in order."""
+    if not isinstance(node, dict):
+        return node if isinstance(node, list) else []
+    return [node[key] for key in sorted((key for key in node if key.isdigit()), key=int)]
+
+
+def messages_indexed_in(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return the input messages of indexed keys."""
+    return _indexed(raw, key, kind, "user")
+
+
+def messages_indexed_out(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return the output messages of indexed keys."""
+    return _indexed(raw, key, kind, "assistant")
+
+
+def _indexed(raw: RawSpan, key: str, kind: str, role: str) -> str | None:
+    found: list[Canonical] = []
+    for item in unflatten(raw.attributes, key):
+        if isinstance(item, dict):
+            inner = item.get("message")
+            message = inner if isinstance(inner, dict) else item
+            simple = _simple(message)
+            if simple is None:
+                found += conversation(_chat_shape(message), role) or []
+            else:
+                found.append(simple)
+    if not any(len(message) > 2 or message["content"] for message in found):
+        return None  # roles alone say nothing; another attribute may have the content
+    if role == "user":
+        found = with_instructions(found, raw.attributes.get("gen_ai.system_instructions"))
+    return dumps(found) if kind == "llm" else _one_text(found)
+
+
+def _simple(message: dict[str, object]) -> Canonical | None:
+    """Return a message that is only a role and one text, which most are."""
+    if message.keys() != {"role", "content"}:
+        return None
+    said, content = message["role"], message["content"]
+    if isinstance(content, str) and content[:2] != "[{" and said in ("user", "assistant", "system"):
+        return {"role": said, "content": content}
+    return None
+
+
+def _chat_shape(item: dict[str, object]) -> dict[str, object]:
+    """Return an indexed message in chat form: contents and tool calls as lists."""
+    message: dict[str, object] = {key: item[key] for key in ("role", "name", "tool_call_id") if key in item}
+    content = item.get("content")
+    contents = _in_order(item.get("contents"))
+    if contents and not content:
+        content = [part.get("message_content", part) for part in contents if isinstance(part, dict)]
+    elif isinstance(content, str):
+        content = _blocks(content)
+    message["content"] = content
+    message.setdefault("role", None)
+    calls = []
+    for call in _in_order(item.get("tool_calls")):
+        if isinstance(call, dict):
+            calls.append(call.get("tool_call", call))  # noqa: PERF401 - more calls are added below
+    function = item.get("function_call")
+    if not calls and isinstance(function, dict):
+        calls.append(function)
+    if not calls and isinstance(item.get("function_call_name"), str):
+        calls.append({"name": item["function_call_name"], "arguments": item.get("function_call_arguments_json", "")})
+    if calls:
+        message["tool_calls"] = calls
+    for name in ("reasoning", "reasoning_content"):
+        if isinstance(item.get(name), str):
+            message[name] = item[name]
+    return message
+
+
+def _blocks(content: str) -> object:
+    """Return the parts of content that is a JSON list of typed parts, else the text."""
+    if content.startswith('[{"') and '"type"' in content:
+        found = structure(content)
+        if isinstance(found, list) and all(isinstance(part, dict) and "type" in part for part in found):
+            return found
+    return content
+
+
+def prompts_indexed(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return the prompts of ``llm.prompts.N.prompt.text``."""
+    return _texts_indexed(raw, key, ("prompt", "text"), "user")
+
+
+def choices_indexed(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return the texts of ``llm.choices.N.completion.text``."""
+    return _texts_indexed(raw, key, ("completion", "text"), "assistant")
+
+
+def _texts_indexed(raw: RawSpan, key: str, path: tuple[str, str], role: str) -> str | None:
+    found: list[Canonical] = []
+    for item in unflatten(raw.attributes, key):
+        inner = item.get(path[0]) if isinstance(item, dict) else None
+        text = inner.get(path[1]) if isinstance(inner, dict) else item
+        if isinstance(text, str) and text:
+            found.append({"role": role, "content": text})
+    return dumps(found) if found else None
+
+
+def embedded_texts(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return what was embedded: ``embedding.embeddings.N.embedding.text``."""
+    texts: list[str] = []
+    for item in unflatten(raw.attributes, key):
+        inner = item.get("embedding") if isinstance(item, dict) else None
+        text = inner.get("text") if isinstance(inner, dict) else None
+        if isinstance(text, str):
+            texts.append(text)
+    if not texts:
+        return None
+    return texts[0] if len(texts) == 1 else dumps(texts)
+
+
+# Documents
+
+
+def documents_indexed(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return the documents of ``retrieval.documents.N.document.*``; ids missing there are taken from the output."""
+    items = [
+        item["document"] if isinstance(item, dict) and isinstance(item.get("document"), dict) else item
+        for item in unflatten(raw.attributes, key)
+    ]
+    found = _documents(items)
+    if found and all(document["id"] is None for document in found):
+        again = _documents(_document_list(structure(raw.attributes.get("output.value"))))
+        if len(again) == len(found):
+            for document, other in zip(found, again, strict=True):
+                if document["content"] == other["content"]:
+                    document["id"] = other["id"]
+    return dumps(found) if found else None
+
+
+def documents(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return the documents of a list, or of an object that holds one."""
+    found = _documents(_document_list(structure(raw.attributes.get(key))))
+    return dumps(found) if found else None
+
+
+def _document_list(value: object, depth: int = 0) -> list[object]:
+    if isinstance(value, dict):
+        for key in ("documents", "matches", "results", "nodes", "source_documents", "output", "outputs", "points"):
+            inner = structure(value.get(key))
+            if isinstance(inner, (list, dict)) and depth < 4:
+                return _document_list(inner, depth + 1)
+        return []
+    return value if isinstance(value, list) else []
+
+
+def _documents(items: Iterable[object]) -> list[Canonical]:
+    found: list[Canonical] = []
+    for item in items:
+        document = _document(structure(item))
+        if document is not None:
+            found.append({"rank": len(found) + 1, **document})
+    return found
+
+
+def _document(item: object) -> Canonical | None:
+    """Return one document; a score or id that is only in the metadata counts."""
+    if isinstance(item, str):
+        return {"id": None, "score": None, "content": item, "metadata": None} if item else None
+    if isinstance(item, list) and len(item) == 2 and isinstance(item[0], dict):
+        document = _document(item[0])  # LangChain: (document, score)
+        if document is not None and document["score"] is None:
+            document["score"] = _score(item[1])
+        return document
+    if not isinstance(item, dict) or not item:
+        return None
+    inner = item.get("node", item.get("document"))
+    inner = inner if isinstance(inner, dict) else {}
+    metadata = structure(item.get("metadata") or item.get("payload") or inner.get("metadata"))
+    below = metadata if isinstance(metadata, dict) else {}
+    content = _first((item, inner), ("content", "page_content", "text", "pageContent", "document", "chunk"))
+    identity = _first((item, inner, below), ("id", "document_id", "id_", "doc_id", "chunk_id"))
+    if identity is None:
+        identity = item.get("node_id")
+    score = next(
+        (number for name in ("score", "relevance_score", "similarity", "_score")
+         for holder in (item, below) if (number := _score(holder.get(name))) is not None), None)  # fmt: skip
+    return {
+        "id": identity if isinstance(identity, str) or identity is None else plain(identity),
+        "score": score,
+        "content": content if isinstance(content, str) or content is None else plain(content),
+        "metadata": metadata or None,
+    }
+
+
+def _first(holders: Iterable[dict[str, object]], names: tuple[str, ...]) -> object:
+    for holder in holders:
+        for name in names:
+            value = holder.get(name)
+            if value is not None and value != "" and not isinstance(value, dict):
+                return value
+    return None
+
+
+def _score(value: object) -> float | None:
+    if isinstance(value, str):
+        try:
+            value = float(value) if len(value) < 40 else None
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if number - number == 0 else None
+
+
+def documents_of_events(events: Iterable[dict[str, object]]) -> str | None:
+    """Return the documents of ``db.query.result`` span events."""
+    items: list[object] = []
+    for event in events:
+        if event.get("name") != "db.query.result":
+            continue
+        given = event.get("attributes")
+        if isinstance(given, dict):
+            start = "db.query.result."
+            item = {key[len(start) :]: value for key, value in given.items() if key.startswith(start)}
+            if isinstance(item.get("document"), str):
+                item["content"] = item.pop("document")
+            distance = item.pop("distance", None)
+            if "score" not in item and distance is not None:
+                item["metadata"] = {**_as_dict(item.get("metadata")), "distance": distance}
+            items.append(item)
+    found = _documents(items)
+    return dumps(found) if found else None
+
+
+def _as_dict(value: object) -> dict[str, object]:
+    value = structure(value)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,362 @@
+"""Readers: one function per structured field, from an attribute of a span to the value of a column.
+
+Each reader takes the span, the key and the kind and returns the value or None. ``READERS`` names them for the table.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from lmops.traces._aliases import PROVIDERS
+from lmops.traces._canonical import conversation
+from lmops.traces._content import (
+    answered,
+    asked,
+    choices_indexed,
+    documents,
+    documents_indexed,
+    embedded_texts,
+    input_of,
+    instructions,
+    messages_indexed_in,
+    messages_indexed_out,
+    output_of,
+    parsed,
+    prompts_indexed,
+    unflatten,
+    value_in,
+    value_of,
+    value_out,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lmops.traces._raw import RawSpan
+
+Reader = "Callable[[RawSpan, str, str], object]"
+
+_BIGINT_MAX: Final = 2**63 - 1
+
+
+def text(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return text; numbers become text, a JSON-encoded string is decoded."""
+    value = raw.attributes[key]
+    if type(value) is str and value and value[0] not in '"N':
+        return value
+    return as_text(value)
+
+
+def as_text(value: object) -> str | None:
+    """Return the text of a plain value, None for an empty one."""
+    for _ in range(3):
+        if not isinstance(value, str) or value[:1] != '"':
+            break
+        decoded = parsed(value)
+        if decoded == value:
+            break
+        value = decoded
+    if isinstance(value, str):
+        return value if value and value != "None" else None
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return str(int(value)) if value.is_integer() else str(value)
+    return None
+
+
+def provider(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return the OpenTelemetry name of a provider."""
+    said = text(raw, key, kind)
+    if said is None:
+        return None
+    word = said.lower()
+    return PROVIDERS.get(word, word)
+
+
+def provider_of_model(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return the provider in front of a model name such as openai/gpt-4o."""
+    said = text(raw, key, kind)
+    head, slash, _ = (said or "").partition("/")
+    return PROVIDERS.get(head.lower(), head.lower()) if slash and head else None
+
+
+def count(raw: RawSpan, key: str, _kind: str) -> int | None:
+    """Return a number of tokens."""
+    value = raw.attributes.get(key)
+    if type(value) is int and 0 <= value <= _BIGINT_MAX:
+        return value
+    return as_count(value)
+
+
+def as_count(value: object) -> int | None:
+    """Return a whole number that is not negative, also from text; None for anything else."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        value = value.strip().strip('"')
+        if not value.isascii() or len(value) > 20:
+            return None
+        try:
+            value = int(value) if value.isdigit() else float(value)
+        except ValueError:
+            return None
+    if isinstance(value, float):
+        if not math.isfinite(value) or not value.is_integer():
+            return None
+        value = int(value)
+    return value if isinstance(value, int) and 0 <= value <= _BIGINT_MAX else None
+
+
+def as_number(value: object) -> float | None:
+    """Return a finite number that is not negative, also from text; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = float(value.strip().strip('"')) if len(value) <= 40 else None
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def money(raw: RawSpan, key: str, _kind: str) -> float | None:
+    """Return an amount in US dollars."""
+    return as_number(raw.attributes.get(key))
+
+
+def seconds(raw: RawSpan, key: str, _kind: str) -> float | None:
+    """Return milliseconds of a time given in seconds."""
+    number = as_number(raw.attributes.get(key))
+    return None if number is None else number * 1000.0
+
+
+def since_start(raw: RawSpan, key: str, _kind: str) -> float | None:
+    """Return milliseconds from the start of the span to a moment written in ISO 8601."""
+    moment = iso_ns(as_text(raw.attributes.get(key)))
+    return None if moment is None or moment < raw.start_ns else (moment - raw.start_ns) / 1e6
+
+
+def iso_ns(said: str | None) -> int | None:
+    """Return nanoseconds since 1970 of an ISO 8601 text; without a zone it is UTC."""
+    if not said or len(said) > 40:
+        return None
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) * 1000
+
+
+def cost_details(raw: RawSpan, key: str, _kind: str) -> float | None:
+    """Return the total of {input, output, total}; without a total, the sum of the parts."""
+    details = parsed(raw.attributes.get(key))
+    if not isinstance(details, dict):
+        return as_number(details)
+    for name in ("total", "total_cost"):
+        total = as_number(details.get(name))
+        if total is not None:
+            return total
+    parts = [number for number in map(as_number, details.values()) if number is not None]
+    return math.fsum(parts) if parts else None
+
+
+def sum_of(keys: str) -> Callable[[RawSpan, str, str], object]:
+    """Return a reader that adds the attributes of several keys."""
+    names = tuple(keys.split("|"))
+
+    def read(raw: RawSpan, _key: str, _kind: str) -> float | None:
+        parts = [number for number in (as_number(raw.attributes.get(name)) for name in names) if number is not None]
+        return math.fsum(parts) if parts else None
+
+    return read
+
+
+def within(path: str) -> Callable[[RawSpan, str, str], object]:
+    """Return a reader of one place inside JSON: "model", "0.name", "model|model_name" for the first that is there."""
+    choices = tuple(tuple(choice.split(".")) for choice in path.split("|"))
+
+    def read(raw: RawSpan, key: str, _kind: str) -> str | None:
+        for steps in choices:
+            value: object = _memo(raw, key)
+            for step in steps:
+                if isinstance(value, dict):
+                    value = value.get(step)
+                elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+                    value = value[int(step)]
+                else:
+                    value = None
+            found = as_text(value)
+            if found is not None:
+                return found
+        return None
+
+    return read
+
+
+_USAGE: Final[dict[str, tuple[str, ...]]] = {
+    "input": ("input_tokens", "prompt_tokens", "input", "promptTokens", "prompt", "prompt_token_count",
+              "promptTokenCount", "inputTokens"),
+    "output": ("output_tokens", "completion_tokens", "output", "completionTokens", "completion",
+               "candidates_token_count", "candidatesTokenCount", "outputTokens"),
+    "cached": ("cached_input_tokens", "input_cached_tokens", "cache_read_input_tokens", "input_cache_read",
+               "cached_tokens", "cache_read_tokens", "input_cached", "cached_content_token_count",
+               "prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens",
+               "input_token_details.cache_read"),
+    "cache_write": ("cache_write_input_tokens", "cache_creation_input_tokens", "input_cache_creation",
+                    "cache_write_tokens", "input_cache_write", "prompt_tokens_details.cache_write_tokens",
+                    "prompt_tokens_details.cache_creation_tokens", "input_token_details.cache_creation"),
+    "reasoning": ("reasoning_tokens", "output_reasoning_tokens", "output_reasoning", "thoughts_token_count",
+                  "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
+                  "output_token_details.reasoning"),
+    "total": ("total_tokens", "total", "totalTokens"),
+}  # fmt: skip
+
+
+def usage_number(details: dict[str, object], name: str) -> int | None:
+    """Return one number of a usage object, whatever the client calls it."""
+    for key in _USAGE[name]:
+        outer, dot, inner = key.partition(".")
+        value = details.get(outer)
+        if dot:
+            value = value.get(inner) if isinstance(value, dict) else details.get(key)
+        number = as_count(value)
+        if number is not None:
+            return number
+    return None
+
+
+def usage(name: str) -> Callable[[RawSpan, str, str], object]:
+    """Return a reader of one number inside a usage object.
+
+    Input includes cached tokens. Where the total shows that a client left them out, they are added.
+    """
+
+    def read(raw: RawSpan, key: str, _kind: str) -> int | None:
+        details = _memo(raw, key)
+        if not isinstance(details, dict):
+            return None
+        number = usage_number(details, name)
+        if name != "input" or number is None:
+            return number
+        extra = (usage_number(details, "cached") or 0) + (usage_number(details, "cache_write") or 0)
+        total, output = usage_number(details, "total"), usage_number(details, "output")
+        return number + extra if extra and total == number + (output or 0) + extra else number
+
+    return read
+
+
+def reasons(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return the finish reason as sent; several different ones are joined by a comma."""
+    return join_reasons(parsed(raw.attributes.get(key)))
+
+
+def join_reasons(value: object) -> str | None:
+    """Return one text of a reason or a list of them."""
+    if not isinstance(value, list):
+        return as_text(value)
+    found = dict.fromkeys(reason for reason in map(as_text, value) if reason)
+    return ",".join(found) or None
+
+
+def reasons_within(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return the finish reasons inside an answer: of its messages, choices or generations."""
+    value = raw.attributes.get(key)
+    if isinstance(value, str) and "finish" not in value and "stop_reason" not in value:
+        return None
+    if kind == "embedding":
+        return None
+    return join_reasons(list(_reasons(_memo(raw, key), 0)))
+
+
+def _reasons(value: object, depth: int) -> list[object]:
+    if isinstance(value, list):
+        return [reason for item in value[:100] for reason in _reasons(item, depth + 1)] if depth < 6 else []
+    if not isinstance(value, dict):
+        return []
+    for name in ("finish_reason", "stop_reason", "finishReason"):
+        if value.get(name):
+            return [value[name]]
+    for name in ("choices", "generations", "candidates", "generation_info", "message", "messages"):
+        if name in value and depth < 6:
+            found = _reasons(value[name], depth + 1)
+            if found:
+                return found
+    return []
+
+
+def reasons_indexed(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return the finish reasons of ``gen_ai.completion.N.finish_reason``."""
+    choices = unflatten(raw.attributes, key)
+    return join_reasons([choice.get("finish_reason") for choice in choices if isinstance(choice, dict)])
+
+
+_HEAD_ID: Final = re.compile(r'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')
+
+
+def response_id(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return the id of an answer that is only inside ``output.value``."""
+    value = raw.attributes.get(key)
+    if kind == "embedding" or not isinstance(value, str) or '"id"' not in value:
+        return None
+    head = _HEAD_ID.match(value)
+    if head:
+        return head[1]
+    answer = _memo(raw, key)
+    if not isinstance(answer, dict):
+        return None
+    generations = answer.get("generations")
+    while isinstance(generations, list) and generations:
+        generations = generations[0]
+    if isinstance(generations, dict):  # LangChain keeps the provider's id beside its own
+        message = generations.get("message")
+        inner = message.get("kwargs") if isinstance(message, dict) else None
+        metadata = inner.get("response_metadata") if isinstance(inner, dict) else None
+        answer = metadata if isinstance(metadata, dict) else {}
+    return as_text(answer.get("id"))
+
+
+def _memo(raw: RawSpan, key: str) -> object:
+    """Return the parsed value of an attribute; several rows of the table look into the same JSON."""
+    memo = raw.memo
+    if memo is None:
+        memo = raw.memo = {}
+    if key not in memo:
+        memo[key] = parsed(raw.attributes.get(key))
+    return memo[key]
+
+
+_PLAIN: Final[dict[str, Callable[[RawSpan, str, str], object]]] = {
+    "text": text, "provider": provider, "provider_of_model": provider_of_model, "count": count, "money": money,
+    "seconds": seconds, "since_start": since_start, "cost_details": cost_details, "reasons": reasons,
+    "reasons_within": reasons_within, "reasons_indexed": reasons_indexed, "response_id": response_id,
+    "documents": documents, "documents_indexed": documents_indexed, "input": input_of, "output": output_of,
+    "value": value_of, "value_in": value_in, "value_out": value_out, "embedded_texts": embedded_texts,
+    "messages_indexed_in": messages_indexed_in, "messages_indexed_out": messages_indexed_out,
+    "prompts_indexed": prompts_indexed, "choices_indexed": choices_indexed, "instructions": instructions,
+    "asked": asked, "answered": answered,
+}  # fmt: skip
+_FACTORIES: Final[dict[str, Callable[[str], Callable[[RawSpan, str, str], object]]]] = {
+    "json": within, "usage": usage, "sum": sum_of,
+}  # fmt: skip
+
+
+def reader(how: str) -> Callable[[RawSpan, str, str], object]:
+    """Return the reader that a row of the alias table names."""
+    name, colon, argument = how.partition(":")
+    return _FACTORIES[name](argument) if colon else _PLAIN[name]
+
+
+__all__ = ["as_count", "as_number", "as_text", "conversation", "iso_ns", "join_reasons", "reader", "usage_number"]

@@ -1,0 +1,261 @@
+"""From a span of any dialect to a span row, and back from a stored row to the same row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lmops.store._tables import SPAN_COLUMNS
+from lmops.traces._aliases import ALIASES, DIALECTS, KIND_SETS, KIND_WORDS, MODEL_KINDS, NORMALISER_VERSION
+from lmops.traces._content import documents_of_events
+from lmops.traces._events import apply_events, apply_logs, is_content_event
+from lmops.traces._fields import as_text, reader
+from lmops.traces._json import dumps, loads
+from lmops.traces._raw import STATUS_ERROR, STATUS_OK, STATUS_UNSET, RawSpan, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Entry = tuple[str, Callable[[RawSpan, str, str], object], str]
+
+__all__ = ["NORMALISER_VERSION", "apply_logs", "normalise", "renormalise"]
+
+_EMPTY_ROW: Final[dict[str, object]] = {name: None for name, _, _ in SPAN_COLUMNS}
+#: Plans are kept for sets of keys up to so many characters, and so many characters in all.
+_PLAN_CHARACTERS: Final = 20_000
+_KEPT_CHARACTERS: Final = 4_000_000
+_ESTIMATED: Final = "lmops.time_estimated"
+
+_EXACT: Final[dict[str, tuple[int, ...]]] = {}
+_INDEXED: Final[dict[str, tuple[int, ...]]] = {}
+_READERS: Final = tuple(reader(how) if how != "kind" else None for _, _, _, how, _ in ALIASES)
+for _place, (_column, _key, _dialect, _how, _kinds) in enumerate(ALIASES):
+    _table = _INDEXED if _key.endswith(".") else _EXACT
+    _table[_key] = (*_table.get(_key, ()), _place)
+_INDEXED_PREFIXES: Final = tuple(_INDEXED)
+_ORDER: Final = {dialect: place for place, (dialect, _) in enumerate(DIALECTS)}
+
+
+class _Plan:
+    """What to read from spans that carry one set of keys; worked out once for each set."""
+
+    __slots__ = ("by_kind", "dialect", "fallback_kind", "kind_keys", "places")
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        places: set[int] = set()
+        for key in keys:
+            found = _EXACT.get(key)
+            if found is not None:
+                places.update(found)
+            elif key.startswith(_INDEXED_PREFIXES):
+                for prefix, indexed in _INDEXED.items():
+                    if key.startswith(prefix) and key[len(prefix) :].partition(".")[0].isdigit():
+                        places.update(indexed)
+        ordered = sorted(places)
+        self.kind_keys = tuple(ALIASES[place][1] for place in ordered if ALIASES[place][0] == "kind")
+        self.places = tuple(place for place in ordered if ALIASES[place][0] != "kind")
+        ranks = [_ORDER[ALIASES[place][2]] for place in ordered if ALIASES[place][2] in _ORDER]
+        self.dialect = DIALECTS[min(ranks)][1] if ranks else "unknown"
+        columns = {ALIASES[place][0] for place in self.places}
+        # The first generative-AI spans named no operation: a model with usage or an answer is a call.
+        names_model = any(key in keys for key in ("gen_ai.request.model", "gen_ai.response.model", "llm.model_name"))
+        is_call = names_model and bool({"input_tokens", "output_tokens", "output"} & columns)
+        self.fallback_kind = "llm" if is_call else "unknown"
+        self.by_kind: dict[str, tuple[Entry, ...]] = {}
+
+    def entries(self, kind: str) -> tuple[Entry, ...]:
+        result: list[Entry] = []
+        for place in self.places:
+            column, key, _, _, kinds = ALIASES[place]
+            read = _READERS[place]
+            if kind in KIND_SETS[kinds] and read is not None:
+                result.append((column, read, key))
+        self.by_kind[kind] = tuple(result)
+        return self.by_kind[kind]
+
+
+class _Kept:
+    """How much the kept plans hold."""
+
+    characters = 0
+
+
+_kept: Final = _Kept()
+_PLANS: Final[dict[tuple[str, ...], _Plan]] = {}
+
+
+def _plan_of(attributes: dict[str, object]) -> _Plan:
+    keys = tuple(attributes)
+    plan = _PLANS.get(keys)
+    if plan is None:
+        plan = _Plan(keys)
+        size = sum(map(len, keys)) + 100
+        if size <= _PLAN_CHARACTERS:  # keys come from outside: the memory for them is bounded
+            if _kept.characters + size > _KEPT_CHARACTERS:
+                _PLANS.clear()
+                _kept.characters = 0
+            _PLANS[keys] = plan
+            _kept.characters += size
+    return plan
+
+
+def normalise(raw: RawSpan) -> dict[str, object]:
+    """Return the span row of one span: every column of SPAN_COLUMNS, None where nothing was said.
+
+    Tokens and cost stand only on model spans (llm, embedding, reranker), so that a sum over spans counts each call
+    once; what agents and chains report about their children stays in ``attributes``. ``cost_usd`` is None here.
+    """
+    attributes = raw.attributes
+    plan = _plan_of(attributes)
+    kind = _kind(raw, plan)
+    row = _EMPTY_ROW.copy()
+    entries = plan.by_kind.get(kind)
+    if entries is None:
+        entries = plan.entries(kind)
+    resource = raw.resource
+    row["environment"] = resource.environment
+    for column, read, key in entries:
+        if row[column] is None:
+            row[column] = read(raw, key, kind)
+    if row["environment"] is None:
+        row["environment"] = resource.fallback_environment
+    if row["model"] is None and kind in MODEL_KINDS:
+        row["model"] = row["requested_model"]
+    if kind == "tool" and row["tool_name"] is None:
+        row["tool_name"] = _tool_of(raw.name)
+    row["trace_id"] = raw.trace_id
+    row["span_id"] = raw.span_id
+    row["parent_span_id"] = raw.parent_span_id
+    row["name"] = raw.name
+    row["kind"] = kind
+    row["service"] = resource.service
+    row["resource"] = resource.json
+    row["scope"] = raw.scope or None
+    row["dialect"] = "chat" if raw.scope == "lmops.chat" else plan.dialect
+    row["normaliser_version"] = NORMALISER_VERSION
+    row["attributes"] = dumps(attributes)
+    _times(raw, row)
+    _status(raw, row)
+    if raw.events:
+        _events(raw, row, kind)
+    if raw.links:
+        row["links"] = dumps(raw.links)
+    return row
+
+
+def _kind(raw: RawSpan, plan: _Plan) -> str:
+    for key in plan.kind_keys:
+        value = raw.attributes[key]
+        if isinstance(value, str):
+            words = KIND_WORDS[key]
+            kind = words.get(value) or words.get(value.lower())
+            if kind is None and value[:1] == '"':
+                kind = words.get((as_text(value) or "").lower())
+            if kind is not None:
+                return kind
+    is_query = raw.events and any(event.get("name") == "db.query.result" for event in raw.events)
+    return "retriever" if is_query and plan.fallback_kind == "unknown" else plan.fallback_kind
+
+
+def _tool_of(name: str) -> str | None:
+    """Return the tool's name out of a span name: "execute_tool x", "tools/call x", "x.tool"."""
+    for start in ("execute_tool ", "tools/call ", "running tool: "):
+        name = name.removeprefix(start)
+    return name.removesuffix(".tool") or None
+
+
+def _times(raw: RawSpan, row: dict[str, object]) -> None:
+    """Put the times; the duration is None for a span that is open, ends before it starts, or has guessed times."""
+    start, end = raw.start_ns, raw.end_ns
+    row["start_ns"] = start
+    if end > 0:
+        row["end_ns"] = end
+        if end >= start and _ESTIMATED not in raw.attributes:
+            row["latency_ms"] = (end - start) / 1e6
+
+
+def _status(raw: RawSpan, row: dict[str, object]) -> None:
+    attributes, code = raw.attributes, raw.status_code
+    error = as_text(attributes["error.type"]) if "error.type" in attributes else None
+    if code != STATUS_ERROR and error is None and attributes.get("langfuse.observation.level") != "ERROR":
+        row["status"] = "ok" if code == STATUS_OK else "unset"
+        return
+    row["status"] = "error"
+    kind_of_event, message_of_event = _exception(raw.events)
+    row["error_type"] = kind_of_event or error or as_text(attributes.get("exception.type"))
+    row["error_message"] = (
+        raw.status_message
+        or as_text(attributes.get("langfuse.observation.status_message"))
+        or message_of_event
+        or as_text(attributes.get("error.message"))
+        or as_text(attributes.get("exception.message"))
+    )
+
+
+def _exception(events: list[dict[str, object]]) -> tuple[str | None, str | None]:
+    """Return type and message of the last exception that was recorded; the last is the one that ended the span."""
+    for event in reversed(events):
+        if event.get("name") in ("exception", "gen_ai.client.operation.exception"):
+            given = event.get("attributes")
+            if isinstance(given, dict):
+                return as_text(given.get("exception.type")), as_text(given.get("exception.message"))
+    return None, None
+
+
+def _events(raw: RawSpan, row: dict[str, object], kind: str) -> None:
+    row["events"] = dumps(raw.events)
+    content = False
+    for event in raw.events:
+        name, at = event.get("name"), event.get("time_ns")
+        if name == "First Token Stream Event" and row["ttft_ms"] is None and kind in MODEL_KINDS:
+            if isinstance(at, int) and at >= raw.start_ns:
+                row["ttft_ms"] = (at - raw.start_ns) / 1e6
+        elif isinstance(name, str) and is_content_event(name):
+            content = True
+    if row["documents"] is None and kind in ("retriever", "reranker"):
+        row["documents"] = documents_of_events(raw.events)
+    if content:
+        apply_events(row, raw.events)
+
+
+def renormalise(row: dict[str, object], logs: list[dict[str, object]] | None = None) -> dict[str, object]:
+    """Return the row that the present table makes of a stored row and its log events.
+
+    Example:
+        A row that this version made comes back unchanged, except for ``cost_usd``, which is None.
+    """
+    status = row.get("status")
+    raw = RawSpan(
+        str(row["trace_id"]),
+        str(row["span_id"]),
+        _optional(row.get("parent_span_id")),
+        str(row.get("name") or ""),
+        _integer(row.get("start_ns")),
+        _integer(row.get("end_ns")),
+        STATUS_ERROR if status == "error" else STATUS_OK if status == "ok" else STATUS_UNSET,
+        _optional(row.get("error_message")) or "",
+        _stored(row.get("attributes")),
+        _stored_list(row.get("events")),
+        _stored_list(row.get("links")),
+        Resource(_stored(row.get("resource"))),
+        _optional(row.get("scope")) or "",
+    )
+    again = normalise(raw)
+    return apply_logs(again, logs) if logs else again
+
+
+def _optional(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _integer(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _stored(value: object) -> dict[str, object]:
+    found = loads(value) if isinstance(value, str) and value else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _stored_list(value: object) -> list[dict[str, object]]:
+    found = loads(value) if isinstance(value, str) and value else []
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -1,0 +1,278 @@
+"""The queue between the application's threads and the store.
+
+The SDK's own batch processor drops from a full queue at once, flushes every five seconds and
+gives up a batch on the first failure. This one waits briefly, flushes every 100 ms, keeps a batch until
+the store takes it, and counts what it could not keep.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import os
+import sys
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Final, Protocol
+
+from opentelemetry.sdk.trace import SpanProcessor  # noqa: TID253 - imported by _exporter alone
+
+from lmops.errors import NewerStoreError, ReadOnlyError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+
+    from lmops.traces._batch import Row
+
+_log = logging.getLogger(__name__)
+
+_MAX_BATCH: Final = 512
+_FLUSH_SECONDS: Final = 0.1
+_RETRY_SECONDS: Final = (0.05, 0.1, 0.2, 0.5)
+_WARNING_SECONDS: Final = 60.0
+
+
+class Writes(Protocol):
+    """What the processor hands batches to."""
+
+    @property
+    def store(self) -> object:
+        """Where the rows go."""
+
+    def rows(self, spans: Sequence[ReadableSpan]) -> list[Row]:
+        """Return one row for each span."""
+
+    def write(self, rows: list[Row]) -> None:
+        """Commit rows; raise what the store raises."""
+
+
+class StoreProcessor(SpanProcessor):
+    """Takes ended spans from any thread and commits them in batches, in one daemon thread."""
+
+    def __init__(self, exporter: Writes, *, max_queue: int, block_ms: float) -> None:
+        self._exporter = exporter
+        self._max_queue = max_queue
+        self._block_s = block_ms / 1000
+        self._stop_at: float | None = None
+        self._reset()
+        if hasattr(os, "register_at_fork"):
+            reset = weakref.WeakMethod(self._reset)
+            os.register_at_fork(after_in_child=lambda: (found := reset()) and found())
+
+    def _reset(self) -> None:
+        """Start empty: after a fork the spans that wait are the parent's to write, and the lock may be held."""
+        self._changed = threading.Condition()
+        self._queue: collections.deque[ReadableSpan] = collections.deque()
+        self._worker: threading.Thread | None = None
+        self._accepted = self._finished = self._exported = self._dropped = 0
+        self._flushes = 0
+        self._is_saturated = False
+        self._reported = 0
+        self._quiet_until = 0.0
+        self._reason = ""
+
+    # -- for the handle --------------------------------------------------------------------------
+
+    @property
+    def store(self) -> object:
+        """Where the spans go."""
+        return self._exporter.store
+
+    @property
+    def exported(self) -> int:
+        """Spans that were committed."""
+        return self._exported
+
+    @property
+    def dropped(self) -> int:
+        """Spans that were lost."""
+        return self._dropped
+
+    @property
+    def pending(self) -> int:
+        """Spans that wait or are being written."""
+        return self._accepted - self._finished
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether spans are no longer taken."""
+        return self._stop_at is not None
+
+    def restart(self, exporter: Writes, *, max_queue: int, block_ms: float) -> None:
+        """Use another exporter from the next batch on, and take spans again after a shutdown."""
+        with self._changed:
+            self._exporter, self._max_queue, self._block_s = exporter, max_queue, block_ms / 1000
+            self._stop_at = None
+
+    # -- for the SDK -----------------------------------------------------------------------------
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Do nothing: a span is taken when it ends."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue a span; never raises."""
+        try:
+            if span.context is not None and span.context.trace_flags.sampled:
+                self._put(span)
+        except Exception:  # noqa: BLE001 - the application's thread
+            _log.debug("a span was not queued", exc_info=True)
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Return whether every span that ended before this call was handled within the time."""
+        with self._changed:
+            self._start_worker()
+            expected = self._accepted
+            self._flushes += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: self._finished >= expected, timeout_millis / 1000)
+            finally:
+                self._flushes -= 1
+
+    def shutdown(self, timeout_s: float = 10.0) -> None:
+        """Write what waits, for at most so many seconds, and take no more spans."""
+        with self._changed:
+            if self._stop_at is not None:
+                return
+            self._stop_at = time.monotonic() + timeout_s
+            self._start_worker()
+            worker = self._worker
+            self._changed.notify_all()
+        if worker is not None:
+            worker.join(timeout_s + 1)
+        elif self._queue:
+            # No thread can be started while the interpreter ends.
+            self._run()
+        with self._changed:
+            self._dropped += self.pending
+            self._finished = self._accepted
+            self._queue.clear()
+        self._report(is_final=True)
+
+    # -- the application's threads ---------------------------------------------------------------
+
+    def _put(self, span: ReadableSpan) -> None:
+        with self._changed:
+            if self._stop_at is not None or threading.current_thread() is self._worker:
+                # The second: a span that the store's own driver made while a batch was written.
+                return
+            if len(self._queue) >= self._max_queue and not self._has_room():
+                self._dropped += 1
+                self._reason = self._reason or "the queue was full"
+            else:
+                self._queue.append(span)
+                self._accepted += 1
+                if len(self._queue) in {1, _MAX_BATCH}:
+                    self._changed.notify_all()
+                self._start_worker()
+        if self._dropped > self._reported:
+            self._report()
+
+    def _has_room(self) -> bool:
+        """Wait for room. Once that was in vain nobody waits until a batch was written: the application goes on."""
+        if self._is_saturated:
+            return False
+        if self._changed.wait_for(lambda: len(self._queue) < self._max_queue, self._block_s):
+            return True
+        self._is_saturated = True
+        return False
+
+    def _start_worker(self) -> None:
+        if self._worker is not None and self._worker.is_alive():
+            return
+        if not self._queue:
+            self._worker = None
+            return
+        worker = threading.Thread(target=self._run, name="lmops-spans", daemon=True)
+        try:
+            worker.start()
+        except RuntimeError:
+            self._worker = None
+            return
+        self._worker = worker
+        self._flush_at_end_of_child()
+
+    def _flush_at_end_of_child(self) -> None:
+        """In a process of multiprocessing, which ends without atexit, flush where it does end."""
+        processes = sys.modules.get("multiprocessing.util")
+        if processes is not None and sys.modules["multiprocessing.process"].parent_process() is not None:
+            processes.Finalize(self, self.shutdown, exitpriority=100)
+
+    def _report(self, *, is_final: bool = False) -> None:
+        """Log what was dropped, at most once a minute."""
+        with self._changed:
+            new, now = self._dropped - self._reported, time.monotonic()
+            if not new or (now < self._quiet_until and not is_final):
+                return
+            self._reported, self._quiet_until = self._dropped, now + _WARNING_SECONDS
+            reason, self._reason = self._reason or "the store could not be written", ""
+        _log.warning("dropped %d spans (%d in all) of %r: %s", new, self._dropped, self.store, reason)
+
+    # -- the thread that writes ------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            written = self._write(batch)
+            with self._changed:
+                # After a shutdown that timed out, or a fork, the batch is no longer waited for.
+                if self._finished + len(batch) <= self._accepted:
+                    self._finished += len(batch)
+                    self._exported += written
+                    self._dropped += len(batch) - written
+                self._is_saturated = self._is_saturated and not written
+                self._changed.notify_all()
+
+    def _next_batch(self) -> list[ReadableSpan]:
+        """Return the next spans, 100 ms after the first of them at the latest; none when stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._stop_at is not None)
+            if len(self._queue) < _MAX_BATCH:
+                self._changed.wait_for(self._is_due, _FLUSH_SECONDS)
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), _MAX_BATCH))]
+            if not batch:
+                # Under the lock: whoever queues a span from now on must start another thread.
+                self._worker = None
+            self._changed.notify_all()
+            return batch
+
+    def _is_due(self) -> bool:
+        return len(self._queue) >= _MAX_BATCH or self._flushes > 0 or self._stop_at is not None
+
+    def _write(self, batch: list[ReadableSpan]) -> int:
+        """Return how many spans of the batch were committed."""
+        try:
+            self._write_all(self._exporter.rows(batch))
+        except Exception as error:  # noqa: BLE001 - counted and reported
+            self._reason = f"{type(error).__name__}: {error}"
+            if len(batch) == 1 or _is_lasting(error) or isinstance(error, StoreError | OSError):
+                return 0
+            # One span that cannot be stored must not cost the others.
+            return sum(self._write([span]) for span in batch)
+        return len(batch)
+
+    def _write_all(self, rows: list[Row]) -> None:
+        """Commit rows, again and again while the store is busy or full; raise when that is hopeless."""
+        attempt = 0
+        while True:
+            try:
+                self._exporter.write(rows)
+            except (StoreError, OSError) as error:
+                delay = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
+                stop_at = self._stop_at
+                if _is_lasting(error) or (stop_at is not None and time.monotonic() + delay > stop_at):
+                    raise
+                if attempt == len(_RETRY_SECONDS):
+                    _log.warning("spans wait: %s", error)
+                attempt += 1
+                time.sleep(delay)
+            else:
+                return
+
+
+def _is_lasting(error: Exception) -> bool:
+    """Return whether the store will not take these rows later either."""
+    return isinstance(error, ReadOnlyError | NewerStoreError)

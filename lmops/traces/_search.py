@@ -1,0 +1,276 @@
+"""Questions over traces: lists, one trace, roll-ups. The SQL of :class:`lmops.traces.Traces`."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.errors import NotFoundError, UsageError, did_you_mean
+from lmops.models import to_ns
+from lmops.store import Bounds
+from lmops.store._views import FACT_VIEWS
+from lmops.traces._predicate import compile_predicate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    import duckdb
+    import pandas as pd
+
+    from lmops.store import Store
+
+TRACE_COLUMNS: Final = {name: sql for name, sql, _ in FACT_VIEWS["traces"]}
+SPAN_COLUMNS: Final = {name: sql for name, sql, _ in FACT_VIEWS["spans"]}
+_UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+_DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|m|h|d|w)\s*")
+#: Narrow enough to sort by the million.
+_ORDERS: Final = frozenset(TRACE_COLUMNS) - {"models", "prompt_refs"}
+
+
+def seconds(text: str) -> float:
+    """Return a duration such as "90s", "15m", "24h", "7d" or "2w" in seconds.
+
+    Raises:
+        UsageError: It is not one.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None or float(match[1]) <= 0:
+        raise UsageError(f"{text!r} is not a duration; write a number and a unit: '30m', '24h', '7d', '2w'")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def time_range(store: Store, *, last: str | None, since: str | datetime | None, until: str | datetime | None) -> Bounds:
+    """Return the time range that these arguments mean, both ends as nanoseconds; None is open.
+
+    ``last`` counts back from ``until``, else from now; where the newest trace is older than that, from it, so that
+    "the last 7 days" of an archive are its last 7 days.
+    """
+    if last is not None and since is not None:
+        raise UsageError(f"give last={last!r} or since={since!r}, not both")
+    until_ns = None if until is None else to_ns(until)
+    if last is None:
+        since_ns = None if since is None else to_ns(since)
+    else:
+        span_ns = int(seconds(last) * 1e9)
+        end = until_ns if until_ns is not None else time.time_ns()
+        if until_ns is None:
+            newest = store.fact_ranges("traces")
+            if newest and newest[0][1] is not None and newest[0][1] < end - span_ns:
+                end = newest[0][1] + 1
+        since_ns = end - span_ns
+    if since_ns is not None and until_ns is not None and since_ns > until_ns:
+        raise UsageError(f"since={since!r} is after until={until!r}")
+    return Bounds(since_ns, until_ns)
+
+
+def range_sql(bounds: Bounds, alias: str = "") -> str:
+    """Return the condition that ``start_ns`` lies in [since, until); "true" when both are open."""
+    parts = []
+    if bounds.since_ns is not None:
+        parts.append(f"{alias}start_ns >= {int(bounds.since_ns)}")
+    if bounds.until_ns is not None:
+        parts.append(f"{alias}start_ns < {int(bounds.until_ns)}")
+    return " and ".join(parts) or "true"
+
+
+def order_sql(order: str) -> tuple[str, str, bool]:
+    """Return (ORDER BY clause, column, descending) of an order such as "cost_usd desc".
+
+    Raises:
+        UsageError: The column is unknown or the direction is neither asc nor desc.
+    """
+    column, _, direction = order.strip().partition(" ")
+    direction = direction.strip().lower() or "asc"
+    if column not in _ORDERS:
+        raise UsageError(did_you_mean("column to order by", column, _ORDERS))
+    if direction not in ("asc", "desc"):
+        raise UsageError(f"order={order!r}: the direction is asc or desc")
+    physical = {"start_at": "start_ns", "end_at": "end_ns"}.get(column, column)
+    return f"t.{physical} {direction} nulls last, t.start_ns desc, t.trace_id", physical, direction == "desc"
+
+
+def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit: int | None) -> pd.DataFrame:
+    """Return one row per trace, the columns of the view ``traces``."""
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
+        raise UsageError(f"limit={limit!r}: give a number of traces, or None for all")
+    ordered, column, descending = order_sql(order)
+
+    def ask(within: Bounds, columns: str = "t.*") -> duckdb.DuckDBPyRelation:
+        # A span never starts before its trace, so the lower bound holds for both; the upper one only for traces.
+        since = Bounds(within.since_ns, None)
+        predicate = compile_predicate(
+            where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS, span_bounds_sql=range_sql(since, "s.")
+        )
+        condition = f"{range_sql(within, 't.')} and {predicate.sql}"
+        cut = "" if limit is None else f"limit {limit}"
+        query = f"select {columns} from traces t where {condition} order by {ordered} {cut}"
+        return store.sql(query, bounds=since if predicate.touches_spans else within)
+
+    if limit and column == "start_ns" and descending:
+        # A condition is likely to leave few rows: begin with more of them.
+        for window in _windows(store, bounds, limit * (2 if where is None else 64)):
+            found = ask(window)
+            if window == bounds or len(found) >= limit:
+                return _frame(found)
+    elif limit and limit <= NARROW_ROWS:
+        # Sorting keys is much cheaper than sorting rows: first which traces, then their rows.
+        keys = ask(bounds, "t.trace_id, t.start_ns").fetchall()
+        if not keys:
+            return _frame(ask(bounds))
+        starts = ", ".join(str(int(key[1])) for key in keys)
+        chosen = store.sql(
+            f"select t.* from traces t where t.start_ns in ({starts}) and t.trace_id in ({', '.join('?' * len(keys))}) "
+            f"order by {ordered}",
+            [key[0] for key in keys],
+            bounds=Bounds(min(key[1] for key in keys), max(key[1] for key in keys)),
+        )
+        return _frame(chosen)
+    return _frame(ask(bounds))
+
+
+def _frame(relation: duckdb.DuckDBPyRelation) -> pd.DataFrame:
+    frame: pd.DataFrame = relation.df()
+    return frame
+
+
+#: A list this short is worth a look-up of its rows by key.
+NARROW_ROWS: Final = 1000
+
+
+def _windows(store: Store, bounds: Bounds, wanted: int) -> Iterator[Bounds]:
+    """Yield ever longer ranges that end where ``bounds`` ends, the whole of it last.
+
+    "The latest 100" is answered from the newest rows; a rare match is found after the whole range was read, at most
+    a seventh dearer than reading it at once.
+    """
+    ranges = [found for found in store.fact_ranges("traces") if found[0] is not None and found[1] is not None]
+    until = bounds.until_ns
+    total = sum(found[2] for found in ranges)
+    while wanted < total:
+        since = _edge(ranges, until, wanted)
+        if since is None or (bounds.since_ns is not None and since <= bounds.since_ns):
+            break
+        yield Bounds(since, until)
+        wanted *= 8
+    yield bounds
+
+
+def _edge(ranges: list[tuple[int | None, int | None, int]], until_ns: int | None, wanted: int) -> int | None:
+    """Return the time since which about ``wanted`` rows lie, taking each range's rows as evenly spread."""
+    missing = float(wanted)
+    for first, last, rows in ranges:
+        if first is None or last is None:
+            continue
+        end = last if until_ns is None else min(last, until_ns)
+        if end <= first:
+            continue
+        inside = rows * (end - first) / max(last - first, 1)
+        if inside >= missing:
+            return end - int((end - first) * missing / inside)
+        missing -= inside
+    return None
+
+
+def rows_of_trace(store: Store, id_or_prefix: str) -> list[dict[str, Any]]:
+    """Return all span rows of one trace, by its id or the start of it.
+
+    Raises:
+        NotFoundError: No trace, or more than one, has an id that starts so.
+    """
+    asked = str(id_or_prefix).strip().lower()
+    if not asked:
+        raise NotFoundError("give a trace id or the start of one; ws.traces.search() lists traces")
+    query = "select trace_id, start_ns, end_ns from traces where "
+    if len(asked) == 32:
+        found = store.sql(query + "trace_id = ?", [asked]).fetchall()
+    else:
+        found = store.sql(query + "starts_with(trace_id, ?) limit 6", [asked]).fetchall()
+    if not found:
+        raise NotFoundError(f"no trace whose id starts with {asked[:80]!r}; ws.traces.search() lists traces")
+    if len(found) > 1:
+        some = ", ".join(row[0] for row in found[:5])
+        raise NotFoundError(f"{len(found) if len(found) < 6 else 'more than 5'} traces start with {asked!r}: {some}")
+    trace_id, start_ns, end_ns = found[0]
+    query = "select * from spans where trace_id = ? and start_ns between ? and ? order by start_ns, span_id"
+    spans = store.sql(query, [trace_id, start_ns, end_ns], bounds=Bounds(start_ns, end_ns))
+    return store.whole(spans.to_arrow_table().to_pylist())
+
+
+#: What can be grouped by: of a call, of a whole trace, and of both.
+_OF_CALLS: Final = frozenset({"model", "requested_model", "provider", "prompt_name", "prompt_version", "kind"})
+_OF_TRACES: Final = frozenset({"name", "status"})
+_OF_BOTH: Final = frozenset({"service", "environment", "user_id", "session_id"})
+#: Weeks begin on Monday.
+_ORIGIN_NS: Final = 4 * 86_400_000_000_000
+
+
+def bucket_sql(every: str | None, column: str) -> str:
+    """Return the start of the interval that nanoseconds lie in, as a time; NULL when there is no ``every``."""
+    if every is None:
+        return "null::TIMESTAMP WITH TIME ZONE"
+    match = _DURATION.fullmatch(every)
+    if match is None or match[2] == "s" or float(match[1]) <= 0 or not float(match[1]).is_integer():
+        raise UsageError(f"every={every!r}: write whole minutes, hours, days or weeks: '15m', '1h', '1d', '1w'")
+    width = int(float(match[1])) * _UNITS[match[2]] * 1_000_000_000
+    # Whole numbers are many times faster than calendars, and in UTC the same.
+    return f"make_timestamptz((({column} - {_ORIGIN_NS}) // {width} * {width} + {_ORIGIN_NS}) // 1000)"
+
+
+def stats(store: Store, bounds: Bounds, *, by: list[str], every: str | None, where: str | None) -> pd.DataFrame:
+    """Return figures per interval and group; see :meth:`lmops.traces.Traces.stats`."""
+    from lmops.calc.intervals import wilson
+
+    unknown = [name for name in by if name not in _OF_CALLS | _OF_TRACES | _OF_BOTH]
+    if unknown:
+        raise UsageError(did_you_mean("grouping", unknown[0], _OF_CALLS | _OF_TRACES | _OF_BOTH))
+    over_calls = bool(_OF_CALLS & set(by))
+    since = Bounds(bounds.since_ns, None)
+    predicate = compile_predicate(
+        where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS, span_bounds_sql=range_sql(since, "s.")
+    )
+    narrowed = since if predicate.touches_spans else bounds
+    if over_calls:
+        source = "llm_calls c"
+        condition = range_sql(bounds, "c.")
+        if _OF_TRACES & set(by):
+            source += " join (select trace_id, name, status from traces) t using (trace_id)"
+        if predicate.sql != "true":
+            condition += f" and c.trace_id in (select t.trace_id from traces t where {predicate.sql})"
+            narrowed = Bounds(None, None)
+    else:
+        source, condition = "traces t", f"{range_sql(bounds, 't.')} and {predicate.sql}"
+    keys = "".join(f", {'t' if name in _OF_TRACES or not over_calls else 'c'}.{name} as {name}" for name in by)
+    query = (_CALL_STATS if over_calls else _TRACE_STATS).format(
+        bucket=bucket_sql(every, "c.start_ns" if over_calls else "t.start_ns"),
+        keys=keys, source=source, condition=condition, grouped=", ".join(["bucket", *by]),
+    )  # fmt: skip
+    frame = store.sql(query, bounds=narrowed).df()
+    total = frame["calls"] if over_calls else frame["traces"]
+    low, high = wilson(frame["errors"].to_numpy(), total.to_numpy())
+    place = int(frame.columns.get_loc("errors"))
+    frame.insert(place + 1, "error_rate", frame["errors"] / total)
+    frame.insert(place + 2, "error_rate_low", low)
+    frame.insert(place + 3, "error_rate_high", high)
+    without: pd.DataFrame = frame.drop(columns="bucket")
+    return without if every is None else frame
+
+
+_TRACE_STATS: Final = """
+select {bucket} as bucket{keys}, count(*) as traces, sum(t.call_count)::BIGINT as calls,
+  count(*) filter (t.status = 'error') as errors,
+  quantile_cont(t.latency_ms, 0.5) as p50_ms, quantile_cont(t.latency_ms, 0.95) as p95_ms,
+  sum(t.input_tokens)::BIGINT as input_tokens, sum(t.output_tokens)::BIGINT as output_tokens,
+  sum(t.cost_usd) as cost_usd, avg(t.cost_usd) as cost_per_trace_usd, sum(t.unpriced_calls)::BIGINT as unpriced_calls
+from {source} where {condition} group by {grouped} order by {grouped}
+"""
+_CALL_STATS: Final = """
+select {bucket} as bucket{keys}, count(distinct c.trace_id) as traces, count(*) as calls,
+  count(*) filter (c.status = 'error') as errors,
+  quantile_cont(c.latency_ms, 0.5) as p50_ms, quantile_cont(c.latency_ms, 0.95) as p95_ms,
+  sum(c.input_tokens)::BIGINT as input_tokens, sum(c.output_tokens)::BIGINT as output_tokens,
+  sum(c.cost_usd) as cost_usd, sum(c.cost_usd) / count(distinct c.trace_id) as cost_per_trace_usd,
+  count(*) filter (c.cost_usd is null and (c.status <> 'error' or c.input_tokens is not null)) as unpriced_calls
+from {source} where {condition} group by {grouped} order by {grouped}
+"""

@@ -1,0 +1,1 @@
+"""The widgets: thin skins over plain controllers, one ``.py``, ``.js`` and ``.css`` each."""

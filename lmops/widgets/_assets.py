@@ -1,0 +1,37 @@
+"""The front end of a widget: plain modules, put together here as anywidget modules cannot import each other."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+_IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./(?P<name>\w+\.js)";\n', re.MULTILINE)
+_EXPORT: Final = re.compile(r"^export (?!default)", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^ *(//.*|/\*\* .*\*/)\n", re.MULTILINE)
+
+
+@cache
+def script(name: str) -> str:
+    """Return one module with everything that it imports, each file once, in the order of need.
+
+    Whole-line comments are left out: the text is stored in every notebook that saves the state of its widgets.
+    """
+    parts: dict[str, str] = {}
+    _collect(name, parts)
+    return "\n".join(parts.values())
+
+
+def _collect(name: str, parts: dict[str, str]) -> None:
+    if name in parts:
+        return
+    text = text_of(name)
+    for found in _IMPORT.finditer(text):
+        _collect(found["name"], parts)
+    parts[name] = _COMMENT.sub("", _EXPORT.sub("", _IMPORT.sub("", text)))
+
+
+def text_of(name: str) -> str:
+    """Return the text of one file beside this one."""
+    return files("lmops.widgets").joinpath(name).read_text("utf-8")

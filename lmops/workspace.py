@@ -1,0 +1,158 @@
+"""A workspace: one store and everything that can be done with it, by noun and verb."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+from typing import TYPE_CHECKING, Any, Self
+
+from lmops.audit import Audit
+from lmops.models import Models
+from lmops.runbooks import Runbooks
+from lmops.store import Store
+from lmops.traces import Traces, join_logs
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from types import TracebackType
+
+    import duckdb
+
+    from lmops.models import Pricer
+    from lmops.widgets.trace_browser import TraceBrowser
+
+
+def open(  # noqa: A001  # lmops.open reads as what it does
+    path: str | os.PathLike[str] | None = None, *, read_only: bool = False, actor: str | None = None
+) -> Workspace:
+    """Open the store of this project and return its workspace.
+
+    Args:
+        path: The store's folder, or a project's folder that has a ``.lmops``; ``":memory:"`` for one that vanishes.
+            None: ``LMOPS_STORE``, else the nearest ``.lmops`` upward (as git finds ``.git``), else a new one here.
+        read_only: Refuse every write; nothing is created.
+        actor: Who acts, for the audit chain; ``LMOPS_ACTOR`` or the system's user by default.
+
+    Raises:
+        StoreError: There is no store to open read-only, or it cannot be read.
+
+    Example:
+        >>> import lmops
+        >>> ws = lmops.open(":memory:")
+        >>> ws.sql("select count(*) from traces").fetchall()
+        [(0,)]
+    """
+    return Workspace(Store.open(path, read_only=read_only, join_logs=join_logs), actor=actor)
+
+
+class Workspace:
+    """One store, by its nouns: ``traces``, ``models``, ``runbooks``, ``audit``, ``store``, and ``sql``."""
+
+    def __init__(self, store: Store, *, actor: str | None = None) -> None:
+        self.store = store
+        self.actor = actor or os.environ.get("LMOPS_ACTOR") or _system_user()
+
+    def __repr__(self) -> str:
+        """Say where it is and what is in it."""
+        traces = self.store.sql("select count(*) from traces").fetchall()[0][0]
+        return f"<Workspace {self.store.path}{' read-only' if self.store.is_read_only else ''}: {traces:,} traces>"
+
+    def __enter__(self) -> Self:
+        """Return the workspace itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Write the spans that this process still holds and release the store."""
+        if "traces" in self.__dict__:
+            self.traces.stop_instrumentation()
+        self.store.close()
+
+    def sql(self, query: str, params: Any = None) -> duckdb.DuckDBPyRelation:  # what DuckDB takes
+        """Run one read-only SELECT over the public views and return its result (``.df()``, ``.arrow()``, ...).
+
+        Args:
+            query: One SELECT over traces, spans, llm_calls, tool_calls, retrieved_documents, prices, runbook_runs,
+                audit; ``describe VIEW`` lists columns.
+            params: A list for ``?`` or a dict for ``$name``.
+
+        Raises:
+            QueryError: Not one SELECT, an unknown name, or something outside the store.
+        """
+        return self.store.sql(query, params)
+
+    @functools.cached_property
+    def traces(self) -> BrowsableTraces:
+        """The traces: ingest, search, get, stats, browse."""
+        return BrowsableTraces(self.store, pricer=self._pricer)
+
+    @functools.cached_property
+    def models(self) -> Models:
+        """The models and their prices."""
+        return Models(self.store, actor=self.actor, reprice=self.traces.reprice)
+
+    @functools.cached_property
+    def runbooks(self) -> Runbooks:
+        """The runbooks: list, show, run."""
+        return Runbooks(self)
+
+    @functools.cached_property
+    def audit(self) -> Audit:
+        """The audit chain: who changed what."""
+        return Audit(self.store, actor=self.actor)
+
+    def _pricer(self) -> Pricer:
+        return self.models.pricer()
+
+
+class BrowsableTraces(Traces):
+    """The traces with their widget: bound here, so that no phase imports one."""
+
+    def browse(
+        self,
+        where: str | None = None,
+        *,
+        last: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        live: bool = False,
+        height: int = 560,
+    ) -> TraceBrowser:
+        """Return the trace browser: filter, sort and read traces by mouse and keyboard, press ? for the keys.
+
+        What is done in it is a Python value: ``.where``, ``.sql``, ``.df()``, ``.selected``, ``.selected_ids``. In a
+        runbook and in an exported or untrusted notebook the same call shows a table.
+
+        Args:
+            where: As for :meth:`search`.
+            last: As for :meth:`search`.
+            since: As for :meth:`search`.
+            until: As for :meth:`search`.
+            live: Take in new traces as they arrive.
+            height: Height in pixels.
+
+        Raises:
+            QueryError: The condition does not parse or names an unknown column.
+            MissingDependencyError: anywidget is not installed.
+        """
+        from lmops.traces._listing import TraceSource
+        from lmops.widgets.trace_browser import TraceBrowser
+        from lmops.widgets.trace_browser_controller import TraceBrowserController
+
+        controller = TraceBrowserController(
+            TraceSource(self._store), where=where, last=last, since=since, until=until, is_live=live
+        )
+        return TraceBrowser(controller, height=height)
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "unknown"

@@ -1,0 +1,292 @@
+"""One Chromium and one JupyterLab for all browser tests of a process."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+_SPEC = importlib.util.spec_from_file_location("traffic", Path(__file__).parents[1] / "widgets" / "conftest.py")
+_TRAFFIC = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_TRAFFIC)
+#: the same stores as the tests of the controllers
+span_row, conversation, traffic, controller = (
+    getattr(_TRAFFIC, name) for name in ("span_row", "conversation", "traffic", "controller")
+)
+
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+#: A page that stands in for JupyterLab: the widget's module with a model whose kernel is a Python function.
+PAGE = """<!doctype html><meta charset="utf-8"><style>
+body{margin:8px;font-family:sans-serif;--jp-brand-color1:#1976d2}
+</style><div class="jp-Cell" tabindex="-1"><div id="here"></div></div>"""
+
+START = """async ({esm, css, height}) => {
+  window.sent = []; window.listeners = new Set(); window.bytes = 0; window.delay = 0; window.isDead = false;
+  const style = document.createElement('style'); style.textContent = css; document.head.append(style);
+  const url = URL.createObjectURL(new Blob([esm], {type: 'text/javascript'}));
+  window.widget = await import(url);
+  window.receive = (messages) => { for (const m of messages) for (const one of [...window.listeners]) one(m); };
+  window.model = {
+    get: (name) => ({_height: height})[name], set() {}, save_changes() {},
+    on: (name, f) => window.listeners.add(f), off: (name, f) => window.listeners.delete(f),
+    send: (message) => {
+      if (window.isDead) throw new Error('Cannot send');
+      window.sent.push(message);
+      const answer = (text) => { window.bytes += text.length; window.receive(JSON.parse(text)); };
+      window.kernel(JSON.stringify(message))
+        .then((text) => window.delay ? setTimeout(() => answer(text), window.delay) : answer(text));
+    },
+  };
+  window.mount = (id) => {
+    let el = document.getElementById(id);
+    if (!el) { el = document.createElement('div'); el.id = id; document.body.append(el); }
+    return window.widget.default.render({model: window.model, el});
+  };
+  window.cleanup = window.mount('here');
+}"""
+
+
+def unavailable():
+    """Say why browser tests cannot run here; None when they can."""
+    if importlib.util.find_spec("playwright") is None:
+        return "playwright is not installed"
+    if executable() is None:
+        return "no chromium on PATH (set LMOPS_CHROMIUM to its path)"
+    return None
+
+
+def executable():
+    """The browser to drive."""
+    return os.environ.get("LMOPS_CHROMIUM") or next(filter(None, map(shutil.which, CANDIDATES)), None)
+
+
+def pytest_collection_modifyitems(items):
+    """Keep all browser tests in one process, and mark them."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="package")
+def chromium():
+    """A running Chromium."""
+    reason = unavailable()
+    if reason is not None:
+        if os.environ.get("LMOPS_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"LMOPS_REQUIRE_BROWSER=1, but {reason}")
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=ARGS)
+        yield browser
+        browser.close()
+
+
+class Stage:
+    """One page with the widget in it, and the controller behind it."""
+
+    def __init__(self, page, controller):
+        self.page = page
+        self.controller = controller
+        self.messages = []
+
+    def kernel(self, text):
+        message = json.loads(text)
+        self.messages.append(message)
+        return json.dumps(self.controller.handle(message))
+
+    def push(self, message):
+        """Send what Python itself says, as the widget does."""
+        self.page.evaluate("(message) => window.receive([message])", message)
+
+    @property
+    def root(self):
+        return self.page.locator(".lm-root").first
+
+    def data(self, name):
+        return self.root.get_attribute(f"data-{name}")
+
+    def ready(self):
+        self.page.wait_for_selector(".lm-root[data-state=ready]")
+        self.page.wait_for_function(
+            "() => { const r = document.querySelector('.lm-root'); return r.dataset.total === '0' || "
+            "document.querySelector('.lm-row:not(.lm-loading):not([hidden])'); }"
+        )
+        return self
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def until(self, check, timeout_s=5.0):
+        """Wait until a Python condition holds."""
+        end = time.monotonic() + timeout_s
+        while not check():
+            assert time.monotonic() < end, "waited in vain"
+            self.page.wait_for_timeout(20)
+
+
+@pytest.fixture
+def stage(chromium):
+    """Return a function that mounts the trace browser over a controller on a page of its own."""
+    pages = []
+
+    def mount(controller, *, height=520, width=1200, init=""):
+        from lmops.widgets._assets import script, text_of
+
+        page = chromium.new_page(viewport={"width": width, "height": 800})
+        page.set_default_timeout(8_000)
+        pages.append(page)
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        found = Stage(page, controller)
+        found.page_errors = errors
+        page.expose_function("kernel", found.kernel)
+        page.set_content(PAGE)
+        if init:
+            page.evaluate(init)
+        page.evaluate(START, {"esm": script("trace_browser.js"), "css": text_of("trace_browser.css"), "height": height})
+        controller.on_change = found.push
+        return found.ready()
+
+    yield mount
+    for page in pages:
+        page.close()
+
+
+class Lab:
+    """A JupyterLab server on a folder of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab"
+        for name, value in {
+            "notebook-extension/tracker": {"windowingMode": "none"},
+            "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        }.items():
+            path = settings / f"{name}.jupyterlab-settings"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(value))
+        env = dict(os.environ) | {
+            f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")
+        }
+        env |= {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": str(Path(__file__).parents[2])}
+        env["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "config" / "lab" / "user-settings")
+        (folder / "work").mkdir()
+        command = [
+            sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
+            "--ServerApp.port_retries=0", "--allow-root", "--IdentityProvider.token=", "--ServerApp.password=",
+            f"--ServerApp.root_dir={folder / 'work'}", "--LabApp.extension_manager=readonly",
+        ]  # fmt: skip
+        with (folder / "lab.log").open("wb") as log:
+            self.process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+        self.wait()
+
+    def wait(self):
+        end = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.url}/api", timeout=2).read()
+            except OSError:
+                assert self.process.poll() is None, (self.folder / "lab.log").read_text()[-2000:]
+                assert time.monotonic() < end, "JupyterLab did not start"
+                time.sleep(0.2)
+            else:
+                return
+
+    def close(self):
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture(scope="package")
+def lab(chromium, tmp_path_factory):
+    """A running JupyterLab."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        pytest.skip("jupyterlab is not installed")
+    server = Lab(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.close()
+
+
+class Notebook:
+    """One notebook, open in one page."""
+
+    def __init__(self, lab, page, name):
+        self.lab = lab
+        self.page = page
+        self.path = lab.folder / "work" / name
+
+    def open(self):
+        self.page.goto(f"{self.lab.url}/doc/tree/{self.path.name}?reset")
+        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+        self.page.wait_for_timeout(800)  # a cell run right after "idle" now and then gave no output
+        return self
+
+    def run(self, index, *, wait=True):
+        """Run a cell and wait until the kernel is idle again."""
+        cell = self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+        cell.locator(".jp-InputArea-prompt").first.click()
+        self.page.keyboard.press("Control+Enter")
+        if wait:
+            self.page.wait_for_function(
+                "(i) => { const c = document.querySelectorAll('.jp-Notebook .jp-Cell')[i]; "
+                "return /\\[\\d+\\]/.test(c.querySelector('.jp-InputArea-prompt').textContent); }",
+                arg=index, timeout=60_000,
+            )  # fmt: skip
+        return cell
+
+    def text(self, index):
+        """The text output of a cell."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-OutputArea-output").last.inner_text()
+
+    def on_disk(self):
+        return json.loads(self.path.read_text("utf-8"))
+
+
+@pytest.fixture
+def notebook(lab, chromium):
+    """Return a function that writes cells into a new notebook and opens it."""
+    contexts = []
+
+    def make(name, *cells, outputs=None):
+        document = {
+            "nbformat": 4, "nbformat_minor": 5,
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "cells": [
+                {"id": f"c{i}", "cell_type": "code", "source": cell, "metadata": {}, "execution_count": None,
+                 "outputs": (outputs or {}).get(i, [])}
+                for i, cell in enumerate(cells)
+            ],
+        }  # fmt: skip
+        context = chromium.new_context(viewport={"width": 1500, "height": 950})
+        contexts.append(context)
+        found = Notebook(lab, context.new_page(), name)
+        found.path.write_text(json.dumps(document), "utf-8")
+        return found.open()
+
+    yield make
+    for context in contexts:
+        context.close()

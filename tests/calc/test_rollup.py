@@ -1,0 +1,188 @@
+"""The facts of one trace: root, calls, error, and their independence of order."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lmops.calc.rollup import pick_duplicates, rollup
+
+
+def span(span_id, parent=None, kind="chain", status="ok", start=0, end=10, **columns):
+    row = {"span_id": span_id, "parent_span_id": parent, "kind": kind, "status": status, "start_ns": start,
+           "end_ns": end, "model": "m", "input_tokens": 1, "output_tokens": 1, "output": "x"}  # fmt: skip
+    return row | columns
+
+
+def test_nothing():
+    """No spans, no facts."""
+    facts = rollup([])
+    assert facts.root_span_id is None
+    assert not facts.is_orphan
+    assert facts.call_span_ids == frozenset()
+
+
+def test_root_is_the_earliest_true_root():
+    """A span without a parent goes before an earlier orphan; of several roots the earliest counts."""
+    facts = rollup([span("b", start=5), span("a", start=7), span("o", "gone", start=1)])
+    assert facts.root_span_id == "b"
+    assert not facts.is_orphan
+
+
+def test_orphans():
+    """Without any root the earliest orphan stands in, and the trace says so."""
+    facts = rollup([span("x", "gone", start=5), span("y", "lost", start=3), span("z", "y", start=1)])
+    assert facts.root_span_id == "y"
+    assert facts.is_orphan
+    assert facts.depths == {"x": 0, "y": 0, "z": 1}
+
+
+def test_billable_calls_have_no_model_below_at_any_depth():
+    """Nested model spans are one call, also through other spans; rerankers are no calls, embeddings are."""
+    facts = rollup([
+        span("root"), span("w", "root", "llm"), span("c", "w"), span("in", "c", "llm"), span("t", "in", "tool"),
+        span("e", "root", "embedding"), span("r", "root", "reranker"), span("u", "w", "llm"),
+    ])  # fmt: skip
+    assert facts.call_span_ids == {"in", "u", "e"}
+
+
+def test_deepest_error():
+    """One failing tool shows as several error spans: the deepest is the error, then the earliest end."""
+    rows = [span("root", status="error"), span("a", "root", status="error"), span("t1", "a", "tool", "error", end=9),
+            span("t2", "a", "tool", "error", end=4), span("ok", "t1"), span("deep", "ok"),
+            span("b", "root", status="error", end=1)]  # fmt: skip
+    assert rollup(rows).error_span_id == "t2"
+    assert rollup(rows[:2]).error_span_id == "a"
+    assert rollup([span("a")]).error_span_id is None
+
+
+def test_cycles_and_self_parents():
+    """A cycle is cut above its earliest span; a self parent counts as an orphan."""
+    facts = rollup([span("a", "c", "llm", start=3), span("b", "a", "llm", start=1), span("c", "b", "llm", start=2)])
+    assert facts.parents == {"b": None, "c": "b", "a": "c"}
+    assert facts.depths == {"b": 0, "c": 1, "a": 2}
+    assert facts.call_span_ids == {"a"}
+    assert facts.root_span_id == "b"
+    assert facts.is_orphan
+    assert rollup([span("s", "s", "llm")]).call_span_ids == {"s"}
+
+
+@pytest.mark.parametrize("usage", [None, 7])
+def test_streamed_answer_beside_its_call(usage):
+    """A call without usage and the zero-length answer that follows it are one call; usage decides which counts."""
+    rows = [
+        span("root"),
+        span("call", "root", "llm", start=1, end=5, input_tokens=None, output_tokens=None, output=None),
+        span("answer", "root", "llm", start=9, end=9, input_tokens=usage, output_tokens=usage),
+    ]
+    facts = rollup(rows)
+    winner, loser = ("answer", "call") if usage else ("call", "answer")
+    assert facts.call_span_ids == {winner}
+    assert facts.duplicates == {winner: (loser,)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "error"},
+        {"input_tokens": 3},
+        {"output": "x"},
+        {"model": "other"},
+        {"end_ns": 20},
+        {"parent_span_id": "other"},
+        {"kind": "embedding"},
+    ],
+)
+def test_streamed_answers_are_joined_only_when_it_is_safe(change):
+    """Anything that speaks against one call keeps the two apart."""
+    call = span("call", "root", "llm", start=1, end=5, input_tokens=None, output_tokens=None, output=None) | change
+    facts = rollup([span("root"), span("other", "root"), call, span("answer", "root", "llm", start=9, end=9)])
+    assert facts.call_span_ids == {"call", "answer"}
+
+
+def test_streamed_answers_take_the_call_that_ended_last():
+    """Several streams in a row: each answer belongs to the call before it, each call to one answer."""
+    rows = [span("root")]
+    for i in range(3):
+        empty = {"input_tokens": None, "output_tokens": None, "output": None}
+        rows += [span(f"c{i}", "root", "llm", start=10 * i, end=10 * i + 5, **empty),
+                 span(f"a{i}", "root", "llm", start=10 * i + 7, end=10 * i + 7)]  # fmt: skip
+    assert rollup(rows).duplicates == {f"a{i}": (f"c{i}",) for i in range(3)}
+
+
+IDS = st.sampled_from("abcdefg")
+SPANS = st.lists(
+    st.builds(
+        span, IDS, st.one_of(st.none(), IDS, st.just("gone")), st.sampled_from(["llm", "chain", "embedding", "tool"]),
+        st.sampled_from(["ok", "error"]), st.integers(0, 5), st.integers(0, 9),
+        input_tokens=st.sampled_from([None, 1]), output=st.sampled_from([None, "x"]),
+    ),
+    max_size=10,
+)  # fmt: skip
+
+
+@given(SPANS, st.randoms())
+@settings(max_examples=300, deadline=None)
+def test_order_does_not_matter(rows, shuffler):
+    """Any rows, with cycles, lost parents and repeated ids: every order gives the same facts."""
+    other = list(rows)
+    shuffler.shuffle(other)
+    facts = rollup(rows)
+    assert rollup(other) == facts
+    assert set(facts.depths) == {row["span_id"] for row in rows}
+    for span_id, above in facts.parents.items():
+        assert facts.depths[span_id] == (0 if above is None else facts.depths[above] + 1)
+    if any(row["kind"] in {"llm", "embedding"} for row in rows) and not facts.duplicates:
+        by_id = {row["span_id"] for row in rows}
+        assert facts.call_span_ids <= by_id
+
+
+@pytest.mark.parametrize("shape", ["chain", "star", "ring"])
+def test_thirty_thousand_spans(shape):
+    """Deep chains need no recursion, and nothing is quadratic."""
+    n = 30_000
+    parent = {"chain": lambda i: f"{i - 1}" if i else None, "star": lambda i: "0" if i else None,
+              "ring": lambda i: f"{(i - 1) % n}"}[shape]  # fmt: skip
+    rows = [span(f"{i}", parent(i), "llm", "error", start=i, end=i + i % 2, output=None, input_tokens=None,
+                 output_tokens=None) for i in range(n)]  # fmt: skip
+    random.Random(3).shuffle(rows)
+    began = time.process_time()
+    facts = rollup(rows)
+    assert time.process_time() - began < 5
+    assert max(facts.depths.values()) == (1 if shape == "star" else n - 1)
+    assert len(facts.call_span_ids) == (n - 1 if shape == "star" else 1)
+
+
+def call(trace, span_id, response_id="r", start=0, tokens=(1, 1)):
+    return {"trace_id": trace, "span_id": span_id, "response_id": response_id, "start_ns": start,
+            "input_tokens": tokens[0], "output_tokens": tokens[1]}  # fmt: skip
+
+
+def test_pick_duplicates_prefers_usage_then_the_earliest():
+    """One request reported twice is one call: the one that knows its usage, then the one that started first."""
+    rows = [call("t1", "a", tokens=(None, None)), call("t2", "b", start=5), call("t3", "c", start=4),
+            call("t3", "d", start=1, tokens=(1, None)), call("t4", "x", None), call("t5", "y", None),
+            call("t6", "z", "other")]  # fmt: skip
+    assert pick_duplicates(rows) == {("t3", "c"): [("t2", "b"), ("t3", "d"), ("t1", "a")]}
+
+
+@given(
+    st.lists(
+        st.builds(
+            call, IDS, IDS, st.sampled_from(["r", "q", None, ""]), st.integers(0, 2),
+            st.tuples(st.sampled_from([None, 1]), st.sampled_from([None, 1])),
+        ),
+        max_size=8, unique_by=lambda row: (row["trace_id"], row["span_id"]),
+    ),
+    st.randoms(),
+)  # fmt: skip
+@settings(max_examples=200, deadline=None)
+def test_pick_duplicates_order_does_not_matter(rows, shuffler):
+    """The same winner and losers in any order of arrival."""
+    other = list(rows)
+    shuffler.shuffle(other)
+    assert pick_duplicates(other) == pick_duplicates(rows)

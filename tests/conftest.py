@@ -1,0 +1,43 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+
+@dataclass
+class Clock:
+    """A clock that moves when it is told to."""
+
+    at: datetime = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self):
+        return self.at
+
+    def advance(self, **by):
+        self.at += timedelta(**by)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def ws(tmp_path):
+    """A workspace on a new store in a folder of its own."""
+    import lmops
+
+    workspace = lmops.open(tmp_path / "project" / ".lmops", actor="tester")
+    yield workspace
+    workspace.store.close()
+
+
+@pytest.fixture(autouse=True)
+def no_store_from_outside(monkeypatch):
+    """The store of the person who runs the tests is never touched."""
+    for name in ("LMOPS_STORE", "LMOPS_STATIC", "LMOPS_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)

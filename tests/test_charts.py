@@ -1,0 +1,116 @@
+"""Figures from plain frames."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from lmops import charts
+from lmops.errors import UsageError
+
+HOSTILE = "<a href='javascript:alert(1)'>x</a> <b>b</b> &amp; $x^2$ %{y} \u202e\x00"
+TIME_CHARTS = [charts.traffic, charts.cost, charts.latency, charts.errors]
+
+
+def stats(model=None, days=3, **columns):
+    frame = pd.DataFrame({
+        "bucket": pd.date_range("2026-11-01", periods=days, tz="UTC"),
+        "traces": range(10, 10 + days), "calls": 20, "errors": 1, "error_rate": 0.1, "error_rate_low": 0.02,
+        "error_rate_high": 0.4, "p50_ms": 800.0, "p95_ms": 2000.0, "input_tokens": 5, "output_tokens": 6,
+        "cost_usd": 0.5, "cost_per_trace_usd": 0.05, "unpriced_calls": 0,
+    })  # fmt: skip
+    if model is not None:
+        frame.insert(1, "model", model)
+    return frame.assign(**columns)
+
+
+@pytest.mark.parametrize("chart", TIME_CHARTS)
+def test_empty_frame_says_no_data(chart):
+    """A frame without rows gives a figure that says so."""
+    for frame in (stats()[:0], stats("a")[:0]):
+        figure = chart(frame)
+        assert [note.text for note in figure.layout.annotations] == ["no data"]
+        assert not figure.data
+    assert charts.bars(stats("a")[:0], "model", "traces").layout.annotations[0].text == "no data"
+
+
+@pytest.mark.parametrize("chart", TIME_CHARTS)
+def test_plain_figure_with_our_template(chart):
+    """Figures are no widgets, their ground is transparent, and their data are plain lists."""
+    figure = chart(stats())
+    assert type(figure) is go.Figure
+    assert figure.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    assert "bdata" not in figure.to_json()
+    assert len(figure.to_json()) < 12_000
+
+
+@pytest.mark.parametrize("chart", TIME_CHARTS)
+def test_text_from_traces_is_text(chart):
+    """Markup, entities, TeX and placeholders of plotly in a group's name are taken apart."""
+    figure = chart(pd.concat([stats(HOSTILE), stats("gpt")]))
+    names = " ".join(trace.name or "" for trace in figure.data)
+    assert "<" not in names
+    assert "&lt;a href" in names
+    assert "&amp;amp;" in names
+    assert "$" not in names
+    assert "%{y}" not in names
+    assert "\u202e" not in names
+    assert "\x00" not in names
+
+
+def test_bars_escape_and_order():
+    """Bars are ordered by value, the largest on top; labels are text; missing values are left out."""
+    frame = pd.DataFrame({"model": ["a", HOSTILE, None, "b"], "cost_usd": [1.0, 3.0, 2.0, None]})
+    (bar,) = charts.bars(frame, "model", "cost_usd").data
+    assert list(bar.x) == [1.0, 2.0, 3.0]
+    assert bar.customdata[1] == "(none)"
+    assert "<" not in bar.customdata[2]
+
+
+def test_missing_values_are_gaps():
+    """A missing number is None in the figure, not 0."""
+    frame = stats()
+    frame.loc[1, "p50_ms"] = None
+    line = next(trace for trace in charts.latency(frame).data if trace.name == "p50")
+    assert list(line.y) == [800.0, None, 800.0]
+    assert line.connectgaps is False
+
+
+def test_bands_follow_interval_columns():
+    """Bands appear when the frame has the columns of an interval."""
+    assert sum(trace.fill == "toself" for trace in charts.errors(stats()).data) == 1
+    assert sum(trace.fill == "toself" for trace in charts.latency(stats()).data) == 0
+    banded = stats(p50_low=700.0, p50_high=900.0, p95_ms_low=1500.0, p95_ms_high=2500.0)
+    assert sum(trace.fill == "toself" for trace in charts.latency(banded).data) == 2
+
+
+def test_groups_are_the_text_columns():
+    """Numbers the chart does not know are no groups; two columns name a group together."""
+    frame = pd.concat([stats("a", service="s1", n=3.5), stats("b", service="s2", n=4)])
+    assert {trace.name for trace in charts.traffic(frame).data} == {"a · s1", "b · s2"}
+
+
+def test_titles_say_what_is_not_shown():
+    """Calls without a price and groups beyond the twelfth are counted in the title."""
+    assert "3 calls without a price" in charts.cost(stats(unpriced_calls=1)).layout.title.text
+    many = pd.concat([stats(f"m{i}") for i in range(15)])
+    assert "12 largest of 15 groups" in charts.traffic(many).layout.title.text
+
+
+def test_unknown_column():
+    """A missing column is named with its nearest."""
+    with pytest.raises(UsageError, match="did you mean 'cost_usd'"):
+        charts.bars(stats("a"), "model", "cost_us")
+    with pytest.raises(UsageError, match="p95_ms"):
+        charts.latency(stats().drop(columns="p95_ms"))
+
+
+def test_import_is_light():
+    """Importing the charts loads neither plotly nor pandas."""
+    code = "import sys, lmops.charts; print([m for m in ('plotly', 'pandas', 'numpy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

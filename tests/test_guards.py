@@ -1,0 +1,231 @@
+"""Rules of the house, held by tests: layers, public surface, weight, dependencies, documentation, notebooks, words.
+
+``python -m tests.test_guards FILE.ipynb...`` puts notebooks into the form that is committed.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "lmops"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+SOURCES = [path for path in [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))] if path != Path(__file__).resolve()]
+
+PUBLIC = [
+    "DamagedStoreError", "IngestError", "IngestReport", "LmopsError", "MissingDependencyError", "NewerStoreError",
+    "NotFoundError", "QueryError", "ReadOnlyError", "RunbookError", "RunbookRefusedError", "Span", "StoreError",
+    "StoreFullError", "Trace", "UsageError", "Workspace", "open", "show_result", "trace",
+]  # fmt: skip
+HEAVY = {
+    "IPython", "anywidget", "duckdb", "ipywidgets", "nbconvert", "nbformat", "numpy", "opentelemetry", "pandas",
+    "papermill", "plotly", "pyarrow", "pytz", "scipy",
+}  # fmt: skip
+CORE = [
+    "click", "duckdb", "filelock", "genai-prices", "ijson", "ipykernel", "jupyter-client", "nbclient", "nbconvert",
+    "nbformat", "numpy", "opentelemetry-proto", "opentelemetry-sdk", "orjson", "pandas", "papermill", "plotly",
+    "protobuf", "pyarrow", "pytz",
+]  # fmt: skip
+#: Objects a user calls methods of, beside what `__all__` holds.
+NOUNS = [
+    "lmops.audit:Audit",
+    "lmops.models:Models",
+    "lmops.runbooks:Runbooks",
+    "lmops.store:Store",
+    "lmops.traces:Traces",
+]
+MAX_MODULE_LINES = 600
+MAX_CELL_LINES = 15
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_imports_only_point_down():
+    """Every import contract of pyproject.toml holds."""
+    command = "import sys; from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])"
+    done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_public_surface_is_pinned():
+    """A name is public because somebody decided so."""
+    import lmops
+
+    assert lmops.__all__ == PUBLIC
+    assert set(dir(lmops)) >= set(PUBLIC)
+    for name in PUBLIC:
+        assert getattr(lmops, name) is not None
+
+
+def test_importing_lmops_is_light():
+    """`import lmops` adds fewer than 100 modules to a bare interpreter, and none that is heavy."""
+    code = "import sys; bare = set(sys.modules); import lmops; print(*sorted(set(sys.modules) - bare))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    added = done.stdout.split()
+    assert len(added) < 100
+    assert {name.partition(".")[0] for name in added} & HEAVY == set()
+
+
+@pytest.mark.parametrize("name", ["cli", "workspace", "runbooks", "traces"])
+def test_a_noun_is_light_until_it_is_used(name):
+    """Even what a command line imports first loads nothing heavy."""
+    code = f"import sys, lmops.{name}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {module.partition(".")[0] for module in done.stdout.split()}
+    assert loaded & {"pandas", "papermill", "plotly", "scipy", "nbconvert", "ipywidgets", "IPython"} == set()
+
+
+def test_the_dependencies_are_pinned():
+    """A new dependency is a decision; this list is where it is seen."""
+    names = [re.split(r"[<>=~!\[ ]", line)[0] for line in project()["project"]["dependencies"]]
+    assert sorted(names) == CORE
+
+
+def test_constraints_are_plain_and_complete():
+    """Every direct dependency has a tested version; the file carries no address."""
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9-]*==[A-Za-z0-9.!+]+", line) for line in lines)
+    pinned = {line.partition("==")[0] for line in lines}
+    table = project()["project"]
+    wanted = [*table["dependencies"], *(line for extra in table["optional-dependencies"].values() for line in extra)]
+    assert {re.split(r"[<>=~!\[ ]", line)[0] for line in wanted} <= pinned
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_are_documented(name):
+    """Whatever is public says what it is."""
+    import lmops
+
+    documented(getattr(lmops, name), name)
+
+
+@pytest.mark.parametrize("place", NOUNS)
+def test_nouns_are_documented(place):
+    """Whatever hangs on a workspace says what it does, method by method."""
+    module, _, name = place.partition(":")
+    documented(getattr(importlib.import_module(module), name), name)
+
+
+def documented(thing, name):
+    assert inspect.getdoc(thing), f"{name} has no docstring"
+    if not inspect.isclass(thing) or not thing.__module__.startswith("lmops"):
+        return
+    for member, value in vars(thing).items():
+        is_code = inspect.isfunction(value) or isinstance(value, property | classmethod | staticmethod)
+        if not member.startswith("_") and is_code:
+            assert inspect.getdoc(value), f"{name}.{member} has no docstring"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_modules_are_short_and_postpone_annotations(path):
+    """A module that outgrows a reader becomes a folder."""
+    lines = path.read_text().splitlines()
+    assert len(lines) <= MAX_MODULE_LINES
+    if any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.parse(path.read_text()).body):
+        assert "from __future__ import annotations" in lines
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_public_functions_take_no_kwargs(path):
+    """A mistyped argument is an error, not an option nobody reads."""
+    body = ast.parse(path.read_text()).body
+    methods = [part for node in body if isinstance(node, ast.ClassDef) for part in node.body]
+    for node in [*body, *methods]:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            name = node.args.kwarg.arg if node.args.kwarg else "_"
+            assert name.startswith("_"), f"{path.name}:{node.lineno} {node.name}(**{name})"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.js")), ids=relative)
+def test_scripts_write_text_not_markup(path):
+    """Text from traces is hostile; it reaches a page as text nodes."""
+    forbidden = r"inner" + r"HTML|outer" + r"HTML|insertAdjacent" + r"HTML|document\.write|\beval\(|https?://"
+    # the name of the SVG namespace looks like an address and is none
+    text = path.read_text().replace("http://www.w3.org/2000/svg", "")
+    assert re.findall(forbidden, text) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_no_widget_shows_markup_made_from_text(path):
+    """The ways in which markup ran in a live notebook are not used."""
+    forbidden = r"\bHTMLMath\(|widgets\.HTML\(|escape=False|inner" + r"HTML|IPython\.display import .*\bMarkdown\b"
+    assert re.findall(forbidden, path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *NOTEBOOKS], ids=relative)
+def test_nothing_names_the_machine_it_was_written_on(path):
+    """No paths of a machine, no registry hosts."""
+    forbidden = "|".join(
+        ["/" + r"work\b", "/" + "root/", r"/" + r"home/\w", "py" + r"pi\.org", "python" + r"hosted\.org"]
+    )
+    assert re.findall(forbidden, path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
+def test_notebooks_are_saved_clean(path):
+    """No outputs, counts, widget state or papermill metadata; the bytes are those of the canonical form."""
+    assert path.read_text() == canonical(path), f"python -m tests.test_guards {relative(path)}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
+def test_notebook_cells_are_short(path):
+    """Logic belongs to the package."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= MAX_CELL_LINES, cell.source
+            tree = ast.parse(cell.source)
+            assert not [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef):
+                    assert node.end_lineno - node.lineno < 5
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks" / "runbooks").glob("*.ipynb")), ids=relative)
+def test_runbooks_declare_their_parameters_and_end_with_a_result(path):
+    """A runbook starts with what it is for, declares parameters with their meaning, and ends with a result."""
+    from lmops.runbooks import _notebook
+
+    described = _notebook.describe(path)
+    assert described.problem == ""
+    assert described.title != path.stem
+    assert all(parameter.doc for parameter in described.parameters)
+    cells = nbformat.read(path, as_version=4).cells
+    assert cells[0].cell_type == "markdown"
+    assert "show_result(" in cells[-1].source
+
+
+def canonical(path):
+    """Return the text of a notebook as it is committed."""
+    notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = {"tags": tags} if tags else {}
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return nbformat.writes(nbformat.from_dict(notebook), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        Path(argument).write_text(canonical(Path(argument)))

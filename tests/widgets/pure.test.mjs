@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+// Node takes .js without a package.json for CommonJS: the modules are copied as .mjs.
+const source = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "lmops", "widgets");
+const folder = mkdtempSync(join(tmpdir(), "lmops-"));
+for (const name of readdirSync(source).filter((one) => one.endsWith(".js"))) {
+  writeFileSync(join(folder, name.replace(/\.js$/, ".mjs")), readFileSync(join(source, name), "utf8").replaceAll('.js";', '.mjs";'));
+}
+const load = (name) => import(pathToFileURL(join(folder, `${name}.mjs`)).href);
+
+test("durations, money and counts read well", async () => {
+  const { count, dollars, duration, plural, short } = await load("_dom");
+  assert.deepEqual([0.5, 12, 999, 1_000, 12_345, 75_000, 7.3e6].map(duration), ["0.5 ms", "12 ms", "999 ms", "1.00 s", "12.3 s", "1 m 15 s", "2.0 h"]);
+  assert.deepEqual([0, 0.000123, 0.0123, 1.5, 1234].map(dollars), ["$0", "$0.000123", "$0.0123", "$1.50", "$1,234"]);
+  assert.equal(duration(null) + dollars(null) + count(null) + short(null), "");
+  assert.equal(plural(1, "trace") + plural(2_000, "trace"), "1 trace2,000 traces");
+  assert.deepEqual([999, 12_345, 1_234_567].map(short), ["999", "12.3k", "1.23M"]);
+});
+
+test("what was not reported is a dash, and a tiny cost is not nothing", async () => {
+  const { dollars, tokenPair } = await load("_dom");
+  assert.deepEqual([tokenPair(16, null), tokenPair(16, 4), tokenPair(null, null)], ["16 → –", "16 → 4", ""]);
+  assert.equal(dollars(4e-8), "<$0.000001");
+});
+
+test("times are relative while that helps", async () => {
+  const { relative } = await load("_dom");
+  const now = Date.UTC(2026, 0, 10);
+  assert.deepEqual([10e3, 120e3, 7_200e3, 172_800e3].map((ago) => relative(now - ago, now)), ["10 s ago", "2 min ago", "2 h ago", "2 d ago"]);
+  assert.match(relative(now - 1e10, now), /^2025-09-\d\d$/);
+});
+
+test("JSON is made pretty, all else is left alone", async () => {
+  const { pretty } = await load("_dom");
+  assert.equal(pretty('{"a":[1]}'), '{\n  "a": [\n    1\n  ]\n}');
+  for (const text of ["plain", "{broken", "", "[note] hi"]) assert.equal(pretty(text), text);
+});
+
+test("a scrollbar of any height reaches the first and the last row", async () => {
+  const { scrollMap } = await load("_trace_table");
+  for (const total of [0, 1, 100, 1_000_000, 1_400_000, 50_000_000]) {
+    const map = scrollMap(total, 400), last = Math.max(0, total * 24 - 400), track = Math.max(0, map.height - 400);
+    assert.ok(map.height <= 15_000_000);
+    assert.equal(map.toPixels(0), 0);
+    assert.ok(Math.abs(map.toPixels(track) - last) < 1e-3);
+    assert.ok(Math.abs(map.toScroll(map.toPixels(track / 2)) - track / 2) < 1e-3);
+  }
+});
+
+test("pages cover the screen and one ahead", async () => {
+  const { pagesFor } = await load("_trace_table");
+  assert.deepEqual(pagesFor(0, 30, 1_000, 1), [0, 1]);
+  assert.deepEqual(pagesFor(95, 125, 1_000, -1), [0, 1]);
+  assert.deepEqual(pagesFor(995, 999, 1_000, 1), [9]);
+  assert.deepEqual(pagesFor(0, 30, 0, 1), []);
+});
+
+test("pages are forgotten oldest first", async () => {
+  const { Pages } = await load("_trace_table");
+  const pages = new Pages();
+  for (let i = 0; i < 70; i++) { pages.put(i, [[`t${i}`]]); pages.get(0); }
+  assert.ok(pages.get(0) && !pages.get(1) && pages.get(69));
+  assert.equal(pages.indexOf("t69"), 6_900);
+  assert.equal(pages.indexOf("gone"), -1);
+});
+
+test("depths and folding of a tree", async () => {
+  const { depthsOf, visibleSpans } = await load("_waterfall");
+  const depths = depthsOf([-1, 0, 1, 0, 9]);
+  assert.deepEqual([...depths], [0, 1, 2, 1, 0]);
+  assert.deepEqual(visibleSpans(depths, new Set([1])), [0, 1, 3, 4]);
+  assert.deepEqual(visibleSpans(depths, new Set([0])), [0, 4]);
+});
+
+test("keys mean what the help says, and never with Ctrl", async () => {
+  const { commandFor } = await load("_trace_keys");
+  const key = (name, more = {}) => ({ key: name, ctrlKey: false, metaKey: false, altKey: false, isComposing: false, ...more });
+  assert.equal(commandFor(key("j"), "list"), "down");
+  assert.equal(commandFor(key("Enter"), "list"), "open");
+  assert.equal(commandFor(key("Enter"), "tree"), "fold");
+  assert.equal(commandFor(key("s", { ctrlKey: true }), "list"), undefined);
+  assert.equal(commandFor(key("j", { isComposing: true }), "list"), undefined);
+  assert.equal(commandFor(key("b"), "list"), undefined);
+});
+
+test("cells are text, cut with a sign", async () => {
+  const { cellText } = await load("_trace_table");
+  assert.equal(cellText({ kind: "text", name: "input" }, "a\n b", 0, false), "a b");
+  assert.ok(cellText({ kind: "text", name: "input" }, "x".repeat(65), 0, false).endsWith("…"));
+  assert.equal(cellText({ kind: "number", name: "cost_usd" }, null, 0, false), "");
+});
+
+test("rare values stay visible in a histogram", async () => {
+  const { barHeights } = await load("_trace_summaries");
+  const heights = barHeights([{ count: 1_000_000 }, { count: 1 }, { count: 0 }]);
+  assert.equal(heights[0], 1);
+  assert.ok(heights[1] >= 0.05);
+  assert.equal(heights[2], 0);
+});

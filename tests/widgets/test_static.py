@@ -1,0 +1,109 @@
+"""What is archived: a table that needs no kernel and no script."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+
+from lmops.widgets._static_table import as_html, as_text
+
+pytest.importorskip("anywidget")
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&<script>alert(1)</script>\x1b[31m\u202e"
+
+
+def widget(controller):
+    from lmops.widgets.trace_browser import TraceBrowser
+
+    return TraceBrowser(controller)
+
+
+def test_the_table_has_at_most_50_rows_and_says_how_many_there_are(controller):
+    """The first 50, in the order of the list."""
+    found = as_html(controller(80))
+    assert found.count("<tr>") == 51
+    assert "the first 50 of 80 traces" in found
+    assert found.index(f"{80:032x}") < found.index(f"{79:032x}")
+
+
+def test_hostile_text_is_shown_and_does_nothing(controller, traffic, conversation):
+    """No tag, attribute, control character or turned direction comes through."""
+    store = traffic(0)
+    store.load(spans=[row for i in range(4) for row in conversation(i, text=HOSTILE)])
+    browser = controller(store=store, where="name is not null")
+    found = as_html(browser)
+    tags = set(re.findall(r"<(/?\w+)", found))
+    assert tags <= {
+        "div",
+        "/div",
+        "p",
+        "/p",
+        "b",
+        "/b",
+        "table",
+        "/table",
+        "thead",
+        "/thead",
+        "tbody",
+        "/tbody",
+        "tr",
+        "/tr",
+        "th",
+        "/th",
+        "td",
+        "/td",
+    }
+    assert "<img src=x" in html.unescape(found)
+    assert not re.search("[\x1b\u202e]", found + as_text(browser))
+
+
+def test_live_it_has_a_view_and_the_table(controller):
+    """An exported or untrusted notebook falls back to the table."""
+    data, _ = widget(controller(5))._repr_mimebundle_()
+    assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
+
+
+def test_static_it_opens_no_connection(controller, monkeypatch):
+    """With LMOPS_STATIC=1 there is no comm and no view, only the table; Python's side works."""
+    monkeypatch.setenv("LMOPS_STATIC", "1")
+    found = widget(controller(5))
+    assert found.comm is None
+    data, _ = found._repr_mimebundle_()
+    assert set(data) == {"text/html", "text/plain"}
+    found.where = "status = 'error'"
+    assert "1 trace" in found._repr_mimebundle_()[0]["text/plain"]
+    assert len(found.df()) == 1
+
+
+def test_what_a_notebook_stores_of_the_widget_is_small(controller):
+    """Less than 100 kB with code and styles; each module less than 25 kB."""
+    import json
+
+    from lmops.widgets._assets import files
+
+    state = widget(controller(500)).get_state()
+    assert len(json.dumps(state, default=str)) < 100_000
+    for path in files("lmops.widgets").iterdir():
+        if path.name.endswith(".js"):
+            assert len(path.read_text("utf-8").encode()) < 25_000, path.name
+
+
+def test_no_module_writes_markup():
+    """Text reaches the page as text nodes only, and nothing comes from elsewhere."""
+    from lmops.widgets._assets import script, text_of
+
+    code = script("trace_browser.js")
+    for word in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "import(",
+        "randomUUID",
+    ):
+        assert word not in code
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", code + text_of("trace_browser.css"))

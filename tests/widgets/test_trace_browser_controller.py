@@ -1,0 +1,273 @@
+"""The trace browser without a browser: what it answers, and what Python sees."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lmops.errors import QueryError, UsageError
+from lmops.traces._listing import COLUMNS
+
+
+def ask(controller, kind, **params):
+    """Send one message and return its only answer."""
+    (answer,) = controller.handle({"kind": kind, "id": "v1:1", "view": "v1", **params})
+    assert answer["id"] == "v1:1"
+    json.dumps(answer, allow_nan=False)
+    return answer
+
+
+def rows(controller, start=0, count=100):
+    """Return the trace ids of a window."""
+    answer = ask(controller, "window", rev=controller._rev, start=start, count=count)
+    return [row[0] for row in answer["rows"]]
+
+
+def test_hello_is_answered_with_everything_a_view_needs(controller):
+    """A second view starts from the same state as the first."""
+    browser = controller(30, where="status = 'error'")
+    state = ask(browser, "hello")
+    assert (state["kind"], state["total"], state["errors"]) == ("state", 3, 3)
+    assert state["chips"] == ["status = 'error'"]
+    assert state["sort"] == {"column": "start_at", "descending": True}
+    assert state["sql"].startswith("select t.*")
+
+
+def test_rows_are_the_newest_first_and_windows_join(controller):
+    """Windows cover the list without gaps or repeats."""
+    browser = controller(250)
+    seen = rows(browser, 0, 100) + rows(browser, 100, 100) + rows(browser, 200, 100)
+    assert seen == [f"{i + 1:032x}" for i in reversed(range(250))]
+
+
+@pytest.mark.parametrize("column", sorted(COLUMNS))
+@pytest.mark.parametrize("descending", [True, False])
+def test_every_column_sorts_as_its_query_says(controller, column, descending):
+    """The list and the SQL that is handed out have the same order, missing values last."""
+    browser = controller(40)
+    ask(browser, "sort", column=column, descending=descending)
+    assert rows(browser) == browser.df()["trace_id"].tolist()
+
+
+def test_a_message_about_an_older_list_is_refused(controller):
+    """Windows of a list that was replaced never come."""
+    browser = controller(20)
+    rev = browser._rev
+    ask(browser, "filter", text="status = 'error'")
+    assert "has changed since" in ask(browser, "window", rev=rev, start=0, count=10)["message"]
+
+
+def test_typed_text_is_sql_or_words(controller):
+    """SQL is taken as it is; plain words look into the texts; each is one more chip."""
+    browser = controller(40)
+    ask(browser, "filter", text="refund")
+    assert all("efund" in text for text in browser.df()["input"])
+    ask(browser, "filter", text="latency_ms > 900 or status = 'error'")
+    assert len(browser.state("x")["chips"]) == 2
+    ask(browser, "filter", text="model = 'gpt-5'", replace=1)
+    ask(browser, "filter", remove=0)
+    assert browser.where == "model = 'gpt-5'"
+    ask(browser, "filter", clear=True)
+    assert browser.where is None
+
+
+def test_a_search_that_cannot_be_read_changes_nothing(controller):
+    """The error comes back with its id; the list stays."""
+    browser = controller(20, where="status = 'error'")
+    answer = ask(browser, "filter", text="latencyms > 5")
+    assert answer["kind"] == "error"
+    assert "latency_ms" in answer["message"]
+    assert browser.where == "status = 'error'"
+    with pytest.raises(QueryError):
+        browser.where = "nonsense("
+    assert browser.total == 2
+
+
+@pytest.mark.parametrize("name", ["status", "name", "models", "prompt_refs", "error_type", "user_id", "is_orphan"])
+def test_a_click_on_a_value_finds_as_many_as_it_said(controller, name):
+    """The count of a value is the number of traces that its click leaves; a second click takes it back."""
+    browser = controller(60)
+    summary = ask(browser, "summary", rev=browser._rev, column=name)
+    for top in summary["top"]:
+        assert ask(browser, "filter", column=name, value=top["value"])["total"] == top["count"]
+        assert ask(browser, "filter", column=name, value=top["value"])["total"] == 60
+    assert ask(browser, "filter", column=name, value=None)["total"] == summary["missing"]
+
+
+@pytest.mark.parametrize("name", ["start_at", "latency_ms", "cost_usd", "input_tokens", "span_count", "error_count"])
+def test_a_click_on_a_bar_finds_as_many_as_it_said(controller, name):
+    """Bars cover every trace that has a value, once."""
+    browser = controller(60)
+    summary = ask(browser, "summary", rev=browser._rev, column=name)
+    assert sum(bar["count"] for bar in summary["bins"]) + summary["missing"] == 60
+    for bar in summary["bins"]:
+        state = ask(browser, "filter", column=name, low=bar["low"], high=bar["high"])
+        assert (state["total"], state["errors"]) == (bar["count"], bar["errors"])
+        ask(browser, "filter", clear=True)
+
+
+def test_selection_is_a_python_value(controller):
+    """The cursor is a Trace; marks come before it; the page gets the full texts."""
+    browser = controller(12)
+    assert browser.selected is None
+    assert browser.selected_ids == []
+    first, second = rows(browser)[:2]
+    answer = ask(browser, "select", cursor=first, marked=[])
+    assert browser.selected.trace_id == first
+    assert answer["peek"]["input"] == "Gilt mein Ticket? (11)"
+    ask(browser, "select", cursor=first, marked=[second, first])
+    assert browser.selected_ids == [second, first]
+
+
+def test_refresh_takes_in_what_arrived_and_says_where_the_old_rows_are(controller, traffic, conversation):
+    """A poll counts; nothing moves before the refresh; then a row is found in its new place."""
+    store = traffic(20)
+    browser = controller(store=store)
+    top = rows(browser)[0]
+    assert ask(browser, "poll")["new"] == 0
+    store.append_many({"spans": [row for i in (20, 21, 22) for row in conversation(i)]})
+    assert ask(browser, "poll")["new"] == 3
+    assert rows(browser)[0] == top
+    assert ask(browser, "refresh")["total"] == 23
+    assert ask(browser, "locate", rev=browser._rev, trace_ids=[top])["places"] == [3]
+
+
+def test_python_tells_the_views_what_it_changed(controller):
+    """Setting the filter sends one state message."""
+    browser = controller(20)
+    told = []
+    browser.on_change = told.append
+    browser.where = "status = 'error'"
+    assert [(one["kind"], one["total"]) for one in told] == [("state", 2)]
+
+
+def test_a_range_of_an_archive_counts_back_from_its_newest_trace(controller):
+    """The words say so."""
+    browser = controller(60, last="30m")
+    assert browser.total == 30
+    assert "before the newest trace" in browser.words
+    assert ask(browser, "range", last=None)["range"]["words"] == "all times"
+    state = ask(browser, "range", since="2025-10-09T09:00:00+00:00", until="2025-10-09T09:10:00+00:00")
+    assert state["total"] == 10
+    assert ask(browser, "range", last="soon")["kind"] == "error"
+
+
+def test_a_trace_comes_as_a_tree_and_a_span_with_its_conversation(controller):
+    """Failing span first, messages with roles and tool calls, documents with scores."""
+    browser = controller(12)
+    trace_id = f"{4:032x}"
+    answer = ask(browser, "trace", trace_id=trace_id)
+    assert answer["head"]["status"] == "error"
+    assert answer["head"]["error"]["type"] == "TimeoutError"
+    assert [answer["tree"]["kinds"][row[2]] for row in answer["tree"]["rows"]] == ["chain", "retriever", "llm", "tool"]
+    assert [row[0] for row in answer["tree"]["rows"]] == [-1, 0, 0, 2]
+    assert answer["head"]["first"] == 3
+    call = ask(browser, "span", trace_id=trace_id, index=2)["span"]
+    assert [message["role"] for message in call["input"]] == ["system", "user", "assistant", "tool"]
+    assert call["input"][2]["tool_calls"][0]["name"] == "lookup"
+    assert ask(browser, "span", trace_id=trace_id, index=1)["span"]["documents"][0]["score"] == 0.83
+    assert ask(browser, "find", trace_id=trace_id, text="PET CABINS")["indexes"] == [1]
+
+
+def test_a_session_is_all_its_turns_in_order(controller):
+    """Three traces of one conversation."""
+    answer = ask(controller(12), "session", session_id="s1")
+    assert [turn["trace_id"] for turn in answer["turns"]] == [f"{i:032x}" for i in (4, 5, 6)]
+    assert answer["total"] == 3
+
+
+def test_a_trace_of_30_000_spans_comes_in_pieces(controller, traffic, span_row):
+    """No message is larger than half a megabyte, and all spans come."""
+    store = traffic(0)
+    trace = "f" * 32
+    spans = [
+        span_row(trace, f"{i:016x}", parent_span_id=f"{i // 8:016x}" if i else None, name=f"step {i % 40}")
+        for i in range(30_000)
+    ]
+    store.load(spans=spans)
+    browser = controller(store=store)
+    tree = ask(browser, "trace", trace_id=trace)["tree"]
+    seen, parents = len(tree["rows"]), [row[0] for row in tree["rows"]]
+    while seen < tree["total"]:
+        answer = ask(browser, "spans", trace_id=trace, start=seen)
+        assert len(json.dumps(answer)) < 500_000
+        seen += len(answer["tree"]["rows"])
+        parents += [row[0] for row in answer["tree"]["rows"]]
+    assert seen == 30_000
+    assert all(parent < place for place, parent in enumerate(parents))
+
+
+def test_long_texts_are_cut_and_counted(span_row):
+    """A page never gets a gigabyte; what is left out is said."""
+    from lmops.traces import Trace
+    from lmops.widgets import _trace_detail
+
+    trace = Trace.from_rows([span_row("e" * 32, "1" * 16, input="x" * 900_000, output="y" * 10)])
+    assert _trace_detail.span(trace.root, 0)["omitted"] == 840_000
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None, 3, "window", {}, {"kind": "sql", "query": "drop"}, {"kind": "window", "rev": 0, "start": -1, "count": 10},
+        {"kind": "window", "rev": 0, "start": 0, "count": 10**9}, {"kind": "sort", "column": "status; drop"},
+        {"kind": "summary", "rev": 0, "column": "nothing"}, {"kind": "filter", "column": "status", "value": {}},
+        {"kind": "filter", "column": "latency_ms", "low": "0 or 1", "high": 2}, {"kind": "filter", "remove": 99},
+        {"kind": "select", "cursor": "'; drop table x"}, {"kind": "select", "cursor": None, "marked": [1]},
+        {"kind": "columns", "shown": []}, {"kind": "columns", "widths": {"status": float("nan")}},
+        {"kind": "trace", "trace_id": "../etc"}, {"kind": "trace", "trace_id": "9" * 32},
+        {"kind": "action", "name": "dataset"}, {"kind": "locate", "rev": 0, "trace_ids": "abc"},
+    ],
+)  # fmt: skip
+def test_a_message_that_is_no_good_is_answered_with_an_error(controller, message):
+    """Every parameter is checked; nothing is raised into the kernel."""
+    browser = controller(5)
+    (answer,) = browser.handle(message)
+    assert answer["kind"] == "error"
+    assert answer["message"]
+    assert browser.where is None
+
+
+def test_actions_of_later_phases_are_called_with_what_is_selected(controller):
+    """Without a phase there is no action; with one its sentence comes back."""
+    browser = controller(5, actions={"dataset": lambda ids: f"added {len(ids)}"})
+    assert ask(browser, "hello")["actions"] == ["dataset"]
+    ask(browser, "select", cursor=f"{1:032x}", marked=[])
+    assert ask(browser, "action", name="dataset")["message"] == "added 1"
+
+
+def test_an_empty_store_is_no_error(controller):
+    """There is nothing to see, and it says so."""
+    browser = controller(0)
+    state = ask(browser, "hello")
+    assert (state["total"], state["range"]["words"]) == (0, "no traces yet")
+    for name in COLUMNS:
+        assert ask(browser, "summary", rev=0, column=name)["kind"] == "summary"
+    assert browser.df().empty
+
+
+def test_columns_and_widths_are_kept_for_every_view(controller):
+    """Chosen columns change the windows; widths stay in reason."""
+    browser = controller(5)
+    state = ask(browser, "columns", shown=["name", "status"], widths={"name": 5})
+    assert state["shown"] == ["name", "status"]
+    assert next(column for column in state["columns"] if column["name"] == "name")["width"] == 36
+    answer = ask(browser, "window", rev=browser._rev, start=0, count=1)
+    assert answer["rows"][0][1:] == ["support", "ok"]
+
+
+def test_a_row_takes_at_most_200_bytes(controller):
+    """The bar for the wire, with the columns shown at first."""
+    browser = controller(100)
+    answer = ask(browser, "window", rev=0, start=0, count=100)
+    assert len(json.dumps(answer)) / 100 <= 200
+
+
+def test_height_is_checked():
+    """The widget says what it takes."""
+    pytest.importorskip("anywidget")
+    from lmops.widgets.trace_browser import TraceBrowser
+
+    with pytest.raises(UsageError):
+        TraceBrowser(None, height=10)

@@ -29,13 +29,13 @@ PUBLIC = [
     "StoreFullError", "Trace", "UsageError", "Workspace", "open", "show_result", "trace",
 ]  # fmt: skip
 HEAVY = {
-    "IPython", "anywidget", "duckdb", "ipywidgets", "nbconvert", "nbformat", "numpy", "opentelemetry", "pandas",
-    "papermill", "plotly", "pyarrow", "pytz", "scipy",
+    "IPython", "anywidget", "duckdb", "ipywidgets", "jinja2", "jsonschema", "nbconvert", "nbformat", "numpy", "openai",
+    "opentelemetry", "pandas", "papermill", "plotly", "pyarrow", "pytz", "rapidfuzz", "scipy", "yaml",
 }  # fmt: skip
 CORE = [
-    "click", "duckdb", "filelock", "genai-prices", "ijson", "ipykernel", "jupyter-client", "nbclient", "nbconvert",
-    "nbformat", "numpy", "opentelemetry-proto", "opentelemetry-sdk", "orjson", "pandas", "papermill", "plotly",
-    "protobuf", "pyarrow", "pytz",
+    "click", "duckdb", "filelock", "genai-prices", "ijson", "ipykernel", "jinja2", "jsonschema", "jupyter-client",
+    "nbclient", "nbconvert", "nbformat", "numpy", "openai", "opentelemetry-proto", "opentelemetry-sdk", "orjson",
+    "pandas", "papermill", "plotly", "protobuf", "pyarrow", "pytz", "pyyaml", "rapidfuzz", "scipy",
 ]  # fmt: skip
 #: Objects a user calls methods of, beside what `__all__` holds.
 NOUNS = [

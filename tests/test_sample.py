@@ -15,14 +15,15 @@ from pathlib import Path
 import pytest
 
 from lmops.errors import UsageError
-from lmops.sample import content, data_dir, folder
+from lmops.sample import data_dir, folder
 from lmops.sample.asking import golden_rows
-from lmops.sample.chat import ChatRequest, Message, chat_model
 from lmops.sample.retrieval import Index, IndexSettings, rerank
-from lmops.sample.standin import CLOSINGS, OPENINGS, REFUSAL
-from lmops.sample.text import count_tokens, has_fact, sentences
-from lmops.sample.tools import Toolbox, ToolUnavailableError, booking_status
 from lmops.sample.traffic import CHUNKING_NS, MODEL_UPDATE_NS, OUTAGE, PROMPT_3_NS
+from lmops.standin import content
+from lmops.standin.chat import ChatRequest, Message, chat_model
+from lmops.standin.model import CLOSINGS, OPENINGS, REFUSAL
+from lmops.standin.text import count_tokens, has_fact, sentences
+from lmops.standin.tools import Toolbox, ToolUnavailableError, booking_status
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 

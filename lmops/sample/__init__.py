@@ -1,7 +1,7 @@
 """The sample project: a support assistant of a fictional ferry company, its content and two weeks of its traffic.
 
 Tidelark Ferries does not exist; its help pages, questions and customers were written for this project. No language
-model is involved: :mod:`lmops.sample.standin` is a deterministic stand-in without intelligence, and every span that it
+model is involved: :mod:`lmops.standin.model` is a deterministic stand-in without intelligence, and every span that it
 produces says so in its resource (``lmops.sample``, ``lmops.standin``).
 
 ``python -m lmops.sample`` rebuilds everything, and :func:`data_dir` says where it is.

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import SpanKind  # noqa: TID253 - the application under observation imports it, as any does
 
-from lmops.sample import content
-from lmops.sample.chat import ChatRequest, Completion, Message, Notes
 from lmops.sample.guardrail import BLOCKED_ANSWER, Verdict, check_input, check_output
 from lmops.sample.retrieval import rerank
 from lmops.sample.telemetry import AttributeValue, compact
-from lmops.sample.text import count_tokens
-from lmops.sample.tools import TOOL_NAMES, ToolUnavailableError
+from lmops.standin import content
+from lmops.standin.chat import ChatRequest, Completion, Message, Notes
+from lmops.standin.text import count_tokens
+from lmops.standin.tools import TOOL_NAMES, ToolUnavailableError
 
 if TYPE_CHECKING:
-    from lmops.sample.chat import ChatModel
     from lmops.sample.retrieval import Hit, Index
     from lmops.sample.telemetry import Telemetry
-    from lmops.sample.tools import Toolbox
+    from lmops.standin.chat import ChatModel
+    from lmops.standin.tools import Toolbox
 
 CHAT_PROVIDER: Final = "openai"
 CHAT_MODEL: Final = "gpt-5-mini"

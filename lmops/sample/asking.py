@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lmops.sample import content
-from lmops.sample.chance import happens
-from lmops.sample.standin import describe_result
-from lmops.sample.tools import DAYS, booking_status, timetable
+from lmops.standin import content
+from lmops.standin.chance import happens
+from lmops.standin.model import describe_result
+from lmops.standin.tools import DAYS, booking_status, timetable
 
 if TYPE_CHECKING:
     from random import Random
 
-    from lmops.sample.content import Question
+    from lmops.standin.content import Question
 
 _ROUTES: Final = (
     ("Port Ellery", "Skarholm"), ("Skarholm", "Port Ellery"), ("Port Ellery", "Innis Vane"),

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lmops.sample import content
+from lmops.standin import content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -134,10 +134,10 @@ def _write(path: Path, body: bytes) -> int:
 
 @cache
 def _source_hash() -> str:
-    """Return a hash of the sample's own files, so that another version of the package has another cache."""
+    """Return a hash of the files that make the sample, so that another version of the package has another cache."""
     found = hashlib.sha256()
-    root = files("lmops.sample")
-    for item in sorted((Path(str(root))).rglob("*")):
-        if item.is_file() and item.suffix in {".py", ".md", ".txt"}:
-            found.update(item.read_bytes())
+    for package in ("lmops.sample", "lmops.standin"):
+        for item in sorted((Path(str(files(package)))).rglob("*")):
+            if item.is_file() and item.suffix in {".py", ".md", ".txt"}:
+                found.update(item.read_bytes())
     return found.hexdigest()[:12]

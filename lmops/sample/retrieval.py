@@ -10,12 +10,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lmops.sample.text import sentences, terms
+from lmops.standin.text import sentences, terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lmops.sample.content import Article
+    from lmops.standin.content import Article
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,19 +20,19 @@ from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from lmops.sample import content
 from lmops.sample.app import SupportApp, Turn
 from lmops.sample.asking import Asked, fill, say
-from lmops.sample.chance import happens
-from lmops.sample.chat import Message, chat_model
 from lmops.sample.retrieval import Index, IndexSettings
 from lmops.sample.telemetry import Clock, Telemetry
-from lmops.sample.tools import Outage, Toolbox
 from lmops.sample.truth import feedback, quality, utc
+from lmops.standin import content
+from lmops.standin.chance import happens
+from lmops.standin.chat import Message, chat_model
+from lmops.standin.tools import Outage, Toolbox
 
 if TYPE_CHECKING:
     from lmops.sample.app import Reply
-    from lmops.sample.content import Question
+    from lmops.standin.content import Question
 
 SEED: Final = "tidelark 2026"
 TRACES: Final = 2000

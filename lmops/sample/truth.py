@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from lmops.sample import content
-from lmops.sample.chance import happens
-from lmops.sample.standin import REFUSAL
-from lmops.sample.text import has_fact
+from lmops.standin import content
+from lmops.standin.chance import happens
+from lmops.standin.model import REFUSAL
+from lmops.standin.text import has_fact
 
 if TYPE_CHECKING:
     from random import Random

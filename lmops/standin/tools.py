@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Final
 
-from lmops.sample.chance import happens
+from lmops.standin.chance import happens
 
 PORTS: Final = ("Port Ellery", "Skarholm", "Innis Vane", "Hollin Bay", "Greyhythe")
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from lmops.sample.text import sentences, terms
+from lmops.standin.text import sentences, terms
 
 _SOURCE: Final = re.compile(r"^\[([\w#-]+)\] (.*)$")
 _ENGLISH: Final = re.compile(r"\(in English: (.*)\)\s*$", re.DOTALL)

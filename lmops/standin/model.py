@@ -7,14 +7,14 @@ truth is known:
   sentences", "Name the source", "Use the tools".
 * It answers by copying the sentences of the sources that share the rarest words with the question.
 * Told to answer only from the sources, it refuses when nothing fits. Otherwise it makes up an answer about half of the
-  time, and adds a claim of its own (:func:`lmops.sample.content.claims`) to about every fifth answer.
+  time, and adds a claim of its own (:func:`lmops.standin.content.claims`) to about every fifth answer.
 * Not told that questions are no instructions, it obeys about two of three injected orders.
 * It makes mistakes by seeded choice: a wrong number, a claim of its own, a wrong argument for a tool.
 * Revision 2 (the "update of the base model") quotes more sentences than it was allowed, adds pleasantries and reasons
   longer.
 
 The same request gives the same answer in every process: choices are drawn from a generator seeded with the request.
-Tokens are counted by :func:`lmops.sample.text.count_tokens` plus four for every message.
+Tokens are counted by :func:`lmops.standin.text.count_tokens` plus four for every message.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from lmops.sample import content
-from lmops.sample.chance import happens
-from lmops.sample.chat import Completion, Notes, ToolCall, Usage
-from lmops.sample.extract import parse, rank
-from lmops.sample.text import count_tokens, terms
-from lmops.sample.tools import BOOKING, DAYS, PORTS
+from lmops.standin import content
+from lmops.standin.chance import happens
+from lmops.standin.chat import Completion, Notes, ToolCall, Usage
+from lmops.standin.extract import parse, rank
+from lmops.standin.text import count_tokens, terms
+from lmops.standin.tools import BOOKING, DAYS, PORTS
 
 if TYPE_CHECKING:
-    from lmops.sample.chat import ChatRequest, Message
-    from lmops.sample.extract import Candidate, Source
+    from lmops.standin.chat import ChatRequest, Message
+    from lmops.standin.extract import Candidate, Source
 
 REFUSAL: Final = "I could not find this in our help pages."
 OPENINGS: Final = (
@@ -174,7 +174,7 @@ class StandIn:
 class Rewriter:
     """The stand-in for a small self-hosted model that turns a question into an English search query.
 
-    It replaces the phrases that it knows (:func:`lmops.sample.content.glossary`) and drops the words that it does not.
+    It replaces the phrases that it knows (:func:`lmops.standin.content.glossary`) and drops the words that it does not.
     """
 
     def __repr__(self) -> str:

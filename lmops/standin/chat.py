@@ -98,7 +98,7 @@ def chat_model(spec: str, *, revision: int = 1) -> ChatModel:
     >>> chat_model("standin:ferry-1")
     StandIn('ferry-1', revision=1)
     """
-    from lmops.sample.standin import Rewriter, StandIn
+    from lmops.standin.model import Rewriter, StandIn
 
     if spec == "standin:ferry-1":
         return StandIn(revision=revision)

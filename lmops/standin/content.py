@@ -144,4 +144,4 @@ def _rows(name: str, width: int) -> Iterator[list[str]]:
 
 
 def _text(name: str) -> str:
-    return files("lmops.sample").joinpath("content").joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
+    return files("lmops.standin").joinpath("content").joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")

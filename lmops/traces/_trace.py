@@ -45,7 +45,8 @@ class Span:
         return sorted({*super().__dir__(), *self.row})
 
     def __repr__(self) -> str:
-        from lmops.traces._waterfall import milliseconds, plain
+        from lmops.text import plain
+        from lmops.traces._waterfall import milliseconds
 
         failed = " error" if self.row["status"] == "error" else ""
         name = plain(self.row["name"], 60)
@@ -350,7 +351,8 @@ class Trace:
         return self.text
 
     def __repr__(self) -> str:
-        from lmops.traces._waterfall import counted, milliseconds, plain
+        from lmops.text import plain
+        from lmops.traces._waterfall import counted, milliseconds
 
         return (
             f"<Trace {self.trace_id} {plain(self.name, 60)!r} {self.status} {milliseconds(self.duration_ms)}, "

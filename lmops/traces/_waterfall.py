@@ -5,16 +5,16 @@ removes ``<style>``, roles, and every inline colour that is not plain (``var()``
 that remove styles altogether. So the layout is inline and inside that sanitiser's list, colours of text come from the
 page, and without any style each span is still one line of words with its indent.
 
-Every text of a trace goes through :func:`escape` (HTML) or :func:`plain` (terminal), and nothing else writes it.
+Every text of a trace goes through :mod:`lmops.text`, and nothing else writes it.
 """
 
 from __future__ import annotations
 
 import html
 import json
-import re
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.text import escape, one_line, plain, plain_line
 from lmops.traces._json import loads
 
 if TYPE_CHECKING:
@@ -54,11 +54,6 @@ _COLOURS: Final = {
 _OTHER: Final = "#8b93a1"
 _RED: Final = "#d9463e"
 
-#: Controls, and the invisible characters that turn the direction of text around; tab and line feed are left alone.
-_INVISIBLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
-
 _STYLE: Final = """<style>
 .lmops-trace{font:12px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,CanvasText);
 background:var(--jp-layout-color1,Canvas);color-scheme:light dark;border:1px solid var(--jp-border-color2,#8886);
@@ -87,25 +82,6 @@ _NAME: Final = "width:42%;min-width:180px;overflow:hidden;text-overflow:ellipsis
 _LANE: Final = "flex-grow:1;height:10px;margin:0 10px;border-radius:2px;overflow:hidden"
 _MUTED: Final = "opacity:0.65"
 _PRE: Final = "white-space:pre-wrap;overflow-wrap:break-word;margin:0;padding:0;max-height:340px;overflow:auto"
-
-
-def plain(value: object, limit: int | None = None) -> str:
-    """Return text that cannot act on a terminal: controls and bidi marks are spelled out, long text is cut with "…"."""
-    text = "" if value is None else str(value)
-    if limit is not None and len(text) > limit:
-        text = text[: limit - 1] + "…"
-    return _INVISIBLE.sub(lambda match: "" if match[0] == "\r" else f"[U+{ord(match[0]):04X}]", text)
-
-
-def escape(value: object, limit: int | None = None) -> str:
-    """Return text as HTML that shows it and does nothing else, in content and in quoted attributes."""
-    return html.escape(plain(value, limit), quote=True)
-
-
-def one_line(value: object, limit: int) -> str:
-    """Return escaped text with every run of white space as one space, cut at ``limit`` characters."""
-    text = "" if value is None else str(value)[: limit * 4]
-    return escape(" ".join(text.split()), limit)
 
 
 def milliseconds(value: float | None) -> str:
@@ -522,18 +498,16 @@ def tree_text(trace: Trace, *, max_spans: int = MAX_SPANS) -> str:
         dollars(trace.cost_usd),
         f"{trace.unpriced_calls} unpriced" if trace.unpriced_calls else "",
     )
-    lines = [f"{mark} {_plain_line(trace.name, 80)}  {_dotted(facts)}", f"  trace {plain(trace.trace_id)}"]
+    lines = [f"{mark} {plain_line(trace.name, 80)}  {_dotted(facts)}", f"  trace {plain(trace.trace_id)}"]
     failed = trace.error
     if failed is not None:
-        kind = _plain_line(failed.row.get("error_type") or "error", 60)
-        lines.append(
-            f"  {kind}: {_plain_line(failed.row.get('error_message'), 160)} (in {_plain_line(failed.name, 60)})"
-        )
+        kind = plain_line(failed.row.get("error_type") or "error", 60)
+        lines.append(f"  {kind}: {plain_line(failed.row.get('error_message'), 160)} (in {plain_line(failed.name, 60)})")
     shown = chosen(trace, max_spans)
     names = [_plain_name(span) for span in shown]
     width = min(max((len(name) for name in names), default=0), 64)
     for span, name in zip(shown, names, strict=True):
-        error = f"✗ {_plain_line(span.row.get('error_type') or 'error', 40)}" if span.is_error else ""
+        error = f"✗ {plain_line(span.row.get('error_type') or 'error', 40)}" if span.is_error else ""
         numbers = f"{milliseconds(span.latency_ms):>10}  {_used(span):>18}  {html.unescape(_cost(span)):>10}"
         lines.append(f"{name:<{width}} {numbers}  {error}".rstrip())
     if len(trace) > len(shown):
@@ -543,8 +517,4 @@ def tree_text(trace: Trace, *, max_spans: int = MAX_SPANS) -> str:
 
 def _plain_name(span: Span) -> str:
     indent = "  " * (1 + min(span.depth, _MAX_INDENT)) + (f"⋯{span.depth} " if span.depth > _MAX_INDENT else "")
-    return plain(f"{indent}{span.row['kind']} {_plain_line(span.row['name'], 80)}", 64)
-
-
-def _plain_line(value: object, limit: int) -> str:
-    return plain(" ".join(("" if value is None else str(value)[: limit * 4]).split()), limit)
+    return plain(f"{indent}{span.row['kind']} {plain_line(span.row['name'], 80)}", 64)

@@ -32,6 +32,12 @@ def _collect(name: str, parts: dict[str, str]) -> None:
     parts[name] = _COMMENT.sub("", _EXPORT.sub("", _IMPORT.sub("", text)))
 
 
+@cache
+def style(name: str) -> str:
+    """Return the style sheet of one widget, after what all widgets share."""
+    return re.sub(r"/\*.*?\*/\n", "", text_of("_base.css") + text_of(name), flags=re.DOTALL)
+
+
 def text_of(name: str) -> str:
     """Return the text of one file beside this one."""
     return files("lmops.widgets").joinpath(name).read_text("utf-8")

@@ -159,6 +159,41 @@ export async function copy(text, root) {
   }
 }
 
+/** The status line of a widget: what happened, what went wrong, whether the kernel answers. `root` carries it as data. */
+export class StatusLine {
+  constructor(root) {
+    this.root = root;
+    this.el = h("span.lm-said", { role: "status", "aria-live": "polite" });
+  }
+
+  say(text, kind = "", isSticky = false) {
+    clearTimeout(this.timer);
+    this.el.textContent = this.el.title = this.root.dataset.said = text;
+    this.el.className = `lm-said${kind ? ` lm-said-${kind}` : ""}`;
+    if (text && !isSticky) this.timer = setTimeout(() => this.say(""), kind === "error" ? 15_000 : 4_000);
+  }
+
+  /** Show that the kernel is slow or gone, and with null that it answers again. */
+  silence(why) {
+    const { dataset } = this.root;
+    const words = { slow: "Waiting for the kernel: it is busy or gone.", dead: "The kernel is gone. What is loaded can still be read; run the cell again to go on." };
+    if (why === null) {
+      if (dataset.state === "slow" || dataset.state === "dead") { dataset.state = "ready"; this.say(""); }
+      return;
+    }
+    dataset.state = why;
+    this.say(words[why], "error", true);
+  }
+
+  close() { clearTimeout(this.timer); }
+}
+
+/** The panel that lists the keys of a widget: rows of [keys, what they do]. */
+export function keyHelp(keys) {
+  const rows = keys.map(([names, what]) => [h("dt", {}, names.split(/ +/).map((name) => h("kbd", {}, name))), h("dd", {}, what)]);
+  return h("div.lm-help", { hidden: true, role: "dialog", "aria-label": "keys" }, h("strong", {}, "Keys"), h("dl", {}, rows));
+}
+
 let views = 0;
 
 /** One view's end of the protocol: requests with ids, answers by id, news for everybody, silence noticed. */

@@ -1,7 +1,7 @@
 // The trace browser: filter and range above, the table, the trace beside it. The browser owns cursor, marks and scroll;
 // Python owns what is listed. Two views of one widget agree through the state messages that both receive.
 
-import { Channel, ROW, button, copy, count, h, icon, keepKeys, plural, swap } from "./_dom.js";
+import { Channel, ROW, StatusLine, button, copy, count, h, icon, keepKeys, keyHelp, plural, swap } from "./_dom.js";
 import { KEYS, commandFor } from "./_trace_keys.js";
 import { Headings } from "./_trace_summaries.js";
 import { TracePane } from "./_trace_pane.js";
@@ -21,7 +21,7 @@ export class TraceBrowserView {
     this.channel = new Channel(model, {
       onNews: (message, mine) => this.news(message, mine),
       onError: (message) => this.say(message, "error"),
-      onSilence: (why) => this.silence(why),
+      onSilence: (why) => this.status.silence(why),
     });
     this.view = this.channel.view;
     this.ask = (kind, params) => this.channel.ask(kind, params);
@@ -51,7 +51,7 @@ export class TraceBrowserView {
     this.custom = h("form.lm-menu.lm-custom", { hidden: true }, h("label", {}, "from (UTC)", h("input", { name: "since", type: "datetime-local" })), h("label", {}, "until (UTC)", h("input", { name: "until", type: "datetime-local" })), h("button.lm-button", { type: "submit" }, "show"));
     this.custom.addEventListener("submit", (event) => this.customRange(event));
     this.menu = h("div.lm-menu.lm-columns", { hidden: true, role: "group", "aria-label": "columns" });
-    this.help = h("div.lm-help", { hidden: true, role: "dialog", "aria-label": "keys" }, h("strong", {}, "Keys"), h("dl", {}, KEYS.map(([keys, what]) => [h("dt", {}, keys.split(/ +/).map((key) => h("kbd", {}, key))), h("dd", {}, what)])));
+    this.help = keyHelp(KEYS);
     this.bar = h("div.lm-bar-top", {},
       h("label.lm-searchbox", {}, icon("search"), this.chips, this.input),
       this.ranges,
@@ -64,11 +64,12 @@ export class TraceBrowserView {
     this.fresh = button("up", "new traces", () => this.refresh({ toTop: true }), { cls: "lm-fresh", text: "" });
     this.fresh.hidden = true;
     this.summary = h("span.lm-summary-line");
-    this.message = h("span.lm-said", { role: "status", "aria-live": "polite" });
-    this.foot = h("div.lm-foot", {}, this.summary, h("span.lm-gap"), this.fresh, this.message);
+    this.foot = h("div.lm-foot", {}, this.summary, h("span.lm-gap"), this.fresh);
     this.split = h("div.lm-split", { role: "separator", "aria-orientation": "vertical", title: "drag to resize", onpointerdown: (event) => this.drag(event) });
     this.main = h("div.lm-main", {}, h("div.lm-list", {}, this.table.el, this.peek), this.split, this.pane.el);
     this.root = h("div.lm-root", { tabindex: 0, "data-lm": "trace-browser", "data-state": "loading", "aria-label": "trace browser" }, this.bar, this.custom, this.menu, this.main, this.foot, this.help);
+    this.status = new StatusLine(this.root);
+    this.foot.append(this.status.el);
     this.root.style.height = `${this.model.get("_height")}px`;
     this.root.addEventListener("keydown", (event) => this.key(event));
     this.root.addEventListener("focusin", (event) => { if (this.pane.el.contains(event.target)) this.area = "tree"; else if (this.table.el.contains(event.target)) this.area = "list"; });
@@ -151,13 +152,6 @@ export class TraceBrowserView {
     this.drawSummary();
   }
 
-  silence(why) {
-    const words = { slow: "waiting for the kernel: it is busy or gone", dead: "The kernel is gone. What is loaded can still be read; run the cell again to go on." };
-    if (why === null) { if (this.root.dataset.state !== "ready") { this.root.dataset.state = "ready"; this.say(""); } return; }
-    this.root.dataset.state = why;
-    this.say(words[why], "error", true);
-  }
-
   /** Look for new traces while the view is on screen; live views take them in. */
   watch() {
     const tick = async () => {
@@ -221,14 +215,7 @@ export class TraceBrowserView {
     this.table.layout();
   }
 
-  say(text, kind = "", isSticky = false) {
-    clearTimeout(this.saying);
-    this.message.textContent = text;
-    this.message.title = text;
-    this.message.className = `lm-said${kind ? ` lm-said-${kind}` : ""}`;
-    this.root.dataset.said = text;
-    if (text && !isSticky) this.saying = setTimeout(() => this.say(""), kind === "error" ? 15_000 : 4_000);
-  }
+  say(text, kind, isSticky) { this.status.say(text, kind, isSticky); }
 
   // -- what the reader does ----------------------------------------------------------------------------------------
 
@@ -439,8 +426,9 @@ export class TraceBrowserView {
 
   close() {
     this.isClosed = true;
-    for (const timer of [this.timer, this.telling, this.opening, this.saying]) clearTimeout(timer);
+    for (const timer of [this.timer, this.telling, this.opening]) clearTimeout(timer);
     for (const undo of this.undo) undo();
+    this.status.close();
     this.table.close();
     this.pane.close();
     this.pinned?.close();

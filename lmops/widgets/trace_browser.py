@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from lmops.errors import MissingDependencyError, UsageError
-from lmops.widgets._assets import script, text_of
-from lmops.widgets._static_table import bundle, is_static
-
-try:
-    import anywidget
-    import traitlets
-except ImportError as error:
-    raise MissingDependencyError.of("anywidget", "lab") from error
+from lmops.widgets._assets import script, style
+from lmops.widgets._skin import Skin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,10 +13,8 @@ if TYPE_CHECKING:
     from lmops.traces import Trace
     from lmops.widgets.trace_browser_controller import TraceBrowserController
 
-_HEIGHTS: Final = (240, 4_000)
 
-
-class TraceBrowser(anywidget.AnyWidget):
+class TraceBrowser(Skin):
     """A list of traces to filter, sort and read, by mouse and keyboard.
 
     What is done in it is a Python value: ``.where``, ``.sql``, ``.df()``, ``.selected``, ``.selected_ids``.
@@ -35,38 +26,12 @@ class TraceBrowser(anywidget.AnyWidget):
     """
 
     _esm = script("trace_browser.js")
-    _css = text_of("trace_browser.css")
-    _height = traitlets.Int(560).tag(sync=True)
-
-    def __init__(self, controller: TraceBrowserController, *, height: int = 560) -> None:
-        if not isinstance(height, int) or not _HEIGHTS[0] <= height <= _HEIGHTS[1]:
-            raise UsageError(f"height={height!r}: give pixels from {_HEIGHTS[0]} to {_HEIGHTS[1]}")
-        self._controller = controller
-        super().__init__(_height=height)
-        controller.on_change = self.send
-        self.on_msg(self._answer)
-
-    def open(self) -> None:
-        """Open the connection to the page, unless the notebook is written to be read later."""
-        if not is_static():
-            super().open()
-
-    def _answer(self, _widget: object, message: object, _buffers: object) -> None:
-        for answer in self._controller.handle(message):
-            self.send(answer)
+    _css = style("trace_browser.css")
+    _controller: TraceBrowserController
 
     def __repr__(self) -> str:
         """Say what is shown."""
         return f"<TraceBrowser {self._controller.total:,} traces: {self._controller.words}>"
-
-    def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the view and, for exported and untrusted notebooks, the table as HTML."""
-        static: dict[str, Any] = dict(bundle(self._controller))
-        live = None if is_static() else super()._repr_mimebundle_()
-        if live is None:
-            return static, {}
-        data, metadata = live
-        return {**data, **static}, metadata
 
     # -- what Python can ask ---------------------------------------------------------------------------------------
 

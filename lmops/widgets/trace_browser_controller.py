@@ -7,27 +7,26 @@ of the widget receives. No SQL comes from the page but the search language of ``
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import OrderedDict
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import LmopsError, NotFoundError, QueryError, UsageError, did_you_mean
+from lmops.errors import LmopsError, NotFoundError, QueryError, UsageError
 from lmops.traces._listing import COLUMNS, check_predicate
 from lmops.widgets import _trace_detail as detail
 from lmops.widgets._predicates import bin_predicate, conjuncts, joined, value_predicate, words_as_predicate
+from lmops.widgets._protocol import answer, as_json, finite, handlers_of, integer, one_of, optional_string, string
+from lmops.widgets._static_table import bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
     from lmops.traces import Span, Trace
     from lmops.traces._listing import Listing, TraceSource
-
-Message = dict[str, Any]
-log = logging.getLogger(__name__)
+    from lmops.widgets._protocol import Message
 
 MAX_WINDOW: Final = 500
 MAX_MARKED: Final = 100_000
@@ -161,28 +160,21 @@ class TraceBrowserController:
         """Return (columns, first rows) of the list, for a static table."""
         return ["trace_id", *self._shown], self._listing.window(0, limit, self._shown)
 
+    def bundle(self) -> dict[str, str]:
+        """Return the static forms by their media types."""
+        return bundle(self)
+
     # -- the page's side -------------------------------------------------------------------------------------------
 
     def handle(self, message: object) -> list[Message]:
         """Return the answers to one message of the page; what goes wrong is an answer of kind ``error``."""
-        if not isinstance(message, dict):
-            return [{"kind": "error", "id": None, "message": "a message is an object"}]
-        ident = message.get("id")
-        ident = ident if isinstance(ident, str) and len(ident) <= 60 else None
-        try:
-            answer = _HANDLERS[_one_of(message, "kind", _HANDLERS)](self, message)
-        except LmopsError as error:
-            return [{"kind": "error", "id": ident, "message": str(error)}]
-        except Exception as error:
-            log.exception("the trace browser could not answer a message")
-            return [{"kind": "error", "id": ident, "message": f"{type(error).__name__}: {error}"}]
-        return [_plain({**answer, "id": ident, "origin": message.get("view")})]
+        return answer(self, _HANDLERS, message)
 
     def state(self, reason: str) -> Message:
         """Return everything a view needs to show the same as the others."""
         self._seq += 1
         last, since, until = self._range
-        message: Message = _plain(
+        message: Message = as_json(
             {
                 "kind": "state",
                 "seq": self._seq,
@@ -214,7 +206,7 @@ class TraceBrowserController:
 
     def _on_window(self, message: Message) -> Message:
         self._check_rev(message)
-        start, count = _integer(message, "start", 0, 2**53), _integer(message, "count", 1, MAX_WINDOW)
+        start, count = integer(message, "start", 0, 2**53), integer(message, "count", 1, MAX_WINDOW)
         rows = self._listing.window(start, count, self._shown)
         encode = [_ENCODERS.get(COLUMNS[name].kind, _same) for name in self._shown]
         wire = [[row[0], *(code(value) for code, value in zip(encode, row[1:], strict=True))] for row in rows]
@@ -222,14 +214,14 @@ class TraceBrowserController:
 
     def _on_summary(self, message: Message) -> Message:
         self._check_rev(message)
-        name = _one_of(message, "column", COLUMNS)
+        name = one_of(message, "column", COLUMNS)
         if name not in self._summaries:
             found = self._listing.summary(name)
             self._summaries[name] = _in_ms(found) if COLUMNS[name].kind == "time" else found
         return {"kind": "summary", "rev": self._rev, "column": name, **self._summaries[name]}
 
     def _on_sort(self, message: Message) -> Message:
-        column = _one_of(message, "column", COLUMNS)
+        column = one_of(message, "column", COLUMNS)
         self._listing.sort(column, descending=bool(message.get("descending")))
         self._rev += 1
         return self.state("sort")
@@ -239,9 +231,9 @@ class TraceBrowserController:
         if "clear" in message:
             parts = []
         elif "text" in message:
-            parts = self._typed(parts, _text(message, "text", 20_000), message.get("replace"))
+            parts = self._typed(parts, string(message, "text", 20_000), message.get("replace"))
         elif "remove" in message:
-            del parts[_integer(message, "remove", 0, len(parts) - 1)]
+            del parts[integer(message, "remove", 0, len(parts) - 1)]
         else:
             parts = _toggled(parts, _clicked(message))
         self._filter(joined(parts))
@@ -262,7 +254,7 @@ class TraceBrowserController:
         return [*parts, text] if text and text not in parts else parts
 
     def _on_range(self, message: Message) -> Message:
-        last, since, until = (_optional_text(message, name) for name in ("last", "since", "until"))
+        last, since, until = (optional_string(message, name) for name in ("last", "since", "until"))
         bounds, is_archive = self._source.bounds(last, since, until)
         listing = self._source.listing(self._where, bounds)
         self._range, self._bounds, self._is_archive = (last, since, until), bounds, is_archive
@@ -276,7 +268,7 @@ class TraceBrowserController:
         widths = message.get("widths", {})
         if not isinstance(widths, dict) or any(name not in _LAYOUT for name in widths):
             raise UsageError("columns: widths are by column")
-        self._widths |= {name: int(min(max(_finite(widths, name), 36), 2_000)) for name in widths}
+        self._widths |= {name: int(min(max(finite(widths, name), 36), 2_000)) for name in widths}
         changed = list(dict.fromkeys(shown)) != self._shown
         self._shown = list(dict.fromkeys(shown))
         self._rev += changed
@@ -324,23 +316,23 @@ class TraceBrowserController:
 
     def _on_spans(self, message: Message) -> Message:
         trace, tree = self._trace(_id(message))
-        start = _integer(message, "start", 0, len(tree))
+        start = integer(message, "start", 0, len(tree))
         return {"kind": "spans", "trace_id": trace.trace_id, "tree": detail.rows(tree, trace.start_ns, start)}
 
     def _on_span(self, message: Message) -> Message:
         trace, tree = self._trace(_id(message))
-        index = _integer(message, "index", 0, len(tree) - 1)
+        index = integer(message, "index", 0, len(tree) - 1)
         return {"kind": "span", "trace_id": trace.trace_id, "span": detail.span(tree[index], index)}
 
     def _on_find(self, message: Message) -> Message:
         trace, tree = self._trace(_id(message))
-        text = _text(message, "text", 1_000)
+        text = string(message, "text", 1_000)
         hits = {span.row["span_id"] for span in trace.find(text)} if text else set()
         found = [index for index, span in enumerate(tree) if span.row["span_id"] in hits]
         return {"kind": "found", "trace_id": trace.trace_id, "indexes": found[:MAX_FOUND], "total": len(found)}
 
     def _on_session(self, message: Message) -> Message:
-        session_id = _text(message, "session_id", 10_000)
+        session_id = string(message, "session_id", 10_000)
         total, turns = self._source.session(session_id, MAX_TURNS)
         return {
             "kind": "session",
@@ -350,7 +342,7 @@ class TraceBrowserController:
         }
 
     def _on_action(self, message: Message) -> Message:
-        name = _one_of(message, "name", self._actions)
+        name = one_of(message, "name", self._actions)
         return {"kind": "done", "message": self._actions[name](self.selected_ids)}
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -412,11 +404,7 @@ class _StaleError(LmopsError):
     """The page asked about a list that is no longer shown; it drops the answer."""
 
 
-_HANDLERS: Final[dict[str, Callable[[TraceBrowserController, Message], Message]]] = {
-    name.removeprefix("_on_"): handler
-    for name, handler in vars(TraceBrowserController).items()
-    if name.startswith("_on_")
-}
+_HANDLERS: Final = handlers_of(TraceBrowserController)
 
 
 def _clean(where: str | None) -> str | None:
@@ -425,9 +413,9 @@ def _clean(where: str | None) -> str | None:
 
 def _clicked(message: Message) -> str:
     """Return the search for what was clicked in a summary."""
-    column = _one_of(message, "column", COLUMNS)
+    column = one_of(message, "column", COLUMNS)
     if "low" in message:
-        low, high = _finite(message, "low"), _finite(message, "high")
+        low, high = finite(message, "low"), finite(message, "high")
         # The page has times in milliseconds, as JavaScript has.
         scale = 1_000_000 if COLUMNS[column].kind == "time" else 1
         return bin_predicate(column, low * scale, high * scale)
@@ -439,39 +427,6 @@ def _clicked(message: Message) -> str:
 
 def _toggled(parts: list[str], part: str) -> list[str]:
     return [one for one in parts if one != part] if part in parts else [*parts, part]
-
-
-def _text(message: Message, name: str, limit: int) -> str:
-    value = message.get(name)
-    if not isinstance(value, str) or len(value) > limit:
-        raise UsageError(f"{name} is a text of at most {limit:,} characters")
-    return value
-
-
-def _optional_text(message: Message, name: str) -> str | None:
-    return None if message.get(name) in (None, "") else _text(message, name, 100)
-
-
-def _integer(message: Message, name: str, low: int, high: int) -> int:
-    value = message.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise UsageError(f"{name} is a whole number from {low} to {high}")
-    return value
-
-
-def _one_of(message: Message, name: str, known: Iterable[str]) -> str:
-    value = message.get(name)
-    known = list(known)
-    if not isinstance(value, str) or value not in known:
-        raise UsageError(did_you_mean(name, str(value), known))
-    return value
-
-
-def _finite(message: Message, name: str) -> float:
-    value = message.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise UsageError(f"{name} is a number")
-    return value
 
 
 def _is_id(value: object) -> bool:
@@ -514,14 +469,3 @@ def _moment(ns: int) -> str:
 
 def _iso(value: str | date | None) -> str | None:
     return value if isinstance(value, str) or value is None else value.isoformat()
-
-
-def _plain(value: Any) -> Any:
-    """Return a message as JSON has it: NaN and infinities are missing, text is valid UTF-8."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) and not value.isascii() else value

@@ -1,4 +1,8 @@
-"""One Chromium and one JupyterLab for all browser tests of a process."""
+"""One Chromium and one JupyterLab for all browser tests of a process.
+
+A test of another widget takes ``stage(controller, name="prompt_diff")``: it mounts ``prompt_diff.js`` and ``.css`` on a
+page, with the controller's ``handle`` as the kernel. ``lab`` and ``notebook`` give the real page.
+"""
 
 from __future__ import annotations
 
@@ -71,13 +75,14 @@ def executable():
     return os.environ.get("LMOPS_CHROMIUM") or next(filter(None, map(shutil.which, CANDIDATES)), None)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Keep all browser tests in one process, and mark them."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            if config.pluginmanager.hasplugin("xdist"):
+                item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="package")
@@ -121,10 +126,11 @@ class Stage:
         return self.root.get_attribute(f"data-{name}")
 
     def ready(self):
+        """Wait until the view has its state and, where it is a list, its first rows."""
         self.page.wait_for_selector(".lm-root[data-state=ready]")
         self.page.wait_for_function(
-            "() => { const r = document.querySelector('.lm-root'); return r.dataset.total === '0' || "
-            "document.querySelector('.lm-row:not(.lm-loading):not([hidden])'); }"
+            "() => ['0', undefined].includes(document.querySelector('.lm-root').dataset.total) || "
+            "document.querySelector('.lm-row:not(.lm-loading):not([hidden])')"
         )
         return self
 
@@ -142,11 +148,11 @@ class Stage:
 
 @pytest.fixture
 def stage(chromium):
-    """Return a function that mounts the trace browser over a controller on a page of its own."""
+    """Return a function that mounts a widget, by its file name, over a controller on a page of its own."""
     pages = []
 
-    def mount(controller, *, height=520, width=1200, init=""):
-        from lmops.widgets._assets import script, text_of
+    def mount(controller, *, name="trace_browser", height=520, width=1200, init=""):
+        from lmops.widgets._assets import script, style
 
         page = chromium.new_page(viewport={"width": width, "height": 800})
         page.set_default_timeout(8_000)
@@ -159,7 +165,7 @@ def stage(chromium):
         page.set_content(PAGE)
         if init:
             page.evaluate(init)
-        page.evaluate(START, {"esm": script("trace_browser.js"), "css": text_of("trace_browser.css"), "height": height})
+        page.evaluate(START, {"esm": script(f"{name}.js"), "css": style(f"{name}.css"), "height": height})
         controller.on_change = found.push
         return found.ready()
 

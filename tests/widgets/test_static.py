@@ -92,7 +92,7 @@ def test_what_a_notebook_stores_of_the_widget_is_small(controller):
 
 def test_no_module_writes_markup():
     """Text reaches the page as text nodes only, and nothing comes from elsewhere."""
-    from lmops.widgets._assets import script, text_of
+    from lmops.widgets._assets import script, style
 
     code = script("trace_browser.js")
     for word in (
@@ -106,4 +106,4 @@ def test_no_module_writes_markup():
         "randomUUID",
     ):
         assert word not in code
-    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", code + text_of("trace_browser.css"))
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", code + style("trace_browser.css"))

@@ -269,7 +269,13 @@ class Notebook:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-OutputArea-output").last.inner_text()
 
     def on_disk(self):
-        return json.loads(self.path.read_text("utf-8"))
+        """Return the notebook as saved; JupyterLab empties the file before it writes it, so wait for a whole one."""
+        for _ in range(50):
+            text = self.path.read_text("utf-8")
+            if text.endswith("}") or text.endswith("}\n"):
+                break
+            self.page.wait_for_timeout(100)
+        return json.loads(text)
 
 
 @pytest.fixture

@@ -1,16 +1,55 @@
-"""Intervals for what a table of traffic shows: rates and quantiles. Pure functions on numpy arrays."""
+"""Intervals of one column: rates, means, quantiles; plain or clustered. Pure functions on numpy arrays.
+
+:func:`score_interval` chooses for a column of scores; the others are the single methods.
+"""
 
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+import numpy as np
 
-    Floats = NDArray[np.float64]
+from lmops.calc._arrays import (
+    Floats,
+    check_level,
+    cluster_codes,
+    cluster_sums,
+    is_binary,
+    show,
+    t_value,
+    vector,
+    z_value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate with its interval and what it rests on. What cannot be computed is NaN; n is always there."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    n: int  # values that were there
+    n_missing: int = 0  # NaN that were left out
+    se: float = math.nan
+    n_clusters: int | None = None  # None: not clustered
+    n_effective: float = math.nan  # independent values that would be worth as much
+    method: str
+
+    def __repr__(self) -> str:
+        groups = "" if self.n_clusters is None else f" in {self.n_clusters} clusters"
+        return (
+            f"Interval({show(self.estimate)} [{show(self.low)}, {show(self.high)}], "
+            f"{self.level:g}, {self.method}, n={self.n}{groups})"
+        )
 
 
 def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
@@ -40,14 +79,15 @@ def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[Flo
     >>> f"{low:.4f} {high:.4f}"
     '0.0624 0.1605'
     """
-    import numpy as np
-
-    _check_level(level)
+    check_level(level)
     k, trials = np.broadcast_arrays(np.asarray(successes, dtype=np.float64), np.asarray(n, dtype=np.float64))
     if bool(np.any(k < 0)) or bool(np.any(k > trials)):
-        msg = "successes must be between 0 and n"
-        raise ValueError(msg)
-    z = NormalDist().inv_cdf((1 + level) / 2)
+        raise ValueError("successes must be between 0 and n")
+    return _wilson(k, trials, z_value(level))
+
+
+def _wilson(k: Floats, trials: Floats, z: float) -> tuple[Floats, Floats]:
+    """Return the limits of Wilson's interval for any quantile z (of the normal, or of Student's t)."""
     total = np.where(trials > 0, trials, np.nan)
     rate = k / total
     centre = rate + z * z / (2 * total)
@@ -57,6 +97,204 @@ def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[Flo
     low = np.where(k == 0, np.where(trials > 0, 0.0, np.nan), np.clip((centre - half) / scale, 0.0, 1.0))
     high = np.where(k == trials, np.where(trials > 0, 1.0, np.nan), np.clip((centre + half) / scale, 0.0, 1.0))
     return low, high
+
+
+def jeffreys(
+    successes: ArrayLike, n: ArrayLike, level: float = 0.95, *, prior: tuple[float, float] = (0.5, 0.5)
+) -> tuple[Floats, Floats]:
+    """Return the equal-tailed posterior interval of a rate under a Beta prior, Jeffreys' by default.
+
+    Quantiles (1 -+ level)/2 of Beta(successes + prior[0], n - successes + prior[1]); with 0 successes the lower limit
+    is 0, with n successes the upper limit is 1, so that the coverage does not fall to zero there.
+
+    Source: L. D. Brown, T. T. Cai, A. DasGupta, "Interval estimation for a binomial proportion", Statistical Science
+    16 (2001) 101-133, section 3.1; recommended for small evaluations by S. Bowyer et al., arXiv 2503.01747 (2025).
+
+    Args:
+        successes: counts in 0..n, a number or an array.
+        n: numbers of trials, broadcast against ``successes``.
+        level: probability in (0, 1).
+        prior: the two parameters of the Beta prior, both positive; (1, 1) is uniform.
+
+    Returns:
+        Two arrays of fractions in 0..1. NaN where n is 0 or either is NaN.
+
+    Raises:
+        ValueError: ``level`` outside (0, 1), a prior that is not positive, or impossible counts.
+    """
+    from scipy.special import betaincinv
+
+    check_level(level)
+    if min(prior) <= 0:
+        raise ValueError(f"prior must be two positive numbers, not {prior}")
+    k, trials = np.broadcast_arrays(np.asarray(successes, dtype=np.float64), np.asarray(n, dtype=np.float64))
+    if bool(np.any(k < 0)) or bool(np.any(k > trials)):
+        raise ValueError("successes must be between 0 and n")
+    total = np.where(trials > 0, trials, np.nan)
+    a, b = k + prior[0], total - k + prior[1]
+    low = np.where((k == 0) & (trials > 0), 0.0, betaincinv(a, b, (1 - level) / 2))
+    high = np.where((k == trials) & (trials > 0), 1.0, betaincinv(a, b, (1 + level) / 2))
+    return low, high
+
+
+def proportion_interval(
+    outcomes: ArrayLike, *, clusters: ArrayLike | Iterable[object] | None = None, level: float = 0.95
+) -> Interval:
+    """Return the rate of outcomes with Wilson's interval, clustered when clusters are given.
+
+    Clustered: with v the squared clustered standard error (:func:`clustered_se`) the outcomes are worth
+    ``n_eff = p(1-p)/v`` independent ones, at most n; Wilson's formula is taken at n_eff with Student's t of G - 1
+    degrees of freedom in place of z. When all outcomes are equal v is 0, and each cluster counts as one outcome.
+
+    Source: E. L. Korn, B. I. Graubard, Survey Methodology 24 (1998) 193-201 (effective sample size, degrees of
+    freedom); C. Franco et al., J. Survey Statistics and Methodology 7 (2019) 334-364 (Wilson's interval with it).
+
+    Args:
+        outcomes: one value in 0..1 per item (a verdict, or the share of repeats that passed); NaN are left out.
+        clusters: the cluster of each item (a conversation, a document); None for independent items.
+        level: confidence level in (0, 1).
+
+    Returns:
+        An Interval in fractions. All NaN for n = 0; limits NaN for one cluster.
+
+    Raises:
+        ValueError: a value outside 0..1, or not one cluster per item.
+    """
+    check_level(level)
+    data = vector(outcomes, "outcomes")
+    known = ~np.isnan(data)
+    values = data[known]
+    n, missing = int(values.size), int(data.size - values.size)
+    if n and (values.min() < 0 or values.max() > 1):
+        raise ValueError(f"outcomes must be between 0 and 1; found {values.min():g} to {values.max():g}")
+    rate = float(values.mean()) if n else math.nan
+    if clusters is None:
+        low, high = wilson(values.sum(), n, level)
+        return Interval(estimate=rate, low=float(low), high=float(high), level=level, n=n, n_missing=missing,
+                        se=math.sqrt(rate * (1 - rate) / n) if n else math.nan, n_effective=float(n),
+                        method="wilson")  # fmt: skip
+    codes = cluster_codes(clusters, data.size)[known]
+    groups = int(np.unique(codes).size)
+    se = clustered_se(values, codes)
+    effective = math.nan
+    if groups > 1:
+        effective = float(groups) if se == 0 else min(rate * (1 - rate) / se**2, float(n))
+    limits = _wilson(np.float64(rate * effective), np.float64(effective), t_value(level, groups - 1))  # type: ignore[arg-type]
+    return Interval(estimate=rate, low=float(limits[0]), high=float(limits[1]), level=level, n=n, n_missing=missing,
+                    se=se, n_clusters=groups, n_effective=effective, method="wilson, clustered")  # fmt: skip
+
+
+def clustered_se(values: ArrayLike, clusters: ArrayLike | Iterable[object], *, corrected: bool = True) -> float:
+    """Return the standard error of the mean when the items of one cluster are alike.
+
+    ``(1/n) sqrt(sum_c (sum_i (s_ic - mean))^2)``, times ``sqrt(G/(G-1))`` when corrected: without it few clusters
+    give too small an error. Source: E. Miller, "Adding error bars to evals", arXiv 2411.00640 (2024), section 2.2.
+
+    Args:
+        values: one score per item; NaN are left out.
+        clusters: the cluster of each item; a missing one is a cluster of its own.
+        corrected: with the factor of G clusters (as inspect-ai; statsmodels' ``use_correction`` has another factor
+            (n-1)/(n-p), which is 1 here).
+
+    Returns:
+        The standard error in the unit of the values. NaN for no values; corrected, NaN for one cluster; 0 when all
+        values are equal.
+
+    >>> round(clustered_se([1, 1, 0, 0], ["a", "a", "b", "b"]), 4)
+    0.5
+    """
+    data = vector(values)
+    codes = cluster_codes(clusters, data.size)
+    known = ~np.isnan(data)
+    data, codes = data[known], codes[known]
+    groups = int(np.unique(codes).size)
+    if groups == 0 or (corrected and groups == 1):
+        return math.nan
+    if bool((data == data[0]).all()):
+        return 0.0
+    total = float(np.square(cluster_sums(data - data.mean(), codes)).sum())
+    factor = groups / (groups - 1) if corrected else 1.0
+    return math.sqrt(factor * total) / data.size
+
+
+def mean_interval(
+    values: ArrayLike, *, clusters: ArrayLike | Iterable[object] | None = None, level: float = 0.95
+) -> Interval:
+    """Return the mean with Student's interval: n - 1 degrees of freedom, or G - 1 with G clusters.
+
+    ``mean -+ t * se`` with ``se = sd/sqrt(n)`` or :func:`clustered_se`. Source: E. Miller, arXiv 2411.00640 (2024).
+
+    Args:
+        values: one score per item (the mean of its repeats, if it has some); NaN are left out.
+        clusters: the cluster of each item; None for independent items.
+        level: confidence level in (0, 1).
+
+    Returns:
+        An Interval in the unit of the values. n = 0: all NaN; n = 1 or one cluster: limits NaN; all values equal: se 0
+        and an interval of no width, which says that the spread was not seen, not that it is nil.
+    """
+    check_level(level)
+    data = vector(values)
+    known = ~np.isnan(data)
+    kept = data[known]
+    n, groups = int(kept.size), None
+    mean = float(kept.mean()) if n else math.nan
+    if clusters is None:
+        spread = 0.0 if n and bool((kept == kept[0]).all()) else float(kept.std(ddof=1)) if n > 1 else math.nan
+        se, df = (spread / math.sqrt(n), n - 1) if n > 1 else (math.nan, 0)
+    else:
+        codes = cluster_codes(clusters, data.size)[known]
+        groups = int(np.unique(codes).size)
+        se, df = clustered_se(kept, codes), groups - 1
+    half = t_value(level, df) * se
+    plain = float(kept.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    effective = n * (plain / se) ** 2 if se > 0 else math.nan
+    return Interval(estimate=mean, low=mean - half, high=mean + half, level=level, n=n, n_missing=int(data.size) - n,
+                    se=se, n_clusters=groups, n_effective=effective,
+                    method="t" if groups is None else "t, clustered")  # fmt: skip
+
+
+def score_interval(
+    values: ArrayLike, *, clusters: ArrayLike | Iterable[object] | None = None, level: float = 0.95
+) -> Interval:
+    """Return the mean of a column of scores with the interval that suits it.
+
+    Scores of 0 and 1 only: :func:`proportion_interval`. Scores in 0..1 that are all equal: the same, because the
+    spread of such scores is at most that of outcomes with this rate, and an interval of no width would be a lie.
+    Everything else: :func:`mean_interval`.
+
+    Args:
+        values: one score per item, any unit; NaN are left out.
+        clusters: the cluster of each item; None for independent items.
+        level: confidence level in (0, 1).
+    """
+    data = vector(values)
+    known = data[~np.isnan(data)]
+    all_equal = known.size > 0 and bool((known == known[0]).all()) and 0 <= known[0] <= 1
+    if is_binary(data) or all_equal:
+        return proportion_interval(data, clusters=clusters, level=level)
+    return mean_interval(data, clusters=clusters, level=level)
+
+
+def small_n_advice(n: int, *, n_clusters: int | None = None) -> str | None:
+    """Return one sentence on what so few items can say, or None when there are enough.
+
+    Under a few hundred items normal-theory intervals of rates are too narrow (S. Bowyer et al., arXiv 2503.01747,
+    2025); under some 30 clusters clustered errors are (A. C. Cameron, D. L. Miller, J. Human Resources 50, 2015).
+    """
+    if n == 0:
+        return "Nothing was measured."
+    if n_clusters is not None and n_clusters < 30:
+        return (
+            f"{n_clusters} clusters only: errors are themselves uncertain, and an interval may be too narrow; "
+            "add clusters rather than items of the same ones."
+        )
+    if n < 30:
+        half = z_value(0.95) * 0.5 / math.sqrt(n)
+        return f"{n} items only: a rate near one half is known to about +-{half:.2f}; treat it as a smoke test."
+    if n < 300:
+        return f"{n} items: use Wilson, Beta or bootstrap intervals; normal-theory ones are too narrow near 0 and 1."
+    return None
 
 
 def quantile_interval(values: ArrayLike, q: float, level: float = 0.95) -> tuple[float, float]:
@@ -84,12 +322,9 @@ def quantile_interval(values: ArrayLike, q: float, level: float = 0.95) -> tuple
     >>> quantile_interval(range(1, 101), 0.5)
     (40.0, 61.0)
     """
-    import numpy as np
-
-    _check_level(level)
+    check_level(level)
     if not 0 < q < 1:
-        msg = f"q must be between 0 and 1, not {q}"
-        raise ValueError(msg)
+        raise ValueError(f"q must be between 0 and 1, not {q}")
     data = np.asarray(values, dtype=np.float64).ravel()
     data = np.sort(data[~np.isnan(data)])
     low_rank, high_rank = quantile_ranks(int(data.size), q, level)
@@ -122,16 +357,8 @@ def quantile_ranks(n: int, q: float, level: float = 0.95) -> tuple[int | None, i
 
 def _binomial_cdf(n: int, q: float) -> Floats:
     """Return P(B <= k) for k = 0..n."""
-    import numpy as np
-
     k = np.arange(1, n + 1, dtype=np.float64)
     steps: Any = np.log(n - k + 1) - np.log(k) + math.log(q) - math.log1p(-q)
     log_pmf = np.concatenate(([n * math.log1p(-q)], n * math.log1p(-q) + np.cumsum(steps)))
     cdf: Floats = np.cumsum(np.exp(log_pmf))
     return cdf
-
-
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        msg = f"level must be between 0 and 1, not {level}"
-        raise ValueError(msg)

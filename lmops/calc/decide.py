@@ -1,0 +1,139 @@
+"""From a paired difference to one of four words: better, worse, non_inferior, inconclusive (with the items needed)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lmops.calc._arrays import show, z_value
+from lmops.calc.power import minimum_detectable_effect, n_for_difference, n_for_non_inferiority
+
+if TYPE_CHECKING:
+    from lmops.calc.paired import PairedDifference
+
+Outcome = Literal["better", "worse", "non_inferior", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The outcome of one comparison, why, and what it would take to know more."""
+
+    outcome: Outcome
+    reason: str
+    difference: float  # a - b in the unit of the score, whatever the direction
+    low: float
+    high: float
+    level: float
+    margin: float | None
+    n: int
+    n_needed: int | None  # items in all; None when decided, or when no number of items would do
+    minimum_detectable_effect: float  # with these n items
+
+    @property
+    def passes(self) -> bool | None:
+        """True for better and non_inferior, False for worse, None when it cannot be told."""
+        return {"better": True, "non_inferior": True, "worse": False, "inconclusive": None}[self.outcome]
+
+    def __repr__(self) -> str:
+        need = f", n needed {self.n_needed}" if self.n_needed else ""
+        return (
+            f"Decision({self.outcome}: {show(self.difference)} [{show(self.low)}, {show(self.high)}], n={self.n}{need})"
+        )
+
+
+def decide(
+    difference: PairedDifference,
+    *,
+    margin: float | None = None,
+    higher_is_better: bool = True,
+    effect: float | None = None,
+    power: float = 0.8,
+) -> Decision:
+    """Return whether a is better, worse, or not worse by more than the margin than b - or that it cannot be told.
+
+    With the interval turned so that a gain is positive:
+
+    - ``better``: the interval lies above 0;
+    - ``non_inferior``: it lies above -margin, so that the loss, if there is one, is acceptable;
+    - ``worse``: it lies below 0, and a loss larger than the margin is possible;
+    - ``inconclusive``: everything else. "No difference" is never claimed; the items needed are.
+
+    Items needed: with a margin, those that show non-inferiority when the two are alike in truth, or, when that many
+    were already there, when the loss seen here is true; without one, those that find ``effect``. Both from the variance
+    seen here, clustering and repeats included. Source: CONSORT extension for non-inferiority trials, G. Piaggio et al.,
+    JAMA 308 (2012) 2594-2604; FDA, Non-Inferiority Clinical Trials (2016).
+
+    Args:
+        difference: a - b, of :func:`lmops.calc.paired.paired_difference`.
+        margin: the largest acceptable loss in the unit of the score, not negative; None: no loss is acceptable, and
+            ``non_inferior`` is not an outcome.
+        higher_is_better: False for cost, latency, error rates.
+        effect: without a margin, the smallest difference worth finding; None: the difference seen here (an optimistic
+            guess: small samples overstate it).
+        power: probability in (0, 1) with which ``n_needed`` items decide.
+
+    Returns:
+        A Decision. No interval (n < 2, one cluster): inconclusive, with the reason.
+
+    Raises:
+        ValueError: a negative margin or effect.
+    """
+    if margin is not None and not margin >= 0:
+        raise ValueError(f"margin must not be negative, not {margin:g}")
+    if effect is not None and not effect >= 0:
+        raise ValueError(f"effect must not be negative, not {effect:g}")
+    d = difference
+    low, high = (d.low, d.high) if higher_is_better else (-d.high, -d.low)
+    outcome, reason = _outcome(low, high, margin, d)
+    # per pair, with what clustering adds; when all differences are equal only the limits know a spread
+    variance = (d.se if d.se > 0 else (d.high - d.low) / 2 / z_value(d.level)) ** 2 * d.n
+    alpha = 1 - d.level
+    needed = None
+    if outcome == "inconclusive":
+        gain = d.difference if higher_is_better else -d.difference
+        needed = _n_needed(gain, margin, effect, variance, d.n, alpha, power)
+        if needed is None and d.n > 1 and (margin or effect):
+            reason += "; more items of this kind would hardly change that"
+    return Decision(
+        outcome=outcome,
+        reason=reason,
+        difference=d.difference,
+        low=d.low,
+        high=d.high,
+        level=d.level,
+        margin=margin,
+        n=d.n,
+        n_needed=needed,
+        minimum_detectable_effect=minimum_detectable_effect(d.n, variance=variance, alpha=alpha, power=power),
+    )
+
+
+def _n_needed(
+    gain: float, margin: float | None, effect: float | None, variance: float, n: int, alpha: float, power: float
+) -> int | None:
+    """Return the items in all, more than there are; None where no number of them would decide."""
+    if margin:
+        needed = n_for_non_inferiority(margin, variance=variance, alpha=alpha / 2, power=power)
+        if needed is None or needed > n:
+            return needed
+        return n_for_non_inferiority(
+            margin, variance=variance, true_difference=min(gain, 0.0), alpha=alpha / 2, power=power
+        )
+    needed = n_for_difference(gain if effect is None else effect, variance=variance, alpha=alpha, power=power)
+    return None if needed is None or needed <= n else needed
+
+
+def _outcome(low: float, high: float, margin: float | None, d: PairedDifference) -> tuple[Outcome, str]:
+    """Return the outcome and its reason, from the limits of the gain."""
+    if math.isnan(low) or math.isnan(high):
+        what = f"{d.n} pairs" if d.n_clusters is None or d.n < 2 else f"{d.n_clusters} cluster(s)"
+        return "inconclusive", f"{what}: no interval can be computed"
+    if low > 0:
+        return "better", "the whole interval is a gain"
+    if margin is not None and low > -margin:
+        return "non_inferior", f"a loss of {margin:g} or more is excluded" + (", though it is a loss" * (high < 0))
+    open_loss = "" if margin is None else f"; a loss of {margin:g} or more is not excluded"
+    if high < 0:
+        return "worse", "the whole interval is a loss" + open_loss
+    return "inconclusive", "the interval holds gain and loss" + open_loss

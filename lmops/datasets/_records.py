@@ -1,0 +1,254 @@
+"""What a dataset is made of: examples, and versions that never change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from lmops.text import plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    import pandas as pd
+
+#: The columns of an example, in the order of its canonical form.
+FIELDS: Final = (
+    "example_id", "input", "expected", "metadata", "split", "tags", "cluster", "trace_id", "output", "documents",
+    "labels",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One thing to evaluate on.
+
+    Args:
+        example_id: Unique within its dataset; results are paired by it.
+        input: What the task is given: a text, or values by name.
+        expected: The reference answer, whatever the scorers compare with; None when there is none.
+        metadata: Everything else that was known, by name.
+        split: Such as "dev" or "test".
+        tags: Words to select by.
+        cluster: What it belongs to (a session, a document, an author): examples of one cluster are not independent.
+        trace_id: The trace it was made from.
+        output: What production answered.
+        documents: What was retrieved for it: dicts with id, content, score.
+        labels: What people said about it, by name.
+    """
+
+    example_id: str
+    input: Any
+    expected: Any = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    split: str | None = None
+    tags: tuple[str, ...] = ()
+    cluster: str | None = None
+    trace_id: str | None = None
+    output: Any = None
+    documents: list[dict[str, Any]] | None = None
+    labels: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        shown = " ".join(value for value in (self.split, *self.tags) if value)
+        place = f" {plain_line(shown, 40)}" if shown else ""
+        return f"<Example {plain_line(self.example_id, 60)}{place}: {plain_line(self.input, 60)!r}>"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return its fields by name, as a scorer or a template sees them."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+
+class Content(Protocol):
+    """The examples of one version, decoded when they are asked for."""
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """All examples in order."""
+
+    def df(self) -> pd.DataFrame:
+        """All examples as a frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveReport:
+    """What saving found.
+
+    Args:
+        rows: Rows that came in.
+        is_new: False when a version with the same content was there already.
+        duplicates: Groups of ids whose examples are equal but for their id.
+        repeated_inputs: Groups of ids that share an input and differ elsewhere.
+        dropped: Exact duplicates that were left out, because that was asked for.
+        derived_ids: Rows that came without an id and got one from their input.
+        skipped: What was left out, with the reason.
+    """
+
+    rows: int
+    is_new: bool
+    duplicates: tuple[tuple[str, ...], ...] = ()
+    repeated_inputs: tuple[tuple[str, ...], ...] = ()
+    dropped: int = 0
+    derived_ids: int = 0
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        facts = [f"{self.rows:,} rows", "a new version" if self.is_new else "known content"]
+        if self.duplicates:
+            facts.append(f"{sum(map(len, self.duplicates)):,} equal examples in {len(self.duplicates):,} groups")
+        if self.repeated_inputs:
+            facts.append(f"{len(self.repeated_inputs):,} inputs that come with different answers")
+        if self.dropped:
+            facts.append(f"{self.dropped:,} duplicates dropped")
+        if self.derived_ids:
+            facts.append(f"{self.derived_ids:,} ids made from inputs")
+        if self.skipped:
+            facts.append(f"{len(self.skipped):,} left out")
+        return f"<SaveReport {', '.join(facts)}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetVersion:
+    """One version of a dataset: never changed, known by its content.
+
+    Iterating gives the examples; ``len`` counts them; ``.df()`` has them as a frame. A selection (``filter``,
+    ``sample``, ...) keeps ``ref`` and ``hash`` of the version it was taken from and says in ``selection`` what it is.
+    """
+
+    name: str
+    version: int
+    hash: str
+    count: int
+    created_at: datetime
+    author: str
+    note: str
+    content: Content = field(repr=False, compare=False)
+    selection: str | None = None
+    report: SaveReport | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def ref(self) -> str:
+        """Name and version, such as ``golden@2``."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """The examples in their order."""
+        return self.content.examples
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the examples in their order."""
+        return [example.example_id for example in self.examples]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __bool__(self) -> bool:
+        return True  # an empty version is a version
+
+    def __iter__(self) -> Iterator[Example]:
+        return iter(self.examples)
+
+    def __getitem__(self, key: str | int) -> Example:
+        """Return one example by its id, or by its place."""
+        from lmops.errors import NotFoundError
+
+        if isinstance(key, int):
+            return self.examples[key]
+        for example in self.examples:
+            if example.example_id == key:
+                return example
+        raise NotFoundError.of(f"example of {self.ref}", key, self.ids)
+
+    def __repr__(self) -> str:
+        selected = f", {plain_line(self.selection, 80)}" if self.selection else ""
+        return f"<DatasetVersion {self.ref}: {self.count:,} examples{selected}, {self.hash[:12]}>"
+
+    def _repr_html_(self) -> str:
+        from lmops.datasets._html import version_html
+
+        return version_html(self)
+
+    def df(self) -> pd.DataFrame:
+        """Return one row per example, in order: the columns of an example, missing values as None."""
+        return self.content.df()
+
+    def splits(self) -> dict[str, int]:
+        """Return how many examples each split has; those without one are counted under ""."""
+        found: dict[str, int] = {}
+        for example in self.examples:
+            found[example.split or ""] = found.get(example.split or "", 0) + 1
+        return found
+
+    # -- selections ------------------------------------------------------------------------------------------------
+
+    def filter(
+        self,
+        where: Callable[[Example], bool] | None = None,
+        *,
+        split: str | Sequence[str] | None = None,
+        tags: str | Sequence[str] | None = None,
+        ids: Iterable[str] | None = None,
+    ) -> DatasetVersion:
+        """Return the examples that satisfy all that is given, in their order.
+
+        Args:
+            where: Keeps the examples it returns True for.
+            split: One of these splits.
+            tags: All of these tags.
+            ids: One of these ids; an unknown one is an error.
+
+        Raises:
+            NotFoundError: No example has this split, this tag or this id.
+        """
+        from lmops.datasets._select import filtered
+
+        return self._select(*filtered(self, where=where, split=split, tags=tags, ids=ids))
+
+    def sample(self, n: int, *, seed: int = 0) -> DatasetVersion:
+        """Return ``n`` examples drawn without replacement, in their order; all when there are fewer.
+
+        The draw depends on the ids and the seed alone: adding examples elsewhere changes few of those drawn.
+        """
+        from lmops.datasets._select import sampled
+
+        return self._select(*sampled(self.examples, n, seed=seed))
+
+    def stratified(self, n: int, *, by: str, seed: int = 0) -> DatasetVersion:
+        """Return ``n`` examples with each stratum in proportion, in their order.
+
+        Args:
+            n: How many.
+            by: A field ("split", "cluster") or a key of the metadata.
+            seed: Another seed, another draw.
+        """
+        from lmops.datasets._select import stratified
+
+        return self._select(*stratified(self, n, by=by, seed=seed))
+
+    def duplicates(self, *, threshold: float = 0.9) -> pd.DataFrame:
+        """Return pairs of examples whose inputs are nearly the same, most alike first.
+
+        Inputs are compared without case, punctuation and repeated white space.
+
+        Args:
+            threshold: Least similarity, 0..1 (1: equal after normalising): matching characters in order, relative to
+                the length of both.
+
+        Returns:
+            Columns similarity, a, b (ids), input_a, input_b.
+
+        Raises:
+            UsageError: More than 20,000 examples, or a threshold below 0.5.
+        """
+        from lmops.datasets._select import near_duplicates
+
+        return near_duplicates(self, threshold=threshold)
+
+    def _select(self, examples: Sequence[Example], words: str) -> DatasetVersion:
+        from lmops.datasets._content import Listed
+
+        said = f"{self.selection}; {words}" if self.selection else words
+        return replace(self, content=Listed(tuple(examples)), count=len(examples), selection=said, report=None)

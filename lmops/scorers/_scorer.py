@@ -1,0 +1,469 @@
+"""A scorer: a function that takes what it names, made safe to call on a million outputs.
+
+    @scorer(range=(0, 1))
+    def mentions_price(output, expected):
+        return expected["price"] in output
+
+What a function may name is the closed set ``PARAMETERS``; a parameter that it names without a default has to be there,
+or the score is unmeasured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import inspect
+import json
+import math
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, cast, overload
+
+from lmops.errors import UsageError, did_you_mean
+from lmops.scorers._records import Score, ScoreInput
+from lmops.text import plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+
+P = ParamSpec("P")
+
+#: What a scorer may name, and what "it is missing" is called.
+PARAMETERS: Final[dict[str, str]] = {
+    "output": "an output",
+    "expected": "an expected value",
+    "input": "an input",
+    "metadata": "metadata",
+    "documents": "documents",
+    "tool_calls": "tool calls",
+    "latency_ms": "a latency",
+    "cost_usd": "a known cost",
+    "input_tokens": "known input tokens",
+    "output_tokens": "known output tokens",
+    "trace_id": "a trace",
+    "example": "an example",
+    "complete": "a way to call a language model (run it with ws.evals.run)",
+    "embed": "a way to call an embedding model (run it with ws.evals.run)",
+    "repeat": "a repetition",
+}
+_OF_EXAMPLE: Final = frozenset({"input", "metadata"})
+_MAX_REASON: Final = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorer:
+    """A named way to score an output; call :meth:`score` or :meth:`ascore`, or the function itself.
+
+    Args:
+        name: Under which its scores are kept.
+        function: What computes the value.
+        parameters: What the function takes.
+        needs: What has to be there; otherwise the score is unmeasured.
+        range: Least and greatest value; a value outside is an error. None at an end: open.
+        higher_is_better: Whether more is better.
+        options: What it was made with.
+        kind: "code" or "judge".
+    """
+
+    name: str
+    function: Callable[..., Any] = field(repr=False)
+    parameters: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    range: tuple[float | None, float | None] | None = None
+    higher_is_better: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "code"
+    source: str = field(default="", repr=False)
+    doc: str = field(default="", repr=False)
+    is_async: bool = False
+
+    @property
+    def version(self) -> str:
+        """A short hash of its source and options (a judge: of its prompt and model too): equal when it scores alike."""
+        made = json.dumps(
+            {
+                "source": self.source or _source(self.function),
+                "options": self.options,
+                "needs": self.needs,
+                "range": self.range,
+                "higher_is_better": self.higher_is_better,
+            },
+            sort_keys=True,
+            default=_identity,
+        )
+        return hashlib.sha256(made.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def __call__(self, *args: Any, **_named: Any) -> Any:
+        """Return what the function itself returns."""
+        return self.function(*args, **_named)
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{key}={plain_line(value, 40)}" for key, value in self.options.items())
+        return f"<Scorer {self.name}{f'({options})' if options else ''} {self.version}>"
+
+    def named(self, name: str) -> Scorer:
+        """Return the same scorer under another name, so that a run can hold it twice."""
+        return replace(self, name=checked_name(name))
+
+    def score(self, given: ScoreInput) -> Score:
+        """Return the score of one output; whatever goes wrong is in it.
+
+        A scorer that calls a model runs in a loop of its own; inside a running loop await :meth:`ascore` instead.
+        """
+        missing = self._missing(given)
+        if missing is not None:
+            return missing
+        try:
+            found = self.function(*self._arguments(given))
+            if self.is_async:
+                found = _run(found)
+        except Exception as error:  # noqa: BLE001  # a scorer that fails is a score that says so
+            return self._raised(error)
+        return self._as_score(found)
+
+    async def ascore(self, given: ScoreInput) -> Score:
+        """Return the score of one output; whatever goes wrong is in it."""
+        if not self.is_async:
+            return self.score(given)
+        missing = self._missing(given)
+        if missing is not None:
+            return missing
+        try:
+            found = await cast("Awaitable[Any]", self.function(*self._arguments(given)))
+        except Exception as error:  # noqa: BLE001
+            return self._raised(error)
+        return self._as_score(found)
+
+    def _arguments(self, given: ScoreInput) -> list[Any]:
+        return [given.example.get(name) if name in _OF_EXAMPLE else getattr(given, name) for name in self.parameters]
+
+    def _missing(self, given: ScoreInput) -> Score | None:
+        for name in self.needs:
+            value = given.example.get(name) if name in _OF_EXAMPLE else getattr(given, name)
+            if value is None:
+                return Score(name=self.name, status="unmeasured", reason=f"there is not {PARAMETERS[name]}")
+        return None
+
+    def _raised(self, error: Exception) -> Score:
+        said = plain_line(error, _MAX_REASON)
+        return Score(name=self.name, status="error", reason=f"{type(error).__name__}{': ' if said else ''}{said}")
+
+    def _as_score(self, found: Any) -> Score:
+        if isinstance(found, dict):
+            found = _from_dict(found)
+        if isinstance(found, Score):
+            if found.status != "value":
+                return found if found.name == self.name else replace(found, name=self.name)
+            value, rationale, detail = found.value, found.rationale, found.detail
+        else:
+            value, rationale, detail = found, None, None
+        if value is None:
+            return Score(name=self.name, status="unmeasured", reason="the scorer returned None", detail=detail)
+        if type(value) is not bool:
+            value, problem = self._number(value)
+            if problem is not None:
+                return Score(name=self.name, status="error", reason=problem, rationale=rationale, detail=detail)
+        return Score(name=self.name, value=value, rationale=rationale, detail=detail)
+
+    def _number(self, value: Any) -> tuple[float | bool | None, str | None]:
+        """Return the value as a number, or what is wrong with it."""
+        if type(value) is not float and type(value) is not int:
+            item = getattr(value, "item", None)
+            value = item() if item is not None and getattr(value, "ndim", 0) == 0 else value
+            if isinstance(value, bool):
+                return value, None
+            if not isinstance(value, int | float):
+                return None, (
+                    f"the scorer returned {type(value).__name__} {plain_line(value, 80)!r}; "
+                    "it has to return a number, True, False, None or a Score"
+                )
+        try:
+            number = float(value)
+        except OverflowError:
+            return None, "the scorer returned a number that is too large"
+        if not math.isfinite(number):
+            return None, f"the scorer returned {number}"
+        if self.range is not None:
+            low, high = self.range
+            if (low is not None and number < low - 1e-9) or (high is not None and number > high + 1e-9):
+                return None, f"the scorer returned {number:g}, outside its range {_range_words(self.range)}"
+        return number, None
+
+
+class ScorerFactory(Generic[P]):
+    """Makes scorers with options: ``regex("TL-[0-9]+")``. Without options its name alone will do: ``"exact_match"``."""
+
+    def __init__(
+        self,
+        make: Callable[P, Callable[..., Any]],
+        *,
+        name: str,
+        range: tuple[float | None, float | None] | None,  # noqa: A002
+        higher_is_better: bool,
+        needs: tuple[str, ...] | None,
+        kind: str,
+    ) -> None:
+        functools.update_wrapper(self, make)
+        self.name = name
+        self._make = make
+        self._range = range
+        self._higher_is_better = higher_is_better
+        self._needs = needs
+        self._kind = kind
+        self._signature = inspect.signature(make)
+
+    def __repr__(self) -> str:
+        return f"<ScorerFactory {self.name}{self._signature}>"
+
+    def __call__(self, *args: P.args, **_named: P.kwargs) -> Scorer:
+        """Return the scorer with these options."""
+        made = self._make(*args, **_named)
+        if isinstance(made, Scorer):
+            return made
+        bound = self._signature.bind(*args, **_named)
+        bound.apply_defaults()
+        return build(
+            made,
+            name=self.name,
+            range=self._range,
+            higher_is_better=self._higher_is_better,
+            needs=self._needs,
+            options=dict(bound.arguments),
+            kind=self._kind,
+            source=_source(self._make),
+            doc=inspect.getdoc(self._make) or "",
+        )
+
+
+def build(
+    function: Callable[..., Any],
+    *,
+    name: str | None = None,
+    range: tuple[float | None, float | None] | None = None,  # noqa: A002
+    higher_is_better: bool = True,
+    needs: Iterable[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    kind: str = "code",
+    source: str = "",
+    doc: str = "",
+) -> Scorer:
+    """Return the scorer of one function; it is not registered.
+
+    Raises:
+        UsageError: It takes something that no scorer is given, or its name, range or needs cannot be used.
+    """
+    if not callable(function):
+        raise UsageError(f"a scorer is a function; this is {type(function).__name__} {plain_line(function, 60)!r}")
+    called = checked_name(name or str(getattr(function, "__name__", "")))
+    names, required = _parameters(function, called)
+    wanted = tuple(required if needs is None else needs)
+    for asked in wanted:
+        if asked not in PARAMETERS:
+            raise UsageError(f"scorer {called!r}, needs: " + did_you_mean("input", asked, PARAMETERS))
+    low, high = range or (None, None)
+    if low is not None and high is not None and not low < high:
+        raise UsageError(f"scorer {called!r}: range={range}: give (least, greatest)")
+    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  # an object with an async __call__
+    )
+    return Scorer(
+        name=called,
+        function=function,
+        parameters=names,
+        needs=wanted,
+        range=range,
+        higher_is_better=higher_is_better,
+        options=options or {},
+        kind=kind,
+        source=source,
+        doc=doc or inspect.getdoc(function) or "",
+        is_async=is_async,
+    )
+
+
+def checked_name(name: str) -> str:
+    """Return a name that can be one: 1 to 80 letters, digits and ``_-.:/``."""
+    if name == "<lambda>":
+        raise UsageError("a scorer made of a lambda needs a name: lmops.scorers.build(function, name=...)")
+    if not 0 < len(name) <= 80 or not all(sign.isalnum() or sign in "_-.:/" for sign in name):
+        raise UsageError(f"{plain_line(name, 60)!r} cannot name a scorer: use up to 80 letters, digits and _-.:/")
+    return name
+
+
+def _parameters(function: Callable[..., Any], name: str) -> tuple[tuple[str, ...], list[str]]:
+    """Return what the function takes, and what of it has no default."""
+    names, required = [], []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise UsageError(
+                f"scorer {name!r} takes {parameter}: name the parameters it needs, out of {', '.join(PARAMETERS)}"
+            )
+        if parameter.name not in PARAMETERS:
+            message = did_you_mean("input of a scorer", parameter.name, PARAMETERS)
+            raise UsageError(f"scorer {name!r}: {message}; options belong to a factory (lmops.scorers.scorer_factory)")
+        names.append(parameter.name)
+        if parameter.default is parameter.empty and parameter.name not in {"metadata", "example", "repeat"}:
+            required.append(parameter.name)
+    return tuple(names), required
+
+
+@functools.lru_cache(maxsize=1024)
+def _source(function: Callable[..., Any]) -> str:
+    """Return the source of a function with the plain values it closes over; its byte code when there is no source."""
+    made = function if inspect.isfunction(function) or inspect.ismethod(function) else type(function)
+    try:
+        text = inspect.getsource(made)
+    except (OSError, TypeError):
+        code = getattr(function, "__code__", None)
+        text = f"{code.co_code.hex()} {code.co_consts!r} {code.co_names!r}" if code else repr(type(function))
+    closed = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
+    plain = {
+        key: value for key, value in closed.items() if isinstance(value, str | int | float | bool | list | dict | tuple)
+    }
+    return text + json.dumps(plain, sort_keys=True, default=_identity) if plain else text
+
+
+def _identity(value: Any) -> str:
+    """Return what stands for a value in a version: never an address in memory."""
+    version = getattr(value, "version", None)
+    if isinstance(version, str):
+        return version
+    if isinstance(value, set | frozenset):
+        return str(sorted(map(str, value)))
+    if callable(value):
+        return _source(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    text = repr(value)
+    return type(value).__qualname__ if " at 0x" in text else text
+
+
+def _from_dict(found: dict[str, Any]) -> Score:
+    """Return the score that a dict spells out."""
+    unknown = set(found) - {"value", "reason", "rationale", "detail", "status"}
+    if unknown or ("value" not in found and "status" not in found):
+        return Score.failed(
+            f"the scorer returned a dict with {', '.join(map(repr, sorted(map(str, found)))) or 'no key'}; "
+            "a dict spells out a Score: value, rationale, detail"
+        )
+    return Score(**found)
+
+
+def _range_words(range: tuple[float | None, float | None]) -> str:  # noqa: A002
+    low, high = ("" if end is None else f"{end:g}" for end in range)
+    return f"{low}..{high}"
+
+
+def _run(found: Coroutine[Any, Any, Any]) -> Any:
+    """Return what a coroutine gives, from a loop of its own; in a thread when this one has a running loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(found)
+    result: list[Any] = []
+
+    def work() -> None:
+        try:
+            result.append((True, asyncio.run(found)))
+        except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
+            result.append((False, error))
+
+    thread = threading.Thread(target=work, name="lmops-score", daemon=True)
+    thread.start()
+    thread.join()
+    is_done, value = result[0]
+    if not is_done:
+        raise value
+    return value
+
+
+@overload
+def scorer(function: Callable[..., Any], /) -> Scorer: ...
+@overload
+def scorer(
+    *,
+    name: str | None = None,
+    range: tuple[float | None, float | None] | None = None,
+    higher_is_better: bool = True,
+    needs: Iterable[str] | None = None,
+) -> Callable[[Callable[..., Any]], Scorer]: ...
+def scorer(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    range: tuple[float | None, float | None] | None = None,  # noqa: A002
+    higher_is_better: bool = True,
+    needs: Iterable[str] | None = None,
+) -> Scorer | Callable[[Callable[..., Any]], Scorer]:
+    """Make a function a scorer and register it under its name; a later one of the same name takes its place.
+
+    The function takes what it names, out of: output, expected, input, metadata, documents, tool_calls, latency_ms,
+    cost_usd, input_tokens, output_tokens, trace_id, example, complete, embed, repeat. It may be async. It returns a
+    number, True or False, a :class:`Score`, a dict of a Score's fields, or None for "unmeasured".
+
+    Args:
+        function: The function, when the decorator is used without arguments.
+        name: Its name; the function's by default.
+        range: (least, greatest) value; None for an open end. A value outside is an error.
+        higher_is_better: Whether more is better.
+        needs: What has to be there, otherwise the score is unmeasured; by default what the function names without a
+            default.
+
+    Raises:
+        UsageError: It names something else.
+
+    Example:
+        >>> from lmops.scorers import ScoreInput, scorer
+        >>> @scorer
+        ... def is_short(output):
+        ...     return len(output) < 20
+        >>> is_short.score(ScoreInput(output="Yes."))
+        <Score is_short=True>
+    """
+    from lmops.scorers._registry import register
+
+    def decorate(given: Callable[..., Any]) -> Scorer:
+        return register(build(given, name=name, range=range, higher_is_better=higher_is_better, needs=needs))
+
+    return decorate if function is None else decorate(function)
+
+
+def scorer_factory(
+    *,
+    name: str | None = None,
+    range: tuple[float | None, float | None] | None = None,  # noqa: A002
+    higher_is_better: bool = True,
+    needs: Iterable[str] | None = None,
+    kind: str = "code",
+) -> Callable[[Callable[P, Callable[..., Any]]], ScorerFactory[P]]:
+    """Make a function that returns a scoring function a factory of scorers with options, and register it.
+
+    Args:
+        name: Its name; the function's by default.
+        range: As for :func:`scorer`.
+        higher_is_better: As for :func:`scorer`.
+        needs: As for :func:`scorer`.
+        kind: "code" or "judge".
+
+    Example:
+        >>> from lmops.scorers import ScoreInput, scorer_factory
+        >>> @scorer_factory()
+        ... def shorter_than(limit: int):
+        ...     def score(output):
+        ...         return len(output) < limit
+        ...     return score
+        >>> shorter_than(3).score(ScoreInput(output="Yes."))
+        <Score shorter_than=False>
+    """
+    from lmops.scorers._registry import register_factory
+
+    def decorate(make: Callable[P, Callable[..., Any]]) -> ScorerFactory[P]:
+        wanted = None if needs is None else tuple(needs)
+        called = checked_name(name or str(make.__name__))
+        made = ScorerFactory(make, name=called, range=range, higher_is_better=higher_is_better, needs=wanted, kind=kind)
+        register_factory(made)
+        return made
+
+    return decorate

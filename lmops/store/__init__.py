@@ -35,6 +35,7 @@ from lmops.store._long import resolve as resolve_long
 from lmops.store._maintenance import GRACE_S, SMALL_FILES, CheckReport, Maintenance
 from lmops.store._meta import Meta, in_words
 from lmops.store._planner import Bounds
+from lmops.store._results import PACK_ROWS
 from lmops.store._segments import release_memory
 from lmops.store._views import RECORD_VIEWS, VIEW_NAMES
 
@@ -339,6 +340,17 @@ class Store:
             rows = con.execute("select * from runbook_runs order by started_ns desc limit ?", (limit,)).fetchall()
         return [dict(row) for row in rows]
 
+    def pack_results(self, *, least: int = PACK_ROWS, wait: bool = False) -> int:
+        """Move finished results of evaluations into segments when there are many of them; return how many moved.
+
+        Args:
+            least: Leave them when there are fewer.
+            wait: Wait for a drain or compaction that is going on; otherwise leave them.
+        """
+        self._refuse_read_only()
+        with in_words(self.path):
+            return self._engine.results.pack(self._publisher, least=least, wait=wait)
+
     # -- looking after ---------------------------------------------------------------------------------------------
 
     def stats(self) -> StoreStats:
@@ -369,6 +381,8 @@ class Store:
 
     def retain(self, *, days: float, now_ns: int | None = None, actor: str = "system") -> dict[str, int]:
         """Remove every trace that started more than ``days`` days ago, with all its spans; return rows removed.
+
+        The cases of evaluation runs that ended before go as well, unless a verdict rests on them; the runs stay.
 
         Args:
             days: Age to keep, in days of 24 hours before ``now_ns``.

@@ -17,10 +17,11 @@ from lmops.errors import DamagedStoreError, QueryError, StoreFullError
 from lmops.store._filesystem import remove_folder
 from lmops.store._overlay import FACT_COLUMNS, MODEL_KINDS_SQL, Overlay, log_order, overlay
 from lmops.store._planner import Bounds, Planner
+from lmops.store._results import Results, with_liveness
 from lmops.store._segments import INT64_MAX, SEGMENTS_DIR, file_sha256, to_arrow
 from lmops.store._snapshot import Dead, Snapshot, SnapshotReader
 from lmops.store._tables import STORED
-from lmops.store._views import DERIVED_VIEWS, FACT_VIEWS, RECORD_TIMES, RECORD_VIEWS
+from lmops.store._views import DERIVED_VIEWS, FACT_VIEWS, RECORD_TIMES, RECORD_VIEWS, RESULT_VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -53,6 +54,7 @@ class Engine:
         self._meta = meta
         self._join_logs = join_logs
         self._reader = SnapshotReader(meta)
+        self.results = Results(folder, meta)
         self._lock = threading.RLock()
         self._pid = 0
         self._inherited: list[object] = []
@@ -112,6 +114,7 @@ class Engine:
         """
         self._lock = threading.RLock()
         self._reader.after_fork()
+        self.results.after_fork()
         if self._pid:
             self._inherited += [self._con, self._planner, self._unspill.detach()]
         self._pid = 0
@@ -166,6 +169,9 @@ class Engine:
             cursor.register(f"record_{name}", self._record_table(name))
             cursor.execute(f"create temp view {name} as select * from record_{name}")
             return
+        if name in RESULT_VIEWS:
+            self._make_result_view(cursor, name, used)
+            return
         over, tail = self.tail(snapshot)
         files = self._files(snapshot, name, bounds, warn=True)
         used += files
@@ -176,6 +182,19 @@ class Engine:
             # Without a tail there is no union: the optimiser then counts and cuts by the files' own statistics.
             cursor.register(f"tail_{name}", tail[name])
             view += f" union all select {shown} from tail_{name}"
+        cursor.execute(view)
+
+    def _make_result_view(self, cursor: duckdb.DuckDBPyConnection, name: str, used: list[Segment]) -> None:
+        """Create the view of ``results`` or ``scores`` from one state of files and rows that is its own."""
+        live = self.results.live()
+        files = self._files(Snapshot(0, dict(live.files), {}, {}), name, OPEN, warn=True)
+        used += files
+        shown = ", ".join(f'"{column}"' for column, _, _ in RESULT_VIEWS[name])
+        cursor.register(f"live_{name}", live.rows[name])
+        view = f"create temp view {name} as select {shown} from live_{name}"
+        if files:
+            listed = ", ".join(_literal(str(self._folder / segment.path)) for segment in files)
+            view += f" union all select {shown} from read_parquet([{listed}])"
         cursor.execute(view)
 
     def _files(self, snapshot: Snapshot, tbl: str, bounds: Bounds, *, warn: bool = False) -> list[Segment]:
@@ -239,7 +258,12 @@ class Engine:
                 self._records = (state, {})
             tables = self._records[1]
             if name not in tables:
-                tables[name] = _record_arrow(name, con.execute(RECORD_VIEWS[name].sql).fetchall())
+                rows = con.execute(RECORD_VIEWS[name].sql).fetchall()
+                if name == "runs":
+                    # A process that dies changes nothing here: whether one is alive is asked every time.
+                    columns = [column for column, _, _ in RECORD_VIEWS[name].columns]
+                    return _record_arrow(name, with_liveness(rows, columns))
+                tables[name] = _record_arrow(name, rows)
             return tables[name]
 
     # -- the tail --------------------------------------------------------------------------------------------------

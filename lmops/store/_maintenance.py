@@ -48,6 +48,13 @@ SMALL_FILES: Final = 16
 GRACE_S: Final = 60.0
 
 
+#: What there may be once only.
+_UNIQUE: Final = {
+    "spans": "trace_id, span_id",
+    "traces": "trace_id",
+    "results": "run_id, example_id, repeat",
+    "scores": "run_id, example_id, repeat, scorer",
+}
 #: Traces whose row does not count the spans that are there, on either side.
 _APART: Final = """
 select coalesce(t.trace_id, s.trace_id) as trace_id, t.trace_id is not null as has_row, coalesce(s.spans, 0) as spans
@@ -91,7 +98,7 @@ class Maintenance:
 
     def is_due(self, snapshot: Snapshot) -> bool:
         """Return whether some table has enough small segments to merge."""
-        return any(sum(map(_is_small, segments)) >= SMALL_FILES for segments in snapshot.segments.values())
+        return any(sum(map(_is_small, snapshot.segments.get(tbl, ()))) >= SMALL_FILES for tbl in STORED)
 
     def compact(self, *, wait: bool = True, grace_s: float = GRACE_S) -> int:
         """Merge small segments into sorted full ones without replaced rows; return how many were merged."""
@@ -179,7 +186,11 @@ class Maintenance:
     # -- retention -------------------------------------------------------------------------------------------------
 
     def retain(self, since_ns: int) -> dict[str, int]:
-        """Remove every trace that started before a time, with all its spans and logs; return the rows removed."""
+        """Remove every trace that started before a time, with all its spans and logs, and the cases of old runs.
+
+        Returns:
+            The rows removed, by table.
+        """
         self._publisher.drain()
         removed = dict.fromkeys(STORED, 0)
         buried: dict[str, Counter[tuple[str, str]]] = {tbl: Counter() for tbl in STORED}
@@ -207,7 +218,7 @@ class Maintenance:
             self._publisher.sweep(grace_s=GRACE_S)
             if replaced and self._blobs.exists():
                 self._blobs.sweep(self._blobs_in_use(self._engine.snapshot()))
-        return removed
+        return removed | self._engine.results.retain(self._publisher, since_ns)
 
     def _has_any(self, segment: Segment, trace_ids: pa.Array[Any]) -> bool:
         """Return whether a segment has a row of these traces, from one column of it."""
@@ -382,8 +393,8 @@ class Maintenance:
     def _doubled(self, snapshot: Snapshot) -> list[str]:
         """Return a problem for every table with a key that is there twice."""
         found = []
-        for tbl, key in (("spans", "trace_id, span_id"), ("traces", "trace_id")):
-            query = f"select count(*), count(distinct ({key})) from {tbl}"  # two fixed tables
+        for tbl, key in _UNIQUE.items():
+            query = f"select count(*), count(distinct ({key})) from {tbl}"  # fixed tables
             total, distinct = self._engine.run(snapshot, query, None, {tbl: OPEN}).fetchall()[0]
             if total != distinct:
                 found.append(f"{tbl}: {total - distinct} rows have a key that is there twice")

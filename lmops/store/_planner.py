@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import QueryError, did_you_mean
-from lmops.store._views import DERIVED_VIEWS, FACT_VIEWS, RECORD_VIEWS, VIEW_NAMES, table_ddl
+from lmops.store._views import DERIVED_VIEWS, FACT_VIEWS, RECORD_VIEWS, RESULT_VIEWS, VIEW_NAMES, table_ddl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,7 +60,7 @@ class Planner:
         self._con = duckdb.connect(":memory:", config=config)
         self._con.execute("set TimeZone='UTC'")
         self._con.execute(f"set disabled_optimizers='{_DISABLED}'")
-        for name in (*FACT_VIEWS, *RECORD_VIEWS):
+        for name in (*FACT_VIEWS, *RESULT_VIEWS, *RECORD_VIEWS):
             self._con.execute(table_ddl(name))
         for name, derived in DERIVED_VIEWS.items():
             self._con.execute(f"create view {name} as {derived.sql}")
@@ -86,7 +86,7 @@ class Planner:
         views: dict[str, Bounds] = {}
         for node in _nodes(json.loads(rows[0][1])):
             name = str(node.get("extra_info", {}).get("Table", "")).rsplit(".", 1)[-1]
-            if name in FACT_VIEWS or name in RECORD_VIEWS:
+            if name in FACT_VIEWS or name in RECORD_VIEWS or name in RESULT_VIEWS:
                 bounds = _bounds(node["extra_info"].get("Filters", ()))
                 views[name] = _widest(views[name], bounds) if name in views else bounds
         text = query.lower()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SEGMENTS_DIR: Final = "segments"
 #: Rows that are read together: few where single rows are looked up by the hundred, more where columns are scanned.
-ROW_GROUP_ROWS: Final = {"spans": 16_384, "traces": 4_096, "logs": 16_384}
+ROW_GROUP_ROWS: Final = {"spans": 16_384, "traces": 4_096, "logs": 16_384, "results": 16_384, "scores": 65_536}
 #: Repeated values: a dictionary makes them small and lets filters skip. Free text gains nothing from one.
 _DICTIONARY: Final = frozenset(
     [
@@ -50,6 +50,10 @@ _DICTIONARY: Final = frozenset(
         "session_id",
         "user_id",
         "is_orphan",
+        "run_id",
+        "scorer",
+        "system_fingerprint",
+        "cluster",
     ]
 )
 _ARROW: Final = {"VARCHAR": "string", "BIGINT": "int64", "INTEGER": "int32", "DOUBLE": "float64", "BOOLEAN": "bool_"}

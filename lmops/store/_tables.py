@@ -114,13 +114,17 @@ TIME_COLUMNS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "traces": (("start_at", "start_ns"), ("end_at", "end_ns")),
     "logs": (("at", "time_ns"),),
 }
-TIME_COLUMN: Final[dict[str, str]] = {"spans": "start_ns", "traces": "start_ns", "logs": "time_ns"}
+TIME_COLUMN: Final[dict[str, str]] = {
+    "spans": "start_ns", "traces": "start_ns", "logs": "time_ns", "results": "started_ns", "scores": "started_ns",
+}  # fmt: skip
 #: Rows within a file: the newest first, since that is what is asked for, and the calls together, so that a question
 #: over ``llm_calls`` skips the row groups of everything else.
 SORT_ORDER: Final[dict[str, tuple[tuple[str, Literal["ascending", "descending"]], ...]]] = {
     "spans": (("is_call", "descending"), ("start_ns", "descending")),
     "traces": (("start_ns", "descending"),),
     "logs": (("time_ns", "descending"),),
+    "results": (("run_id", "ascending"), ("example_id", "ascending"), ("repeat", "ascending")),
+    "scores": (("run_id", "ascending"), ("scorer", "ascending"), ("example_id", "ascending"), ("repeat", "ascending")),
 }
 
 STORED: Final[dict[str, tuple[Column, ...]]] = {

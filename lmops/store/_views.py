@@ -31,6 +31,50 @@ FACT_VIEWS: Final[dict[str, tuple[Column, ...]]] = {
 }
 
 
+#: Views over results of evaluations: rows in SQLite and, when there are many, in segments.
+RESULT_VIEWS: Final[dict[str, tuple[Column, ...]]] = {
+    "results": (
+        ("run_id", "VARCHAR", "the run"),
+        ("example_id", "VARCHAR", "the example; (run_id, example_id, repeat) is unique"),
+        ("repeat", "BIGINT", "0, 1, 2, ..."),
+        ("status", "VARCHAR", "ok, error, timeout, not_run (the budget was spent, or the run was stopped)"),
+        ("output", "VARCHAR", "what the task returned: text, or JSON"),
+        ("output_is_json", "BOOLEAN", "whether it is JSON"),
+        ("error_type", "VARCHAR", "class of the exception"),
+        ("error", "VARCHAR", "its message"),
+        ("latency_ms", "DOUBLE", "of the attempt that counts, without scoring"),
+        ("input_tokens", "BIGINT", "tokens in, cached ones included"),
+        ("output_tokens", "BIGINT", "tokens out, reasoning included"),
+        ("cached_input_tokens", "BIGINT", "tokens read from a cache"),
+        ("reasoning_tokens", "BIGINT", "output tokens spent on reasoning"),
+        ("cost_usd", "DOUBLE", "cost; NULL when it is unknown"),
+        ("model", "VARCHAR", "model that answered"),
+        ("system_fingerprint", "VARCHAR", "of the model that answered"),
+        ("finish_reason", "VARCHAR", "why it stopped"),
+        ("is_cached", "BOOLEAN", "whether the answer came from the cache of models"),
+        ("attempts", "BIGINT", "attempts of the task"),
+        ("trace_id", "VARCHAR", "the trace of the case"),
+        ("cluster", "VARCHAR", "cluster of the example"),
+        ("documents", "VARCHAR", "JSON list of what was retrieved"),
+        ("tool_calls", "VARCHAR", "JSON list of the tools called"),
+        ("started_at", "TIMESTAMP WITH TIME ZONE", "start"),
+    ),
+    "scores": (
+        ("run_id", "VARCHAR", "the run"),
+        ("example_id", "VARCHAR", "the example"),
+        ("repeat", "BIGINT", "0, 1, 2, ..."),
+        ("scorer", "VARCHAR", "(run_id, example_id, repeat, scorer) is unique"),
+        ("value", "DOUBLE", "yes is 1, no is 0; NULL when there is none"),
+        ("status", "VARCHAR", "value, unmeasured, error"),
+        ("reason", "VARCHAR", "why there is no value"),
+        ("rationale", "VARCHAR", "why the value is what it is"),
+        ("detail", "VARCHAR", "JSON, what the value was made of"),
+        ("trace_id", "VARCHAR", "the trace of the case"),
+        ("started_at", "TIMESTAMP WITH TIME ZONE", "start of the case"),
+    ),
+}
+
+
 class RecordView(NamedTuple):
     """A view over a SQLite table."""
 
@@ -75,6 +119,61 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
         "select run_id, name, notebook, status, parameters, started_ns, duration_s, notebook_path, html_path, sha256, "
         "result, failing_cell, error, actor from runbook_runs order by started_ns",
     ),
+    "runs": RecordView(
+        (
+            ("run_id", "VARCHAR", "unique"),
+            ("name", "VARCHAR", "name of the experiment"),
+            ("status", "VARCHAR", "running, finished, interrupted, over_budget, failed, crashed"),
+            ("task_kind", "VARCHAR", "function, prompt, recorded"),
+            ("task", "VARCHAR", "what ran"),
+            ("dataset", "VARCHAR", "name@version"),
+            ("dataset_hash", "VARCHAR", "of its content"),
+            ("prompt_ref", "VARCHAR", "name@version"),
+            ("prompt_hash", "VARCHAR", "of its content"),
+            ("model", "VARCHAR", "model asked for"),
+            ("params", "VARCHAR", "JSON object"),
+            ("scorers", "VARCHAR", "JSON list of name, version, range, higher_is_better"),
+            ("settings", "VARCHAR", "JSON object: concurrency, timeout_s, retries, budget_usd, ..."),
+            ("examples", "BIGINT", "examples that it is over"),
+            ("repeats", "BIGINT", "times each is asked"),
+            ("cases", "BIGINT", "cases that are finished; examples x repeats in the end"),
+            ("errors", "BIGINT", "of them, those that failed or ran out of time"),
+            ("input_tokens", "BIGINT", "sum over its cases"),
+            ("output_tokens", "BIGINT", "sum over its cases"),
+            ("cost_usd", "DOUBLE", "sum over the cases whose cost is known"),
+            ("unpriced", "BIGINT", "cases whose cost is not known"),
+            ("seed", "BIGINT", "given by the caller"),
+            ("code_version", "VARCHAR", "commit of the caller's code, with + when it was changed since"),
+            ("lmops_version", "VARCHAR", "version of lmops"),
+            ("environment", "VARCHAR", "JSON object"),
+            ("actor", "VARCHAR", "who ran it"),
+            ("started_ns", "BIGINT", "start"),
+            ("ended_ns", "BIGINT", "end"),
+            ("duration_s", "DOUBLE", "working time in seconds, over all sessions"),
+            ("sessions", "BIGINT", "1, and 1 for every time it was resumed"),
+            ("error", "VARCHAR", "what stopped it"),
+        ),
+        "select run_id, name, status, task_kind, task, dataset, dataset_hash, prompt_ref, prompt_hash, model, params, "
+        "scorers, settings, examples, repeats, cases, errors, input_tokens, output_tokens, cost_usd, unpriced, seed, "
+        "code_version, lmops_version, environment, actor, started_ns, ended_ns, duration_s, sessions, error, "
+        "pid, pid_started, host, heartbeat_ns from eval_runs order by started_ns",
+    ),
+    "verdicts": RecordView(
+        (
+            ("verdict_id", "VARCHAR", "unique"),
+            ("run_id", "VARCHAR", "the run that was judged"),
+            ("baseline_run_id", "VARCHAR", "the run it was compared with"),
+            ("prompt_ref", "VARCHAR", "the prompt version that ran"),
+            ("outcome", "VARCHAR", "pass, fail, inconclusive"),
+            ("criteria", "VARCHAR", "JSON, what was asked"),
+            ("detail", "VARCHAR", "JSON, what was found"),
+            ("created_ns", "BIGINT", "when"),
+            ("actor", "VARCHAR", "who asked"),
+            ("event_id", "BIGINT", "its audit event"),
+        ),
+        "select verdict_id, run_id, baseline_run_id, prompt_ref, outcome, criteria, detail, created_ns, actor, "
+        "event_id from verdicts order by created_ns",
+    ),
     "audit": RecordView(
         (
             ("event_id", "BIGINT", "1, 2, 3, ... without gaps"),
@@ -95,7 +194,14 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
 }
 
 #: Record columns that hold nanoseconds are shown as times: (name in the table, name in the view).
-RECORD_TIMES: Final = {"valid_from_ns": "valid_from_at", "set_ns": "set_at", "started_ns": "started_at", "at_ns": "at"}
+RECORD_TIMES: Final = {
+    "valid_from_ns": "valid_from_at",
+    "set_ns": "set_at",
+    "started_ns": "started_at",
+    "ended_ns": "ended_at",
+    "created_ns": "created_at",
+    "at_ns": "at",
+}
 
 
 class DerivedView(NamedTuple):
@@ -122,12 +228,12 @@ DERIVED_VIEWS: Final[dict[str, DerivedView]] = {
     ),
 }
 
-VIEW_NAMES: Final = (*FACT_VIEWS, *DERIVED_VIEWS, *RECORD_VIEWS)
+VIEW_NAMES: Final = (*FACT_VIEWS, *DERIVED_VIEWS, *RESULT_VIEWS, *RECORD_VIEWS)
 
 
 def table_ddl(name: str) -> str:
     """Return ``create table`` for the columns that a base view shows."""
-    columns = FACT_VIEWS[name] if name in FACT_VIEWS else RECORD_VIEWS[name].columns
+    columns = FACT_VIEWS.get(name) or RESULT_VIEWS.get(name) or RECORD_VIEWS[name].columns
     shown = ((RECORD_TIMES.get(column, column), sql) for column, sql, _ in columns)
     times = set(RECORD_TIMES.values())
     body = ", ".join(f'"{column}" {"TIMESTAMP WITH TIME ZONE" if column in times else sql}' for column, sql in shown)

@@ -1,0 +1,245 @@
+"""Results of evaluations: rows in SQLite while they are few, Parquet segments when there are many.
+
+A finished case is one row of ``eval_results``. Rows with status ok never change again: when there are many, they move
+into segments, in one transaction that lists the files and deletes the rows. Everything else (errors, cases that were
+not run) stays, because a run that is resumed may replace it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from lmops.store._drain import move_manifest
+from lmops.store._segments import Segment, write_segment
+from lmops.store._views import RESULT_VIEWS
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from lmops.store._drain import Publisher
+    from lmops.store._meta import Meta
+
+#: So many finished rows are worth a segment.
+PACK_ROWS: Final = 5_000
+#: The most rows that one pack moves: its transaction must not hold up other writers for long.
+BATCH_ROWS: Final = 50_000
+
+_KEYS: Final = ("run_id", "example_id", "repeat")
+_ROW: Final = (
+    "run_id", "example_id", "repeat", "status", "output", "output_is_json", "error_type", "error", "latency_ms",
+    "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd", "model",
+    "system_fingerprint", "finish_reason", "is_cached", "attempts", "trace_id", "cluster", "documents", "tool_calls",
+    "started_ns",
+)  # fmt: skip
+_SELECT: Final = f"select {', '.join(_ROW)}, scores from eval_results"
+_SCORE: Final = ("scorer", "value", "status", "reason", "rationale", "detail")
+
+
+class Live(NamedTuple):
+    """What one SQLite snapshot holds of both tables: files of the manifest and the rows that are in none."""
+
+    files: dict[str, tuple[Segment, ...]]
+    rows: dict[str, pa.Table]
+
+
+class Results:
+    """The results of one store."""
+
+    def __init__(self, folder: Path, meta: Meta) -> None:
+        self._folder = folder
+        self._meta = meta
+        self._lock = threading.Lock()
+        self._cached: tuple[object, Live] | None = None
+
+    def after_fork(self) -> None:
+        """Replace the lock, which a thread of the parent may have held; called in the child."""
+        self._lock = threading.Lock()
+
+    def live(self) -> Live:
+        """Return the present state, read again only when the database has changed."""
+        with self._lock, self._meta.read() as con:
+            version = con.execute("pragma data_version").fetchone()[0]
+            state = (os.getpid(), threading.get_ident(), version, con.total_changes)
+            if self._cached is None or self._cached[0] != state:
+                self._cached = (state, Live(_files(con), tables(con.execute(_SELECT).fetchall())))
+            return self._cached[1]
+
+    # -- packing ---------------------------------------------------------------------------------------------------
+
+    def pack(self, publisher: Publisher, *, least: int = PACK_ROWS, wait: bool = False) -> int:
+        """Move finished rows into segments when there are at least so many; return how many moved."""
+        moved = 0
+        while self._waiting() >= max(least, 1):
+            # The lock keeps the sweep of stray files away from files that are not listed yet.
+            with publisher.locked(timeout_s=-1 if wait else 0) as mine:
+                batch = 0
+                with contextlib.suppress(_ChangedError):
+                    batch = self._pack_batch(publisher) if mine else 0
+            moved += batch
+            if batch < BATCH_ROWS:
+                break
+        return moved
+
+    def _waiting(self) -> int:
+        query = "select count(*) from eval_results where status = 'ok'"
+        return int(self._meta.connection().execute(query).fetchone()[0])
+
+    def _pack_batch(self, publisher: Publisher) -> int:
+        with self._meta.read() as con:
+            rows = con.execute(f"{_SELECT} where status = 'ok' limit ?", (BATCH_ROWS,)).fetchall()
+        if not rows:
+            return 0
+        with publisher.files() as written:
+            for tbl, table in tables(rows).items():
+                if table.num_rows:
+                    written.append(write_segment(self._folder, tbl, table))
+            with self._meta.write(durable=True) as con:
+                for file in written:
+                    file.insert(con)
+                gone = con.executemany(
+                    "delete from eval_results where run_id = ? and example_id = ? and repeat = ? and status = 'ok'",
+                    [tuple(row[:3]) for row in rows],
+                ).rowcount
+                if gone != len(rows):
+                    # Somebody deleted some of them meanwhile: the files must not bring them back.
+                    raise _ChangedError
+                move_manifest(con)
+        return len(rows)
+
+    # -- retention -------------------------------------------------------------------------------------------------
+
+    def retain(self, publisher: Publisher, since_ns: int) -> dict[str, int]:
+        """Remove the cases of runs that ended before a time, but of none that a verdict rests on.
+
+        The runs themselves stay, with their totals.
+
+        Returns:
+            Rows removed by table; empty when none were.
+        """
+        with publisher.locked():
+            with self._meta.read() as con:
+                old = [row[0] for row in con.execute(_OLD_RUNS, (since_ns,))]
+                files = _files(con)
+            removed: dict[str, int] = {}
+            with publisher.files() as written:
+                retired = []
+                for tbl, segments in files.items():
+                    for segment in segments if old else ():
+                        gone = self._without(segment, old, written)
+                        if gone:
+                            removed[tbl] = removed.get(tbl, 0) + gone
+                            retired.append(segment.path)
+                if not old:
+                    return {}
+                with self._meta.write(durable=True) as con:
+                    for file in written:
+                        file.insert(con)
+                    publisher.retire(con, retired)
+                    rows = con.executemany(
+                        "delete from eval_results where run_id = ?", [(one,) for one in old]
+                    ).rowcount
+                    if rows:
+                        removed["results"] = removed.get("results", 0) + rows
+                    move_manifest(con)
+        return removed
+
+    def _without(self, segment: Segment, run_ids: Sequence[str], written: list[Any]) -> int:
+        """Write what is left of a segment without some runs; return the rows that go, 0 when it has none of them."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        with contextlib.suppress(OSError):
+            table = pq.read_table(self._folder / segment.path, partitioning=None)
+            hit = pc.is_in(table["run_id"], value_set=pa.array(run_ids, table["run_id"].type))
+            keep = table.filter(pc.invert(hit))
+            if 0 < keep.num_rows < table.num_rows:
+                written.append(write_segment(self._folder, segment.tbl, keep))
+            return table.num_rows - keep.num_rows
+        return 0
+
+
+class _ChangedError(RuntimeError):
+    """The rows changed while they were written to a file."""
+
+
+_OLD_RUNS: Final = """
+select run_id from eval_runs where coalesce(ended_ns, heartbeat_ns, started_ns) < ? and run_id not in (
+    select run_id from verdicts union select baseline_run_id from verdicts where baseline_run_id is not null)
+"""
+
+
+def _files(con: sqlite3.Connection) -> dict[str, tuple[Segment, ...]]:
+    found: dict[str, list[Segment]] = {name: [] for name in RESULT_VIEWS}
+    for row in con.execute("select * from segments where tbl in ('results', 'scores') order by segment_id"):
+        found[row["tbl"]].append(Segment.from_row(row))
+    return {name: tuple(segments) for name, segments in found.items()}
+
+
+def tables(rows: Sequence[Sequence[Any]]) -> dict[str, pa.Table]:
+    """Return rows of ``eval_results`` (the columns of ``_SELECT``) as the Arrow tables of both views."""
+    import orjson
+
+    columns = dict(zip((*_ROW, "scores"), zip(*rows, strict=True), strict=True)) if rows else {}
+    results: dict[str, Any] = {name: columns.get(name, ()) for name in _ROW}
+    for name in ("output_is_json", "is_cached"):
+        results[name] = [None if value is None else bool(value) for value in results[name]]
+    cases: list[int] = []
+    scores: list[list[Any]] = []
+    for position, text in enumerate(columns.get("scores", ())):
+        found = orjson.loads(text)
+        scores += found
+        cases += [position] * len(found)
+    given: dict[str, Any] = dict(zip(_SCORE, zip(*scores, strict=True), strict=True)) if scores else {}
+    given = given or dict.fromkeys(_SCORE, ())
+    for name in ("run_id", "example_id", "repeat", "trace_id", "started_ns"):
+        source = columns.get(name, ())
+        given[name] = [source[position] for position in cases]
+    return {"results": _arrow("results", results), "scores": _arrow("scores", given)}
+
+
+def _arrow(name: str, columns: dict[str, Any]) -> pa.Table:
+    """Return columns as a table with the columns of a view and ``started_ns``, by which segments are filed."""
+    import pyarrow as pa
+
+    kinds: dict[str, Any] = {
+        "BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64(), "VARCHAR": pa.string(),
+        "BOOLEAN": pa.bool_(),
+    }  # fmt: skip
+    made: dict[str, Any] = {}
+    for column, sql, _ in RESULT_VIEWS[name]:
+        if column == "started_at":
+            micros = [None if ns is None else ns // 1000 for ns in columns["started_ns"]]
+            made[column] = pa.array(micros, pa.timestamp("us", tz="UTC"))
+        else:
+            made[column] = pa.array(columns[column], kinds[sql])
+    made["started_ns"] = pa.array(columns["started_ns"], pa.int64())
+    return pa.table(made)
+
+
+def with_liveness(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> list[list[Any]]:
+    """Return rows of ``runs`` in which a run whose process is gone is "crashed" rather than running.
+
+    The last columns of a row, which no view shows, say who works on it: pid, its start, host, heartbeat.
+    """
+    from lmops.store._alive import Process, is_alive
+
+    at = columns.index("status")
+    shown = []
+    for row in rows:
+        made = list(row[: len(columns)])
+        pid, started, host, heartbeat = row[len(columns) :]
+        if made[at] == "running":
+            holder = Process(pid or 0, started, host or "")
+            if pid is None or not is_alive(holder, heartbeat_ns=heartbeat, now_ns=time.time_ns()):
+                made[at] = "crashed"
+        shown.append(made)
+    return shown

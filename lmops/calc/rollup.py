@@ -6,10 +6,13 @@ A span row is any mapping with the names of the ``spans`` table. Rules:
 - *Orphan trace*: no span of the trace is without a parent (its root has not arrived).
 - *Billable call*: a model span (``llm`` or ``embedding``) with no model span below it at any depth. Wrappers that
   repeat the usage of the call inside them therefore never count. A reranker is not a model span.
+- *Silent call*: some clients' own spans (Anthropic's SDK) do not hold what was asked and answered, the instrumentor's
+  span around them does. Where that span holds nothing but this call and reports the same usage, it stands for it.
 - *Streamed call in two spans*: some clients end the call span when the stream opens and send the answer later as a
   second span of zero length beside it. They are one call. Told safely only when the answer span is an ``llm`` span
   of zero length that has output, and beside it (same parent) an earlier-ended ``llm`` span of the same model is
-  neither failed nor of zero length and has neither usage nor output.
+  neither failed nor of zero length and has neither usage nor output. Logfire, which writes such pairs, puts the
+  answer to a call without a parent into a trace of its own: its call span then counts for nothing, the answer counts.
 - *Deepest error*: an error span with no error span below it; the greatest depth, then the earliest end.
 
 Every answer is independent of the order of the rows. Parent cycles, self parents and repeated ids are tolerated: a
@@ -18,6 +21,7 @@ cycle is cut above its earliest span, and of equal ids the row that started firs
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Kinds of span that stand for a request to a model which is paid for.
 MODEL_KINDS: Final = frozenset({"llm", "embedding"})
+#: How far above a call its wrapper is looked for: going up all the way would cost a deep trace the square of its size.
+REACH: Final = 16
 
 
 class TraceFacts(NamedTuple):
@@ -49,7 +55,8 @@ def rollup(spans: Sequence[SpanRow]) -> TraceFacts:
 
     Args:
         spans: rows of ONE trace, in any order. Read are ``span_id``, ``parent_span_id``, ``kind``, ``status``,
-            ``start_ns``, ``end_ns``, and for streamed calls ``model``, ``input_tokens``, ``output_tokens``, ``output``.
+            ``start_ns``, ``end_ns``, and for streamed calls ``model``, ``requested_model``, ``input_tokens``,
+            ``output_tokens``, ``output``, ``scope``.
 
     Returns:
         The facts; for no spans ``root_span_id`` is None, ``is_orphan`` False and everything else empty.
@@ -79,6 +86,8 @@ def rollup(spans: Sequence[SpanRow]) -> TraceFacts:
     root = _earliest(roots) if roots else _earliest(by_id[i] for i, above in parents.items() if above is None)
     calls = _without_any_below(models, parents)
     duplicates = _streamed(answers, calls, by_id, parents) if answers else {}
+    calls = {span_id for span_id in calls if not _is_opened_only(by_id[span_id], duplicates)}
+    duplicates |= _told_by_wrapper(models, calls, by_id, parents)
     failing = _without_any_below(errors, parents) if errors else set()
     return TraceFacts(
         root_span_id=root,
@@ -95,11 +104,13 @@ def pick_duplicates(calls: Iterable[SpanRow]) -> dict[tuple[str, str], list[tupl
     """Return which calls are the same request, told by an equal ``response_id``: winner -> losers.
 
     Calls are named ``(trace_id, span_id)``. The winner is the one that reports most of input and output tokens, then
-    the earliest start, then the smallest trace and span id; so the answer does not depend on the order of arrival.
-    Losers are in that same order. Calls without a ``response_id`` are never duplicates; groups of one are left out.
+    one that says what was answered, then the earliest start, then the smallest trace and span id; so the answer does
+    not depend on the order of arrival. Losers are in that same order. Calls without a ``response_id`` are never
+    duplicates; groups of one are left out.
 
     Args:
-        calls: rows with ``trace_id``, ``span_id``, ``response_id``, ``input_tokens``, ``output_tokens``, ``start_ns``.
+        calls: rows with ``trace_id``, ``span_id``, ``response_id``, ``input_tokens``, ``output_tokens``, ``output``,
+            ``start_ns``.
     """
     groups: dict[str, dict[tuple[str, str], SpanRow]] = {}
     for call in calls:
@@ -119,9 +130,9 @@ def is_unpriced(call: SpanRow) -> bool:
     return call["cost_usd"] is None and (call["status"] != "error" or call["input_tokens"] is not None)
 
 
-def _preference(call: SpanRow) -> tuple[int, int]:
+def _preference(call: SpanRow) -> tuple[int, int, int]:
     missing = (call["input_tokens"] is None) + (call["output_tokens"] is None)
-    return missing, call["start_ns"]
+    return missing, call.get("output") is None, call["start_ns"]
 
 
 def _first_of_each_id(spans: Sequence[SpanRow]) -> dict[str, SpanRow]:
@@ -199,7 +210,7 @@ def _deepest(failing: set[str], by_id: Mapping[str, SpanRow], depths: Mapping[st
 def _streamed(
     answers: list[SpanRow], calls: set[str], by_id: Mapping[str, SpanRow], parents: Mapping[str, str | None]
 ) -> dict[str, tuple[str, ...]]:
-    """Join streamed answers to the call beside them; takes the losing span out of ``calls``."""
+    """Join streamed answers, which say what there is to say, to the call beside them; takes that out of ``calls``."""
     answers = [s for s in answers if s["span_id"] in calls and s["kind"] == "llm" and s["output"] is not None]
     if not answers:
         return {}
@@ -207,25 +218,69 @@ def _streamed(
     for span_id in calls:
         span = by_id[span_id]
         if span["kind"] == "llm" and _awaits_answer(span):
-            waiting.setdefault((_given_parent(span, parents), span["model"]), []).append(span)
+            waiting.setdefault((_given_parent(span, parents), _asked_model(span)), []).append(span)
     for group in waiting.values():
         group.sort(key=lambda span: (span["end_ns"] or 0, span["span_id"]), reverse=True)
     ended: dict[tuple[str | None, object], list[SpanRow]] = {}
     joined: dict[str, tuple[str, ...]] = {}
     for answer in sorted(answers, key=_start_key):
-        place = _given_parent(answer, parents), answer["model"]
+        place = _given_parent(answer, parents), _asked_model(answer)
         stack, group = ended.setdefault(place, []), waiting.get(place, [])
         while group and (group[-1]["end_ns"] or 0) <= answer["start_ns"]:
             stack.append(group.pop())
         if not stack:
             continue
         call = stack.pop()  # the one that ended last before the answer
-        # The call span has the true latency; the answer span counts only when it alone knows the usage.
-        knows_usage = answer["input_tokens"] is not None or answer["output_tokens"] is not None
-        winner, loser = (answer, call) if knows_usage else (call, answer)
-        calls.discard(loser["span_id"])
-        joined[winner["span_id"]] = (loser["span_id"],)
+        calls.discard(call["span_id"])
+        joined[answer["span_id"]] = (call["span_id"],)
     return joined
+
+
+def _told_by_wrapper(
+    models: list[str], calls: set[str], by_id: Mapping[str, SpanRow], parents: Mapping[str, str | None]
+) -> dict[str, tuple[str, ...]]:
+    """Let the wrapper of a silent call stand for it in ``calls``; return wrapper -> the call."""
+    silent = [i for i in calls if by_id[i]["output"] is None and by_id[i]["status"] != "error"]
+    silent = [i for i in silent if by_id[i]["kind"] == "llm"]
+    if not silent:
+        return {}
+    above = {span_id: _model_above(span_id, by_id, parents) for span_id in models}
+    below = Counter(above.values())
+    told: dict[str, tuple[str, ...]] = {}
+    for span_id in silent:
+        call, outer = by_id[span_id], above[span_id]
+        if outer is None or below[outer] != 1:
+            continue
+        wrapper = by_id[outer]
+        if wrapper["kind"] != "llm" or wrapper["output"] is None or wrapper["status"] == "error":
+            continue
+        if all(call[name] in (None, wrapper[name]) for name in ("input_tokens", "output_tokens")):
+            calls.discard(span_id)
+            calls.add(outer)
+            told[outer] = (span_id,)
+    return told
+
+
+def _model_above(span_id: str, by_id: Mapping[str, SpanRow], parents: Mapping[str, str | None]) -> str | None:
+    """Return the nearest model span above a span, if it is near."""
+    above = parents[span_id]
+    for _ in range(REACH):
+        if above is None or by_id[above]["kind"] in MODEL_KINDS:
+            return above
+        above = parents[above]
+    return None
+
+
+def _is_opened_only(span: SpanRow, duplicates: Mapping[str, tuple[str, ...]]) -> bool:
+    """Return whether a span is the opening of a Logfire stream whose answer is in another trace."""
+    if not (span.get("scope") or "").startswith("logfire.") or span["kind"] != "llm" or span.get("response_id"):
+        return False
+    return _awaits_answer(span) and span["span_id"] not in duplicates
+
+
+def _asked_model(span: SpanRow) -> object:
+    """Return the model that was asked for: the one that answered is known to one half of a streamed call only."""
+    return span.get("requested_model") or span["model"]
 
 
 def _given_parent(span: SpanRow, parents: Mapping[str, str | None]) -> str | None:

@@ -26,7 +26,7 @@ MODEL_KINDS_SQL: Final = "(" + ", ".join(f"'{kind}'" for kind in sorted(MODEL_KI
 FACT_COLUMNS: Final = (
     "trace_id", "span_id", "parent_span_id", "name", "kind", "start_ns", "end_ns", "status", "error_type",
     "error_message", "service", "environment", "session_id", "user_id", "requested_model", "model", "prompt_name",
-    "prompt_version", "input", "output", "input_tokens", "output_tokens", "cost_usd", "response_id", "is_call",
+    "prompt_version", "input", "output", "input_tokens", "output_tokens", "cost_usd", "response_id", "scope", "is_call",
     "duplicate_span_ids",
 )  # fmt: skip
 
@@ -270,12 +270,19 @@ def trace_row(spans: Sequence[Row], facts: TraceFacts, calls: Sequence[Row]) -> 
         "user_id": _first(ordered, "user_id"),
         "service": _first(ordered, "service"),
         "environment": _first(ordered, "environment"),
-        "input": preview(root["input"] if root["input"] is not None or not calls else calls[0]["input"], "user"),
-        "output": preview(
-            root["output"] if root["output"] is not None or not calls else calls[-1]["output"], "assistant"
-        ),
+        "input": preview(_said("input", root, calls, facts), "user"),
+        "output": preview(_said("output", root, calls[::-1], facts), "assistant"),
         "is_orphan": facts.is_orphan,
     }
+
+
+def _said(column: str, root: Row, calls: Sequence[Row], facts: TraceFacts) -> str | None:
+    """Return the text of the root, else of the first of these calls that has one.
+
+    The first span of a trace whose root was lost may be any step: there the calls say more.
+    """
+    rows = (*calls, root) if facts.is_orphan else (root, *calls)
+    return next((row[column] for row in rows if row[column] is not None), None)
 
 
 def _first(rows: Iterable[Row], column: str) -> Any:  # a value of any column
@@ -306,15 +313,28 @@ def _total(values: Iterable[Any]) -> Any:  # int of tokens, float of money, None
 
 
 def preview(text: str | None, role: str) -> str | None:
-    """Return what a person said in an input or an output: the last message of ``role``, cut to ``PREVIEW_CHARS``."""
+    """Return what a person said in an input or an output: the last message of ``role``, cut to ``PREVIEW_CHARS``.
+
+    Of an object with one text, such as {"question": "..."}, it is the text.
+    """
     if text is None:
         return None
     if text.startswith('[{"role":'):
-        try:
-            said = [message.get("content") for message in json.loads(text) if message.get("role") == role]
-        except (ValueError, AttributeError, RecursionError):
-            said = []
+        said = [message.get("content") for message in _dicts(text) if message.get("role") == role]
         spoken = [content for content in said if isinstance(content, str) and content]
         if spoken:
             text = spoken[-1]
+    elif text.startswith('{"') and len(text) <= 4 * PREVIEW_CHARS:
+        values = [value for item in _dicts(f"[{text}]") for value in item.values()]
+        if len(values) == 1 and isinstance(values[0], str) and values[0]:
+            text = values[0]
     return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "\u2026"
+
+
+def _dicts(text: str) -> list[dict[str, Any]]:
+    """Return the objects of a JSON list; nothing when it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -15,7 +15,7 @@ from typing import Final
 Alias = tuple[str, str, str, str, str]
 
 #: Version of this table and of the readers; stored with each span.
-NORMALISER_VERSION: Final = 1
+NORMALISER_VERSION: Final = 2
 
 MODEL_KINDS: Final = frozenset({"llm", "embedding", "reranker"})
 RETRIEVAL_KINDS: Final = frozenset({"retriever", "reranker"})
@@ -53,8 +53,8 @@ _PAI, _LO, _LL, _MCP, _OLD, _OWN, _ANY = "pydantic_ai", "logfire", "litellm", "m
 
 #: Word of a kind attribute (lower case) -> our kind. A word that is not here lets the next attribute speak.
 KIND_WORDS: Final[dict[str, dict[str, str]]] = {
-    # Logfire writes its log lines and unfinished spans as spans; the call itself has a span of its own.
-    "logfire.span_type": {"log": "unknown", "pending_span": "unknown"},
+    # Logfire writes a span that has not ended as a span below it; the call itself comes later.
+    "logfire.span_type": {"pending_span": "unknown"},
     "lmops.kind": {kind: kind for kind in sorted(ALL_KINDS)},
     "openinference.span.kind": {
         "llm": "llm", "embedding": "embedding", "chain": "chain", "retriever": "retriever", "reranker": "reranker",
@@ -104,10 +104,11 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("kind", "openinference.span.kind", _OI, "kind", ""),
     ("kind", "langfuse.observation.type", _LF, "kind", ""),
     ("kind", "mlflow.spanType", _ML, "kind", ""),
+    # LangSmith says "embeddings" as the operation of a retriever: its own word comes first.
+    ("kind", "langsmith.span.kind", _LS, "kind", ""),
     ("kind", "gen_ai.operation.name", _GA, "kind", ""),
     ("kind", "traceloop.span.kind", _TL, "kind", ""),
     ("kind", "llm.request.type", _OLD, "kind", ""),
-    ("kind", "langsmith.span.kind", _LS, "kind", ""),
     ("kind", "mcp.method.name", _MCP, "kind", ""),
     # who
     ("session_id", "lmops.session.id", _OWN, "text", ""),
@@ -185,6 +186,7 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("input_tokens", "gen_ai.usage.prompt_tokens", _GA, "count", "model"),
     ("input_tokens", "llm.usage.prompt_tokens", _OLD, "count", "model"),
     ("input_tokens", "gen_ai.usage.raw", _LO, "usage:input", "model"),
+    ("input_tokens", "mlflow.spanOutputs", _ML, "usage_within:input", "embedding"),
     ("output_tokens", "llm.token_count.completion", _OI, "count", "model"),
     ("output_tokens", "langfuse.observation.usage_details", _LF, "usage:output", "model"),
     ("output_tokens", "mlflow.chat.tokenUsage", _ML, "usage:output", "model"),
@@ -201,6 +203,8 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("cached_input_tokens", "gen_ai.usage.details.cache_read_tokens", _PAI, "count", "model"),
     ("cached_input_tokens", "gen_ai.usage.details.cached_tokens", _PAI, "count", "model"),
     ("cached_input_tokens", "gen_ai.usage.raw", _LO, "usage:cached", "model"),
+    ("cached_input_tokens", "gen_ai.usage.input_token_details", _LS, "usage:cached", "model"),
+    ("cached_input_tokens", "langsmith.metadata.usage_metadata", _LS, "usage:cached", "model"),
     ("cache_write_input_tokens", "llm.token_count.prompt_details.cache_write", _OI, "count", "model"),
     ("cache_write_input_tokens", "langfuse.observation.usage_details", _LF, "usage:cache_write", "model"),
     ("cache_write_input_tokens", "mlflow.chat.tokenUsage", _ML, "usage:cache_write", "model"),
@@ -210,6 +214,8 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("cache_write_input_tokens", "cache_creation_input_tokens", _OLD, "count", "model"),
     ("cache_write_input_tokens", "gen_ai.usage.details.cache_write_tokens", _PAI, "count", "model"),
     ("cache_write_input_tokens", "gen_ai.usage.raw", _LO, "usage:cache_write", "model"),
+    ("cache_write_input_tokens", "gen_ai.usage.input_token_details", _LS, "usage:cache_write", "model"),
+    ("cache_write_input_tokens", "langsmith.metadata.usage_metadata", _LS, "usage:cache_write", "model"),
     ("reasoning_tokens", "llm.token_count.completion_details.reasoning", _OI, "count", "model"),
     ("reasoning_tokens", "langfuse.observation.usage_details", _LF, "usage:reasoning", "model"),
     ("reasoning_tokens", "mlflow.chat.tokenUsage", _ML, "usage:reasoning", "model"),
@@ -218,6 +224,8 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("reasoning_tokens", "llm.usage.reasoning_tokens", _OLD, "count", "model"),
     ("reasoning_tokens", "gen_ai.usage.details.reasoning_tokens", _PAI, "count", "model"),
     ("reasoning_tokens", "gen_ai.usage.raw", _LO, "usage:reasoning", "model"),
+    ("reasoning_tokens", "gen_ai.usage.output_token_details", _LS, "usage:reasoning", "model"),
+    ("reasoning_tokens", "langsmith.metadata.usage_metadata", _LS, "usage:reasoning", "model"),
     # cost as reported, for the same reason only on model calls
     ("reported_cost_usd", "lmops.cost_usd", _OWN, "money", "model"),
     ("reported_cost_usd", "llm.cost.total", _OI, "money", "model"),
@@ -272,7 +280,7 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("input", "llm.input_messages.", _OI, "messages_indexed_in", "llm"),
     ("input", "embedding.embeddings.", _OI, "embedded_texts", "embedding"),
     ("input", "llm.prompts.", _OI, "prompts_indexed", "llm"),
-    ("input", "tool.parameters", _OI, "value", "tool"),
+    ("input", "tool.parameters", _OI, "arguments", "tool"),
     ("input", "langfuse.observation.input", _LF, "input", ""),
     ("input", "mlflow.spanInputs", _ML, "input", ""),
     ("input", "gen_ai.input.messages", _GA, "input", ""),
@@ -306,6 +314,18 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("output", "mcp.response.value", _TL, "value", ""),
     ("output", "gen_ai.retrieval.documents", _GA, "value", "retrieval"),
 )
+
+#: Why a model stopped, as clients write it (lower case) -> one word; any other word stays as it was sent.
+FINISH_REASONS: Final[dict[str, str]] = {
+    "end_turn": "stop", "stop_sequence": "stop", "eos": "stop", "eos_token": "stop", "complete": "stop",
+    "max_tokens": "length", "max_output_tokens": "length", "model_length": "length",
+    "model_context_window_exceeded": "length",
+    "tool_call": "tool_calls", "tool_use": "tool_calls", "tool-calls": "tool_calls", "tool-call": "tool_calls",
+    "function_call": "tool_calls",
+    "content-filter": "content_filter", "content_filtered": "content_filter", "safety": "content_filter",
+    "refusal": "content_filter", "recitation": "content_filter", "blocklist": "content_filter",
+    "prohibited_content": "content_filter", "spii": "content_filter", "guardrail_intervened": "content_filter",
+}  # fmt: skip
 
 #: Provider names as clients write them (lower case) -> the OpenTelemetry name; None: not a provider of models.
 PROVIDERS: Final[dict[str, str | None]] = {

@@ -126,7 +126,7 @@ def _message(item: dict[str, object], role: str) -> list[Canonical]:
     said = item.get("role")
     if not isinstance(said, str) or not said:
         said = word if isinstance(word, str) and word.lower() in _ROLE_WORDS else role
-    said = ROLES.get(said) or ROLES.get(said.lower(), said)
+    said = _role(said, role)
     parts = item.get("parts")
     if parts is None:
         parts = item.get("content")
@@ -149,6 +149,17 @@ def _message(item: dict[str, object], role: str) -> list[Canonical]:
     if body.results and len(message) == 2 and not message["content"]:
         return body.results
     return [message, *body.results]
+
+
+def _role(said: str, role: str) -> str:
+    """Return the chat word of a role; ``role`` for a client's "unknown"."""
+    word = said.lower()
+    if word == "unknown":
+        return role
+    # A stream put together piece by piece: "assistantassistantassistant".
+    if word.startswith("assistant") and not word.replace("assistant", ""):
+        return "assistant"
+    return ROLES.get(word, said)
 
 
 def _extras(item: dict[str, object], body: _Body) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 parsed = structure
 
 _INDEX_DIGITS: Final = 6
+#: What a request for embeddings says besides the texts.
+_SETTINGS: Final = frozenset({"model", "dimensions", "encoding_format", "user", "stream", "extra_headers"})
 
 
 def shape(value: object, kind: str, role: str) -> str | None:
@@ -34,6 +36,8 @@ def _texts(value: object) -> str | None:
     """Return what was embedded: one text, or a JSON list of texts."""
     if isinstance(value, dict) and "input" in value:
         value = value["input"]
+    elif isinstance(value, dict) and value.keys() <= _SETTINGS:
+        return None
     found = conversation(value, "user")
     texts = [message["content"] for message in found] if found else []
     if not texts:
@@ -41,23 +45,43 @@ def _texts(value: object) -> str | None:
     return str(texts[0]) if len(texts) == 1 else dumps(texts)
 
 
+#: What Traceloop writes around the values of LangChain, besides the values.
+_AROUND: Final = frozenset({"tags", "metadata", "kwargs", "input_str", "name"})
+
+
 def _unwrap_arguments(value: object) -> object:
-    """Return the only argument of {"args": [text], "kwargs": {}}, which is one text."""
-    if isinstance(value, dict) and value.keys() == {"args", "kwargs"} and not value["kwargs"]:
+    """Return the value inside what clients write around it.
+
+    {"args": [text], "kwargs": {}} is one text; {"inputs": value, "tags": ..., "kwargs": ...} is the value.
+    """
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"args", "kwargs"} and not value["kwargs"]:
         arguments = value["args"]
         if isinstance(arguments, list) and len(arguments) == 1 and isinstance(arguments[0], str):
             return arguments[0]
+    if "kwargs" in value:
+        for key in ("inputs", "outputs", "output", "query"):
+            if key in value and value.keys() - {key} <= _AROUND:
+                return value[key]
     return value
 
 
 def _plain_or_json(value: object) -> str | None:
     if isinstance(value, str):
         return value or None
-    if isinstance(value, list) and value and isinstance(value[0], dict) and ("parts" in value[0]):
+    first = value[0] if isinstance(value, list) and value else value
+    if isinstance(first, dict) and ("parts" in first or _is_langchain_message(first)):
         found = conversation(value, "user")
         if found:
             return _one_text(found)
     return None if value in (None, [], {}) else dumps(value)
+
+
+def _is_langchain_message(value: dict[str, object]) -> bool:
+    names = value.get("id")
+    last = names[-1] if value.get("lc") == 1 and isinstance(names, list) and names else None
+    return isinstance(last, str) and last.endswith(("Message", "MessageChunk"))
 
 
 def _one_text(found: list[Canonical]) -> str:
@@ -69,7 +93,7 @@ def _one_text(found: list[Canonical]) -> str:
 
 def input_of(raw: RawSpan, key: str, kind: str) -> str | None:
     """Return what went in, from an attribute that holds messages, JSON or text."""
-    value = structure(raw.attributes.get(key))
+    value = _of_langsmith(raw, structure(raw.attributes.get(key)), "input")
     if kind != "llm":
         return shape(value, kind, "user")
     found = conversation(value, "user")
@@ -89,12 +113,37 @@ def with_instructions(found: list[Canonical], said: object) -> list[Canonical]:
 
 def output_of(raw: RawSpan, key: str, kind: str) -> str | None:
     """Return what came out, from an attribute that holds messages, JSON or text."""
-    return shape(raw.attributes.get(key), kind, "assistant")
+    value = raw.attributes.get(key)
+    return shape(value if kind == "llm" else _of_langsmith(raw, value, "output"), kind, "assistant")
+
+
+def _of_langsmith(raw: RawSpan, value: object, name: str) -> object:
+    """Return the value itself where LangSmith made an object of it: {"output": value}."""
+    if "langsmith.span.kind" not in raw.attributes:
+        return value
+    inner = structure(value)
+    return inner[name] if isinstance(inner, dict) and inner.keys() == {name} else value
 
 
 def value_of(raw: RawSpan, key: str, _kind: str) -> str | None:
     """Return text as it is, a list or object as compact JSON."""
-    return _plain_or_json(raw.attributes.get(key))
+    value = raw.attributes.get(key)
+    if isinstance(value, str) and '"kwargs"' in value:
+        found = structure(value)
+        inner = _unwrap_arguments(found)
+        value = value if inner is found else inner
+    return _plain_or_json(value)
+
+
+def arguments_of(raw: RawSpan, key: str, _kind: str) -> str | None:
+    """Return the arguments of a tool call; nothing where the attribute holds the schema of arguments instead."""
+    given = structure(raw.attributes.get(key))
+    is_schema = (
+        isinstance(given, dict)
+        and isinstance(given.get("properties"), dict)
+        and (given.get("type") == "object" or "required" in given or "$schema" in given)
+    )
+    return None if is_schema else _plain_or_json(given)
 
 
 def value_in(raw: RawSpan, key: str, kind: str) -> str | None:

@@ -10,10 +10,11 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from lmops.traces._aliases import PROVIDERS
+from lmops.traces._aliases import FINISH_REASONS, PROVIDERS
 from lmops.traces._canonical import conversation
 from lmops.traces._content import (
     answered,
+    arguments_of,
     asked,
     choices_indexed,
     documents,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 Reader = "Callable[[RawSpan, str, str], object]"
 
-_BIGINT_MAX: Final = 2**63 - 1
+BIGINT_MAX: Final = 2**63 - 1
 
 
 def text(raw: RawSpan, key: str, _kind: str) -> str | None:
@@ -89,7 +90,7 @@ def provider_of_model(raw: RawSpan, key: str, kind: str) -> str | None:
 def count(raw: RawSpan, key: str, _kind: str) -> int | None:
     """Return a number of tokens."""
     value = raw.attributes.get(key)
-    if type(value) is int and 0 <= value <= _BIGINT_MAX:
+    if type(value) is int and 0 <= value <= BIGINT_MAX:
         return value
     return as_count(value)
 
@@ -110,7 +111,7 @@ def as_count(value: object) -> int | None:
         if not math.isfinite(value) or not value.is_integer():
             return None
         value = int(value)
-    return value if isinstance(value, int) and 0 <= value <= _BIGINT_MAX else None
+    return value if isinstance(value, int) and 0 <= value <= BIGINT_MAX else None
 
 
 def as_number(value: object) -> float | None:
@@ -212,14 +213,15 @@ _USAGE: Final[dict[str, tuple[str, ...]]] = {
     "output": ("output_tokens", "completion_tokens", "output", "completionTokens", "completion",
                "candidates_token_count", "candidatesTokenCount", "outputTokens"),
     "cached": ("cached_input_tokens", "input_cached_tokens", "cache_read_input_tokens", "input_cache_read",
-               "cached_tokens", "cache_read_tokens", "input_cached", "cached_content_token_count",
+               "cached_tokens", "cache_read_tokens", "cache_read", "input_cached", "cached_content_token_count",
                "prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens",
                "input_token_details.cache_read"),
     "cache_write": ("cache_write_input_tokens", "cache_creation_input_tokens", "input_cache_creation",
-                    "cache_write_tokens", "input_cache_write", "prompt_tokens_details.cache_write_tokens",
+                    "cache_write_tokens", "input_cache_write", "cache_write", "cache_creation",
+                    "prompt_tokens_details.cache_write_tokens",
                     "prompt_tokens_details.cache_creation_tokens", "input_token_details.cache_creation"),
-    "reasoning": ("reasoning_tokens", "output_reasoning_tokens", "output_reasoning", "thoughts_token_count",
-                  "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
+    "reasoning": ("reasoning_tokens", "output_reasoning_tokens", "output_reasoning", "reasoning",
+                  "thoughts_token_count", "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
                   "output_token_details.reasoning"),
     "total": ("total_tokens", "total", "totalTokens"),
 }  # fmt: skip
@@ -258,17 +260,35 @@ def usage(name: str) -> Callable[[RawSpan, str, str], object]:
     return read
 
 
+def usage_within(name: str) -> Callable[[RawSpan, str, str], object]:
+    """Return a reader of one number of the usage inside an answer."""
+
+    def read(raw: RawSpan, key: str, _kind: str) -> int | None:
+        answer = _memo(raw, key)
+        details = answer.get("usage") if isinstance(answer, dict) else None
+        return usage_number(details, name) if isinstance(details, dict) else None
+
+    return read
+
+
 def reasons(raw: RawSpan, key: str, _kind: str) -> str | None:
-    """Return the finish reason as sent; several different ones are joined by a comma."""
+    """Return the finish reason in one word of ``FINISH_REASONS``; several different ones are joined by a comma."""
     return join_reasons(parsed(raw.attributes.get(key)))
 
 
 def join_reasons(value: object) -> str | None:
-    """Return one text of a reason or a list of them."""
-    if not isinstance(value, list):
-        return as_text(value)
-    found = dict.fromkeys(reason for reason in map(as_text, value) if reason)
+    """Return one text of a reason or a list of them, each in the word that all clients' words mean."""
+    found = dict.fromkeys(_reason(said) for said in (value if isinstance(value, list) else [value]) if as_text(said))
     return ",".join(found) or None
+
+
+def _reason(said: object) -> str:
+    text_said = as_text(said) or ""
+    # Enumerations come with the name of their type: FinishReason.STOP, FINISH_REASON_STOP.
+    word = text_said.rpartition(".")[2].lower().removeprefix("finish_reason_")
+    if word in ("stop", "length", "tool_calls", "content_filter", "error"):
+        return word
+    return FINISH_REASONS.get(word, text_said)
 
 
 def reasons_within(raw: RawSpan, key: str, kind: str) -> str | None:
@@ -343,13 +363,14 @@ _PLAIN: Final[dict[str, Callable[[RawSpan, str, str], object]]] = {
     "seconds": seconds, "since_start": since_start, "cost_details": cost_details, "reasons": reasons,
     "reasons_within": reasons_within, "reasons_indexed": reasons_indexed, "response_id": response_id,
     "documents": documents, "documents_indexed": documents_indexed, "input": input_of, "output": output_of,
-    "value": value_of, "value_in": value_in, "value_out": value_out, "embedded_texts": embedded_texts,
+    "value": value_of, "arguments": arguments_of, "value_in": value_in, "value_out": value_out,
+    "embedded_texts": embedded_texts,
     "messages_indexed_in": messages_indexed_in, "messages_indexed_out": messages_indexed_out,
     "prompts_indexed": prompts_indexed, "choices_indexed": choices_indexed, "instructions": instructions,
     "asked": asked, "answered": answered,
 }  # fmt: skip
 _FACTORIES: Final[dict[str, Callable[[str], Callable[[RawSpan, str, str], object]]]] = {
-    "json": within, "usage": usage, "sum": sum_of,
+    "json": within, "usage": usage, "usage_within": usage_within, "sum": sum_of,
 }  # fmt: skip
 
 

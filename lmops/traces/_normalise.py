@@ -8,7 +8,7 @@ from lmops.store._tables import SPAN_COLUMNS
 from lmops.traces._aliases import ALIASES, DIALECTS, KIND_SETS, KIND_WORDS, MODEL_KINDS, NORMALISER_VERSION
 from lmops.traces._content import documents_of_events
 from lmops.traces._events import apply_events, apply_logs, is_content_event
-from lmops.traces._fields import as_text, reader
+from lmops.traces._fields import BIGINT_MAX, as_text, reader, seconds
 from lmops.traces._json import dumps, loads
 from lmops.traces._raw import STATUS_ERROR, STATUS_OK, STATUS_UNSET, RawSpan, Resource
 
@@ -24,6 +24,8 @@ _EMPTY_ROW: Final[dict[str, object]] = {name: None for name, _, _ in SPAN_COLUMN
 _PLAN_CHARACTERS: Final = 20_000
 _KEPT_CHARACTERS: Final = 4_000_000
 _ESTIMATED: Final = "lmops.time_estimated"
+#: Events that a client adds when the first piece of a streamed answer arrives.
+_FIRST_TOKEN: Final = frozenset({"First Token Stream Event", "mlflow.chunk.item.0"})
 
 _EXACT: Final[dict[str, tuple[int, ...]]] = {}
 _INDEXED: Final[dict[str, tuple[int, ...]]] = {}
@@ -118,8 +120,11 @@ def normalise(raw: RawSpan) -> dict[str, object]:
             row[column] = read(raw, key, kind)
     if row["environment"] is None:
         row["environment"] = resource.fallback_environment
-    if row["model"] is None and kind in MODEL_KINDS:
-        row["model"] = row["requested_model"]
+    if kind in MODEL_KINDS:
+        if row["model"] is None:
+            row["model"] = row["requested_model"]
+        if row["cached_input_tokens"] is not None or row["cache_write_input_tokens"] is not None:
+            _include_cached(row)
     if kind == "tool" and row["tool_name"] is None:
         row["tool_name"] = _tool_of(raw.name)
     row["trace_id"] = raw.trace_id
@@ -140,6 +145,16 @@ def normalise(raw: RawSpan) -> dict[str, object]:
     if raw.links:
         row["links"] = dumps(raw.links)
     return row
+
+
+def _include_cached(row: dict[str, object]) -> None:
+    """Add the cached tokens to the input where it is certain that the client left them out: they are more than it."""
+    given, extra = row["input_tokens"], 0
+    for column in ("cached_input_tokens", "cache_write_input_tokens"):
+        number = row[column]
+        extra += number if isinstance(number, int) else 0
+    if isinstance(given, int) and given < extra <= BIGINT_MAX - given:
+        row["input_tokens"] = given + extra
 
 
 def _kind(raw: RawSpan, plan: _Plan) -> str:
@@ -169,7 +184,9 @@ def _times(raw: RawSpan, row: dict[str, object]) -> None:
     row["start_ns"] = start
     if end > 0:
         row["end_ns"] = end
-        if end >= start and _ESTIMATED not in raw.attributes:
+        if raw.attributes.get("logfire.span_type") == "log":  # a moment; a streamed answer says how long it took
+            row["latency_ms"] = seconds(raw, "duration", "")
+        elif end >= start and _ESTIMATED not in raw.attributes:
             row["latency_ms"] = (end - start) / 1e6
 
 
@@ -206,7 +223,7 @@ def _events(raw: RawSpan, row: dict[str, object], kind: str) -> None:
     content = False
     for event in raw.events:
         name, at = event.get("name"), event.get("time_ns")
-        if name == "First Token Stream Event" and row["ttft_ms"] is None and kind in MODEL_KINDS:
+        if name in _FIRST_TOKEN and row["ttft_ms"] is None and kind in MODEL_KINDS:
             if isinstance(at, int) and at >= raw.start_ns:
                 row["ttft_ms"] = (at - raw.start_ns) / 1e6
         elif isinstance(name, str) and is_content_event(name):

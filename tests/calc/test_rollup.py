@@ -73,16 +73,61 @@ def test_cycles_and_self_parents():
 
 @pytest.mark.parametrize("usage", [None, 7])
 def test_streamed_answer_beside_its_call(usage):
-    """A call without usage and the zero-length answer that follows it are one call; usage decides which counts."""
+    """A call without usage and the zero-length answer that follows it are one call: the answer counts."""
     rows = [
         span("root"),
         span("call", "root", "llm", start=1, end=5, input_tokens=None, output_tokens=None, output=None),
         span("answer", "root", "llm", start=9, end=9, input_tokens=usage, output_tokens=usage),
     ]
     facts = rollup(rows)
-    winner, loser = ("answer", "call") if usage else ("call", "answer")
-    assert facts.call_span_ids == {winner}
-    assert facts.duplicates == {winner: (loser,)}
+    assert facts.call_span_ids == {"answer"}
+    assert facts.duplicates == {"answer": ("call",)}
+
+
+def test_a_logfire_stream_in_two_traces_is_one_call():
+    """A root call's answer comes in a trace of its own: there it counts, and the call that opened it does not."""
+    empty = {"input_tokens": None, "output_tokens": None, "output": None, "scope": "logfire.openai 5.4.0"}
+    opened = span("call", None, "llm", start=1, end=5, **empty)
+    answer = span("answer", None, "llm", start=9, end=9, scope="logfire.openai 5.4.0")
+    assert rollup([opened]).call_span_ids == frozenset()
+    assert rollup([answer]).call_span_ids == {"answer"}
+    assert rollup([opened | {"status": "error"}]).call_span_ids == {"call"}
+    assert rollup([opened | {"scope": "other 1"}]).call_span_ids == {"call"}
+
+
+def test_streamed_halves_are_joined_by_the_model_asked_for():
+    """The model that answered is known to the answer alone."""
+    empty = {"input_tokens": None, "output_tokens": None, "output": None}
+    rows = [
+        span("root"),
+        span("call", "root", "llm", start=1, end=5, requested_model="m", **empty),
+        span("answer", "root", "llm", start=9, end=9, requested_model="m", model="m-2026-01-01"),
+    ]
+    assert rollup(rows).call_span_ids == {"answer"}
+
+
+def test_a_silent_call_is_told_by_its_wrapper():
+    """The client's own span has no texts; the span around it that has them, and nothing else below, is the call."""
+    rows = [
+        span("outer", None, "llm"), span("step", "outer"), span("sdk", "step", "llm", output=None),
+    ]  # fmt: skip
+    facts = rollup(rows)
+    assert (facts.call_span_ids, facts.duplicates) == ({"outer"}, {"outer": ("sdk",)})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [span("sdk", "outer", "llm", output="said")],
+        [span("sdk", "outer", "llm", output=None, status="error")],
+        [span("sdk", "outer", "llm", output=None, input_tokens=2)],
+        [span("sdk", "outer", "llm", output=None), span("again", "outer", "llm", output=None)],
+    ],
+    ids=["says itself", "failed", "other usage", "two calls"],
+)
+def test_a_wrapper_stands_only_for_the_very_same_call(more):
+    """Otherwise the calls below it count, as always."""
+    assert rollup([span("outer", None, "llm"), *more]).call_span_ids == {row["span_id"] for row in more}
 
 
 @pytest.mark.parametrize(

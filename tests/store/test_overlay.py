@@ -26,6 +26,8 @@ SPANS: list[Row] = [
     llm("c", "third", "root", start=START + 41, response_id="r1", input_tokens=None),
     llm("c", "fourth", "root", start=START + 41, response_id="r2", cost_usd=None),
     llm("d", "alone", "gone", start=START + 50, response_id=None),
+    llm("e", "wrapper", start=START + 60, output="said", response_id="r3"),
+    llm("e", "sdk", "wrapper", start=START + 61, response_id="r3"),
 ]
 LOGS: list[Row] = [log_of(SPANS[3], "one"), log_of(SPANS[3], "two", at=START + 1), log_of(SPANS[9], "three")]
 ITEMS: list[tuple[str, Row]] = [*(("spans", row) for row in SPANS), *(("logs", row) for row in LOGS)]
@@ -58,8 +60,8 @@ def test_the_reference_is_what_it_should_be() -> None:
     """One call per response id, the failing branch is the error, the orphan stands alone."""
     traces = {row["trace_id"]: row for row in EXPECTED["traces"]}
     a, b, c, d = (traces[name.encode().hex().rjust(32, "0")] for name in "abcd")
-    assert sum(row["call_count"] for row in traces.values()) == 3
-    assert len(EXPECTED["llm_calls"]) == 3
+    assert sum(row["call_count"] for row in traces.values()) == 4
+    assert [row["name"] for row in EXPECTED["llm_calls"]] == ["inner", "own", "alone", "wrapper"]
     assert a["error_type"] == "ToolError"
     assert (a["is_orphan"], c["is_orphan"], d["is_orphan"]) == (False, False, True)
     assert b["session_id"] == "s"

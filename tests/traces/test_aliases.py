@@ -70,6 +70,7 @@ SAMPLES = {
     "input": (PARTS, ASKED),
     "output": ("yes", SAID),
     "value": ("abc", "abc"),
+    "arguments": ('{"city":"Bern"}', '{"city":"Bern"}'),
     "value_in": ("hi", ASKED),
     "value_out": ("yes", SAID),
     "asked": (TALK, "hi"),
@@ -122,6 +123,8 @@ def sample(how: str, key: str):
             "reasoning": "reasoning_tokens",
         }[argument]
         return {key: json.dumps(USAGE)}, USAGE[column]
+    if name == "usage_within":
+        return {key: json.dumps({"usage": {"prompt_tokens": 120}})}, 120
     if name == "sum":
         return dict.fromkeys(argument.split("|"), 0.125), 0.25
     value, expected = SAMPLES[name]
@@ -182,7 +185,7 @@ def test_every_column_of_the_table_exists():
         ({"mlflow.spanType": '"CHAIN"'}, {"gen_ai.operation.name": "chat"}),
         ({"gen_ai.operation.name": "invoke_workflow"}, {"traceloop.span.kind": "agent"}),
         ({"gen_ai.operation.name": "execute_task"}, {"traceloop.span.kind": "agent"}),
-        ({"traceloop.span.kind": "workflow"}, {"langsmith.span.kind": "llm"}),
+        ({"langsmith.span.kind": "chain"}, {"gen_ai.operation.name": "embeddings"}),
         ({"openinference.span.kind": "UNKNOWN", "gen_ai.operation.name": "plan"}, {}),
     ],
 )
@@ -269,10 +272,18 @@ def test_prompt_version_is_text(value, version):
         ([], None),
         ("", None),
         ([None], None),
-        ("tool_use", "tool_use"),
+        (["tool_use"], "tool_calls"),
+        ('["tool_call"]', "tool_calls"),
+        ("function_call", "tool_calls"),
+        ("end_turn", "stop"),
+        ("FinishReason.MAX_TOKENS", "length"),
+        ("FINISH_REASON_SAFETY", "content_filter"),
+        (["stop", "end_turn", "max_tokens"], "stop,length"),
+        ("Pause.Turn", "Pause.Turn"),
     ],
 )
-def test_finish_reason_is_as_sent(value, reason):
+def test_finish_reason_is_one_word_for_all_clients(value, reason):
+    """What clients call differently is one reason; a word that is not known stays as it was sent."""
     row = row_of({"gen_ai.operation.name": "chat", "gen_ai.response.finish_reasons": value})
     assert row["finish_reason"] == reason
 

@@ -86,7 +86,7 @@ def test_anthropic_and_responses_answers():
     for row in (first, second):
         assert talk(row["input"]) == [("system", "s"), ("user", "hi")]
         assert talk(row["output"]) == [("assistant", "yes")]
-    assert (first["finish_reason"], first["input_tokens"]) == ("end_turn", 3)
+    assert (first["finish_reason"], first["input_tokens"]) == ("stop", 3)
 
 
 def test_fine_tuning_lines_are_one_call_each():

@@ -221,8 +221,8 @@ _USAGE: Final[dict[str, tuple[str, ...]]] = {
                     "prompt_tokens_details.cache_write_tokens",
                     "prompt_tokens_details.cache_creation_tokens", "input_token_details.cache_creation"),
     "reasoning": ("reasoning_tokens", "output_reasoning_tokens", "output_reasoning", "reasoning",
-                  "thoughts_token_count", "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
-                  "output_token_details.reasoning"),
+                  "thoughts_token_count", "completion_tokens_details.reasoning_tokens",
+                  "output_tokens_details.reasoning_tokens", "output_token_details.reasoning"),
     "total": ("total_tokens", "total", "totalTokens"),
 }  # fmt: skip
 

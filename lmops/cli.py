@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmops._cli_runbook import runbook
-from lmops.errors import IngestError, LmopsError, RunbookError, StoreError
+from lmops.errors import IngestError, LmopsError, NotFoundError, RunbookError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +36,20 @@ main.add_command(runbook)
 
 
 @contextlib.contextmanager
-def _workspace(store: str | None, *, read_only: bool = False, as_json: bool = False) -> Iterator[Workspace]:
-    """Yield the workspace; an error of lmops becomes one line and an exit code."""
+def _workspace(
+    store: str | None, *, read_only: bool = False, as_json: bool = False, must_exist: bool = False
+) -> Iterator[Workspace]:
+    """Yield the workspace; an error of lmops becomes one line and an exit code.
+
+    ``must_exist``: for commands that only look; in the wrong folder they must not make an empty store.
+    """
     import lmops
+    from lmops.store import has_store
 
     try:
+        if must_exist and not has_store(store):
+            place = store or "here or in a folder above"
+            raise NotFoundError(f"there is no store {place}; lmops ingest FILES makes one, --store PATH names one")
         with lmops.open(store, read_only=read_only) as ws:
             yield ws
     except LmopsError as error:
@@ -79,9 +88,15 @@ def _print(record: Any, *, as_json: bool) -> None:  # a record of any kind
 @_STORE
 @_JSON
 def ingest(files: tuple[str, ...], format_: str | None, on_error: Any, store: str | None, as_json: bool) -> None:
-    """Read traces from FILES (paths or quoted globs) into the store; the same spans again add nothing."""
+    """Read traces from FILES (paths or quoted globs) into the store; the same spans again add nothing.
+
+    Exit code 1 when nothing in FILES could be read, or one record could not with --on-error raise.
+    """
     with _workspace(store, as_json=as_json) as ws:
-        _print(ws.traces.ingest(list(files), format=format_, on_error=on_error, progress=not as_json), as_json=as_json)
+        report = ws.traces.ingest(list(files), format=format_, on_error=on_error, progress=not as_json)
+        _print(report, as_json=as_json)
+    if report.rejected_count and not (report.spans or report.logs or report.duplicates):
+        raise SystemExit(1)  # nothing of it could be read
 
 
 @main.command()
@@ -123,7 +138,7 @@ def search(
     store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """List traces that satisfy WHERE, such as "status = 'error' and latency_ms > 2000"."""
-    with _workspace(store, as_json=as_json) as ws:
+    with _workspace(store, as_json=as_json, must_exist=True) as ws:
         frame = ws.traces.search(where, last=last, since=since, until=until, order=order, limit=limit)
         if as_json:
             click.echo(frame.to_json(orient="records", date_format="iso", indent=2))
@@ -148,7 +163,7 @@ def _line(row: dict[Any, Any]) -> str:
 @_STORE
 def show(trace_id: str, store: str | None) -> None:
     """Show the spans of one trace, by its id or the start of it."""
-    with _workspace(store) as ws:
+    with _workspace(store, must_exist=True) as ws:
         click.echo(ws.traces.get(trace_id).text)
 
 
@@ -158,7 +173,7 @@ def show(trace_id: str, store: str | None) -> None:
 @_JSON
 def sql(query: str, store: str | None, as_json: bool) -> None:
     """Run one read-only SELECT over the views of the store."""
-    with _workspace(store, as_json=as_json) as ws:
+    with _workspace(store, as_json=as_json, must_exist=True) as ws:
         found = ws.sql(query)
         if as_json:
             click.echo(found.df().to_json(orient="records", date_format="iso", indent=2))
@@ -184,7 +199,7 @@ def store() -> None:
 @_JSON
 def store_stats(store: str | None, as_json: bool) -> None:
     """Print counts and sizes."""
-    with _workspace(store, as_json=as_json) as ws:
+    with _workspace(store, as_json=as_json, must_exist=True) as ws:
         _print(ws.store.stats(), as_json=as_json)
 
 
@@ -194,7 +209,7 @@ def store_stats(store: str | None, as_json: bool) -> None:
 @_JSON
 def store_check(repair: bool, store: str | None, as_json: bool) -> None:
     """Verify the database, every file and every key; exit code 1 when something is wrong."""
-    with _workspace(store, as_json=as_json) as ws:
+    with _workspace(store, as_json=as_json, must_exist=True) as ws:
         report = ws.store.check(repair=repair)
         _print(report, as_json=as_json)
     if not report.ok:
@@ -205,7 +220,7 @@ def store_check(repair: bool, store: str | None, as_json: bool) -> None:
 @_STORE
 def store_compact(store: str | None) -> None:
     """Drain the inbox and merge small segments."""
-    with _workspace(store) as ws:
+    with _workspace(store, must_exist=True) as ws:
         click.echo(f"merged {ws.store.compact()} segments")
 
 
@@ -215,7 +230,7 @@ def store_compact(store: str | None) -> None:
 @_JSON
 def store_retain(days: float, store: str | None, as_json: bool) -> None:
     """Remove old traces, with all their spans."""
-    with _workspace(store, as_json=as_json) as ws:
+    with _workspace(store, as_json=as_json, must_exist=True) as ws:
         removed = ws.store.retain(days=days, actor=ws.actor)
         text = f"removed {removed['traces']:,} traces, {removed['spans']:,} spans"
         click.echo(json.dumps(removed) if as_json else text)
@@ -226,7 +241,7 @@ def store_retain(days: float, store: str | None, as_json: bool) -> None:
 @_STORE
 def store_backup(path: str, store: str | None) -> None:
     """Copy the store into the new folder PATH while others write."""
-    with _workspace(store) as ws:
+    with _workspace(store, must_exist=True) as ws:
         click.echo(str(ws.store.backup(path)))
 
 
@@ -235,7 +250,7 @@ def store_backup(path: str, store: str | None) -> None:
 @_STORE
 def store_export(path: str, store: str | None) -> None:
     """Write all views to PATH: one file when it ends in .duckdb, else a folder of Parquet files."""
-    with _workspace(store) as ws:
+    with _workspace(store, must_exist=True) as ws:
         click.echo(str(ws.store.export(path)))
 
 
@@ -249,7 +264,7 @@ def audit() -> None:
 @_JSON
 def audit_verify(store: str | None, as_json: bool) -> None:
     """Check every link of the audit chain; exit code 1 at the first broken one."""
-    with _workspace(store, as_json=as_json) as ws:
+    with _workspace(store, as_json=as_json, must_exist=True) as ws:
         found = ws.audit.verify()
         _print(found, as_json=as_json)
     if not found.ok:

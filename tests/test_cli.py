@@ -58,6 +58,24 @@ def test_a_bad_file_with_raise_fails(store, tmp_path):
     assert "bad.jsonl:1" in run("ingest", tmp_path / "bad.jsonl", "--on-error", "raise", "--store", store, code=1)
 
 
+def test_a_file_of_which_nothing_can_be_read_fails(tmp_path):
+    """Garbage ends with code 1; an empty file, or one of several, with 0."""
+    line = '{"resourceSpans":[]}\n'
+    for name, content, code in (("bin", "\0\1\2", 1), ("broken", line + "{broken\n", 1), ("empty", "", 0)):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        run("ingest", tmp_path / name, "--store", tmp_path / "store", code=code)
+    first = min((data_dir() / "traces").glob("*.jsonl.gz"))
+    run("ingest", first, tmp_path / "bin", "--store", tmp_path / "store")
+
+
+@pytest.mark.parametrize("words", [("search",), ("show", "ab"), ("sql", "select 1"), ("store", "check")], ids=str)
+def test_looking_makes_no_store(tmp_path, monkeypatch, words):
+    """In the wrong folder a command that only looks says so and leaves the folder as it is."""
+    monkeypatch.chdir(tmp_path)
+    assert "there is no store" in run(*words, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_search_show_and_sql(store):
     """Traces can be found, opened and counted from a shell."""
     found = json.loads(run("search", "call_count > 0", "--limit", 3, "--store", store, "--json"))

@@ -29,7 +29,7 @@ from lmops.store._blobs import Blobs
 from lmops.store._chain import GENESIS, append_event, event_hash
 from lmops.store._drain import DRAIN_ROWS, LoadReport, Publisher
 from lmops.store._engine import DamagedSegmentWarning, Engine
-from lmops.store._filesystem import find_store, remove_folder, resolve
+from lmops.store._filesystem import find_store, has_store, remove_folder, resolve
 from lmops.store._intake import prepared, refuse_bad
 from lmops.store._long import resolve as resolve_long
 from lmops.store._maintenance import GRACE_S, SMALL_FILES, CheckReport, Maintenance
@@ -58,6 +58,7 @@ __all__ = [
     "append_event",
     "event_hash",
     "find_store",
+    "has_store",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)

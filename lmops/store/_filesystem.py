@@ -66,6 +66,11 @@ def resolve(path: str | os.PathLike[str] | None) -> Path:
     return folder
 
 
+def has_store(path: str | os.PathLike[str] | None) -> bool:
+    """Return whether ``path`` (as in ``resolve``) means a store that is there."""
+    return (resolve(path) / META).is_file()
+
+
 def filesystem_type(path: Path, mounts: str | None = None) -> str:
     """Return the type of the file system that holds ``path`` ("" when the system does not tell).
 

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lmops.errors import (
+        ConflictError,
         DamagedStoreError,
         IngestError,
         LmopsError,
         MissingDependencyError,
+        ModelError,
         NewerStoreError,
         NotFoundError,
         QueryError,
         ReadOnlyError,
+        RefusedError,
         RunbookError,
         RunbookRefusedError,
         StoreError,
@@ -39,15 +42,18 @@ _HOME = {
 }
 
 __all__ = [
+    "ConflictError",
     "DamagedStoreError",
     "IngestError",
     "IngestReport",
     "LmopsError",
     "MissingDependencyError",
+    "ModelError",
     "NewerStoreError",
     "NotFoundError",
     "QueryError",
     "ReadOnlyError",
+    "RefusedError",
     "RunbookError",
     "RunbookRefusedError",
     "Span",

@@ -4,6 +4,8 @@
     |-- UsageError (ValueError)            an argument that cannot be used
     |   `-- QueryError                     SQL that is refused or does not bind
     |-- NotFoundError (LookupError)        a name or id that is not in the store
+    |-- ConflictError                      somebody else changed it first; nothing was changed
+    |-- RefusedError (PermissionError)     a change that needs evidence, or force and a reason
     |-- StoreError                         the store itself
     |   |-- StoreFullError (OSError)       no space left; what was committed is intact
     |   |-- ReadOnlyError (PermissionError)
@@ -12,6 +14,7 @@
     |-- IngestError (ValueError)           a record that cannot be read, with its place
     |-- RunbookError                       a runbook that failed, with its failing cell
     |   `-- RunbookRefusedError (ValueError)   refused before any cell ran
+    |-- ModelError                       a call to a model that failed, with its kind
     `-- MissingDependencyError (ImportError)
 
 A message says what was asked, what was found, the nearest valid choice and the call that helps.
@@ -47,6 +50,14 @@ class NotFoundError(LmopsError, LookupError):
         return cls(did_you_mean(what, asked, known, hint=hint))
 
 
+class ConflictError(LmopsError):
+    """Somebody else changed it first; nothing was changed."""
+
+
+class RefusedError(LmopsError, PermissionError):
+    """A change that needs evidence, or force and a reason; nothing was changed."""
+
+
 class StoreError(LmopsError):
     """Something is wrong with the store."""
 
@@ -77,6 +88,41 @@ class RunbookError(LmopsError):
 
 class RunbookRefusedError(RunbookError, ValueError):
     """A runbook that was refused before any cell ran."""
+
+
+class ModelError(LmopsError):
+    """A call to a model that failed.
+
+    Attributes:
+        kind: rate_limit, timeout, server, bad_request, auth, connection, bad_response or budget.
+        is_retryable: Whether the same call may succeed later.
+        status: The HTTP status, when there was one.
+        retry_after_s: How long the server asked to wait, in seconds.
+        waited_s: How long the call waited between its attempts, in seconds.
+        attempts: How often it was sent.
+        text: What the model had sent: the raw answer, or the part of a stream before it broke.
+        completion: The answer that could not be used, with its usage and cost (a ``Completion``), when there was one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str = "server",
+        is_retryable: bool = False,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        text: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.is_retryable = is_retryable
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.waited_s = 0.0
+        self.attempts = 1
+        self.text = text
+        self.completion: object = None
 
 
 class MissingDependencyError(LmopsError, ImportError):

@@ -8,7 +8,9 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from lmops.audit import Audit
+from lmops.datasets import Datasets
 from lmops.models import Models
+from lmops.prompts import Prompts
 from lmops.runbooks import Runbooks
 from lmops.store import Store
 from lmops.traces import Traces, join_logs
@@ -78,8 +80,8 @@ class Workspace:
         """Run one read-only SELECT over the public views and return its result (``.df()``, ``.arrow()``, ...).
 
         Args:
-            query: One SELECT over traces, spans, llm_calls, tool_calls, retrieved_documents, prices, runbook_runs,
-                audit; ``describe VIEW`` lists columns.
+            query: One SELECT over traces, spans, llm_calls, tool_calls, retrieved_documents, prompts, prompt_versions,
+                prompt_history, prices, runbook_runs, audit; ``describe VIEW`` lists columns.
             params: A list for ``?`` or a dict for ``$name``.
 
         Raises:
@@ -96,6 +98,16 @@ class Workspace:
     def models(self) -> Models:
         """The models and their prices."""
         return Models(self.store, actor=self.actor, reprice=self.traces.reprice)
+
+    @functools.cached_property
+    def prompts(self) -> Prompts:
+        """The prompts: save, get, promote, rollback, history, diff, compare, sync."""
+        return Prompts(self.store, actor=self.actor)
+
+    @functools.cached_property
+    def datasets(self) -> Datasets:
+        """The datasets: save, add_traces, get, diff."""
+        return Datasets(self.store, actor=self.actor)
 
     @functools.cached_property
     def runbooks(self) -> Runbooks:

@@ -24,8 +24,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 SOURCES = [path for path in [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))] if path != Path(__file__).resolve()]
 
 PUBLIC = [
-    "DamagedStoreError", "IngestError", "IngestReport", "LmopsError", "MissingDependencyError", "NewerStoreError",
-    "NotFoundError", "QueryError", "ReadOnlyError", "RunbookError", "RunbookRefusedError", "Span", "StoreError",
+    "ConflictError", "DamagedStoreError", "IngestError", "IngestReport", "LmopsError", "MissingDependencyError", "ModelError",
+    "NewerStoreError", "NotFoundError", "QueryError", "ReadOnlyError", "RefusedError", "RunbookError", "RunbookRefusedError", "Span", "StoreError",
     "StoreFullError", "Trace", "UsageError", "Workspace", "open", "show_result", "trace",
 ]  # fmt: skip
 HEAVY = {
@@ -40,7 +40,9 @@ CORE = [
 #: Objects a user calls methods of, beside what `__all__` holds.
 NOUNS = [
     "lmops.audit:Audit",
+    "lmops.datasets:Datasets",
     "lmops.models:Models",
+    "lmops.prompts:Prompts",
     "lmops.runbooks:Runbooks",
     "lmops.store:Store",
     "lmops.traces:Traces",

@@ -45,8 +45,8 @@ def append_event(
     at_ns: int | None = None,
 ) -> int:
     """Append one event and return its id; ``con`` is inside a write transaction, so the chain has no gaps."""
-    last = con.execute("select event_id, hash from audit order by event_id desc limit 1").fetchone()
-    event_id = int(last[0] if last else 0) + 1
+    events, previous_hash = _end(con)
+    event_id = events + 1
     event = {
         "event_id": event_id,
         "at_ns": time.time_ns() if at_ns is None else at_ns,
@@ -57,12 +57,25 @@ def append_event(
         "before": _json(before),
         "after": _json(after),
         "evidence": _json(list(evidence)) if evidence else None,
-        "previous_hash": last[1] if last else GENESIS,
+        "previous_hash": previous_hash,
     }
-    values = [*(event[name] for name in FIELDS), event_hash(event)]
+    digest = event_hash(event)
+    values = [*(event[name] for name in FIELDS), digest]
     columns = ", ".join((*FIELDS, "hash"))
     con.execute(f"insert into audit ({columns}) values ({', '.join('?' * len(values))})", values)
+    con.execute("insert or replace into audit_head (one, events, hash) values (1, ?, ?)", (event_id, digest))
     return event_id
+
+
+def _end(con: sqlite3.Connection) -> tuple[int, str]:
+    """Return how many events there are and the hash of the last one.
+
+    The head says so, and not the last row: an event after a removed tail must not hide that it is gone.
+    """
+    last = con.execute("select event_id, hash from audit order by event_id desc limit 1").fetchone()
+    head = con.execute("select events, hash from audit_head").fetchone()
+    end = (int(last[0]), str(last[1])) if last else (0, GENESIS)
+    return (int(head[0]), str(head[1])) if head and head[0] > end[0] else end
 
 
 def _json(value: object) -> str | None:

@@ -522,10 +522,18 @@ def _dead_table(tbl: str, dead: Dead | None, over: Overlay) -> pa.Table | None:
 def _record_arrow(name: str, rows: Sequence[Sequence[Any]]) -> pa.Table:
     import pyarrow as pa
 
-    kinds: dict[str, Any] = {"BIGINT": pa.int64(), "DOUBLE": pa.float64(), "VARCHAR": pa.string()}
+    kinds: dict[str, Any] = {
+        "BIGINT": pa.int64(),
+        "DOUBLE": pa.float64(),
+        "VARCHAR": pa.string(),
+        "BOOLEAN": pa.bool_(),
+    }
     columns: dict[str, Any] = {}
     for position, (column, sql, _) in enumerate(RECORD_VIEWS[name].columns):
-        values = pa.array([row[position] for row in rows], kinds[sql])
+        found = [row[position] for row in rows]
+        if sql == "BOOLEAN":
+            found = [None if value is None else bool(value) for value in found]
+        values = pa.array(found, kinds[sql])
         if column in RECORD_TIMES:
             micros = pa.array([None if row[position] is None else row[position] // 1000 for row in rows], pa.int64())
             values = micros.cast(pa.timestamp("us", tz="UTC"))

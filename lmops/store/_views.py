@@ -47,7 +47,8 @@ RESULT_VIEWS: Final[dict[str, tuple[Column, ...]]] = {
         ("output_tokens", "BIGINT", "tokens out, reasoning included"),
         ("cached_input_tokens", "BIGINT", "tokens read from a cache"),
         ("reasoning_tokens", "BIGINT", "output tokens spent on reasoning"),
-        ("cost_usd", "DOUBLE", "cost; NULL when it is unknown"),
+        ("cost_usd", "DOUBLE", "cost of the task; NULL when it is unknown"),
+        ("scoring_cost_usd", "DOUBLE", "cost of judges; NULL when there were none"),
         ("model", "VARCHAR", "model that answered"),
         ("system_fingerprint", "VARCHAR", "of the model that answered"),
         ("finish_reason", "VARCHAR", "why it stopped"),
@@ -83,6 +84,48 @@ class RecordView(NamedTuple):
 
 
 RECORD_VIEWS: Final[dict[str, RecordView]] = {
+    "datasets": RecordView(
+        (
+            ("dataset", "VARCHAR", "name; one row per version"),
+            ("version", "BIGINT", "1, 2, 3, ..."),
+            ("ref", "VARCHAR", "name@version"),
+            ("is_current", "BIGINT", "1: what the name without a number means"),
+            ("count", "BIGINT", "examples"),
+            ("hash", "VARCHAR", "SHA-256 over its examples in their order"),
+            ("parent", "BIGINT", "the version it was made from"),
+            ("note", "VARCHAR", "why"),
+            ("author", "VARCHAR", "who saved it"),
+            ("created_ns", "BIGINT", "when"),
+        ),
+        "select v.name, v.version, v.name || '@' || v.version, v.version = h.version, v.count, v.hash, v.parent, v.note, "
+        "v.author, v.created_ns from dataset_versions v join dataset_heads h on h.name = v.name order by v.name, v.version",
+    ),
+    "examples": RecordView(
+        (
+            ("dataset", "VARCHAR", "name; its current version only (ws.datasets.get has the others)"),
+            ("version", "BIGINT", "the current version"),
+            ("position", "BIGINT", "1, 2, 3, ... within the version"),
+            ("example_id", "VARCHAR", "unique within the version"),
+            ("input", "VARCHAR", "text, or JSON"),
+            ("expected", "VARCHAR", "text, or JSON"),
+            ("metadata", "VARCHAR", "JSON object"),
+            ("split", "VARCHAR", "such as dev, test"),
+            ("tags", "VARCHAR", "JSON list"),
+            ("cluster", "VARCHAR", "what it belongs to"),
+            ("trace_id", "VARCHAR", "the trace it was made from"),
+            ("output", "VARCHAR", "what production answered: text, or JSON"),
+            ("documents", "VARCHAR", "JSON list of {id, content, score}"),
+            ("labels", "VARCHAR", "JSON object"),
+        ),
+        "select v.name, v.version, row_number() over (partition by v.name order by c.key, m.key), e.example_id, "
+        "iif(json_type(e.input) = 'text', json_extract(e.input, '$'), e.input), "
+        "iif(json_type(e.expected) = 'text', json_extract(e.expected, '$'), e.expected), "
+        "e.metadata, e.split, e.tags, e.cluster, e.trace_id, "
+        "iif(json_type(e.output) = 'text', json_extract(e.output, '$'), e.output), e.documents, e.labels "
+        "from dataset_heads h join dataset_versions v on v.name = h.name and v.version = h.version, "
+        "json_each(v.chunks) c join dataset_chunks k on k.chunk_id = c.value, "
+        "json_each(k.members) m join example_contents e on e.content_id = m.value order by v.name, c.key, m.key",
+    ),
     "prices": RecordView(
         (
             ("price_id", "BIGINT", "unique"),
@@ -98,6 +141,61 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
         ),
         "select price_id, model, provider, valid_from_ns, input_usd_per_mtok, output_usd_per_mtok, "
         "cached_input_usd_per_mtok, cache_write_input_usd_per_mtok, actor, set_ns from prices order by price_id",
+    ),
+    "prompts": RecordView(
+        (
+            ("name", "VARCHAR", "unique"),
+            ("versions", "BIGINT", "how many; the newest one"),
+            ("aliases", "VARCHAR", "JSON object: alias to version"),
+            ("created_ns", "BIGINT", "first version"),
+            ("changed_ns", "BIGINT", "newest version"),
+        ),
+        "select v.name, max(v.version) as versions, (select json_group_object(a.alias, a.version) from prompt_aliases "
+        "a where a.name = v.name) as aliases, min(v.created_ns) as created_ns, max(v.created_ns) as changed_ns "
+        "from prompt_versions v group by v.name order by v.name",
+    ),
+    "prompt_versions": RecordView(
+        (
+            ("name", "VARCHAR", "prompt"),
+            ("version", "BIGINT", "1, 2, 3, ..."),
+            ("ref", "VARCHAR", "name@version, as in prompt_refs of traces"),
+            ("hash", "VARCHAR", "of its content"),
+            ("messages", "VARCHAR", "JSON list of template messages"),
+            ("model", "VARCHAR", "the model it is written for"),
+            ("params", "VARCHAR", "JSON object"),
+            ("response_schema", "VARCHAR", "JSON schema"),
+            ("tools", "VARCHAR", "JSON list"),
+            ("note", "VARCHAR", "why"),
+            ("author", "VARCHAR", "who"),
+            ("tags", "VARCHAR", "JSON list"),
+            ("parent", "BIGINT", "the version it was made from"),
+            ("git_commit", "VARCHAR", "of the file it came from"),
+            ("created_ns", "BIGINT", "when"),
+            ("event_id", "BIGINT", "in the audit chain"),
+        ),
+        "select name, version, name || '@' || version as ref, hash, case when json_extract(body, '$.template') is null "
+        "then json_extract(body, '$.messages') else json_array(json_object('role', 'user', 'content', "
+        "json_extract(body, '$.template'))) end as messages, json_extract(body, '$.model') as model, "
+        "json_extract(body, '$.params') as params, json_extract(body, '$.response_schema') as response_schema, "
+        "json_extract(body, '$.tools') as tools, note, author, tags, parent, git_commit, created_ns, event_id "
+        "from prompt_versions order by name, version",
+    ),
+    "prompt_history": RecordView(
+        (
+            ("event_id", "BIGINT", "in the audit chain"),
+            ("name", "VARCHAR", "prompt"),
+            ("alias", "VARCHAR", "such as production"),
+            ("action", "VARCHAR", "promote or rollback"),
+            ("from_version", "BIGINT", "NULL: the alias did not exist"),
+            ("to_version", "BIGINT", "where it points from then on"),
+            ("at_ns", "BIGINT", "when"),
+            ("actor", "VARCHAR", "who"),
+            ("reason", "VARCHAR", "why"),
+            ("evidence", "VARCHAR", "JSON list of ids"),
+            ("is_forced", "BOOLEAN", "to a protected alias without evidence"),
+        ),
+        "select event_id, name, alias, action, from_version, to_version, at_ns, actor, reason, evidence, is_forced "
+        "from prompt_moves order by event_id",
     ),
     "runbook_runs": RecordView(
         (
@@ -141,6 +239,7 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
             ("input_tokens", "BIGINT", "sum over its cases"),
             ("output_tokens", "BIGINT", "sum over its cases"),
             ("cost_usd", "DOUBLE", "sum over the cases whose cost is known"),
+            ("scoring_cost_usd", "DOUBLE", "sum of what judges cost"),
             ("unpriced", "BIGINT", "cases whose cost is not known"),
             ("seed", "BIGINT", "given by the caller"),
             ("code_version", "VARCHAR", "commit of the caller's code, with + when it was changed since"),
@@ -154,8 +253,8 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
             ("error", "VARCHAR", "what stopped it"),
         ),
         "select run_id, name, status, task_kind, task, dataset, dataset_hash, prompt_ref, prompt_hash, model, params, "
-        "scorers, settings, examples, repeats, cases, errors, input_tokens, output_tokens, cost_usd, unpriced, seed, "
-        "code_version, lmops_version, environment, actor, started_ns, ended_ns, duration_s, sessions, error, "
+        "scorers, settings, examples, repeats, cases, errors, input_tokens, output_tokens, cost_usd, scoring_cost_usd, unpriced, "
+        "seed, code_version, lmops_version, environment, actor, started_ns, ended_ns, duration_s, sessions, error, "
         "pid, pid_started, host, heartbeat_ns from eval_runs order by started_ns",
     ),
     "verdicts": RecordView(
@@ -200,6 +299,7 @@ RECORD_TIMES: Final = {
     "started_ns": "started_at",
     "ended_ns": "ended_at",
     "created_ns": "created_at",
+    "changed_ns": "changed_at",
     "at_ns": "at",
 }
 

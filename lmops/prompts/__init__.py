@@ -1,0 +1,433 @@
+"""Prompts as versioned artefacts: immutable versions by content, aliases with history, diff, compare, files under git.
+
+A version is what its content is: saving the same content again returns the same version. An alias such as
+"production" points to one version; every move of it is in the history and in the audit chain, and can be undone.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from lmops.errors import UsageError
+from lmops.prompts import _aliases, _evidence, _versions
+from lmops.prompts._content import make
+from lmops.prompts._names import Ref, check_alias, check_name, check_words, parse_ref
+from lmops.prompts._records import Move, PromptVersion
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+
+    from lmops.prompts._diff import PromptDiff
+    from lmops.store import Store
+
+__all__ = ["Move", "PromptVersion", "Prompts"]
+
+PRODUCTION = "production"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Prompts:
+    """The registry as a workspace sees it: ``ws.prompts``."""
+
+    def __init__(self, store: Store, *, actor: str, now: Callable[[], datetime] = _utc_now) -> None:
+        self._store = store
+        self._actor = actor
+        self._now = now
+        self._cache: dict[tuple[str, int], PromptVersion] = {}
+
+    def __repr__(self) -> str:
+        with self._store.reading() as con:
+            names, versions = con.execute("select count(distinct name), count(*) from prompt_versions").fetchone()
+        return f"<Prompts: {names} with {versions} versions>"
+
+    # -- versions --------------------------------------------------------------------------------------------------
+
+    def save(
+        self,
+        name: str,
+        template: str | Sequence[Mapping[str, str]],
+        *,
+        model: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        response_schema: Mapping[str, Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        note: str | None = None,
+        tags: Sequence[str] = (),
+        parent: int | None = None,
+        commit: str | None = None,
+        actor: str | None = None,
+    ) -> PromptVersion:
+        r"""Save content as the next version and return it; content that was saved before is returned as it was.
+
+        ``.is_new`` says which of the two happened. Line ends become ``\n``; nothing else of the text is touched.
+
+        Args:
+            name: Name of the prompt: a-z, 0-9, ".", "_", "-", at most 128.
+            template: One jinja2 text (a user message), or messages: dicts of "role" (system, developer, user,
+                assistant) and "content" (a jinja2 text).
+            model: The model it is written for, such as "openai:gpt-5-mini".
+            params: Parameters of the call, such as {"temperature": 0}.
+            response_schema: JSON schema of the answer.
+            tools: Definitions or names of the tools that are offered.
+            note: Why this version; at most 10,000 characters.
+            tags: Words to find it by.
+            parent: The version it was made from; the newest by default.
+            commit: The git commit it came from.
+            actor: Who saves it; the workspace's actor by default.
+
+        Raises:
+            UsageError: A name, template or value that cannot be used, or more than 1 MB.
+        """
+        check_name(name)
+        content = make(template, model=model, params=params, response_schema=response_schema, tools=tools)
+        note, words = check_words(note, "note"), _tags(tags)
+        with self._store.transaction() as con:
+            return self._remember(
+                _versions.insert(
+                    con, name, content, note=note, tags=words, parent=parent, commit=commit, actor=actor or self._actor,
+                    at_ns=self._now_ns(),
+                )
+            )  # fmt: skip
+
+    def get(self, ref: str) -> PromptVersion:
+        """Return one version; looked up again at each call, so a moved alias is seen at once (well under 1 ms).
+
+        Args:
+            ref: "name" or "name@latest" (the newest), "name@3", "name@production", "name@sha256:1f2e".
+
+        Raises:
+            NotFoundError: There is no such prompt, version or alias; the message names the nearest ones.
+        """
+        found = parse_ref(ref)
+        if found.version is not None and (found.name, found.version) in self._cache:
+            return _handed_out(self._cache[found.name, found.version])
+        with self._store.reading() as con:
+            version = _versions.resolve(con, found)
+            return self._load(con, found.name, version)
+
+    def versions(self, name: str) -> list[PromptVersion]:
+        """Return every version of a prompt, oldest first.
+
+        Raises:
+            NotFoundError: There is no such prompt.
+        """
+        check_name(name)
+        with self._store.reading() as con:
+            return _versions.all_of(con, name)
+
+    def list(self) -> pd.DataFrame:
+        """Return one row a prompt: name, newest, aliases ("production=2"), model, note, author, changed_at."""
+        import json
+
+        import pandas as pd
+
+        with self._store.reading() as con:
+            found = _versions.overview(con)
+        rows = [
+            (
+                row["name"], row["newest"],
+                ", ".join(f"{alias}={version}" for alias, version in sorted(json.loads(row["aliases"]).items())),
+                json.loads(row["body"])["model"], row["note"], row["author"], _versions.to_time(row["created_ns"]),
+            )
+            for row in found
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=["name", "newest", "aliases", "model", "note", "author", "changed_at"])
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """Return where the aliases of a prompt point now.
+
+        Raises:
+            NotFoundError: There is no such prompt.
+        """
+        check_name(name)
+        with self._store.reading() as con:
+            _versions.resolve(con, Ref(name))
+            rows = con.execute("select alias, version from prompt_aliases where name = ? order by alias", (name,))
+            return {row[0]: int(row[1]) for row in rows}
+
+    def verify(self) -> tuple[str, ...]:
+        """Derive every hash again; return what is wrong, nothing when every version is what was saved."""
+        with self._store.reading() as con:
+            return tuple(_versions.broken(con))
+
+    def diff(self, name: str, a: int | str | PromptVersion, b: int | str | PromptVersion) -> PromptDiff:
+        """Return what changed from one version to another: ``.text``, ``.df()``, ``.changes``, ``.stats``.
+
+        Args:
+            name: Name of the prompt.
+            a: The old version: number, alias or record.
+            b: The new version.
+
+        Raises:
+            NotFoundError: There is no such version.
+        """
+        from lmops.prompts._diff import diff
+
+        with self._store.reading() as con:
+            left, right = (self._load(con, name, self._version_of(con, name, one)) for one in (a, b))
+        return diff(left, right)
+
+    # -- aliases ---------------------------------------------------------------------------------------------------
+
+    def promote(
+        self,
+        name: str,
+        version: int | str | PromptVersion,
+        *,
+        to: str,
+        evidence: object = None,
+        reason: str | None = None,
+        force: bool = False,
+        expected: int | str | PromptVersion | None = None,
+        dry_run: bool = False,
+        actor: str | None = None,
+    ) -> Move:
+        """Point an alias to a version and return the move; when it is there already nothing happens.
+
+        Args:
+            name: Name of the prompt.
+            version: Number, reference or record of the version.
+            to: The alias, such as "production".
+            evidence: A verdict of ``ws.evals.gate``, its id, or a list of them. A protected alias needs one that
+                passed on exactly this version.
+            reason: Why, for the audit chain.
+            force: Promote to a protected alias without evidence; needs a reason, and the audit chain shows it.
+            expected: Where you saw the alias when you decided; 0 for "it did not exist". By default where it is when
+                this call starts.
+            dry_run: Check everything and change nothing.
+            actor: Who does it; the workspace's actor by default.
+
+        Raises:
+            NotFoundError: There is no such version.
+            RefusedError: The alias is protected and the evidence does not do.
+            ConflictError: Somebody else moved the alias first; nothing was changed.
+        """
+        alias, words = check_alias(to), check_words(reason, "reason")
+        ids = _evidence.ids_of(evidence)
+        if force and not words:
+            raise UsageError("force=True needs a reason, which the audit chain shows: reason='...'")
+        with self._store.reading() as con:
+            target = self._version_of(con, name, version)
+            seen = self._seen(con, name, alias, expected)
+        with self._changing(dry_run=dry_run) as con:
+            now = _aliases.pointer(con, name, alias)
+            verdicts = _evidence.look_up(con, ids)
+            found = Move(
+                name=name, alias=alias, action="promote", from_version=now, to_version=target, at=self._now(),
+                actor=actor or self._actor, reason=words, evidence=ids, is_moved=False, is_dry_run=dry_run,
+            )  # fmt: skip
+            if now == target:
+                return dataclasses.replace(found, is_dry_run=False)
+            _aliases.check_expected(con, name, alias, seen)
+            protected = _aliases.is_protected(con, name, alias)
+            ref = f"{name}@{target}"
+            is_forced = force and protected and not _evidence.suffices(verdicts, ref)
+            if protected and not is_forced:
+                _evidence.refuse_without(verdicts, ref, alias)
+            found = dataclasses.replace(found, is_forced=is_forced)
+            if dry_run:
+                return found
+            before = [*_aliases.earlier(con, name, alias), now] if now is not None else []
+            details = {
+                "hash": _versions.load(con, name, target).hash, "protected": protected, "forced": is_forced,
+                "verdicts": verdicts,
+            }  # fmt: skip
+            moved = dataclasses.replace(found, is_moved=True)
+            return _aliases.move(con, moved, earlier_versions=before, at_ns=self._now_ns(), details=details)
+
+    def rollback(
+        self,
+        name: str,
+        *,
+        alias: str = PRODUCTION,
+        reason: str,
+        expected: int | str | PromptVersion | None = None,
+        dry_run: bool = False,
+        actor: str | None = None,
+    ) -> Move:
+        """Point an alias to the version that was there before, and return the move; needs no evidence.
+
+        It is an undo: a second rollback walks one version further back, and a version that was rolled back is not
+        returned to.
+
+        Args:
+            name: Name of the prompt.
+            alias: "production" by default.
+            reason: Why, for the audit chain.
+            expected: The version to leave, so that two people who roll back at once walk back once; by default the
+                one that is there when this call starts.
+            dry_run: Say where it would go and change nothing.
+            actor: Who does it; the workspace's actor by default.
+
+        Raises:
+            NotFoundError: There is no such prompt or alias.
+            RefusedError: No version was there before.
+            ConflictError: Somebody else moved the alias first; nothing was changed.
+        """
+        check_alias(alias)
+        words = check_words(reason, "reason")
+        if not words:
+            raise UsageError("a rollback needs a reason, which the audit chain shows: reason='...'")
+        with self._store.reading() as con:
+            self._version_of(con, name, f"{check_name(name)}@latest")
+            seen = self._seen(con, name, alias, expected)
+        with self._changing(dry_run=dry_run) as con:
+            _aliases.check_expected(con, name, alias, seen)
+            target, before = _aliases.previous(con, name, alias)
+            found = Move(
+                name=name, alias=alias, action="rollback", from_version=_aliases.pointer(con, name, alias),
+                to_version=target, at=self._now(), actor=actor or self._actor, reason=words, is_moved=not dry_run,
+                is_dry_run=dry_run,
+            )  # fmt: skip
+            if dry_run:
+                return found
+            details = {"hash": _versions.load(con, name, target).hash}
+            return _aliases.move(con, found, earlier_versions=before, at_ns=self._now_ns(), details=details)
+
+    def history(self, name: str, *, alias: str | None = None) -> pd.DataFrame:
+        """Return every move of the aliases of a prompt, oldest first.
+
+        Args:
+            name: Name of the prompt.
+            alias: Only this alias.
+
+        Returns:
+            at (UTC), action (promote, rollback), alias, from (NA: it did not exist), to, actor, reason, evidence (list
+            of ids), forced, event_id (in the audit chain).
+
+        Raises:
+            NotFoundError: There is no such prompt.
+        """
+        import json
+
+        import pandas as pd
+
+        check_name(name)
+        with self._store.reading() as con:
+            _versions.resolve(con, Ref(name))
+            rows = _aliases.moves(con, name, alias)
+        return pd.DataFrame(
+            {
+                "at": pd.to_datetime([row["at_ns"] for row in rows], unit="ns", utc=True),
+                "action": [row["action"] for row in rows],
+                "alias": [row["alias"] for row in rows],
+                "from": pd.array([row["from_version"] for row in rows], dtype="Int64"),
+                "to": pd.array([row["to_version"] for row in rows], dtype="Int64"),
+                "actor": [row["actor"] for row in rows],
+                "reason": [row["reason"] for row in rows],
+                "evidence": [json.loads(row["evidence"]) if row["evidence"] else [] for row in rows],
+                "forced": [bool(row["is_forced"]) for row in rows],
+                "event_id": [row["event_id"] for row in rows],
+            }
+        )
+
+    def at(self, ref: str, when: str | datetime) -> PromptVersion:
+        """Return the version that an alias pointed to at a time: "what was in production at 02:13?".
+
+        Args:
+            ref: Such as "support-answer@production".
+            when: ISO time or datetime; UTC when it has no zone.
+
+        Raises:
+            NotFoundError: The alias did not exist then; the message says since when it does.
+        """
+        from lmops.models import to_ns
+
+        found = parse_ref(ref)
+        if found.alias is None:
+            raise UsageError(f"at({ref!r}): give an alias, such as '{found.name}@production'; a version never moves")
+        with self._store.reading() as con:
+            _versions.resolve(con, Ref(found.name))
+            return self._load(con, found.name, _aliases.pointed_at(con, found.name, found.alias, to_ns(when)))
+
+    def protect(
+        self,
+        name: str,
+        alias: str = PRODUCTION,
+        *,
+        on: bool = True,
+        reason: str | None = None,
+        actor: str | None = None,
+    ) -> bool:
+        """Let an alias take only versions with evidence that passed; return whether this changed anything.
+
+        No alias is protected unless somebody asked for it here.
+
+        Args:
+            name: Name of the prompt.
+            alias: "production" by default; it need not exist yet.
+            on: False takes the protection away.
+            reason: Why, for the audit chain.
+            actor: Who does it; the workspace's actor by default.
+        """
+        check_alias(alias)
+        words = check_words(reason, "reason")
+        with self._store.transaction() as con:
+            _versions.resolve(con, Ref(check_name(name)))
+            return _aliases.set_protection(
+                con, name, alias, on=on, actor=actor or self._actor, reason=words, at_ns=self._now_ns()
+            )
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _now_ns(self) -> int:
+        return _versions.from_time(self._now())
+
+    def _changing(self, *, dry_run: bool) -> Any:
+        return self._store.reading() if dry_run else self._store.transaction()
+
+    def _remember(self, found: PromptVersion) -> PromptVersion:
+        self._cache[found.name, found.version] = dataclasses.replace(found, is_new=None)
+        return found
+
+    def _load(self, con: sqlite3.Connection, name: str, version: int) -> PromptVersion:
+        if (name, version) not in self._cache:
+            self._remember(_versions.load(con, name, version))
+        return _handed_out(self._cache[name, version])
+
+    def _version_of(self, con: sqlite3.Connection, name: str, version: object) -> int:
+        """Return the number of a version that was given as number, reference, alias or record."""
+        check_name(name)
+        if isinstance(version, PromptVersion):
+            version = version.ref
+        if isinstance(version, bool) or not isinstance(version, int | str):
+            raise UsageError(f"version={version!r}: give a number, a reference or a version of {name}")
+        if isinstance(version, int):
+            return _versions.resolve(con, Ref(name, version=version))
+        ref = parse_ref(version if "@" in version else f"{name}@{version}")
+        if ref.name != name:
+            raise UsageError(f"{version!r} is a version of {ref.name}, not of {name}")
+        return _versions.resolve(con, ref)
+
+    def _seen(self, con: sqlite3.Connection, name: str, alias: str, expected: object) -> int | None:
+        if expected is None:
+            return _aliases.pointer(con, name, alias)
+        if expected == 0 and not isinstance(expected, bool):
+            return None
+        return self._version_of(con, name, expected)
+
+
+def _handed_out(found: PromptVersion) -> PromptVersion:
+    """Return a copy whose dicts and lists may be changed without changing what others get."""
+    return dataclasses.replace(
+        found,
+        messages=tuple(dict(message) for message in found.messages),
+        params=copy.deepcopy(found.params),
+        response_schema=copy.deepcopy(found.response_schema),
+        tools=copy.deepcopy(found.tools),
+    )
+
+
+def _tags(tags: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(tags, str):
+        raise UsageError(f"tags={tags!r}: give a list of words, such as [{tags!r}]")
+    return tuple(sorted({check_name(tag, what="tag") for tag in tags}))

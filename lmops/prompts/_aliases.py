@@ -1,0 +1,172 @@
+"""Aliases in the store: where they point, every move that brought them there, and the way back.
+
+A rollback is an undo. Each alias keeps the versions it came from; a promotion adds the one it leaves, a rollback takes
+the latest one out again and goes there. So two rollbacks walk two versions back, and a version that was rolled back is
+not returned to by the next rollback.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from lmops.errors import ConflictError, NotFoundError, RefusedError
+from lmops.prompts._versions import to_time
+from lmops.store import append_event
+from lmops.text import plain_line
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from lmops.prompts._records import Move
+
+
+def pointer(con: sqlite3.Connection, name: str, alias: str) -> int | None:
+    """Return the version an alias points to now, None when it does not exist."""
+    row = con.execute("select version from prompt_aliases where name = ? and alias = ?", (name, alias)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def earlier(con: sqlite3.Connection, name: str, alias: str) -> list[int]:
+    """Return the versions a rollback would walk back through, the nearest last."""
+    row = con.execute("select earlier from prompt_aliases where name = ? and alias = ?", (name, alias)).fetchone()
+    return [] if row is None else list(json.loads(row[0]))
+
+
+def check_expected(con: sqlite3.Connection, name: str, alias: str, expected: int | None) -> None:
+    """Refuse to move an alias that is not where the caller saw it.
+
+    Raises:
+        ConflictError: Somebody moved it meanwhile; the message says who, when and where to.
+    """
+    now = pointer(con, name, alias)
+    if now == expected:
+        return
+    last = con.execute(
+        "select * from prompt_moves where name = ? and alias = ? order by event_id desc limit 1", (name, alias)
+    ).fetchone()
+    seen = "not there yet" if expected is None else f"at {expected}"
+    told = "it does not exist"
+    if last is not None:
+        told = (
+            f"{plain_line(last['actor'], 60)} moved it from {last['from_version'] or 'nothing'} to "
+            f"{last['to_version']} at {to_time(last['at_ns']):%Y-%m-%d %H:%M:%S} UTC ({last['action']}, "
+            f"reason: {plain_line(last['reason'], 120) or 'none given'})"
+        )
+    raise ConflictError(
+        f"{name}@{alias} was {seen} when you decided and is {'not there' if now is None else f'at {now}'} now: {told}. "
+        f"Nothing was changed; look at ws.prompts.history({name!r}) and call again"
+    )
+
+
+def move(
+    con: sqlite3.Connection,
+    found: Move,
+    *,
+    earlier_versions: Sequence[int],
+    at_ns: int,
+    details: dict[str, Any],
+) -> Move:
+    """Write one move: the pointer, the history and the audit event, in the caller's transaction."""
+    from dataclasses import replace
+
+    before = None if found.from_version is None else {"version": found.from_version}
+    event_id = append_event(
+        con, actor=found.actor, action=f"prompt.{found.action}", subject=f"{found.name}@{found.alias}",
+        reason=found.reason, before=before, after={"version": found.to_version, **details}, evidence=found.evidence,
+        at_ns=at_ns,
+    )  # fmt: skip
+    con.execute(
+        "insert or replace into prompt_aliases (name, alias, version, earlier, event_id) values (?, ?, ?, ?, ?)",
+        (found.name, found.alias, found.to_version, json.dumps(list(earlier_versions)), event_id),
+    )
+    con.execute(
+        "insert into prompt_moves (event_id, name, alias, action, from_version, to_version, at_ns, actor, reason, "
+        "evidence, is_forced) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            event_id, found.name, found.alias, found.action, found.from_version, found.to_version, at_ns, found.actor,
+            found.reason, json.dumps(found.evidence) if found.evidence else None, found.is_forced,
+        ),
+    )  # fmt: skip
+    return replace(found, event_id=event_id, at=to_time(at_ns))
+
+
+def previous(con: sqlite3.Connection, name: str, alias: str) -> tuple[int, list[int]]:
+    """Return the version a rollback goes to, and those that are before it then.
+
+    Raises:
+        NotFoundError: The alias does not exist.
+        RefusedError: There is no earlier version.
+    """
+    now = pointer(con, name, alias)
+    if now is None:
+        known = [row[0] for row in con.execute("select alias from prompt_aliases where name = ?", (name,))]
+        raise NotFoundError.of(f"alias of {name}", alias, known, hint="there is nothing to roll back")
+    before = earlier(con, name, alias)
+    if not before:
+        raise RefusedError(
+            f"{name}@{alias} is at {now} and no version was there before it: nothing to roll back to; "
+            f"ws.prompts.promote({name!r}, VERSION, to={alias!r}) goes to any version"
+        )
+    return before[-1], before[:-1]
+
+
+def moves(con: sqlite3.Connection, name: str, alias: str | None = None) -> list[dict[str, Any]]:
+    """Return every move of the aliases of a prompt, oldest first."""
+    rows = con.execute(
+        "select * from prompt_moves where name = ? and (? is null or alias = ?) order by event_id", (name, alias, alias)
+    )
+    return [dict(row) for row in rows]
+
+
+def pointed_at(con: sqlite3.Connection, name: str, alias: str, at_ns: int) -> int:
+    """Return the version an alias pointed to at a time.
+
+    Raises:
+        NotFoundError: The alias did not exist then; the message says since when it does.
+    """
+    row = con.execute(
+        "select to_version from prompt_moves where name = ? and alias = ? and at_ns <= ? "
+        "order by event_id desc limit 1",
+        (name, alias, at_ns),
+    ).fetchone()
+    if row is not None:
+        return int(row[0])
+    first = con.execute(
+        "select min(at_ns), min(event_id), to_version from prompt_moves where name = ? and alias = ?", (name, alias)
+    ).fetchone()
+    asked = f"{name}@{alias} did not exist at {to_time(at_ns):%Y-%m-%d %H:%M:%S} UTC"
+    if first[0] is None:
+        known = [found[0] for found in con.execute("select alias from prompt_aliases where name = ?", (name,))]
+        raise NotFoundError.of(f"alias of {name}", alias, known)
+    raise NotFoundError(
+        f"{asked}: it exists since {to_time(first[0]):%Y-%m-%d %H:%M:%S} UTC, when it became {first[2]}"
+    )
+
+
+# -- protection --------------------------------------------------------------------------------------------------------
+
+
+def is_protected(con: sqlite3.Connection, name: str, alias: str) -> bool:
+    """Return whether promotions to an alias need evidence."""
+    found = con.execute("select 1 from prompt_protections where name = ? and alias = ?", (name, alias)).fetchone()
+    return found is not None
+
+
+def set_protection(
+    con: sqlite3.Connection, name: str, alias: str, *, on: bool, actor: str, reason: str | None, at_ns: int
+) -> bool:
+    """Protect an alias or stop to; return whether that changed anything."""
+    was = is_protected(con, name, alias)
+    if was == on:
+        return False
+    event_id = append_event(
+        con, actor=actor, action="prompt.protect" if on else "prompt.unprotect", subject=f"{name}@{alias}",
+        reason=reason, before={"protected": was}, after={"protected": on}, at_ns=at_ns,
+    )  # fmt: skip
+    if on:
+        con.execute("insert into prompt_protections (name, alias, event_id) values (?, ?, ?)", (name, alias, event_id))
+    else:
+        con.execute("delete from prompt_protections where name = ? and alias = ?", (name, alias))
+    return True

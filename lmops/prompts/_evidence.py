@@ -1,0 +1,86 @@
+"""Evidence for a promotion: verdicts of evaluations on exactly the version that is promoted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from lmops.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+PASS = "pass"  # noqa: S105  # an outcome
+
+
+def ids_of(evidence: object) -> tuple[str, ...]:
+    """Return the ids of evidence: a verdict, its id, or a list of either.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if evidence is None:
+        return ()
+    if isinstance(evidence, str):
+        if not evidence.strip() or len(evidence) > 200:
+            raise UsageError(f"evidence={evidence[:40]!r}: give a verdict or its id")
+        return (evidence.strip(),)
+    found = getattr(evidence, "verdict_id", None) or getattr(evidence, "run_id", None)
+    if isinstance(found, str):
+        return (found,)
+    if isinstance(evidence, Iterable) and not isinstance(evidence, bytes | dict):
+        return tuple(dict.fromkeys(one for part in evidence for one in ids_of(part)))
+    raise UsageError(
+        f"evidence={type(evidence).__name__}: give a verdict (ws.evals.gate(...)), its id, or a list of them"
+    )
+
+
+def look_up(con: sqlite3.Connection, ids: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return what is known of each id: outcome, prompt_ref and a hash of the whole verdict; outcome None: unknown."""
+    has_table = con.execute("select 1 from sqlite_master where type = 'table' and name = 'verdicts'").fetchone()
+    found = []
+    for one in ids:
+        row = con.execute("select * from verdicts where verdict_id = ?", (one,)).fetchone() if has_table else None
+        if row is None:
+            found.append({"id": one, "outcome": None})
+            continue
+        text = json.dumps(dict(row), sort_keys=True, ensure_ascii=False, default=str)
+        digest = "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        found.append({"id": one, "outcome": row["outcome"], "prompt_ref": row["prompt_ref"], "hash": digest})
+    return found
+
+
+def suffices(found: list[dict[str, Any]], ref: str) -> bool:
+    """Return whether there is a verdict on exactly this version, and none that did not pass."""
+    about = [one for one in found if one.get("prompt_ref") == ref]
+    return bool(about) and all(one["outcome"] == PASS for one in about)
+
+
+def refuse_without(found: list[dict[str, Any]], ref: str, alias: str) -> None:
+    """Refuse a promotion to a protected alias without a verdict on exactly this version that passed.
+
+    Raises:
+        RefusedError: The message says what is wrong with each piece of evidence and what would do.
+    """
+    if suffices(found, ref):
+        return
+    name = ref.partition("@")[0]
+    said = "; ".join(map(_problem(ref), found)) or "none was given"
+    raise RefusedError(
+        f"{name}@{alias} is protected: a promotion of {ref} needs evidence that passed on exactly this version; "
+        f"{said}. Get a verdict (ws.evals.gate(run, baseline)) and pass evidence=verdict, or force=True with a reason, "
+        "which the audit chain shows. Nothing was changed"
+    )
+
+
+def _problem(ref: str) -> Any:
+    def say(one: dict[str, Any]) -> str:
+        if one["outcome"] is None:
+            return f"{one['id']!r} is no verdict of this store"
+        if one["prompt_ref"] != ref:
+            return f"{one['id']} is about {one['prompt_ref'] or 'no prompt'}"
+        return f"{one['id']} says {one['outcome']}" + ("" if one["outcome"] != PASS else ", another one does not")
+
+    return say

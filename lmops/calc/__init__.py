@@ -12,6 +12,13 @@
     multiple       holm, benjamini_hochberg, adjust
     bounds         mean_bounds, difference_bounds: coverage, and the worst and best case of what is missing
     repeats        variance_split, items_or_repeats, flip_rate, pass_at_k, pass_hat_k, pass_k_interval
+    agreement      agreement_report; cohen_kappa (weighted), fleiss_kappa, krippendorff_alpha, gwet_ac1 -> Agreement
+    judge          calibrate, corrected_pass_rate, allocate_labels, ppi_mean, position_bias, verbosity_slope,
+                   self_preference
+    ranking        bradley_terry -> Ranking, with ties, the bonus of the first place and intervals over items
+    sequential     betting_sequence, betting_test, bernstein_sequence, normal_sequence, msprt,
+                   normal_mixture_boundary: bounds that hold however often one looks
+    retrieval      recall_at_k, precision_at_k, hit_at_k, reciprocal_rank, average_precision, ndcg_at_k
     rollup         facts of one trace
     =============  ====================================================================================================
 

@@ -85,14 +85,17 @@ def cluster_codes(clusters: ArrayLike | Iterable[object], n: int) -> Ints:
     known: dict[object, int] = {}
     return np.fromiter(
         # NaN is not equal to itself; an object() is equal to nothing else
-        (known.setdefault(object() if _is_missing(label) else label, len(known)) for label in labels),
+        (known.setdefault(object() if is_missing(label) else label, len(known)) for label in labels),
         dtype=np.int64,
         count=n,
     )
 
 
-def _is_missing(label: object) -> bool:
-    return label is None or (isinstance(label, float) and math.isnan(label))
+def is_missing(label: object) -> bool:
+    """Return whether a label is None, NaN, or the NA or NaT of a frame."""
+    if label is None or type(label).__name__ in {"NAType", "NaTType"}:
+        return True
+    return isinstance(label, float | np.floating) and math.isnan(label)
 
 
 def cluster_sums(values: Floats, codes: Ints) -> Floats:

@@ -139,12 +139,12 @@ def resampled_sums(rows: Floats, *, draws: int, seed: int) -> Floats:
         return sums
     sums = np.empty((draws, rows.shape[1]))
     step = max(1, _BATCH // n)
-    columns = [np.ascontiguousarray(column) for column in rows.T]
     for start in range(0, draws, step):
         size = min(step, draws - start)
-        chosen = rng.integers(0, n, size=(size, n), dtype=np.int32)
-        for j, column in enumerate(columns):
-            sums[start : start + size, j] = column.take(chosen).sum(axis=1)
+        chosen = rng.integers(0, n, size=(size, n), dtype=np.int64)
+        chosen += np.arange(size)[:, None] * n
+        times = np.bincount(chosen.ravel(), minlength=size * n).reshape(size, n)  # how often each row was drawn
+        sums[start : start + size] = times.astype(np.float64) @ rows
     return sums
 
 
@@ -155,8 +155,14 @@ def distinct_rows(rows: Floats) -> tuple[Floats, Floats]:
         column = rows[:, varying[0]] if varying else rows[:, 0]
         _, first, counts = np.unique(column, return_index=True, return_counts=True)
         return rows[first], counts.astype(np.float64)
-    distinct, counts = np.unique(rows, axis=0, return_counts=True)
-    return distinct, counts.astype(np.float64)
+    # sorting one number per row is much faster than sorting rows; equal rows may get unequal numbers (rounding), which
+    # only leaves a row twice; unequal rows with equal numbers would be wrong, so that is looked at
+    key = rows @ np.random.default_rng(1).random(rows.shape[1])
+    _, first, back, counts = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
+    if not bool((rows[first][back] == rows).all()):
+        distinct, counts = np.unique(rows, axis=0, return_counts=True)
+        return distinct, counts.astype(np.float64)
+    return rows[first], counts.astype(np.float64)
 
 
 def sum_by_cluster(rows: Floats, codes: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:

@@ -185,7 +185,7 @@ def _limits(
     if verdicts and codes is None:
         gained, lost = int((d > 0).sum()), int((d < 0).sum())
         centre, half = _plus_two(float(gained + 1), float(lost + 1), n + 2.0, z_value(level))
-        return centre - half, centre + half, se, p_value, design, "bonett-price"
+        return max(centre - half, -1.0), min(centre + half, 1.0), se, p_value, design, "bonett-price"
     if se == 0:
         scale = np.concatenate((left.ravel(), right.ravel()))
         if np.nanmin(scale) < 0 or np.nanmax(scale) > 1:
@@ -193,7 +193,7 @@ def _limits(
         variance = 2 / (groups + 2) + (groups / (groups + 2)) * (2 / (groups + 2)) * mean**2
         half = t_value(level, groups - 1) * math.sqrt(variance / (groups + 2))
         centre = mean * groups / (groups + 2)
-        return centre - half, centre + half, se, p_value, design, "plus two pairs"
+        return max(centre - half, -1.0), min(centre + half, 1.0), se, p_value, design, "plus two pairs"
     half = t_value(level, groups - 1) * se
     return mean - half, mean + half, se, p_value, design, "paired t" if codes is None else "paired t, clustered"
 

@@ -1,0 +1,368 @@
+"""Do raters agree, beyond what chance alone would give? Coefficients with bootstrap intervals over items.
+
+Every coefficient stands beside raw agreement and base rates: with skewed labels kappa and alpha are low although
+raters hardly ever differ (the kappa paradox); Gwet's AC1 is not. All are 1 for perfect agreement and 0 for chance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from lmops.calc._arrays import Floats, Ints, check_draws, check_level, is_missing, show
+from lmops.calc.bootstrap import bootstrap_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike
+
+Scale = Literal["nominal", "ordinal", "interval"]
+Weights = Literal["linear", "quadratic"]
+_MOST_CATEGORIES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """One coefficient of agreement with its interval, and the raw numbers that must stand beside it."""
+
+    name: str
+    value: float  # NaN where it is undefined: nothing to compare, or no variation at all
+    low: float
+    high: float
+    level: float
+    raw: float  # share of pairs of ratings of one item that are the same
+    base_rates: Mapping[object, float]  # share of each label among the ratings that were compared
+    n: int  # items with at least two ratings
+    n_raters: int
+
+    def __repr__(self) -> str:
+        return (
+            f"Agreement({self.name} {show(self.value)} [{show(self.low)}, {show(self.high)}], raw {show(self.raw)}, "
+            f"n={self.n}, {self.n_raters} raters)"
+        )
+
+
+def agreement_report(
+    ratings: ArrayLike | Sequence[Sequence[object]],
+    *,
+    scale: Scale = "nominal",
+    categories: Sequence[object] | None = None,
+    level: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> dict[str, Agreement]:
+    """Return every coefficient that the table allows, by name, with Krippendorff's alpha and Gwet's AC1 always.
+
+    Two raters add Cohen's kappa; when every item has the same number of ratings Fleiss' kappa is added.
+
+    Args:
+        ratings: items x raters; None or NaN for a missing rating.
+        scale: of the labels, for alpha.
+        categories: all possible labels in their order; None: those that were used, sorted.
+        level: confidence level in (0, 1).
+        draws: resamples of items.
+        seed: of the resampling.
+    """
+    table = _table(ratings, categories)
+    options: Any = {"categories": categories, "level": level, "draws": draws, "seed": seed}
+    report = {
+        "krippendorff_alpha": krippendorff_alpha(ratings, scale=scale, **options),
+        "gwet_ac1": gwet_ac1(ratings, **options),
+    }
+    if table.codes.shape[1] == 2:
+        report["cohen_kappa"] = cohen_kappa(table.column(0), table.column(1), **options)
+    per_item = table.counts.sum(axis=1)
+    if per_item.size and per_item[0] > 1 and bool((per_item == per_item[0]).all()):
+        report["fleiss_kappa"] = fleiss_kappa(ratings, **options)
+    return report
+
+
+def cohen_kappa(
+    a: ArrayLike | Sequence[object],
+    b: ArrayLike | Sequence[object],
+    *,
+    weights: Weights | None = None,
+    categories: Sequence[object] | None = None,
+    level: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Agreement:
+    """Return Cohen's kappa of two raters, weighted when asked.
+
+    ``1 - sum(w o)/sum(w e)`` with o the table of both ratings, e that of independent raters with the same base rates,
+    and w the disagreement: 0 or 1, or |i - j| (linear), (i - j)^2 (quadratic) of the categories in their order. Source:
+    J. Cohen, Educ. Psychol. Meas. 20 (1960) 37-46; Psychological Bulletin 70 (1968) 213-220 (weighted).
+
+    Args:
+        a: the labels of one rater, one per item.
+        b: those of the other, in the same order; items that either left out do not count.
+        weights: None for labels without order.
+        categories: all possible labels in their order; None: those that were used, sorted.
+        level: confidence level in (0, 1).
+        draws: resamples of items.
+        seed: of the resampling.
+
+    Returns:
+        An Agreement. NaN for no item, or when both raters give one and the same label throughout.
+
+    Raises:
+        ValueError: a and b hold different numbers of items, or a label is not among the categories.
+    """
+    left, right = list(a), list(b)  # type: ignore[arg-type]
+    if len(left) != len(right):
+        raise ValueError(f"a and b must hold the same items: {len(left)} and {len(right)} labels")
+    table = _table(list(zip(left, right, strict=True)), categories)
+    both = table.codes[(table.codes >= 0).all(axis=1)]
+    size = len(table.labels)
+    rows = np.zeros((len(both), size * size))
+    rows[np.arange(len(both)), both[:, 0] * size + both[:, 1]] = 1
+    step = np.abs(np.subtract.outer(np.arange(size), np.arange(size))).astype(np.float64)
+    cost = (step > 0).astype(np.float64) if weights is None else step if weights == "linear" else step**2
+
+    def kappa(sums: Floats) -> Floats:
+        cells = sums.reshape(len(sums), size, size)
+        cells = cells / cells.sum(axis=(1, 2), keepdims=True)
+        seen = (cells * cost).sum(axis=(1, 2))
+        expected = np.einsum("di,dj,ij->d", cells.sum(axis=2), cells.sum(axis=1), cost)
+        return _one_minus(seen, expected)
+
+    name = "cohen kappa" if weights is None else f"cohen kappa, {weights}"
+    return _finish(name, rows, kappa, table, level, draws, seed)
+
+
+def fleiss_kappa(
+    ratings: ArrayLike | Sequence[Sequence[object]],
+    *,
+    categories: Sequence[object] | None = None,
+    level: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Agreement:
+    """Return Fleiss' kappa of several raters, who need not be the same for each item.
+
+    ``(P - P_e)/(1 - P_e)``: P the mean over items of the share of agreeing pairs, P_e the sum of the squared base
+    rates. Items with fewer than two ratings are left out; unequal numbers of ratings weigh each item alike. Source:
+    J. L. Fleiss, Psychological Bulletin 76 (1971) 378-382.
+
+    Args:
+        ratings: items x raters; None or NaN for a missing rating.
+        categories: all possible labels; None: those that were used.
+        level: confidence level in (0, 1).
+        draws: resamples of items.
+        seed: of the resampling.
+
+    Returns:
+        An Agreement; NaN for no item, or when only one label was ever used.
+    """
+    table = _table(ratings, categories)
+    counts = table.compared()
+    per_item = counts.sum(axis=1, keepdims=True)
+    rows = np.column_stack((_pair_share(counts), np.ones(len(counts)), counts / np.maximum(per_item, 1)))
+
+    def kappa(sums: Floats) -> Floats:
+        n = sums[:, 1]
+        return _one_minus(1 - sums[:, 0] / n, 1 - np.square(sums[:, 2:] / n[:, None]).sum(axis=1))
+
+    return _finish("fleiss kappa", rows, kappa, table, level, draws, seed)
+
+
+def gwet_ac1(
+    ratings: ArrayLike | Sequence[Sequence[object]],
+    *,
+    categories: Sequence[object] | None = None,
+    level: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Agreement:
+    """Return Gwet's AC1 of two or more raters, which stays meaningful when one label is rare.
+
+    ``(P - P_e)/(1 - P_e)`` with P as in :func:`fleiss_kappa` and ``P_e = sum_c pi_c (1 - pi_c)/(q - 1)`` over the q
+    categories; pi_c is the mean over items of the share of ratings in c. Items with one rating count for pi only.
+    Source: K. L. Gwet, British J. of Mathematical and Statistical Psychology 61 (2008) 29-48.
+
+    Args:
+        ratings: items x raters; None or NaN for a missing rating.
+        categories: all possible labels; None: those that were used, but at least two.
+        level: confidence level in (0, 1).
+        draws: resamples of items.
+        seed: of the resampling.
+
+    Returns:
+        An Agreement; NaN for no item with two ratings; 1 when only one label was ever used.
+    """
+    table = _table(ratings, categories)
+    counts = table.counts[table.counts.sum(axis=1) > 0]
+    per_item = counts.sum(axis=1)
+    several = per_item > 1
+    q = max(2, len(table.labels))
+    share = np.where(several, _pair_share(counts), 0.0)
+    rows = np.column_stack((share, several, np.ones(len(counts)), counts / np.maximum(per_item, 1)[:, None]))
+
+    def ac1(sums: Floats) -> Floats:
+        pi: Floats = sums[:, 3:] / sums[:, 2:3]
+        expected = (pi * (1 - pi)).sum(axis=1) / (q - 1)
+        return _one_minus(1 - sums[:, 0] / sums[:, 1], 1 - expected)
+
+    return _finish("gwet ac1", rows, ac1, table, level, draws, seed)
+
+
+def krippendorff_alpha(
+    ratings: ArrayLike | Sequence[Sequence[object]],
+    *,
+    scale: Scale = "nominal",
+    categories: Sequence[object] | None = None,
+    level: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Agreement:
+    """Return Krippendorff's alpha: any number of raters, missing ratings, labels with or without order.
+
+    ``1 - D_o/D_e`` from the coincidence matrix: each pair of ratings of an item with m ratings counts 1/(m - 1);
+    disagreement is 0 or 1 (nominal), ``(sum of n_g from c to k - (n_c + n_k)/2)^2`` (ordinal) or the squared
+    difference of the values (interval). Source: K. Krippendorff, "Computing Krippendorff's alpha-reliability" (2011).
+
+    Args:
+        ratings: items x raters; None or NaN for a missing rating.
+        scale: "interval" needs numbers; "ordinal" takes the order of ``categories`` (sorted, when None).
+        categories: all possible labels in their order; None: those that were used, sorted.
+        level: confidence level in (0, 1).
+        draws: resamples of items.
+        seed: of the resampling.
+
+    Returns:
+        An Agreement; NaN for no item with two ratings, or when only one label was ever used.
+
+    Raises:
+        ValueError: more than 200 categories on an ordinal scale, or labels that are not numbers on an interval scale.
+    """
+    table = _table(ratings, categories)
+    counts = table.compared()
+    m = counts.sum(axis=1)
+    if scale == "nominal":
+        rows = np.column_stack((m * _pair_share(counts), counts))
+        return _finish("krippendorff alpha", rows, _alpha_nominal, table, level, draws, seed)
+    if scale == "interval":
+        x = table.numbers()
+        total, squares = counts @ x, counts @ (x * x)
+        rows = np.column_stack((2 * (m * squares - total**2) / np.maximum(m - 1, 1), m, total, squares))
+        return _finish("krippendorff alpha, interval", rows, _alpha_interval, table, level, draws, seed)
+    size = len(table.labels)
+    if size > _MOST_CATEGORIES:
+        raise ValueError(f"{size} ordered categories are too many; scale='interval' takes numbers of any count")
+    pairs = counts[:, :, None] * counts[:, None, :]
+    pairs[:, np.arange(size), np.arange(size)] -= counts
+    rows = (pairs / np.maximum(m - 1, 1)[:, None, None]).reshape(len(counts), -1)
+
+    def alpha(sums: Floats) -> Floats:
+        cells = sums.reshape(len(sums), size, size)
+        margin = cells.sum(axis=2)
+        n = margin.sum(axis=1)
+        middle = np.cumsum(margin, axis=1) - margin / 2
+        cost = np.square(middle[:, :, None] - middle[:, None, :])
+        seen = (cells * cost).sum(axis=(1, 2)) / n
+        expected = np.einsum("di,dj,dij->d", margin, margin, cost) / (n * (n - 1))
+        return _one_minus(seen, expected)
+
+    return _finish("krippendorff alpha, ordinal", rows, alpha, table, level, draws, seed)
+
+
+def _alpha_nominal(sums: Floats) -> Floats:
+    margin = sums[:, 1:]
+    n = margin.sum(axis=1)
+    same: Floats = (margin * (margin - 1)).sum(axis=1) / (n * (n - 1))
+    return _one_minus(1 - sums[:, 0] / n, 1 - same)
+
+
+def _alpha_interval(sums: Floats) -> Floats:
+    seen, n, total, squares = sums.T
+    spread = 2 * (n * squares - total**2)
+    # the difference of two large sums; what is left of equal values is rounding
+    spread = np.where(spread > 1e-12 * n * squares, spread, 0.0)
+    return _one_minus(seen / n, spread / (n * (n - 1)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    labels: tuple[object, ...]
+    codes: Ints  # items x raters, -1 for a missing rating
+    counts: Floats  # items x labels
+
+    def compared(self) -> Floats:
+        """Return the counts of the items with at least two ratings."""
+        chosen: Floats = self.counts[self.counts.sum(axis=1) > 1]
+        return chosen
+
+    def column(self, j: int) -> list[object]:
+        return [self.labels[code] if code >= 0 else None for code in self.codes[:, j]]
+
+    def numbers(self) -> Floats:
+        try:
+            return np.array([float(label) for label in self.labels])  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            kinds = sorted({type(label).__name__ for label in self.labels})
+            raise ValueError(f"scale='interval' needs numbers as labels, found {', '.join(kinds)}") from None
+
+
+def _table(ratings: ArrayLike | Sequence[Sequence[object]], categories: Sequence[object] | None) -> _Table:
+    rows = [list(row) for row in ratings]  # type: ignore[union-attr, arg-type]
+    width = max((len(row) for row in rows), default=0)
+    used = {label for row in rows for label in row if not is_missing(label)}
+    labels = _ordered(used) if categories is None else tuple(categories)
+    place = {label: i for i, label in enumerate(labels)}
+    if unknown := used - place.keys():
+        raise ValueError(f"labels {sorted(map(repr, unknown))[:5]} are not among the categories {list(labels)[:10]}")
+    codes = np.full((len(rows), width), -1, dtype=np.int64)
+    for i, row in enumerate(rows):
+        for j, label in enumerate(row):
+            if not is_missing(label):
+                codes[i, j] = place[label]
+    counts = np.zeros((len(rows), max(1, len(labels))))
+    item, rater = np.nonzero(codes >= 0)
+    np.add.at(counts, (item, codes[item, rater]), 1.0)
+    return _Table(labels=labels, codes=codes, counts=counts)
+
+
+def _ordered(labels: set[object]) -> tuple[object, ...]:
+    try:
+        return tuple(sorted(labels))  # type: ignore[type-var]
+    except TypeError:
+        return tuple(sorted(labels, key=lambda label: (type(label).__name__, repr(label))))
+
+
+def _pair_share(counts: Floats) -> Floats:
+    """Return for each item the share of pairs of its ratings that are the same; 0 for fewer than two ratings."""
+    m = counts.sum(axis=1)
+    share: Floats = (counts * (counts - 1)).sum(axis=1) / np.maximum(m * (m - 1), 1)
+    return share
+
+
+def _one_minus(seen: Floats, expected: Floats) -> Floats:
+    """Return 1 - seen/expected; NaN where no disagreement is to be expected."""
+    known = expected > 1e-15
+    ratio = np.divide(seen, expected, out=np.full(seen.shape, np.nan), where=known)
+    rest: Floats = np.subtract(1.0, ratio)
+    return rest
+
+
+def _finish(
+    name: str, rows: Floats, statistic: Callable[[Floats], Floats], table: _Table, level: float, draws: int, seed: int
+) -> Agreement:
+    check_level(level)
+    check_draws(draws)
+    compared = table.compared()
+    n = len(compared)
+    value = low = high = raw = math.nan
+    if n:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = float(statistic(rows.sum(axis=0, keepdims=True))[0])
+        low, high, _ = bootstrap_limits(rows, statistic, level=level, draws=draws, seed=seed)
+        raw = float(_pair_share(compared).mean())
+    total = compared.sum(axis=0)
+    rates = total / total.sum() if n else np.full(total.shape, np.nan)
+    return Agreement(name=name, value=value, low=low, high=high, level=level, raw=raw,
+                     base_rates={label: float(rates[i]) for i, label in enumerate(table.labels)}, n=n,
+                     n_raters=int((table.codes >= 0).any(axis=0).sum()))  # fmt: skip

@@ -2,6 +2,405 @@
 
 from __future__ import annotations
 
-from lmops.datasets._records import FIELDS, DatasetVersion, Example, SaveReport
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["FIELDS", "DatasetVersion", "Example", "SaveReport"]
+from lmops.datasets._content import Encoded, Stored, encode
+from lmops.datasets._diff import Change, DatasetDiff, diff
+from lmops.datasets._mapping import Columns, refuse_repeated_ids, to_examples
+from lmops.datasets._records import FIELDS, DatasetVersion, Example, SaveReport
+from lmops.errors import NotFoundError, UsageError
+from lmops.text import plain_line
+
+if TYPE_CHECKING:
+    import os
+    import sqlite3
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from lmops.store import Store
+
+__all__ = ["FIELDS", "Change", "DatasetDiff", "DatasetVersion", "Datasets", "Example", "SaveReport"]
+
+_Change = Callable[[tuple[Example, ...]], Sequence[Example]]
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_VERSIONS: Final = (
+    "select v.name, v.version, v.count, v.hash, v.parent, v.note, v.author, v.created_ns, "
+    "h.version = v.version as is_current from dataset_versions v join dataset_heads h on h.name = v.name"
+)
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class Datasets:
+    """The datasets of a workspace: ``ws.datasets``."""
+
+    def __init__(self, store: Store, *, actor: str, now: Callable[[], dt.datetime] = _utc_now) -> None:
+        self._store = store
+        self._actor = actor
+        self._now = now
+
+    def __repr__(self) -> str:
+        """Say how many there are."""
+        with self._store.reading() as con:
+            names, versions = con.execute("select count(distinct name), count(*) from dataset_versions").fetchone()
+        return f"<Datasets: {names:,} datasets, {versions:,} versions>"
+
+    # -- in --------------------------------------------------------------------------------------------------------
+
+    def save(
+        self,
+        name: str,
+        data: Any,
+        *,
+        input: Columns = None,  # noqa: A002  # the field's name
+        expected: Columns = None,
+        id: str | None = None,  # noqa: A002
+        cluster: str | None = None,
+        split: str | None = None,
+        tags: str | None = None,
+        output: Columns = None,
+        documents: str | None = None,
+        metadata: Columns = None,
+        drop_duplicates: bool = False,
+        note: str = "",
+    ) -> DatasetVersion:
+        """Save rows as a version of a dataset and return it; the same content again is the same version.
+
+        Columns are taken by name: ``input`` (or question, prompt, ...), ``expected`` (or answer, reference, ...),
+        ``id``, ``split``, ``tags``, ``cluster``, ``trace_id``, ``output``, ``documents``, ``labels``; every other
+        column goes into the metadata. NaN, NaT and NA are nothing.
+
+        Args:
+            name: The dataset: letters, digits, ``_``, ``-``, ``.``.
+            data: A list of dicts or :class:`Example`, a DataFrame, an Arrow table, a version, or the path of a
+                .jsonl, .json, .csv, .tsv or .parquet file.
+            input: The column of the input; a list makes an object of several.
+            expected: The column of the reference, likewise.
+            id: The column of the ids; rows without one get an id made from their input.
+            cluster: The column of what examples belong to (a session, a document).
+            split: The column of the split.
+            tags: The column of the tags: a list, or text with commas.
+            output: The column of what production answered.
+            documents: The column of the retrieved documents.
+            metadata: The columns to keep as metadata; all others by default.
+            drop_duplicates: Leave out examples that are equal to an earlier one but for their id. They are kept and
+                reported by default.
+            note: Why there is a new version.
+
+        Returns:
+            The version; its ``report`` says what was found: duplicates, inputs with several answers, made ids.
+
+        Raises:
+            UsageError: A column is not there, an id comes twice, a row has no input, a value cannot be stored, or
+                there is no row. Nothing was saved.
+            NotFoundError: There is no such file.
+        """
+        from lmops.datasets._read import rows_of
+
+        checked_name(name)
+        chosen: dict[str, Columns] = {
+            "input": input, "expected": expected, "example_id": id, "cluster": cluster, "split": split, "tags": tags,
+            "output": output, "documents": documents, "metadata": metadata,
+        }  # fmt: skip
+        rows = rows_of(data)
+        if not rows:
+            raise UsageError(f"there is no row to save in {name!r}")
+        mapped = to_examples(rows, chosen)
+        encoded = [encode(example) for example in mapped.examples]
+        report = SaveReport(rows=len(rows), is_new=True, derived_ids=mapped.derived_ids)
+        with self._store.transaction() as con:
+            return self._put(con, name, encoded, report, note=note, drop=drop_duplicates, action="dataset.save")
+
+    def add(self, name: str, data: Any, *, note: str = "") -> DatasetVersion:
+        """Add rows to a dataset as a new version and return it; a row with a known id takes that example's place.
+
+        Args:
+            name: The dataset; made when there is none.
+            data: As for :meth:`save`, columns taken by their default names.
+            note: Why.
+
+        Raises:
+            UsageError: As for :meth:`save`.
+        """
+        from lmops.datasets._read import rows_of
+
+        checked_name(name)
+        rows = rows_of(data)
+        mapped = to_examples(rows, {})
+        report = SaveReport(rows=len(rows), is_new=True, derived_ids=mapped.derived_ids)
+
+        def change(before: tuple[Example, ...]) -> list[Example]:
+            return list({one.example_id: one for one in (*before, *mapped.examples)}.values())
+
+        return self._change(name, change, report, note=note or f"{len(rows)} rows added", action="dataset.add")
+
+    def add_traces(
+        self,
+        name: str,
+        traces: Any,
+        *,
+        labels: Mapping[str, Mapping[str, Any]] | None = None,
+        split: str | None = None,
+        tags: Sequence[str] = (),
+        note: str = "",
+    ) -> DatasetVersion:
+        """Add traces to a dataset as a new version and return it; a trace that is there already stays one example.
+
+        An example takes the input and output of the trace's root, the retrieved documents, the tool calls (in the
+        metadata), and the session as its cluster; its id and ``trace_id`` are the trace's.
+
+        Args:
+            name: The dataset; made when there is none.
+            traces: Trace ids, the frame of ``ws.traces.search`` (its columns expected, split, tags, cluster, labels,
+                feedback are taken along), or traces.
+            labels: What people said, by trace id: ``{trace_id: {"value": "down", "comment": "..."}}``.
+            split: The split of the new examples.
+            tags: Tags of the new examples.
+            note: Why.
+
+        Returns:
+            The version; traces that make no example are in ``report.skipped``.
+
+        Raises:
+            NotFoundError: A trace is not in the store.
+            UsageError: There is no trace to add.
+        """
+        from lmops.datasets._traces import examples_of, merged
+
+        checked_name(name)
+        found, skipped = examples_of(self._store, traces, labels)
+        if not found:
+            raise UsageError(f"none of these {len(skipped)} traces makes an example: {skipped[:3]}")
+        marked = [replace(one, split=split or one.split, tags=tuple(sorted({*one.tags, *tags}))) for one in found]
+        report = SaveReport(rows=len(found), is_new=True, skipped=tuple(skipped))
+
+        def change(before: tuple[Example, ...]) -> list[Example]:
+            known = {one.trace_id or one.example_id: one for one in before}
+            for one in marked:
+                key = one.trace_id or one.example_id
+                known[key] = merged(known[key], one) if key in known else one
+            return list(known.values())
+
+        return self._change(name, change, report, note=note or f"{len(found)} traces added", action="dataset.add")
+
+    def split(
+        self, ref: str, shares: Mapping[str, float], *, by: str | None = "cluster", seed: int = 0, note: str = ""
+    ) -> DatasetVersion:
+        """Give every example a split and return the new version.
+
+        Who is where follows from the ids and the seed: examples that are added later leave the others in their splits.
+
+        Args:
+            ref: The dataset.
+            shares: Share of each split, such as ``{"dev": 0.8, "test": 0.2}``; they add up to 1.
+            by: What must not be divided between splits: "cluster" or a key of the metadata; None for nothing.
+            seed: Another seed, another assignment.
+            note: Why.
+
+        Raises:
+            UsageError: The shares do not add up to 1.
+            NotFoundError: There is no such dataset.
+        """
+        from lmops.datasets._select import split_names
+
+        def change(before: tuple[Example, ...]) -> list[Example]:
+            names = split_names(before, shares, by=by, seed=seed)
+            return [replace(one, split=names[one.example_id]) for one in before]
+
+        said = note or f"split {', '.join(f'{key} {share:g}' for key, share in shares.items())}, seed {seed}"
+        return self._change(self.get(ref).name, change, None, note=said, action="dataset.split")
+
+    def tag(
+        self, name: str, ids: Iterable[str], *, add: Sequence[str] = (), remove: Sequence[str] = (), note: str = ""
+    ) -> DatasetVersion:
+        """Add tags to some examples, remove others, and return the new version.
+
+        Raises:
+            NotFoundError: There is no such dataset or example.
+        """
+        chosen = set(ids)
+
+        def change(before: tuple[Example, ...]) -> list[Example]:
+            for one in sorted(chosen - {example.example_id for example in before}):
+                raise NotFoundError.of(f"example of {name}", one, [example.example_id for example in before])
+            return [
+                replace(one, tags=tuple(sorted({*one.tags, *add} - set(remove)))) if one.example_id in chosen else one
+                for one in before
+            ]
+
+        return self._change(self.get(name).name, change, None, note=note, action="dataset.tag")
+
+    # -- out -------------------------------------------------------------------------------------------------------
+
+    def get(self, ref: str) -> DatasetVersion:
+        """Return a version: ``"golden@2"``, or what was saved last as ``"golden"``.
+
+        Raises:
+            NotFoundError: There is no such dataset or version; the nearest names are given.
+        """
+        from lmops.datasets import _table
+
+        name, number = parse_ref(ref)
+        with self._store.reading() as con:
+            row = _table.head(con, name) if number is None else _table.numbered(con, name, number)
+            if row is None:
+                known = [found[0] for found in con.execute("select name from dataset_heads")]
+                if name not in known:
+                    raise NotFoundError.of("dataset", name, known, hint="ws.datasets.list()")
+                count = con.execute("select max(version) from dataset_versions where name = ?", (name,)).fetchone()[0]
+                raise NotFoundError(
+                    f"{name} has no version {number}: it has 1 to {count} (ws.datasets.versions({name!r}))"
+                )
+            return _record(row, _table.read(con, row))
+
+    def list(self) -> pd.DataFrame:
+        """Return one row per dataset: name, version (its current one), count, versions, created_at, author, note."""
+        import pandas as pd
+
+        with self._store.reading() as con:
+            rows = [dict(row) for row in con.execute(f"{_VERSIONS} order by v.name, v.version")]
+        counts: dict[str, int] = {}
+        for row in rows:
+            counts[row["name"]] = counts.get(row["name"], 0) + 1
+        current = [_shown(row) | {"versions": counts[row["name"]]} for row in rows if row["is_current"]]
+        return pd.DataFrame(current, columns=["name", "version", "count", "versions", "created_at", "author", "note"])
+
+    def versions(self, name: str) -> pd.DataFrame:
+        """Return one row per version, newest first: version, count, hash, parent, is_current, created_at, author, note.
+
+        Raises:
+            NotFoundError: There is no such dataset.
+        """
+        import pandas as pd
+
+        with self._store.reading() as con:
+            rows = [dict(row) for row in con.execute(f"{_VERSIONS} where v.name = ? order by v.version desc", (name,))]
+            if not rows:
+                known = [found[0] for found in con.execute("select name from dataset_heads")]
+                raise NotFoundError.of("dataset", name, known, hint="ws.datasets.list()")
+        columns = ["version", "count", "hash", "parent", "is_current", "created_at", "author", "note"]
+        frame = pd.DataFrame([_shown(row) for row in rows], columns=columns)
+        return frame.astype({"parent": "Int64"})
+
+    def diff(self, before: str | DatasetVersion, after: str | DatasetVersion) -> DatasetDiff:
+        """Return what changed between two versions, examples matched by id.
+
+        Args:
+            before: A version or its ref.
+            after: Another.
+
+        Raises:
+            NotFoundError: There is no such version.
+        """
+        one, other = (self.get(ref) if isinstance(ref, str) else ref for ref in (before, after))
+        return diff(one, other)
+
+    def export(self, ref: str | DatasetVersion, path: str | os.PathLike[str]) -> Path:
+        """Write a version to a .jsonl, .jsonl.gz or .parquet file that :meth:`save` reads back; return its path.
+
+        Raises:
+            NotFoundError: There is no such version.
+            UsageError: Another kind of file.
+        """
+        from lmops.datasets._export import export
+
+        return export(self.get(ref) if isinstance(ref, str) else ref, path)
+
+    # -- steps -----------------------------------------------------------------------------------------------------
+
+    def _change(
+        self,
+        name: str,
+        change: _Change,
+        report: SaveReport | None,
+        *,
+        note: str,
+        action: str,
+    ) -> DatasetVersion:
+        """Read what a name means, change it and save it, in one transaction: two writers change one after the other."""
+        from lmops.datasets import _table
+
+        with self._store.transaction() as con:
+            row = _table.head(con, name)
+            before = Stored(_table.read(con, row)).examples if row else ()
+            after = change(before)
+            refuse_repeated_ids(after)
+            encoded = [encode(example) for example in after]
+            found = report or SaveReport(rows=len(after), is_new=True)
+            return self._put(con, name, encoded, found, note=note, drop=False, action=action)
+
+    def _put(
+        self, con: sqlite3.Connection, name: str, encoded: Sequence[Encoded], report: SaveReport, *, note: str,
+        drop: bool, action: str,
+    ) -> DatasetVersion:  # fmt: skip
+        from lmops.datasets import _table
+
+        kept, report = checked(encoded, report, drop=drop)
+        now_ns = int(self._now().timestamp() * 1e6) * 1000
+        row, is_new = _table.put(con, name, kept, note=note, actor=self._actor, now_ns=now_ns, action=action)
+        return replace(_record(row, [one.texts for one in kept]), report=replace(report, is_new=is_new))
+
+
+def checked(encoded: Sequence[Encoded], report: SaveReport, *, drop: bool) -> tuple[Sequence[Encoded], SaveReport]:
+    """Return the examples to keep and the report with what was found among them."""
+    from lmops.datasets._select import repeated
+
+    contents = ["\x1f".join(value or "" for value in one.texts[1:]) for one in encoded]
+    ids = [one.texts[0] or "" for one in encoded]
+    duplicates = repeated(contents, ids)
+    equal = {name for group in duplicates for name in group[1:]}
+    kept = [one for one in encoded if one.texts[0] not in equal]
+    inputs = repeated([one.texts[1] or "" for one in kept], [one.texts[0] or "" for one in kept])
+    report = replace(report, duplicates=duplicates, repeated_inputs=inputs, dropped=len(equal) if drop else 0)
+    return (kept if drop else encoded), report
+
+
+def checked_name(name: str) -> str:
+    """Return a name that can be one.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{plain_line(name, 60)!r} cannot name a dataset: up to 100 letters, digits, '_', '-' and '.', "
+            "the first a letter or a digit"
+        )
+    return name
+
+
+def parse_ref(ref: str) -> tuple[str, int | None]:
+    """Return (name, version) of ``name@version``, version None for ``name``.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    name, at, number = str(ref).partition("@")
+    if not at or number in ("latest", "current"):
+        return name, None
+    if not (number.isascii() and number.isdigit()) or len(number) > 9:
+        raise UsageError(f"{plain_line(ref, 80)!r}: a dataset is given as 'name' or 'name@3'")
+    return name, int(number)
+
+
+def _record(row: Mapping[str, Any], rows: Sequence[Sequence[str | None]]) -> DatasetVersion:
+    return DatasetVersion(
+        name=row["name"], version=row["version"], hash=row["hash"], count=row["count"], note=row["note"],
+        author=row["author"], created_at=_time(row["created_ns"]), content=Stored(rows),
+    )  # fmt: skip
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "created_at": _time(row["created_ns"]), "is_current": bool(row["is_current"])}
+
+
+def _time(ns: int) -> dt.datetime:
+    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=ns // 1000)

@@ -1,0 +1,192 @@
+"""Columns of any table as the fields of examples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.datasets._records import Example
+from lmops.datasets._values import cell
+from lmops.errors import UsageError, did_you_mean
+from lmops.text import plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Columns = str | list[str] | tuple[str, ...] | None
+
+#: Which column is taken for a field when nobody says: the first of these that there is.
+DEFAULTS: Final[dict[str, tuple[str, ...]]] = {
+    "example_id": ("example_id", "id"),
+    "input": ("input", "inputs", "question", "prompt", "query"),
+    "expected": ("expected", "expected_output", "answer", "reference", "reference_answer", "target", "ground_truth"),
+    "metadata": ("metadata",),
+    "split": ("split",),
+    "tags": ("tags",),
+    "cluster": ("cluster",),
+    "trace_id": ("trace_id",),
+    "output": ("output",),
+    "documents": ("documents",),
+    "labels": ("labels",),
+}
+_MAX_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """Examples, and what was found on the way."""
+
+    examples: list[Example]
+    derived_ids: int
+
+
+def to_examples(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Columns]) -> Mapped:
+    """Return the examples that rows hold.
+
+    Args:
+        rows: The rows.
+        chosen: Columns by field, as the caller named them; None for the default. A list of columns becomes an object
+            of them. Of ``metadata``: a list of columns; None for every column that is not taken.
+
+    Raises:
+        UsageError: A column is not there, a row has no input, an id comes twice, or a value cannot be stored.
+    """
+    names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    places = {field: _place(field, chosen.get(field), names) for field in DEFAULTS}
+    if rows and places["input"] is None:
+        raise UsageError(
+            f"no column is the input: there are {', '.join(map(repr, names[:20])) or 'none'}; say which with input=..."
+        )
+    taken = {name for place in places.values() for name in ([place] if isinstance(place, str) else place or ())}
+    rest = [] if chosen.get("metadata") is not None else [name for name in names if name not in taken]
+    examples, without_id = [], []
+    for number, row in enumerate(rows, start=1):
+        example = _example(row, places, rest, number)
+        if not example.example_id:
+            without_id.append(number - 1)
+        examples.append(example)
+    _name_the_nameless(examples, without_id)
+    refuse_repeated_ids(examples)
+    return Mapped(examples=examples, derived_ids=len(without_id))
+
+
+def refuse_repeated_ids(examples: Sequence[Example]) -> None:
+    """Raise when an id comes twice."""
+    if len({example.example_id for example in examples}) == len(examples):
+        return
+    counts = Counter(example.example_id for example in examples)
+    twice = [f"{plain_line(name, 60)!r} ({times} times)" for name, times in counts.items() if times > 1]
+    more = f" and {len(twice) - _MAX_NAMED:,} more" if len(twice) > _MAX_NAMED else ""
+    raise UsageError(
+        f"ids have to be unique, results are paired by them: {', '.join(twice[:_MAX_NAMED])}{more}; name another "
+        "column with id=..., or leave the ids out to have them made from the inputs"
+    )
+
+
+def _place(field: str, asked: Columns, names: Sequence[str]) -> str | list[str] | None:
+    """Return the column or columns of a field, or None."""
+    if asked is None:
+        return next((name for name in DEFAULTS[field] if name in names), None)
+    wanted = [asked] if isinstance(asked, str) else list(asked)
+    for name in wanted:
+        if name not in names and names:
+            raise UsageError(did_you_mean("column", name, names, hint=f"asked for as {field}"))
+    if not isinstance(asked, str) and field not in {"input", "expected", "output", "metadata"}:
+        raise UsageError(f"{field}={asked!r}: name one column")
+    return asked if isinstance(asked, str) else wanted
+
+
+def _example(row: Mapping[str, Any], places: Mapping[str, Any], rest: Sequence[str], number: int) -> Example:
+    def take(field: str) -> Any:
+        place = places[field]
+        if place is None:
+            return None
+        if type(place) is str:
+            return cell(row.get(place), number, place)
+        found = {name: cell(row.get(name), number, name) for name in place}
+        return found if any(value is not None for value in found.values()) else None
+
+    given = take("input")
+    if given is None:
+        raise UsageError(f"row {number} has no input (column {places['input']!r}); leave it out or fill it in")
+    metadata = _as_object(take("metadata"), "metadata", number) or {}
+    for name in rest:
+        value = cell(row.get(name), number, name)
+        if value is not None:
+            metadata.setdefault(name, value)
+    return Example(
+        example_id=_word(take("example_id"), "id", number) or "",
+        input=given,
+        expected=take("expected"),
+        metadata=metadata,
+        split=_word(take("split"), "split", number),
+        tags=_tags(take("tags"), number),
+        cluster=_word(take("cluster"), "cluster", number),
+        trace_id=_word(take("trace_id"), "trace_id", number),
+        output=take("output"),
+        documents=_documents(take("documents"), number),
+        labels=_as_object(take("labels"), "labels", number),
+    )
+
+
+def _word(value: Any, what: str, number: int) -> str | None:
+    """Return an id or a name as text: 12 and 12.0 (a whole column with a gap, in pandas) are "12"."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise UsageError(f"row {number}: {what} is {plain_line(value, 60)!r}; give a text or a number")
+
+
+def _tags(value: Any, number: int) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    words = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise UsageError(
+            f"row {number}: tags are {plain_line(value, 60)!r}; give a list of texts, or one text with commas"
+        )
+    return tuple(sorted({word for word in words if word}))
+
+
+def _documents(value: Any, number: int) -> list[dict[str, Any]] | None:
+    if value is None:
+        return None
+    items = [value] if isinstance(value, str | dict) else value
+    if not isinstance(items, list) or not all(isinstance(item, str | dict) for item in items):
+        raise UsageError(f"row {number}: documents are {plain_line(value, 60)!r}; give a list of texts or of objects")
+    return [
+        item if isinstance(item, dict) else {"id": str(place), "content": item} for place, item in enumerate(items, 1)
+    ]
+
+
+def _as_object(value: Any, what: str, number: int) -> dict[str, Any] | None:
+    if value is None or isinstance(value, dict):
+        return value
+    raise UsageError(f"row {number}: {what} is {plain_line(value, 60)!r}; give an object")
+
+
+def _name_the_nameless(examples: list[Example], places: Sequence[int]) -> None:
+    """Give ids made from the inputs, so that a changed answer is a change and not another example."""
+    from dataclasses import replace
+
+    taken = {example.example_id for example in examples}
+    for place in places:
+        base = f"ex-{input_hash(examples[place])[:12]}"
+        name, times = base, 1
+        while name in taken:
+            times += 1
+            name = f"{base}-{times}"
+        taken.add(name)
+        examples[place] = replace(examples[place], example_id=name)
+
+
+def input_hash(example: Example) -> str:
+    """Return the hash of an example's input."""
+    from lmops.datasets._content import dumps
+
+    return hashlib.sha256(dumps(example.input, "the input")).hexdigest()

@@ -88,8 +88,8 @@ def betting_sequence(
         grid: candidate means; the limits are rounded outwards to it.
 
     Returns:
-        A ConfidenceSequence in the unit of the values. No values: empty. Costs about n x grid steps; for hundreds of thousands
-        of values :func:`bernstein_sequence` is cheaper.
+        A ConfidenceSequence in the unit of the values. No values: empty. Costs about n x grid steps; for
+        hundreds of thousands of values :func:`bernstein_sequence` is cheaper.
 
     Raises:
         ValueError: a value outside the scale, ``low`` not below ``high``, or fewer than 10 candidates.
@@ -117,9 +117,7 @@ def betting_sequence(
         some = kept.any(axis=1)
         limits[0, start : start + len(part)] = np.where(some, np.maximum(first - 1, 0) / grid, np.nan)
         limits[1, start : start + len(part)] = np.where(some, np.minimum(last + 1, grid) / grid, np.nan)
-    scale = high - low
-    return ConfidenceSequence(mean=low + scale * _running_mean(x), low=low + scale * limits[0], high=low + scale * limits[1],
-                    level=level, n=int(n), n_missing=missing, method="betting")  # fmt: skip
+    return _bounded(x, (limits[0], limits[1]), low, high, level, missing, "betting")
 
 
 def betting_test(
@@ -192,9 +190,7 @@ def bernstein_sequence(
     cost = np.cumsum(np.square(x - guess) * (-np.log1p(-stakes) - stakes))
     centre, half = np.cumsum(stakes * x) / total, (math.log(2 / alpha) + cost) / total
     limits = _intersect(np.maximum(centre - half, 0), np.minimum(centre + half, 1))
-    scale = high - low
-    return ConfidenceSequence(mean=low + scale * _running_mean(x), low=low + scale * limits[0], high=low + scale * limits[1],
-                    level=level, n=int(x.size), n_missing=missing, method="empirical bernstein")  # fmt: skip
+    return _bounded(x, limits, low, high, level, missing, "empirical bernstein")
 
 
 def normal_mixture_boundary(variance: ArrayLike, *, rho: float, alpha: float = 0.05) -> Floats:
@@ -309,6 +305,15 @@ def _test(capital: Floats, alpha: float, method: str) -> SequentialTest:
     return SequentialTest(e_values=capital, p_value=min(1.0, 1 / best) if best > 0 else 1.0,
                           stopped_at=int(np.argmax(crossed)) + 1 if bool(crossed.any()) else None, alpha=alpha,
                           n=int(capital.size), method=method)  # fmt: skip
+
+
+def _bounded(
+    x: Floats, limits: tuple[Floats, Floats], low: float, high: float, level: float, missing: int, method: str
+) -> ConfidenceSequence:
+    """Return the sequence on the scale of the values from one on the scale 0..1."""
+    mean, lower, upper = (low + (high - low) * part for part in (_running_mean(x), *limits))
+    return ConfidenceSequence(mean=mean, low=lower, high=upper, level=level, n=int(x.size), n_missing=missing,
+                              method=method)  # fmt: skip
 
 
 def _unit_values(values: ArrayLike, low: float, high: float) -> tuple[Floats, int]:

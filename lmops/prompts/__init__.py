@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import numbers
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -399,10 +400,10 @@ class Prompts:
         check_name(name)
         if isinstance(version, PromptVersion):
             version = version.ref
-        if isinstance(version, bool) or not isinstance(version, int | str):
+        if isinstance(version, bool) or not isinstance(version, numbers.Integral | str):
             raise UsageError(f"version={version!r}: give a number, a reference or a version of {name}")
-        if isinstance(version, int):
-            return _versions.resolve(con, Ref(name, version=version))
+        if isinstance(version, numbers.Integral):
+            return _versions.resolve(con, Ref(name, version=int(version)))
         ref = parse_ref(version if "@" in version else f"{name}@{version}")
         if ref.name != name:
             raise UsageError(f"{version!r} is a version of {ref.name}, not of {name}")
@@ -411,7 +412,7 @@ class Prompts:
     def _seen(self, con: sqlite3.Connection, name: str, alias: str, expected: object) -> int | None:
         if expected is None:
             return _aliases.pointer(con, name, alias)
-        if expected == 0 and not isinstance(expected, bool):
+        if expected == 0 and expected is not False:
             return None
         return self._version_of(con, name, expected)
 

@@ -1,0 +1,144 @@
+"""Rendering: values in, text out; what is missing is named with its line; templates never get further than text."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lmops.errors import UsageError
+from lmops.prompts._render import analyse, render
+
+
+def text(template, **values):
+    return render([{"role": "user", "content": template}], values)[0]["content"]
+
+
+def test_messages_are_rendered_with_one_set_of_variables(ws):
+    """Keywords, a mapping, or both; ends of lines and spaces stay."""
+    prompt = ws.prompts.save(
+        "p", [{"role": "system", "content": "For {{ who }}.\n"}, {"role": "user", "content": "{{ question }}\n\n"}]
+    )
+    expected = [{"role": "system", "content": "For Ada.\n"}, {"role": "user", "content": "Why?\n\n"}]
+    assert prompt.render(who="Ada", question="Why?") == expected
+    assert prompt.render({"who": "Ada", "question": "Why?"}) == expected
+    assert prompt.render({"who": "Bob", "question": "Why?"}, who="Ada") == expected
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_values_are_text_and_never_templates(value):
+    """Whatever a user writes comes out as it went in."""
+    assert text("<{{ x }}>", x=value) == f"<{value}>"
+    assert text("<{{ x }}>", x=value + "{{ 7 * 7 }}{% raw %}") == f"<{value}{{{{ 7 * 7 }}}}{{% raw %}}>"
+
+
+def test_markup_is_not_escaped_unless_asked():
+    """A model reads text, not HTML; JSON keeps its letters."""
+    assert text("{{ a }} {{ a | e }} {{ d | tojson }}", a="<é>", d={"k": "<é>"}) == '<é> &lt;é&gt; {"k": "<é>"}'
+
+
+def test_everything_missing_and_unknown_is_named_at_once():
+    """With the line of the template, what was given, and the nearest names."""
+    with pytest.raises(UsageError) as caught:
+        text("{{ sources }}\n\n{{ question }} {{ style }}", questoin="x", style="y")
+    said = str(caught.value)
+    assert "'sources' (line 1), 'question' (line 3)" in said
+    assert "no variable named 'questoin'; did you mean 'question'?" in said
+    assert "given: 'questoin', 'style'" in said
+
+
+def test_optional_variables_may_be_left_out():
+    """A template that asks whether a variable is there does without it."""
+    template = "{{ a | default('none') }}{% if b is defined %}{{ b }}{% endif %}{{ c }}"
+    assert text(template, c=1) == "none1"
+    uses = analyse([{"role": "user", "content": template}])
+    assert {name: use.is_optional for name, use in uses.items()} == {"a": True, "b": True, "c": False}
+
+
+def test_what_is_missing_inside_a_value_is_named_with_its_line():
+    """An attribute that is not there is an error, not an empty text."""
+    with pytest.raises(UsageError, match=r"line 2: 'dict object' has no attribute 'titel'; given: 'doc'"):
+        text("x\n{{ doc.titel }}", doc={"title": "t"})
+
+
+def test_plain_data_of_all_kinds(ws):
+    """Lists, dicts, and the numbers that come out of frames."""
+    template = "{% for d in docs %}[{{ d.id }}] {{ d.n + 1 }}{{ '' if loop.last else ', ' }}{% endfor %}"
+    assert text(template, docs=[{"id": np.str_("a"), "n": np.int64(1)}, {"id": "b", "n": 2}]) == "[a] 2, [b] 3"
+
+
+@pytest.mark.parametrize("value", [object(), len, b"x", {1, 2}, [object()], {"k": {"k": print}}])
+def test_objects_are_refused(value):
+    """A template could call what an object offers."""
+    with pytest.raises(UsageError, match="give text, numbers"):
+        text("{{ x }}", x=value)
+
+
+HOSTILE = [
+    "{{ ''.__class__ }}", "{{ x.__init__.__globals__ }}", "{{ x['__class__'] }}", "{{ x['__cl' ~ 'ass__'] }}",
+    "{{ x | attr('__class__') }}", "{{ x.format }}", "{{ '{0.__class__}'.format(x) }}", "{{ x.encode() }}",
+    "{{ [].append(1) }}", "{{ self._TemplateReference__context }}", "{{ range.__self__ }}", "{{ cycler }}",
+    "{% include 'x' %}", "{% import 'x' as y %}", "{% extends 'x' %}", "{% block x %}{% endblock %}", "{{ x() }}",
+    "{{ lipsum() }}", "{{ namespace.__init__ }}", "{{ dict.mro() }}", "{{ ().__class__.__bases__ }}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("template", HOSTILE)
+def test_hostile_templates_are_refused(template):
+    """No way from a template to Python, files or other templates."""
+    with pytest.raises(UsageError):
+        text(template, x="value")
+
+
+GREEDY = [
+    "{% for i in range(10 ** 9) %}x{% endfor %}",
+    "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    "{{ 'a' * 10 ** 9 }}", "{{ [1] * 10 ** 9 }}", "{{ (2 ** 5000) ** 5000 }}", "{{ '%999999999d' % 1 }}",
+    "{% set n = namespace(x='ab') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+    "{% set n = namespace(x='ab') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
+    "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}",
+    "{% set n = namespace(x=99) %}{% for i in range(60) %}{% set n.x = n.x * n.x %}{% endfor %}",
+    "{{ ('a' * 100000) | replace('a', 'b' * 100000) }}", "{{ ('a' * 100000).replace('a', 'b' * 100000) }}",
+    "{{ range(100000) | join('b' * 100000) }}", "{{ 'a' | center(10 ** 9) }}", "{{ 'a' | indent(10 ** 9) }}",
+    "{{ 1.5 | round(10 ** 9) }}", "{{ ([range(100000)] * 1000) | map('list') | list }}",
+    "{% for i in range(100000) %}{{ range(100000) | sum }}{% endfor %}",
+    "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
+    "{% set x %}{% for i in range(100000) %}" + "y" * 10_000 + "{% endfor %}{% endset %}",
+    "{{ " + "(" * 5000 + " }}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("template", GREEDY, ids=range(len(GREEDY)))
+def test_greedy_templates_end_soon(template):
+    """Loops, doubling, padding: refused before they cost memory; nothing hangs."""
+    begun = time.process_time()
+    with pytest.raises(UsageError, match=r"refused|Range too big|RecursionError|not a valid template"):
+        text(template)
+    assert time.process_time() - begun < 60
+
+
+def test_a_variable_of_any_name_does_not_disarm_the_guards():
+    """What counts the turns is out of a template's reach."""
+    template = "{% set tick = 1 %}{% set environment = 2 %}" + GREEDY[1]
+    with pytest.raises(UsageError, match="steps"):
+        text(template)
+
+
+def test_the_span_that_runs_is_marked(ws):
+    """Every trace knows the prompt it was made with."""
+    prompt = ws.prompts.save("greet", "Hi {{ name }}")
+    ws.traces.instrument()
+    from lmops import trace
+
+    with trace("answer"):
+        prompt.render(name="Ada")
+    ws.traces.stop_instrumentation()
+    found = ws.sql("select prompt_name, prompt_version, attributes->>'gen_ai.prompt.variable.name' from spans")
+    assert found.fetchall() == [("greet", "1", "Ada")]
+    assert ws.sql("select prompt_refs from traces").fetchall() == [(["greet@1"],)]
+
+
+def test_without_a_span_nothing_happens(ws):
+    """Rendering needs no tracing."""
+    assert ws.prompts.save("greet", "Hi {{ name }}").render(name="Ada")[0]["content"] == "Hi Ada"

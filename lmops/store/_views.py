@@ -197,6 +197,22 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
         "select event_id, name, alias, action, from_version, to_version, at_ns, actor, reason, evidence, is_forced "
         "from prompt_moves order by event_id",
     ),
+    "model_endpoints": RecordView(
+        (
+            ("name", "VARCHAR", "unique; how calls name it"),
+            ("base_url", "VARCHAR", "address"),
+            ("model", "VARCHAR", "the endpoint's name of the model"),
+            ("provider", "VARCHAR", "NULL: known from the address, else the name"),
+            ("api_key_env", "VARCHAR", "name of the environment variable that holds the key"),
+            ("headers", "VARCHAR", "JSON object; $NAME is an environment variable"),
+            ("timeout_s", "DOUBLE", "seconds for one attempt"),
+            ("max_concurrency", "BIGINT", "most requests at once from one process"),
+            ("actor", "VARCHAR", "who registered it"),
+            ("registered_ns", "BIGINT", "when"),
+        ),
+        "select name, base_url, model, provider, api_key_env, headers, timeout_s, max_concurrency, actor, "
+        "registered_ns from model_endpoints order by name",
+    ),
     "runbook_runs": RecordView(
         (
             ("run_id", "VARCHAR", "unique"),
@@ -297,6 +313,7 @@ RECORD_TIMES: Final = {
     "valid_from_ns": "valid_from_at",
     "set_ns": "set_at",
     "started_ns": "started_at",
+    "registered_ns": "registered_at",
     "ended_ns": "ended_at",
     "created_ns": "created_at",
     "changed_ns": "changed_at",

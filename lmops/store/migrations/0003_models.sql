@@ -1,1 +1,23 @@
--- Filled by its subject.
+-- Endpoints of models by name. The key itself is never here, only the name of the variable that holds it.
+create table model_endpoints (
+    name text primary key,
+    base_url text not null,
+    model text not null,
+    provider text,
+    api_key_env text,
+    headers text not null,
+    timeout_s real not null,
+    max_concurrency integer not null,
+    actor text not null,
+    registered_ns integer not null
+) without rowid;
+
+-- Answers by the hash of the whole request; content is JSON, or in the blob of this hash when it is long.
+create table response_cache (
+    key text primary key,
+    model text not null,
+    content text,
+    blob text,
+    created_ns integer not null
+) without rowid;
+create index response_cache_created on response_cache (created_ns);

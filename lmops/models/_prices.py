@@ -1,4 +1,4 @@
-"""Models and what they cost.
+"""What calls cost: listed prices, and those set in a store.
 
 Prices come from the ``genai-prices`` package by (provider, model, day), with cached and written input told apart; a
 price set here comes first. Unknown models have no cost: NULL, counted as unpriced, never 0.
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lmops.models._records import Endpoint, Usage
     from lmops.store import Store
 
 Row = dict[str, Any]
 
 PRICED_KINDS: Final = frozenset({"llm", "embedding", "reranker"})
+#: So long a call may use prices that were read before.
+HELD_S: Final = 1.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: OpenTelemetry's names of providers that genai-prices calls otherwise.
 _PROVIDER_IDS: Final = {
@@ -192,17 +195,27 @@ def _without_date(name: str) -> str:
     return re.sub(r"[-@](\d{4}-\d{2}-\d{2}|\d{8})$", "", name)
 
 
-class Models:
-    """Models as a workspace sees them: ``ws.models``."""
+class Prices:
+    """The prices that were set in a store."""
 
     def __init__(self, store: Store, *, actor: str, reprice: Callable[[str], int]) -> None:
         self._store = store
         self._actor = actor
         self._reprice = reprice
+        self._held: tuple[float, Pricer] | None = None
 
-    def __repr__(self) -> str:
-        """Say how many prices are set."""
-        return f"<Models: {len(self.prices())} own prices>"
+    def of_call(self, kind: str, endpoint: Endpoint, model: str | None, usage: Usage) -> float | None:
+        """Return what a call that just ended costs, in USD, as its span will say; prices are at most a second old."""
+        now = time.monotonic()
+        held = self._held
+        if held is None or now - held[0] > HELD_S:
+            held = self._held = (now, self.pricer())
+        return held[1].cost({
+            "kind": kind, "provider": endpoint.provider, "model": model, "requested_model": endpoint.model,
+            "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens,
+            "cached_input_tokens": usage.cached_input_tokens, "cache_write_input_tokens": None,
+            "start_ns": time.time_ns(), "reported_cost_usd": None,
+        })  # fmt: skip
 
     def pricer(self) -> Pricer:
         """Return a pricer with the prices set up to now."""
@@ -221,7 +234,7 @@ class Models:
             for row in rows
         )  # fmt: skip
 
-    def set_price(
+    def set(
         self,
         model: str,
         *,
@@ -273,9 +286,10 @@ class Models:
             )
             after = {"provider": provider, "valid_from_ns": since, "usd_per_mtok": list(numbers)}
             append_event(con, actor=self._actor, action="price.set", subject=model, after=after, reason=reason)
+        self._held = None
         return self._reprice(model)
 
-    def prices(self) -> pd.DataFrame:
+    def df(self) -> pd.DataFrame:
         """Return the prices set here: the columns of the view ``prices``."""
         frame: pd.DataFrame = self._store.sql("select * from prices").df()
         return frame

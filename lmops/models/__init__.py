@@ -1,0 +1,471 @@
+"""Models: where they answer, how they are called, and what they cost.
+
+A model is named by one text: ``"openai:gpt-5-mini"``, ``"litellm:PROVIDER/MODEL"``, a name that was registered here,
+or ``"standin:ferry-1"``, which needs no key and no network. Calls wait as long as endpoints ask, slow down when they
+are overloaded, and are spans with usage and cost. Keys are read from the environment at the call; no key is ever
+stored, shown or traced.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.errors import UsageError
+from lmops.models._prices import PRICED_KINDS, Price, Pricer, Prices, Rates, Row, to_ns
+from lmops.models._records import Call, Completion, Embeddings, Endpoint, ToolCall, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+
+    from lmops.models._cache import ResponseCache
+    from lmops.models._calls import Calls
+    from lmops.models._endpoints import Endpoints
+    from lmops.models._streams import AsyncStream, Stream
+    from lmops.store import Store
+
+    Messages = str | Sequence[Mapping[str, Any]]
+    Prompt = tuple[str, str | int] | Any
+
+__all__ = [
+    "PRICED_KINDS", "Completion", "Embeddings", "Endpoint", "Models", "Price", "Pricer", "Rates", "Row", "ToolCall",
+    "Usage", "to_ns",
+]  # fmt: skip
+
+MAX_WAIT_S: Final = 60.0
+#: Parameters that have an argument of their own, or that would change what comes back.
+_TAKEN: Final = {
+    "model": "the first argument names the model",
+    "messages": "the second argument holds the messages",
+    "tools": "pass tools=[...]",
+    "stream": "call stream(...) or astream(...)",
+    "timeout": "pass timeout_s=...",
+    "extra_headers": "register the endpoint with headers=...",
+}
+
+
+class Models:
+    """Models as a workspace sees them: ``ws.models``."""
+
+    def __init__(self, store: Store, *, actor: str, reprice: Callable[[str], int], seed: int | None = None) -> None:
+        self._store = store
+        self._actor = actor
+        self._seed = seed
+        self._prices = Prices(store, actor=actor, reprice=reprice)
+
+    def __repr__(self) -> str:
+        """Say how many endpoints and prices are set."""
+        with self._store.reading() as con:
+            endpoints = con.execute("select count(*) from model_endpoints").fetchone()[0]
+            prices = con.execute("select count(*) from prices").fetchone()[0]
+        return f"<Models: {endpoints} registered, {prices} own prices>"
+
+    @functools.cached_property
+    def _endpoints(self) -> Endpoints:
+        from lmops.models._endpoints import Endpoints
+
+        return Endpoints(self._store, actor=self._actor)
+
+    @functools.cached_property
+    def _cache(self) -> ResponseCache:
+        from lmops.models._cache import ResponseCache
+
+        return ResponseCache(self._store, actor=self._actor)
+
+    @functools.cached_property
+    def _calls(self) -> Calls:
+        from random import Random
+
+        from lmops.models._calls import Calls
+
+        return Calls(prices=self._prices, cache=self._cache, random=Random(self._seed))  # noqa: S311 - jitter
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+
+    async def acomplete(
+        self,
+        model: str,
+        messages: Messages,
+        *,
+        params: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        response_schema: Mapping[str, Any] | None = None,
+        repair: bool = False,
+        cache: bool = False,
+        repeat: int = 0,
+        prompt: Prompt | None = None,
+        timeout_s: float | None = None,
+        max_wait_s: float = MAX_WAIT_S,
+    ) -> Completion:
+        """Return the answer of a model.
+
+        Args:
+            model: ``"openai:MODEL"``, ``"standin:ferry-1"``, ``"litellm:PROVIDER/MODEL"`` or a registered name.
+            messages: Dicts with ``role`` and ``content`` as OpenAI has them; a text is one message of the user.
+            params: temperature, max_tokens, seed, top_p, stop, ...; what the ``openai`` client does not know goes into
+                the request as it is. The stand-in knows ``simulate_latency=True``.
+            tools: Tools on offer, as OpenAI has them.
+            response_schema: JSON schema of the answer; ``parsed`` then holds the object.
+            repair: When the answer does not fit the schema, show the model why and ask once more.
+            cache: Return the answer that the store has for exactly this request, and keep a new one. An answer from
+                the cache has ``is_cached``, the usage of the call that filled it, and costs 0.0.
+            repeat: Which repetition of the same request this is, from 0: each has an answer of its own in the cache.
+            prompt: The prompt behind the messages, as (name, version) or a prompt version; its name goes on the span.
+            timeout_s: Seconds for one attempt; the endpoint's own by default (120).
+            max_wait_s: Most seconds to wait between attempts, in all.
+
+        Raises:
+            ModelError: No answer; ``kind`` says why.
+            NotFoundError: No such model.
+            UsageError: An argument that cannot be used.
+        """
+        call = self._call(model, messages, params, tools, response_schema, prompt, timeout_s, max_wait_s)
+        call.can_repair, call.is_cacheable, call.repeat = repair, cache, repeat
+        return await self._calls.complete(call)
+
+    def complete(
+        self,
+        model: str,
+        messages: Messages,
+        *,
+        params: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        response_schema: Mapping[str, Any] | None = None,
+        repair: bool = False,
+        cache: bool = False,
+        repeat: int = 0,
+        prompt: Prompt | None = None,
+        timeout_s: float | None = None,
+        max_wait_s: float = MAX_WAIT_S,
+    ) -> Completion:
+        """Return the answer of a model, as :meth:`acomplete` does, without ``await``; also inside a running loop.
+
+        Raises:
+            ModelError: No answer; ``kind`` says why.
+            NotFoundError: No such model.
+            UsageError: An argument that cannot be used.
+
+        Example:
+            >>> import lmops
+            >>> answer = lmops.open(":memory:").models.complete("standin:ferry-1", "When does the ferry leave?")
+            >>> answer.provider, answer.finish_reason
+            ('standin', 'stop')
+        """
+        from lmops.models._loop import BACKGROUND
+
+        call = self._call(model, messages, params, tools, response_schema, prompt, timeout_s, max_wait_s)
+        call.can_repair, call.is_cacheable, call.repeat = repair, cache, repeat
+        return BACKGROUND.run(self._calls.complete(call))
+
+    def astream(
+        self,
+        model: str,
+        messages: Messages,
+        *,
+        params: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        response_schema: Mapping[str, Any] | None = None,
+        prompt: Prompt | None = None,
+        timeout_s: float | None = None,
+        max_wait_s: float = MAX_WAIT_S,
+    ) -> AsyncStream:
+        """Return the answer piece by piece: ``async for text in ws.models.astream(...)``; then ``.completion``.
+
+        A stream that breaks off raises ModelError, whose ``text`` is what had come; it is sent again only as long as
+        nothing had. ``timeout_s`` is for each piece. The other arguments are those of :meth:`acomplete`.
+        """
+        from lmops.models._streams import AsyncStream
+
+        call = self._call(model, messages, params, tools, response_schema, prompt, timeout_s, max_wait_s)
+        return AsyncStream(functools.partial(self._calls.stream, call), model)
+
+    def stream(
+        self,
+        model: str,
+        messages: Messages,
+        *,
+        params: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        response_schema: Mapping[str, Any] | None = None,
+        prompt: Prompt | None = None,
+        timeout_s: float | None = None,
+        max_wait_s: float = MAX_WAIT_S,
+    ) -> Stream:
+        """Return the answer piece by piece, as :meth:`astream` does: ``for text in ws.models.stream(...)``."""
+        from lmops.models._streams import Stream
+
+        call = self._call(model, messages, params, tools, response_schema, prompt, timeout_s, max_wait_s)
+        return Stream(functools.partial(self._calls.stream, call), model)
+
+    async def aembed(
+        self,
+        model: str,
+        texts: str | Sequence[str],
+        *,
+        params: Mapping[str, Any] | None = None,
+        batch_size: int = 128,
+        timeout_s: float | None = None,
+        max_wait_s: float = MAX_WAIT_S,
+    ) -> Embeddings:
+        """Return the vectors of some texts, in their order.
+
+        Args:
+            model: As for :meth:`acomplete`; ``"standin:embed-1"`` hashes words and needs no network.
+            texts: One text or several.
+            params: dimensions, user, ...
+            batch_size: Most texts in one request; requests go side by side.
+            timeout_s: Seconds for one attempt.
+            max_wait_s: Most seconds to wait between the attempts of one request, in all.
+
+        Raises:
+            ModelError: A request failed; ``kind`` says why.
+            NotFoundError: No such model.
+            UsageError: An argument that cannot be used.
+        """
+        endpoint = self._endpoints.resolve(model)
+        found = [texts] if isinstance(texts, str) else list(texts)
+        for place, text in enumerate(found):
+            if not isinstance(text, str):
+                raise UsageError(f"embed(texts): item {place} is a {type(text).__name__} and not a text")
+        if endpoint.kind == "litellm" or (endpoint.kind == "standin" and endpoint.model != "embed-1"):
+            raise UsageError(f"{model!r} makes no vectors here; 'openai:MODEL' or 'standin:embed-1' do")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise UsageError(f"embed(batch_size={batch_size!r}): give a whole number from 1")
+        return await self._calls.embed(
+            endpoint, found, params=params or {}, batch_size=batch_size,
+            timeout_s=_seconds(timeout_s, endpoint.timeout_s), max_wait_s=max_wait_s,
+        )  # fmt: skip
+
+    def embed(
+        self,
+        model: str,
+        texts: str | Sequence[str],
+        *,
+        params: Mapping[str, Any] | None = None,
+        batch_size: int = 128,
+        timeout_s: float | None = None,
+        max_wait_s: float = MAX_WAIT_S,
+    ) -> Embeddings:
+        """Return the vectors of some texts, as :meth:`aembed` does, without ``await``."""
+        from lmops.models._loop import BACKGROUND
+
+        return BACKGROUND.run(
+            self.aembed(model, texts, params=params, batch_size=batch_size, timeout_s=timeout_s, max_wait_s=max_wait_s)
+        )
+
+    def _call(
+        self,
+        model: str,
+        messages: Messages,
+        params: Mapping[str, Any] | None,
+        tools: Sequence[Mapping[str, Any]] | None,
+        schema: Mapping[str, Any] | None,
+        prompt: Prompt | None,
+        timeout_s: float | None,
+        max_wait_s: float,
+    ) -> Call:
+        endpoint = self._endpoints.resolve(model)
+        if schema is not None:
+            from lmops.models._schema import check_schema
+
+            check_schema(schema)
+        if params:
+            _check_params(params, has_schema=schema is not None)
+        return Call(
+            endpoint=endpoint,
+            messages=_checked_messages(messages),
+            params=params or {},
+            tools=tools or None,
+            schema=schema,
+            prompt=None if prompt is None else _prompt(prompt),
+            timeout_s=_seconds(timeout_s, endpoint.timeout_s),
+            max_wait_s=max_wait_s,
+        )
+
+    # -- endpoints -------------------------------------------------------------------------------------------------
+
+    def register(
+        self,
+        name: str,
+        *,
+        base_url: str,
+        model: str,
+        api_key_env: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        provider: str | None = None,
+        timeout_s: float = 120.0,
+        max_concurrency: int = 256,
+        reason: str | None = None,
+    ) -> Endpoint:
+        """Give an OpenAI-compatible endpoint a name in this store, for every process that uses it.
+
+        Args:
+            name: How calls name it; registering a name again replaces it.
+            base_url: Address before ``/chat/completions``, such as ``http://127.0.0.1:8000/v1``.
+            model: The endpoint's own name of the model.
+            api_key_env: NAME of the environment variable that holds the key; None when the endpoint wants none.
+            headers: Sent with each request; a secret is written ``$NAME``, the variable that holds it.
+            provider: Who runs it, for prices and traces; known from the address, else the name.
+            timeout_s: Seconds for one attempt.
+            max_concurrency: Most requests at once from one process.
+            reason: Why, for the audit chain.
+
+        Raises:
+            UsageError: An argument that cannot be used, or that holds a secret.
+        """
+        values = {
+            "base_url": base_url, "model": model, "api_key_env": api_key_env, "headers": headers,
+            "provider": provider, "timeout_s": timeout_s, "max_concurrency": max_concurrency,
+        }  # fmt: skip
+        return self._endpoints.register(name, values, reason=reason)
+
+    def unregister(self, name: str, *, reason: str | None = None) -> None:
+        """Forget a registered name.
+
+        Raises:
+            NotFoundError: It is not registered.
+        """
+        self._endpoints.unregister(name, reason=reason)
+
+    def list(self) -> pd.DataFrame:
+        """Return the registered endpoints and the stand-ins.
+
+        Returns:
+            name, model, provider, base_url, api_key_env, has_key (whether the variable is set now), timeout_s,
+            max_concurrency, actor and registered_at; a stand-in has its name and model alone.
+        """
+        import pandas as pd
+
+        from lmops.models._endpoints import STANDINS
+
+        rows: list[dict[str, Any]] = []
+        for row in self._endpoints.rows():
+            variable = row["api_key_env"]
+            at = pd.Timestamp(row.pop("registered_ns"), unit="ns", tz="UTC")
+            has_key = None if variable is None else bool(os.environ.get(variable, "").strip())
+            rows.append({**row, "has_key": has_key, "registered_at": at})
+        rows += [{"name": name, "model": name.partition(":")[2], "provider": "standin"} for name in STANDINS]
+        columns = [
+            "name", "model", "provider", "base_url", "api_key_env", "has_key", "timeout_s", "max_concurrency", "actor",
+            "registered_at",
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=columns)
+
+    def limits(self) -> pd.DataFrame:
+        """Return how many requests each endpoint gets at once from this process, now.
+
+        Returns:
+            endpoint, model, limit, max_concurrency, in_flight, waiting, paused_s, cuts, successes: one row for each
+            endpoint that was called.
+        """
+        import dataclasses
+
+        import pandas as pd
+
+        from lmops.models import _limits
+        from lmops.models._loop import BACKGROUND
+
+        found = _limits.limits(BACKGROUND.loop.time())
+        columns = [field.name for field in dataclasses.fields(_limits.Limit)]
+        return pd.DataFrame([dataclasses.asdict(row) for row in found], columns=columns)
+
+    def clear_cache(self, *, older_than: str | datetime | timedelta | None = None) -> int:
+        """Forget cached answers and return how many.
+
+        Args:
+            older_than: A time, or an age as a timedelta; all of them by default.
+        """
+        if isinstance(older_than, timedelta):
+            older_than = datetime.fromtimestamp(time.time(), UTC) - older_than
+        return self._cache.clear(None if older_than is None else to_ns(older_than))
+
+    # -- prices ----------------------------------------------------------------------------------------------------
+
+    def pricer(self) -> Pricer:
+        """Return a pricer with the prices set up to now."""
+        return self._prices.pricer()
+
+    def set_price(
+        self,
+        model: str,
+        *,
+        input_usd_per_mtok: float,
+        output_usd_per_mtok: float,
+        cached_input_usd_per_mtok: float | None = None,
+        cache_write_input_usd_per_mtok: float | None = None,
+        provider: str | None = None,
+        valid_from: str | datetime | None = None,
+        reason: str | None = None,
+    ) -> int:
+        """Set what a model costs from a time on, and put it on the calls already stored; return how many changed.
+
+        A price is a dated entry and never an overwrite: calls before ``valid_from`` keep their cost.
+
+        Args:
+            model: Name of the model as calls carry it.
+            input_usd_per_mtok: US dollars per million input tokens.
+            output_usd_per_mtok: US dollars per million output tokens.
+            cached_input_usd_per_mtok: For input read from a cache; as input by default.
+            cache_write_input_usd_per_mtok: For input written to a cache; as input by default.
+            provider: Only for calls to this provider; any by default.
+            valid_from: ISO time or datetime, UTC when it has no zone; for all time by default, which only the first
+                price of a model may be.
+            reason: Why, for the audit chain.
+
+        Raises:
+            UsageError: A price that is negative or no number, or no ``valid_from`` where a price is set already.
+        """
+        return self._prices.set(
+            model, input_usd_per_mtok=input_usd_per_mtok, output_usd_per_mtok=output_usd_per_mtok,
+            cached_input_usd_per_mtok=cached_input_usd_per_mtok,
+            cache_write_input_usd_per_mtok=cache_write_input_usd_per_mtok, provider=provider, valid_from=valid_from,
+            reason=reason,
+        )  # fmt: skip
+
+    def prices(self) -> pd.DataFrame:
+        """Return the prices set here: the columns of the view ``prices``."""
+        return self._prices.df()
+
+
+def _checked_messages(messages: Messages) -> Sequence[Mapping[str, Any]]:
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    if not isinstance(messages, list | tuple) or not messages:
+        raise UsageError('messages is a text or a list such as [{"role": "user", "content": "..."}], and not empty')
+    for place, message in enumerate(messages):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise UsageError(f'message {place} is not a dict such as {{"role": "user", "content": "..."}}')
+    return messages
+
+
+def _check_params(params: Mapping[str, Any], *, has_schema: bool) -> None:
+    for name in params.keys() & _TAKEN.keys():
+        raise UsageError(f"params[{name!r}]: {_TAKEN[name]}")
+    if params.get("n") not in (None, 1):
+        raise UsageError(
+            f"params['n'] = {params['n']!r}: one call gives one answer; make several with repeat=0, 1, ..."
+        )
+    if has_schema and "response_format" in params:
+        raise UsageError("params['response_format'] and response_schema say the same thing; give one of them")
+
+
+def _prompt(prompt: Prompt) -> tuple[str, str]:
+    if isinstance(prompt, tuple) and len(prompt) == 2:
+        return str(prompt[0]), str(prompt[1])
+    name, version = getattr(prompt, "name", None), getattr(prompt, "version", None)
+    if name is None or version is None:
+        raise UsageError(f"prompt={prompt!r:.80} is neither (name, version) nor a prompt version")
+    return str(name), str(version)
+
+
+def _seconds(given: float | None, default: float) -> float:
+    if given is None:
+        return default
+    if not isinstance(given, int | float) or isinstance(given, bool) or not given > 0:
+        raise UsageError(f"timeout_s={given!r} is not a number of seconds above 0")
+    return float(given)

@@ -1,0 +1,119 @@
+"""Answers kept by the exact request, in the store: for reruns of evaluations and notebooks that cost nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from lmops.errors import NotFoundError, ReadOnlyError, StoreError, UsageError
+from lmops.models._records import Completion, ToolCall, Usage
+from lmops.store import append_event
+
+if TYPE_CHECKING:
+    from lmops.models._records import Call
+    from lmops.store import Store
+
+log = logging.getLogger(__name__)
+
+#: Longer answers go to a file of their own.
+BLOB_BYTES: Final = 65_536
+_KEPT: Final = (
+    "content", "parsed", "finish_reason", "model", "requested_model", "provider", "response_id",
+    "system_fingerprint", "refusal",
+)  # fmt: skip
+
+
+def cache_key(call: Call) -> str:
+    """Return the SHA-256 of everything that decides the answer, and of the repeat index.
+
+    Raises:
+        UsageError: Something in the request is no JSON, so that equal requests cannot be told.
+    """
+    endpoint = call.endpoint
+    request = {
+        "endpoint": [endpoint.kind, endpoint.provider, endpoint.base_url, endpoint.headers, endpoint.revision],
+        "model": endpoint.model,
+        "params": dict(call.params),
+        "messages": list(call.messages),
+        "tools": call.tools,
+        "response_schema": call.schema,
+        "repeat": call.repeat,
+    }
+    try:
+        text = orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise UsageError(f"cache=True needs a request that is JSON throughout: {error}") from None
+    return hashlib.sha256(text).hexdigest()
+
+
+class ResponseCache:
+    """The table ``response_cache`` of a store."""
+
+    def __init__(self, store: Store, *, actor: str) -> None:
+        self._store = store
+        self._actor = actor
+
+    def get(self, key: str) -> Completion | None:
+        """Return the answer kept for a request, marked as cached, or None."""
+        with self._store.reading() as con:
+            row = con.execute("select content, blob from response_cache where key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        try:
+            text = row["content"] if row["blob"] is None else self._store.blobs.get(row["blob"])
+            return _completion(orjson.loads(text))
+        except (NotFoundError, StoreError, ValueError, TypeError, KeyError):
+            # Swept or damaged: it is asked again, and kept again.
+            log.warning("the cached answer %s cannot be read and is asked again", key[:12])
+            with contextlib.suppress(StoreError), self._store.transaction(durable=False) as con:
+                con.execute("delete from response_cache where key = ?", (key,))
+            return None
+
+    def put(self, key: str, completion: Completion) -> None:
+        """Keep an answer; the first one stays. A store that cannot be written keeps nothing, and the call is good."""
+        kept = {name: getattr(completion, name) for name in _KEPT}
+        kept["tool_calls"] = [dataclasses.asdict(call) for call in completion.tool_calls]
+        kept["usage"] = dataclasses.asdict(completion.usage)
+        content = orjson.dumps(kept)
+        try:
+            blob = self._store.blobs.put(content) if len(content) > BLOB_BYTES else None
+            with self._store.transaction(durable=False) as con:
+                con.execute(
+                    "insert or ignore into response_cache (key, model, content, blob, created_ns) "
+                    "values (?, ?, ?, ?, ?)",
+                    (key, completion.requested_model, None if blob else content.decode(), blob, time.time_ns()),
+                )
+        except ReadOnlyError:
+            log.debug("the store is read-only: the answer was not cached")
+        except StoreError as error:
+            log.warning("the answer was not cached: %s", error)
+
+    def clear(self, before_ns: int | None) -> int:
+        """Forget the answers from before a time, or all; return how many."""
+        with self._store.transaction() as con:
+            gone: int = con.execute(
+                "delete from response_cache where ?1 is null or created_ns < ?1", (before_ns,)
+            ).rowcount
+            if gone:
+                append_event(
+                    con, actor=self._actor, action="model.clear_cache", subject="response_cache",
+                    after={"removed": gone, "before_ns": before_ns},
+                )  # fmt: skip
+        return gone
+
+
+def _completion(kept: dict[str, Any]) -> Completion:
+    return Completion(
+        **{name: kept[name] for name in _KEPT},
+        tool_calls=tuple(ToolCall(**call) for call in kept["tool_calls"]),
+        usage=Usage(**kept["usage"]),
+        cost_usd=0.0,
+        latency_ms=0.0,
+        is_cached=True,
+    )

@@ -1,0 +1,461 @@
+"""Any endpoint that speaks OpenAI's protocol, through the ``openai`` client.
+
+The client sends; retries, limits and errors are ours. Answers are read from the bytes of the response rather than
+from the client's objects, which accept anything: an answer without choices is an error here and not an empty text.
+Errors are made anew, without the client's own behind them: those hold the request, and with it the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from lmops.errors import ModelError
+from lmops.models._loop import BACKGROUND
+from lmops.models._records import Answer, ToolCall, Usage, finish_reason
+from lmops.models._retry import retry_after_s
+from lmops.models._schema import response_format
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable, Mapping
+
+    from openai import AsyncOpenAI
+
+    from lmops.models._records import Call, Endpoint
+
+_SHOWN: Final = 300
+#: What the client must have for a key where the endpoint wants none.
+_NO_KEY: Final = "none"
+_BAD: Final = "bad_response"
+
+
+class _Clients:
+    """The clients of this process: one for each endpoint, made anew when its key changes."""
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[object, ...], tuple[AsyncOpenAI, str]] = {}
+
+    def __repr__(self) -> str:
+        return f"<{len(self._clients)} clients>"
+
+    def get(self, endpoint: Endpoint) -> AsyncOpenAI:
+        key = _key(endpoint)
+        place = (os.getpid(), endpoint.base_url, endpoint.api_key_env, endpoint.headers)
+        known = self._clients.get(place)
+        if known is not None and known[1] == key:
+            return known[0]
+        if not self._clients or next(iter(self._clients))[0] != os.getpid():
+            self._clients.clear()
+            BACKGROUND.on_exit(self.close)
+        client = _client(endpoint, key)
+        self._clients[place] = (client, key)
+        return client
+
+    async def close(self) -> None:
+        """Close the connections."""
+        clients = [client for client, _ in self._clients.values()]
+        self._clients.clear()
+        for client in clients:
+            await client.close()
+
+
+_CLIENTS: Final = _Clients()
+
+
+def _client(endpoint: Endpoint, key: str) -> AsyncOpenAI:
+    from openai import AsyncOpenAI, Omit
+
+    # What the environment holds for OpenAI must not go to somebody else's endpoint.
+    foreign: dict[str, Any] = {}
+    if endpoint.api_key_env != "OPENAI_API_KEY":
+        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
+        names = [line.partition(":")[0].strip() for line in lines if ":" in line]
+        foreign = {name: Omit() for name in (*names, "OpenAI-Organization", "OpenAI-Project")}
+    if key == _NO_KEY:
+        foreign["Authorization"] = Omit()
+    own = {name: _from_environment(endpoint, value) for name, value in endpoint.headers}
+    return AsyncOpenAI(
+        api_key=key,
+        base_url=endpoint.base_url,
+        max_retries=0,
+        timeout=endpoint.timeout_s,
+        default_headers={**foreign, **own},
+    )
+
+
+def _key(endpoint: Endpoint) -> str:
+    name = endpoint.api_key_env
+    key = os.environ.get(name, "").strip() if name else ""
+    if not key and endpoint.needs_key:
+        raise ModelError(
+            f"{endpoint.spec!r} needs a key and the environment variable {name} is not set: export {name}=... "
+            "(it is read at the call and never stored)",
+            kind="auth",
+        )
+    return key or _NO_KEY
+
+
+def _from_environment(endpoint: Endpoint, value: str) -> str:
+    """Return the value of a header; ``$NAME`` stands for an environment variable."""
+    if not value.startswith("$"):
+        return value
+    found = os.environ.get(value[1:])
+    if not found:
+        raise ModelError(f"a header of {endpoint.spec!r} needs the environment variable {value[1:]}", kind="auth")
+    return found
+
+
+def scrub(text: str, endpoint: Endpoint) -> str:
+    """Return a text of an endpoint without the secrets that were sent to it, some echo them, and cut to a line."""
+    secrets = [os.environ.get(endpoint.api_key_env, "") if endpoint.api_key_env else ""]
+    secrets += [os.environ.get(value[1:], "") for _, value in endpoint.headers if value.startswith("$")]
+    for secret in secrets:
+        if len(secret.strip()) >= 4:
+            text = text.replace(secret.strip(), "[key]")
+    text = re.sub(r"\b(Bearer |sk-)[\w.*-]{6,}", r"\1[key]", text)
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+# -- chat ----------------------------------------------------------------------------------------------------------
+
+
+async def complete(call: Call) -> Answer:
+    """Return the answer of an endpoint, sent once."""
+    body = await _post(call.endpoint, "chat", call.timeout_s, chat_arguments(call))
+    try:
+        return read_answer(body)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise _unusable(call.endpoint, str(error), body) from None
+
+
+def chat_arguments(call: Call) -> dict[str, Any]:
+    """Return the arguments of the client; parameters that it does not know go into the body as they are."""
+    arguments: dict[str, Any] = {"model": call.endpoint.model, "messages": list(call.messages)}
+    if call.tools:
+        arguments["tools"] = list(call.tools)
+    if call.schema is not None:
+        arguments["response_format"] = response_format(call.schema)
+    known, extra = _known("chat"), dict(call.params.get("extra_body") or {})
+    for name, value in call.params.items():
+        if name in known:
+            arguments[name] = value
+        elif name != "extra_body":
+            extra[name] = value
+    if extra:
+        arguments["extra_body"] = extra
+    return arguments
+
+
+@functools.cache
+def _known(what: str) -> frozenset[str]:
+    from openai.resources.chat.completions import AsyncCompletions
+    from openai.resources.embeddings import AsyncEmbeddings
+
+    create = AsyncCompletions.create if what == "chat" else AsyncEmbeddings.create
+    return frozenset(inspect.signature(create).parameters) - {"self", "extra_headers", "extra_body", "timeout"}
+
+
+async def _post(endpoint: Endpoint, what: str, timeout_s: float, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON object of a response."""
+    client = _CLIENTS.get(endpoint)
+    resource = client.chat.completions if what == "chat" else client.embeddings
+    text, problem = b"", None
+    try:
+        async with asyncio.timeout(timeout_s):
+            raw = await resource.with_raw_response.create(**arguments, timeout=timeout_s)
+            text = raw.content
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        problem = _unusable(endpoint, "it is not JSON", text.decode("utf-8", "replace"))
+    except Exception as error:  # noqa: BLE001 - turned into an error of ours
+        problem = translate(error, endpoint, timeout_s)
+    # Raised here, where no error of the client is around to become its context.
+    if problem is not None:
+        raise problem
+    if not isinstance(body, dict):
+        raise _unusable(endpoint, "it is not a JSON object", body)
+    if isinstance(body.get("error"), dict) and not body.get("choices") and not body.get("data"):
+        raise _unusable(endpoint, f"it is an error: {body['error'].get('message')}", body)
+    return body
+
+
+def _unusable(endpoint: Endpoint, why: str, body: object) -> ModelError:
+    text = body if isinstance(body, str) else orjson.dumps(body, default=str).decode()
+    shown = scrub(text, endpoint)
+    return ModelError(
+        f"{endpoint.spec!r} sent an answer that cannot be read: {scrub(why, endpoint)}; it begins {shown[:120]!r}",
+        kind=_BAD,
+        status=200,
+        text=scrub_all(text, endpoint),
+    )
+
+
+def scrub_all(text: str, endpoint: Endpoint) -> str:
+    """Return a whole text without the key."""
+    key = os.environ.get(endpoint.api_key_env, "").strip() if endpoint.api_key_env else ""
+    return text.replace(key, "[key]") if len(key) >= 4 else text
+
+
+def read_answer(body: Mapping[str, Any]) -> Answer:
+    """Return what a chat completion says; raise with the reason where it is none."""
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise ValueError("it has no choices")
+    choice = choices[0]
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise TypeError("its choice has no message")
+    calls = tuple(read_tool_call(raw) for raw in message.get("tool_calls") or ())
+    content, refusal = _text(message.get("content")), message.get("refusal")
+    if content is None and not calls and not refusal:
+        content = ""
+    return Answer(
+        content=content,
+        tool_calls=calls,
+        refusal=refusal if isinstance(refusal, str) and refusal else None,
+        finish_reason=finish_reason(choice.get("finish_reason")),
+        model=_optional(body.get("model")),
+        usage=read_usage(body.get("usage")),
+        response_id=_optional(body.get("id")),
+        system_fingerprint=_optional(body.get("system_fingerprint")),
+    )
+
+
+def read_tool_call(raw: Mapping[str, Any]) -> ToolCall:
+    """Return one call of a tool; arguments that came as an object become JSON text."""
+    function = raw["function"]
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        arguments = orjson.dumps(arguments if arguments is not None else {}).decode()
+    return ToolCall(id=str(raw.get("id") or ""), name=str(function["name"]), arguments=arguments)
+
+
+def read_usage(raw: object) -> Usage:
+    """Return the tokens that a response reports."""
+    if not isinstance(raw, dict):
+        return Usage()
+    read, written = raw.get("prompt_tokens_details") or {}, raw.get("completion_tokens_details") or {}
+    return Usage(
+        input_tokens=_count(raw.get("prompt_tokens")),
+        output_tokens=_count(raw.get("completion_tokens")),
+        cached_input_tokens=_count(read.get("cached_tokens")) if isinstance(read, dict) else None,
+        reasoning_tokens=_count(written.get("reasoning_tokens")) if isinstance(written, dict) else None,
+    )
+
+
+def _text(content: object) -> str | None:
+    if content is None or isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if isinstance(part.get("text"), str))
+    raise TypeError("its content is no text")
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _optional(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+# -- streams -------------------------------------------------------------------------------------------------------
+
+
+async def stream(call: Call, answer: Answer) -> AsyncGenerator[str]:
+    """Yield the pieces of the text, and fill ``answer`` on the way; a stream that breaks off raises.
+
+    ``timeout_s`` is for each piece: a long answer may take longer in all.
+    """
+    arguments = {"stream_options": {"include_usage": True}, **chat_arguments(call), "stream": True}
+    if arguments["stream_options"] is None:
+        del arguments["stream_options"]
+    client = _CLIENTS.get(call.endpoint)
+    pieces = _Pieces(answer)
+    chunks, problem = None, None
+    try:
+        async with asyncio.timeout(call.timeout_s):
+            chunks = await client.chat.completions.create(**arguments, timeout=call.timeout_s)
+        while True:
+            async with asyncio.timeout(call.timeout_s):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                break
+            if text := pieces.add(chunk):
+                yield text
+    except Exception as error:  # noqa: BLE001 - turned into an error of ours
+        problem = translate(error, call.endpoint, call.timeout_s)
+    finally:
+        if chunks is not None:
+            await chunks.close()
+    if problem is None and not pieces.is_finished:
+        problem = ModelError(
+            f"the stream of {call.endpoint.spec!r} broke off after {len(pieces.text)} characters, before "
+            "the model said why it ended",
+            kind="connection",
+            is_retryable=True,
+        )
+    if problem is not None:
+        problem.text = pieces.text
+        raise problem
+    pieces.finish()
+
+
+class _Pieces:
+    """The parts of one streamed answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._text: list[str] = []
+        self._refusal: list[str] = []
+        self._calls: dict[int, list[str]] = {}
+        self.is_finished = False
+
+    @property
+    def text(self) -> str:
+        """The text up to now."""
+        return "".join(self._text)
+
+    def add(self, chunk: Any) -> str:
+        """Take one piece and return its text."""
+        answer = self._answer
+        answer.model = _optional(chunk.model) or answer.model
+        answer.response_id = _optional(chunk.id) or answer.response_id
+        answer.system_fingerprint = _optional(chunk.system_fingerprint) or answer.system_fingerprint
+        if chunk.usage is not None:
+            answer.usage = read_usage(chunk.usage if isinstance(chunk.usage, dict) else chunk.usage.to_dict())
+        text = ""
+        for choice in (chunk.choices or ())[:1]:
+            if choice.finish_reason:
+                self.is_finished = True
+                answer.finish_reason = finish_reason(choice.finish_reason)
+            delta = choice.delta
+            if delta is None:
+                continue
+            text = delta.content or ""
+            self._refusal.append(getattr(delta, "refusal", None) or "")
+            self._add_calls(delta.tool_calls or ())
+        self._text.append(text)
+        return text
+
+    def _add_calls(self, parts: Iterable[Any]) -> None:
+        for position, part in enumerate(parts):
+            index = part.index if isinstance(part.index, int) else position
+            call = self._calls.setdefault(index, ["", "", ""])
+            call[0] = part.id or call[0]
+            if part.function is not None:
+                call[1] += part.function.name or ""
+                call[2] += part.function.arguments or ""
+
+    def finish(self) -> None:
+        """Put what was collected on the answer."""
+        answer = self._answer
+        answer.tool_calls = tuple(
+            ToolCall(id=call_id, name=name, arguments=arguments)
+            for _, (call_id, name, arguments) in sorted(self._calls.items())
+        )
+        answer.refusal = "".join(self._refusal) or None
+        answer.content = self.text or (None if answer.tool_calls or answer.refusal else "")
+
+
+# -- embeddings ----------------------------------------------------------------------------------------------------
+
+
+async def embed(
+    endpoint: Endpoint, texts: list[str], params: Mapping[str, Any], timeout_s: float
+) -> tuple[tuple[tuple[float, ...], ...], str | None, Usage]:
+    """Return the vectors of some texts in their order, the model that made them, and the usage."""
+    known = _known("embeddings")
+    arguments: dict[str, Any] = {"model": endpoint.model, "input": texts, "encoding_format": "float"}
+    arguments |= {name: value for name, value in params.items() if name in known}
+    extra = {name: value for name, value in params.items() if name not in known}
+    body = await _post(endpoint, "embeddings", timeout_s, arguments | ({"extra_body": extra} if extra else {}))
+    try:
+        rows = sorted(body["data"], key=lambda row: row.get("index", 0))
+        vectors = tuple(tuple(float(number) for number in row["embedding"]) for row in rows)
+    except (LookupError, TypeError, AttributeError, ValueError):
+        raise _unusable(endpoint, "it holds no vectors", body) from None
+    if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) > 1:
+        raise _unusable(endpoint, f"it has {len(vectors)} vectors for {len(texts)} texts", body)
+    raw = body.get("usage")
+    usage = Usage(input_tokens=_count(raw.get("prompt_tokens")) if isinstance(raw, dict) else None)
+    return vectors, _optional(body.get("model")), usage
+
+
+# -- errors --------------------------------------------------------------------------------------------------------
+
+
+def translate(error: Exception, endpoint: Endpoint, timeout_s: float) -> ModelError:  # noqa: PLR0911 - one for each kind
+    """Return an error of the client in our words, without its request and without the key."""
+    import openai
+
+    spec = endpoint.spec
+    if isinstance(error, ModelError):
+        return error
+    if isinstance(error, TimeoutError | openai.APITimeoutError):
+        return ModelError(f"{spec!r} did not answer within {timeout_s:g} s", kind="timeout", is_retryable=True)
+    if isinstance(error, openai.APIStatusError):
+        return _of_status(error, endpoint)
+    if isinstance(error, openai.APIConnectionError):
+        cause = scrub(str(error.__cause__ or error), endpoint)
+        return ModelError(
+            f"no connection to {spec!r} at {endpoint.base_url}: {cause}", kind="connection", is_retryable=True
+        )
+    if isinstance(error, openai.APIError) and not isinstance(error, openai.APIResponseValidationError):
+        # An error in the middle of a stream.
+        is_limit = "rate" in f"{error.code} {error.type}".lower()
+        return ModelError(
+            f"{spec!r} broke off with an error: {scrub(str(error.message), endpoint)}",
+            kind="rate_limit" if is_limit else "server",
+            is_retryable=True,
+            status=429 if is_limit else None,
+        )
+    if isinstance(error, ValueError | AttributeError | openai.APIResponseValidationError):
+        why = scrub(f"{type(error).__name__}: {error}", endpoint)
+        return ModelError(f"{spec!r} sent something that is no answer ({why})", kind=_BAD)
+    why = scrub(f"{type(error).__name__}: {error}", endpoint)
+    return ModelError(f"the request to {spec!r} could not be made: {why}", kind="bad_request")
+
+
+def _of_status(error: Any, endpoint: Endpoint) -> ModelError:
+    status = int(error.status_code)
+    headers = {name.lower(): value for name, value in error.response.headers.items()}
+    kind, may_retry = _kind(status)
+    if (
+        str(error.code) in {"insufficient_quota", "billing_hard_limit_reached"}
+        or headers.get("x-should-retry") == "false"
+    ):
+        may_retry = False
+    said = error.body.get("message") if isinstance(error.body, dict) else error.body
+    said = scrub(str(said or error.message), endpoint)
+    advice = ""
+    if kind == "auth" and endpoint.api_key_env:
+        advice = f" (the key comes from the environment variable {endpoint.api_key_env})"
+    return ModelError(
+        f"{endpoint.spec!r} answered {status}: {said}{advice}",
+        kind=kind,
+        is_retryable=may_retry,
+        status=status,
+        retry_after_s=retry_after_s(headers, time.time()) if may_retry else None,
+    )
+
+
+def _kind(status: int) -> tuple[str, bool]:
+    """Return the kind of an error status, and whether the request may be sent again."""
+    if status in {401, 403}:
+        return "auth", False
+    if status == 429:
+        return "rate_limit", True
+    if status == 408:
+        return "timeout", True
+    if status == 409 or status >= 500:
+        return "server", True
+    return "bad_request", False

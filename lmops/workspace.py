@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lmops.audit import Audit
 from lmops.datasets import Datasets
+from lmops.evals import Evals
 from lmops.models import Models
 from lmops.prompts import Prompts
 from lmops.runbooks import Runbooks
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from lmops.models import Pricer
+    from lmops.widgets.prompt_diff import PromptDiffWidget
     from lmops.widgets.trace_browser import TraceBrowser
 
 
@@ -100,14 +102,19 @@ class Workspace:
         return Models(self.store, actor=self.actor, reprice=self.traces.reprice)
 
     @functools.cached_property
-    def prompts(self) -> Prompts:
-        """The prompts: save, get, promote, rollback, history, diff, compare, sync."""
-        return Prompts(self.store, actor=self.actor)
+    def prompts(self) -> BrowsablePrompts:
+        """The prompts: save, get, promote, rollback, history, diff, compare, playground, sync."""
+        return BrowsablePrompts(self.store, actor=self.actor)
 
     @functools.cached_property
     def datasets(self) -> Datasets:
         """The datasets: save, add_traces, get, diff."""
         return Datasets(self.store, actor=self.actor)
+
+    @functools.cached_property
+    def evals(self) -> Evals:
+        """The evaluations: run, resume, compare, gate, drift."""
+        return Evals(self)
 
     @functools.cached_property
     def runbooks(self) -> Runbooks:
@@ -161,6 +168,31 @@ class BrowsableTraces(Traces):
             TraceSource(self._store), where=where, last=last, since=since, until=until, is_live=live
         )
         return TraceBrowser(controller, height=height)
+
+
+class BrowsablePrompts(Prompts):
+    """The prompts with their widgets: bound here, so that no phase imports one."""
+
+    def diff(self, name: str, a: int | str, b: int | str, *, height: int = 560) -> PromptDiffWidget:  # type: ignore[override]  # the plain form is its .value
+        """Return what changed between two versions: words, settings, variables; press ? for the keys.
+
+        It is a Python value too: ``.text``, ``.df()``, ``.changes``, ``.stats``, ``.value``. In a runbook and in an
+        exported or untrusted notebook the same call shows text and a table.
+
+        Args:
+            name: Name of the prompt.
+            a: The old version: a number or an alias, such as 6 or "production".
+            b: The new one.
+            height: Height in pixels.
+
+        Raises:
+            NotFoundError: There is no such prompt, version or alias.
+            MissingDependencyError: anywidget is not installed.
+        """
+        from lmops.widgets.prompt_diff import PromptDiffWidget
+        from lmops.widgets.prompt_diff_controller import PromptDiffController
+
+        return PromptDiffWidget(PromptDiffController(self, name, a, b), height=height)
 
 
 def _system_user() -> str:

@@ -41,6 +41,8 @@ CORE = [
 NOUNS = [
     "lmops.audit:Audit",
     "lmops.datasets:Datasets",
+    "lmops.evals:Evals",
+    "lmops.evals:Run",
     "lmops.models:Models",
     "lmops.prompts:Prompts",
     "lmops.runbooks:Runbooks",

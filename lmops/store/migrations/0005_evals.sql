@@ -31,6 +31,7 @@ create table eval_runs (
     input_tokens integer,
     output_tokens integer,
     cost_usd real,
+    scoring_cost_usd real,
     unpriced integer not null default 0,
     -- who works on it now
     owner text,
@@ -56,7 +57,8 @@ create table eval_results (
     output_tokens integer,
     cached_input_tokens integer,
     reasoning_tokens integer,
-    cost_usd real,
+    cost_usd real,                 -- of the task
+    scoring_cost_usd real,         -- of judges
     model text,
     system_fingerprint text,
     finish_reason text,

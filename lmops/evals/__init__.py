@@ -1,0 +1,286 @@
+"""Evaluations: runs that resume, comparisons a team can decide on, gates, and drift."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from lmops.errors import UsageError
+from lmops.evals._journal import Journal
+from lmops.evals._prepare import TIMEOUT_S, Prepared, Project, prepare, settings
+from lmops.evals._provenance import code_version, environment
+from lmops.evals._records import Plan, RunStatus, TaskResult, Totals
+from lmops.evals._runs import Run
+from lmops.evals._session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+__all__ = ["Evals", "Plan", "Run", "RunStatus", "TaskResult", "Totals"]
+
+
+class Evals:
+    """The evaluations of a workspace: ``ws.evals``."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._store = project.store
+
+    def __repr__(self) -> str:
+        """Say how many runs there are."""
+        with self._store.reading() as con:
+            count = con.execute("select count(*) from eval_runs").fetchone()[0]
+        return f"<Evals: {count:,} runs>"
+
+    # -- runs ------------------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        task: Any,
+        dataset: Any,
+        scorers: Any = (),
+        *,
+        name: str | None = None,
+        repeats: int = 1,
+        concurrency: int = 16,
+        prompt: Any = None,
+        model: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        budget_usd: float | None = None,
+        timeout_s: float | None = TIMEOUT_S,
+        retries: int = 1,
+        cache: bool = False,
+        tracing: bool = False,
+        progress: bool = True,
+        seed: int | None = None,
+    ) -> Run:
+        """Ask every example of a dataset, score the answers, and return the run; works in a running loop as well.
+
+        Every case that finishes is committed before its worker goes on. An interrupt (Ctrl+C, the stop button) keeps
+        what is finished; so does a killed process. :meth:`resume` runs what is missing.
+
+        Args:
+            task: A function, sync or async, that gets the input of an example (or what else its parameters name:
+                ``example``, ``repeat``, fields of the input) and returns a text, plain JSON, a Completion or a
+                :class:`TaskResult`; a prompt such as "support-answer@3"; or "recorded" (or None), to score what the
+                examples say was answered in production.
+            dataset: A dataset version, its name, or rows (which are saved first).
+            scorers: Names, scorers or functions.
+            name: Of the experiment; the task's by default.
+            repeats: Times that each example is asked; never served from one cache entry.
+            concurrency: Cases at a time.
+            prompt: The prompt version that a function uses, for the record; the task itself when ``task`` is None.
+            model: The model to ask; that of the prompt by default.
+            params: Parameters of the model, over those of the prompt.
+            limit: Only the first so many examples.
+            budget_usd: Start no case when so much is spent, judges included; the others are recorded as not run.
+            timeout_s: Most seconds for one attempt at a case; None for no limit.
+            retries: Further attempts after an error that may pass (a rate limit, a lost connection).
+            cache: Whether models may answer from their cache.
+            tracing: Whether every case becomes a trace, with its scores on it.
+            progress: Show how far it is, with rate, cost so far and time left.
+            seed: Sent to the model with the number of the repeat added, and recorded.
+
+        Raises:
+            UsageError: Something does not fit together; nothing was run.
+            NotFoundError: A dataset, prompt or scorer that is not there.
+
+        Example:
+            >>> import lmops
+            >>> ws = lmops.open(":memory:")
+            >>> rows = [{"example_id": "a", "input": "2+2", "expected": "4"}]
+            >>> ws.evals.run(lambda question: str(eval(question)), rows, ["exact_match"], name="sums")  # doctest: +SKIP
+            <Run run-... sums on sums-examples@1: finished, 1 of 1 cases>
+        """
+        options = settings(
+            concurrency=concurrency, timeout_s=timeout_s, retries=retries, budget_usd=budget_usd, cache=cache,
+            tracing=tracing,
+        )  # fmt: skip
+        session = self._start(
+            prepare(
+                self._project, task, dataset, scorers, name=name, repeats=repeats, prompt=prompt, model=model,
+                params=params, limit=limit, seed=seed, options=options,
+            )
+        )  # fmt: skip
+        session.run(progress=progress)
+        return Run(self._store, session.journal.run_id)
+
+    async def arun(
+        self,
+        task: Any,
+        dataset: Any,
+        scorers: Any = (),
+        *,
+        name: str | None = None,
+        repeats: int = 1,
+        concurrency: int = 16,
+        prompt: Any = None,
+        model: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        budget_usd: float | None = None,
+        timeout_s: float | None = TIMEOUT_S,
+        retries: int = 1,
+        cache: bool = False,
+        tracing: bool = False,
+        progress: bool = True,
+        seed: int | None = None,
+    ) -> Run:
+        """Do as :meth:`run` does, in the running loop; cancelling it keeps what is finished."""
+        options = settings(
+            concurrency=concurrency, timeout_s=timeout_s, retries=retries, budget_usd=budget_usd, cache=cache,
+            tracing=tracing,
+        )  # fmt: skip
+        session = self._start(
+            prepare(
+                self._project, task, dataset, scorers, name=name, repeats=repeats, prompt=prompt, model=model,
+                params=params, limit=limit, seed=seed, options=options,
+            )
+        )  # fmt: skip
+        await session.arun(progress=progress)
+        return Run(self._store, session.journal.run_id)
+
+    def resume(
+        self,
+        run_id: str,
+        *,
+        task: Any = None,
+        scorers: Any = None,
+        budget_usd: float | None = None,
+        concurrency: int | None = None,
+        retry_errors: bool = False,
+        progress: bool = True,
+    ) -> Run:
+        """Run what is missing of a run that was interrupted, killed or out of money, and return it.
+
+        Rows, tokens, cost and duration go on from where they were. A run that is complete is left as it is.
+
+        Args:
+            run_id: The run, or the start of its id.
+            task: The function again, for a run of a function; prompts and recorded answers are taken from the record.
+            scorers: The scorers again, when they cannot be found by their names.
+            budget_usd: A new budget for the whole run; the recorded one by default.
+            concurrency: Another number of cases at a time.
+            retry_errors: Run the cases again that failed or ran out of time.
+            progress: Show how far it is.
+
+        Raises:
+            UsageError: Another process works on it, or the task, a scorer or the dataset is not what it was.
+            NotFoundError: There is no such run.
+        """
+        session = self._resume(
+            run_id, task=task, scorers=scorers, budget_usd=budget_usd, concurrency=concurrency,
+            retry_errors=retry_errors,
+        )  # fmt: skip
+        if session is not None:
+            session.run(progress=progress)
+        return self.get(run_id)
+
+    async def aresume(
+        self,
+        run_id: str,
+        *,
+        task: Any = None,
+        scorers: Any = None,
+        budget_usd: float | None = None,
+        concurrency: int | None = None,
+        retry_errors: bool = False,
+        progress: bool = True,
+    ) -> Run:
+        """Do as :meth:`resume` does, in the running loop."""
+        session = self._resume(
+            run_id, task=task, scorers=scorers, budget_usd=budget_usd, concurrency=concurrency,
+            retry_errors=retry_errors,
+        )  # fmt: skip
+        if session is not None:
+            await session.arun(progress=progress)
+        return self.get(run_id)
+
+    def get(self, run_id: str) -> Run:
+        """Return a run by its id, the start of its id, or the name of an experiment, whose newest run it is then.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        return Run(self._store, find(self._store, run_id))
+
+    def list(self, *, name: str | None = None, limit: int = 50) -> pd.DataFrame:
+        """Return the newest runs, one row each.
+
+        Args:
+            name: Only those of this experiment.
+            limit: The most rows.
+        """
+        found: pd.DataFrame = self._store.sql(
+            "select run_id, name, status, task, dataset, prompt_ref, model, cases, examples * repeats as planned, "
+            "errors, cost_usd, duration_s, started_at, actor from runs where name = ? or ? is null "
+            "order by started_at desc limit ?",
+            [name, name, limit],
+        ).df()
+        return found
+
+    # -- steps -----------------------------------------------------------------------------------------------------
+
+    def _start(self, prepared: Prepared) -> Session:
+        journal = Journal.create(
+            self._store, prepared.plan, actor=self._project.actor, code_version=code_version(),
+            environment=environment(), now_ns=time.time_ns(),
+        )  # fmt: skip
+        return self._session(prepared, journal, is_resumed=False)
+
+    def _session(self, prepared: Prepared, journal: Journal, *, is_resumed: bool) -> Session:
+        options = prepared.plan.settings
+        return Session(
+            store=self._store, traces=self._project.traces if options["tracing"] else None,
+            models=self._project.models, plan=prepared.plan, task=prepared.task, examples=prepared.examples,
+            scorers=prepared.scorers, journal=journal, budget_usd=options["budget_usd"], is_resumed=is_resumed,
+        )  # fmt: skip
+
+    def _resume(
+        self, run_id: str, *, task: Any, scorers: Any, budget_usd: float | None, concurrency: int | None,
+        retry_errors: bool,
+    ) -> Session | None:  # fmt: skip
+        from lmops.evals._resume import prepare_again
+
+        run = self.get(run_id)
+        if run.is_complete and run.status == "finished" and not (retry_errors and run.totals.errors):
+            return None
+        prepared = prepare_again(
+            self._project, run, task=task, scorers=scorers, budget_usd=budget_usd, concurrency=concurrency
+        )
+        import orjson
+
+        journal = Journal.resume(
+            self._store, run.run_id, actor=self._project.actor, retry_errors=retry_errors,
+            settings=orjson.dumps(prepared.plan.settings).decode(), now_ns=time.time_ns(),
+        )  # fmt: skip
+        return self._session(prepared, journal, is_resumed=True)
+
+
+def find(store: Any, asked: str) -> str:
+    """Return the id of the run that is meant.
+
+    Raises:
+        NotFoundError: There is none.
+        UsageError: The start of an id fits several.
+    """
+    from lmops.errors import NotFoundError
+
+    if not isinstance(asked, str):
+        raise UsageError(f"a run is named by its id or by the name of its experiment; this is {type(asked).__name__}")
+    with store.reading() as con:
+        rows = con.execute("select run_id, name from eval_runs order by started_ns desc").fetchall()
+    for row in rows:
+        if row["run_id"] == asked:
+            return asked
+    starting = [row["run_id"] for row in rows if len(asked) > 4 and row["run_id"].startswith(asked)]
+    if len(starting) > 1:
+        raise UsageError(f"{asked!r} is the start of {len(starting)} runs: {', '.join(starting[:5])}")
+    named = [row["run_id"] for row in rows if row["name"] == asked]
+    if found := starting or named:
+        return str(found[0])
+    known = [row["run_id"] for row in rows[:1000]] + [row["name"] for row in rows[:1000]]
+    raise NotFoundError.of("run", asked, known, hint="ws.evals.list() shows them")

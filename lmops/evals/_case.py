@@ -1,0 +1,297 @@
+"""One case: ask, measure, score, and put everything into one row. Nothing a task or a scorer does gets out of here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from lmops.errors import LmopsError
+from lmops.evals._records import TaskResult
+from lmops.evals._task import as_result
+from lmops.evals._threads import Threads
+from lmops.scorers import Score, ScoreInput
+from lmops.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lmops.datasets import Example
+    from lmops.evals._task import Call
+    from lmops.evals._tracing import CaseTracer
+    from lmops.scorers import Scorer
+
+_MAX_ERROR: Final = 10_000
+#: A scorer that holds up the loop for so long is moved to a thread.
+_SLOW_S: Final = 0.02
+_BACKOFF_S: Final = 0.5
+_MAX_BACKOFF_S: Final = 30.0
+#: Errors that say that the endpoint is gone rather than that this case is bad.
+OUTAGE: Final = frozenset({"rate_limit", "timeout", "server", "auth", "connection"})
+
+
+class Meter:
+    """What judges spent on one case."""
+
+    __slots__ = ("cost_usd",)
+
+    def __init__(self) -> None:
+        self.cost_usd: float | None = None
+
+
+class Cases:
+    """Turns one example into one finished row.
+
+    Args:
+        run_id: The run the rows belong to.
+        call: The task.
+        scorers: What scores its answers.
+        timeout_s: Most seconds for one attempt; None for no limit.
+        retries: Further attempts after an error that may pass.
+        models: What judges call; None when there is nothing to call.
+        is_cached: Whether judges may be answered from the cache of models.
+        tracer: Makes the trace of a case; None for no traces.
+    """
+
+    def __init__(
+        self, *, run_id: str, call: Call, scorers: Sequence[Scorer], timeout_s: float | None, retries: int,
+        models: Any = None, is_cached: bool = False, tracer: CaseTracer | None = None,
+    ) -> None:  # fmt: skip
+        self._run_id = run_id
+        self._call = call
+        self._scorers = tuple(scorers)
+        self._timeout_s = timeout_s
+        self._retries = retries
+        self._models = models
+        self._is_cached = is_cached
+        self._tracer = tracer
+        self._random = random.Random()  # noqa: S311  # jitter; of its own, so that no global seed matters
+        self._slow: set[str] = set()
+        self._threads = Threads()
+        self._needs_models = any({"complete", "embed"} & set(scorer.parameters) for scorer in scorers)
+
+    def close(self) -> None:
+        """Let the threads of slow scorers end."""
+        self._threads.close()
+
+    async def row(self, example: Example, repeat: int) -> tuple[list[Any], str | None]:
+        """Return the finished row of a case, and what kind of outage made it fail, if one did."""
+        started_ns = time.time_ns()
+        span = self._tracer.start(example, repeat) if self._tracer is not None else None
+        result, error, attempts, latency_ms = await self._answer(example, repeat, span)
+        outage = None
+        if error is None:
+            output, is_json = _stored(result.output)
+            status, error_type, message = "ok", None, None
+        else:
+            output, is_json, status = None, 0, "timeout" if isinstance(error, _TimedOutError) else "error"
+            error_type, message = type(error).__name__.lstrip("_"), _words(error)
+            kind = getattr(error, "kind", None)
+            outage = kind if kind in OUTAGE else "connection" if isinstance(error, ConnectionError) else None
+        meter = Meter()
+        scores = await self._scores(example, repeat, result, latency_ms, meter, error) if self._scorers else []
+        trace_id = result.trace_id
+        if span is not None and self._tracer is not None:
+            trace_id = self._tracer.end(span, output, scores, error)
+        row = [
+            self._run_id, example.example_id, repeat, status, output, is_json, error_type, message, latency_ms,
+            result.input_tokens, result.output_tokens, result.cached_input_tokens, result.reasoning_tokens,
+            result.cost_usd, meter.cost_usd, result.model, result.system_fingerprint, result.finish_reason,
+            result.is_cached, attempts, trace_id, example.cluster, _listed(result.documents),
+            _listed(result.tool_calls), started_ns, _packed(scores),
+        ]  # fmt: skip
+        return row, outage
+
+    # -- the answer ------------------------------------------------------------------------------------------------
+
+    async def _answer(
+        self, example: Example, repeat: int, span: Any
+    ) -> tuple[TaskResult, Exception | None, int, float]:
+        """Return the answer or the error of the last attempt, the attempts, and its milliseconds."""
+        attempts = 0
+        while True:
+            attempts += 1
+            began = time.perf_counter()
+            token = self._tracer.enter(span) if self._tracer is not None else None
+            error: Exception | None
+            try:
+                result, error = as_result(await self._attempt(example, repeat)), None
+            except asyncio.CancelledError as cancelled:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                result, error = _NOTHING, _CancelledTaskError(str(cancelled) or "the task cancelled itself")
+            except Exception as raised:  # noqa: BLE001  # recorded: one bad case must not end the others
+                result, error = _NOTHING, raised
+            finally:
+                if self._tracer is not None:
+                    self._tracer.leave(token)
+            latency_ms = (time.perf_counter() - began) * 1000
+            if error is None:
+                return result, None, attempts, latency_ms if result.latency_ms is None else result.latency_ms
+            if attempts > self._retries or not _may_pass(error):
+                return result, error, attempts, latency_ms
+            await asyncio.sleep(self._delay(error, attempts))
+
+    async def _attempt(self, example: Example, repeat: int) -> Any:
+        if self._timeout_s is None:
+            return await self._call(example, repeat)
+        try:
+            async with asyncio.timeout(self._timeout_s) as limit:
+                return await self._call(example, repeat)
+        except TimeoutError as error:
+            if limit.expired():
+                raise _TimedOutError(f"the task took longer than {self._timeout_s:g} s (timeout_s)") from error
+            raise
+
+    def _delay(self, error: Exception, attempts: int) -> float:
+        asked = getattr(error, "retry_after_s", None)
+        if isinstance(asked, int | float) and asked > 0:
+            return min(float(asked), _MAX_BACKOFF_S)
+        return min(_BACKOFF_S * 2.0 ** (attempts - 1), _MAX_BACKOFF_S) * (0.5 + self._random.random() / 2)
+
+    # -- scores ----------------------------------------------------------------------------------------------------
+
+    async def _scores(
+        self, example: Example, repeat: int, result: TaskResult, latency_ms: float, meter: Meter,
+        error: Exception | None,
+    ) -> list[Score]:  # fmt: skip
+        if error is not None:
+            reason = f"the task failed: {type(error).__name__.lstrip('_')}"
+            return [Score(name=scorer.name, status="unmeasured", reason=reason) for scorer in self._scorers]
+        given = ScoreInput(
+            output=result.output,
+            expected=example.expected,
+            example=example.as_dict(),
+            documents=_list(result.documents if result.documents is not None else example.documents),
+            tool_calls=_list(result.tool_calls),
+            latency_ms=latency_ms,
+            cost_usd=result.cost_usd,
+            input_tokens=result.input_tokens,
+            output_tokens=result.output_tokens,
+            trace_id=result.trace_id,
+            complete=self._completing(meter) if self._needs_models else None,
+            embed=self._embedding(meter) if self._needs_models else None,
+            repeat=repeat,
+        )
+        return [await self._score(scorer, given) for scorer in self._scorers]
+
+    async def _score(self, scorer: Scorer, given: ScoreInput) -> Score:
+        try:
+            if scorer.is_async:
+                async with asyncio.timeout(self._timeout_s):
+                    return await scorer.ascore(given)
+            if scorer.name in self._slow:
+                return await self._threads.run(scorer.score, given)
+            began = time.perf_counter()
+            score = scorer.score(given)
+            if time.perf_counter() - began > _SLOW_S:
+                self._slow.add(scorer.name)
+        except Exception as error:  # noqa: BLE001  # a scorer that fails is a score that says so
+            return Score(name=scorer.name, status="error", reason=f"{type(error).__name__}: {_words(error)}")
+        return score
+
+    def _completing(self, meter: Meter) -> Any:
+        if self._models is None:
+            return None
+
+        async def complete(
+            model: str, messages: list[dict[str, Any]], *, params: Mapping[str, Any] | None = None,
+            response_schema: Mapping[str, Any] | None = None, repeat: int = 0,
+        ) -> Any:  # fmt: skip
+            found = await self._models.acomplete(
+                model, messages, params=params, response_schema=response_schema, cache=self._is_cached, repeat=repeat
+            )
+            if found.cost_usd is not None:
+                meter.cost_usd = (meter.cost_usd or 0.0) + found.cost_usd
+            return found
+
+        return complete
+
+    def _embedding(self, meter: Meter) -> Any:
+        if self._models is None:
+            return None
+
+        async def embed(model: str, texts: Sequence[str]) -> Any:
+            found = await self._models.aembed(model, list(texts))
+            cost = getattr(found, "cost_usd", None)
+            if cost is not None:
+                meter.cost_usd = (meter.cost_usd or 0.0) + cost
+            return found
+
+        return embed
+
+
+class _TimedOutError(TimeoutError):
+    """An attempt took longer than the runner allows."""
+
+
+class _CancelledTaskError(RuntimeError):
+    """A task ended with a cancellation that nobody outside asked for."""
+
+
+_NOTHING: Final = TaskResult(None)
+
+
+def _may_pass(error: Exception) -> bool:
+    retryable = getattr(error, "is_retryable", None)
+    return bool(retryable) if retryable is not None else isinstance(error, ConnectionError)
+
+
+def _words(error: BaseException) -> str:
+    text = str(error)
+    return plain(text or ("" if isinstance(error, LmopsError) else repr(error)), _MAX_ERROR)
+
+
+def _stored(output: Any) -> tuple[str | None, int]:
+    """Return an output as text, and 1 when that is JSON."""
+    if output is None or type(output) is str:
+        return output, 0
+    if isinstance(output, str):
+        return str(output), 0
+    return _json(output), 1
+
+
+def _json(value: Any) -> str:
+    """Return any value as JSON: what has no JSON form as its text."""
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, ValueError, RecursionError):  # lone surrogates, huge integers, or something that holds itself
+        try:
+            return json.dumps(value, default=str)
+        except (TypeError, ValueError, RecursionError):
+            return json.dumps(repr(value))
+
+
+def _listed(values: Any) -> str | None:
+    return None if values is None else _json(values)
+
+
+def _list(values: Sequence[Any] | None) -> list[Any] | None:
+    return values if values is None or isinstance(values, list) else list(values)
+
+
+def _packed(scores: Sequence[Score]) -> str:
+    """Return scores as they are stored with their case."""
+    if not scores:
+        return "[]"
+    packed = [
+        [
+            score.name, None if score.value is None else float(score.value), score.status, score.reason,
+            score.rationale, None if score.detail is None else _json(score.detail),
+        ]
+        for score in scores
+    ]  # fmt: skip
+    try:
+        return orjson.dumps(packed).decode()
+    except (orjson.JSONEncodeError, UnicodeEncodeError):
+        # A judge quotes what it was given, lone surrogates included.
+        return orjson.dumps([[_utf8(value) for value in row] for row in packed]).decode()
+
+
+def _utf8(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

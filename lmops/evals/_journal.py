@@ -1,0 +1,232 @@
+"""What a run writes down: its plan before it starts, its finished cases in batches, and how it ended.
+
+One process works on a run at a time. It holds the run through ``owner``, which every batch checks, so that a process
+that was taken for dead writes nothing any more.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import lmops
+from lmops.errors import NotFoundError, UsageError
+from lmops.store import append_event
+from lmops.store._alive import Process, is_alive, this_process
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from lmops.evals._records import Plan
+    from lmops.store import Store
+
+#: Columns of one finished case, in the order of its row.
+CASE: Final = (
+    "run_id", "example_id", "repeat", "status", "output", "output_is_json", "error_type", "error", "latency_ms",
+    "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd", "scoring_cost_usd",
+    "model", "system_fingerprint", "finish_reason", "is_cached", "attempts", "trace_id", "cluster", "documents",
+    "tool_calls", "started_ns", "scores",
+)  # fmt: skip
+AT: Final = {name: position for position, name in enumerate(CASE)}
+_INSERT: Final = f"insert or replace into eval_results ({', '.join(CASE)}) values ({', '.join('?' * len(CASE))})"
+_MOVE: Final = """
+update eval_runs set cases = cases + :cases, errors = errors + :errors, unpriced = unpriced + :unpriced,
+  input_tokens = case when :input_tokens is null then input_tokens else coalesce(input_tokens, 0) + :input_tokens end,
+  output_tokens =
+    case when :output_tokens is null then output_tokens else coalesce(output_tokens, 0) + :output_tokens end,
+  cost_usd = case when :cost_usd is null then cost_usd else coalesce(cost_usd, 0) + :cost_usd end,
+  scoring_cost_usd =
+    case when :scoring is null then scoring_cost_usd else coalesce(scoring_cost_usd, 0) + :scoring end,
+  duration_s = :duration_s, heartbeat_ns = :now
+where run_id = :run_id and owner = :owner
+"""
+_SUMMED: Final = (
+    "cases", "errors", "unpriced", "input_tokens", "output_tokens", "cost_usd", "scoring_cost_usd"
+)  # fmt: skip
+_SUMS: Final = """
+select count(*) filter (status <> 'not_run') as cases, count(*) filter (status in ('error', 'timeout')) as errors,
+  count(*) filter (status <> 'not_run' and cost_usd is null) as unpriced, sum(input_tokens)::BIGINT as input_tokens,
+  sum(output_tokens)::BIGINT as output_tokens, sum(cost_usd) as cost_usd, sum(scoring_cost_usd) as scoring_cost_usd
+from results where run_id = ?
+"""
+
+
+class Journal:
+    """The record of one run, held by this process.
+
+    Args:
+        store: Where it is kept.
+        run_id: The run.
+        owner: The word that says it is held by this object.
+        worked_s: Seconds of work before this session.
+    """
+
+    def __init__(self, store: Store, run_id: str, *, owner: str, worked_s: float) -> None:
+        self.run_id = run_id
+        self._store = store
+        self._owner = owner
+        self._worked_s = worked_s
+        self._began = time.monotonic()
+
+    @classmethod
+    def create(
+        cls, store: Store, plan: Plan, *, actor: str, code_version: str | None, environment: str, now_ns: int
+    ) -> Journal:
+        """Write down a plan and return its journal."""
+        import orjson
+
+        # The caller's global seed must not repeat ids.
+        run_id, owner = f"run-{secrets.token_hex(6)}", secrets.token_hex(8)
+        process = this_process()
+        record = {
+            "run_id": run_id, "name": plan.name, "status": "running", "task_kind": plan.task_kind, "task": plan.task,
+            "dataset": plan.dataset, "dataset_hash": plan.dataset_hash, "prompt_ref": plan.prompt_ref,
+            "prompt_hash": plan.prompt_hash, "model": plan.model,
+            "params": None if plan.params is None else orjson.dumps(plan.params).decode(),
+            "scorers": orjson.dumps(plan.scorers).decode(), "settings": orjson.dumps(plan.settings).decode(),
+            "examples": plan.examples, "repeats": plan.repeats, "seed": plan.seed, "code_version": code_version,
+            "lmops_version": lmops.__version__, "environment": environment, "actor": actor, "started_ns": now_ns,
+            "owner": owner, "pid": process.pid, "pid_started": process.started, "host": process.host,
+            "heartbeat_ns": now_ns,
+        }  # fmt: skip
+        with store.transaction() as con:
+            con.execute(
+                f"insert into eval_runs ({', '.join(record)}) values ({', '.join('?' * len(record))})",
+                list(record.values()),
+            )
+            after = {name: record[name] for name in ("name", "task", "dataset", "model")}
+            append_event(con, actor=actor, action="eval.run", subject=run_id, after=after)
+        return cls(store, run_id, owner=owner, worked_s=0.0)
+
+    @classmethod
+    def resume(
+        cls, store: Store, run_id: str, *, actor: str, retry_errors: bool, settings: str | None, now_ns: int
+    ) -> Journal:
+        """Take over a run that nobody works on and return its journal.
+
+        Cases that were not run, and with ``retry_errors`` those that failed, are taken off the record to be run.
+
+        Raises:
+            NotFoundError: There is no such run.
+            UsageError: A living process works on it.
+        """
+        owner, process = secrets.token_hex(8), this_process()
+        with store.transaction() as con:
+            row = _row(con, run_id)
+            refuse_held(row, now_ns=now_ns)
+            con.execute(
+                "update eval_runs set status = 'running', owner = ?, pid = ?, pid_started = ?, host = ?, "
+                "heartbeat_ns = ?, ended_ns = null, error = null, sessions = sessions + 1, "
+                "settings = coalesce(?, settings) where run_id = ?",
+                (owner, process.pid, process.started, process.host, now_ns, settings, run_id),
+            )
+            gone = ("not_run", "error", "timeout") if retry_errors else ("not_run",)
+            marks = ", ".join("?" * len(gone))
+            con.execute(f"delete from eval_results where run_id = ? and status in ({marks})", (run_id, *gone))
+            append_event(con, actor=actor, action="eval.resume", subject=run_id)
+        journal = cls(store, run_id, owner=owner, worked_s=row["duration_s"])
+        journal.settle()
+        return journal
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of work, over all sessions."""
+        return self._worked_s + time.monotonic() - self._began
+
+    def done(self) -> set[tuple[str, int]]:
+        """Return the (example id, repeat) of the cases that are finished."""
+        query = "select example_id, repeat from results where run_id = ? and status <> 'not_run'"
+        return set(self._store.sql(query, [self.run_id]).fetchall())
+
+    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Commit finished cases with the totals they move; with none, say that the process is alive."""
+        try:
+            self._write(rows)
+        except UnicodeEncodeError:
+            # A lone surrogate in one text must not cost the others.
+            self._write([[_encodable(value) for value in row] for row in rows])
+
+    def _write(self, rows: Sequence[Sequence[Any]]) -> None:
+        moved = {
+            "cases": len(rows),
+            "errors": sum(row[AT["status"]] != "ok" for row in rows),
+            "unpriced": sum(row[AT["cost_usd"]] is None for row in rows),
+            "input_tokens": _sum(row[AT["input_tokens"]] for row in rows),
+            "output_tokens": _sum(row[AT["output_tokens"]] for row in rows),
+            "cost_usd": _sum(row[AT["cost_usd"]] for row in rows),
+            "scoring": _sum(row[AT["scoring_cost_usd"]] for row in rows),
+            "duration_s": self.seconds, "now": time.time_ns(), "run_id": self.run_id, "owner": self._owner,
+        }  # fmt: skip
+        with self._store.transaction(durable=False) as con:
+            if rows:
+                con.executemany(_INSERT, rows)
+            if con.execute(_MOVE, moved).rowcount != 1:
+                raise UsageError(
+                    f"run {self.run_id} was taken over by another process while this one was silent; "
+                    "nothing more was written here"
+                )
+
+    def write_not_run(self, keys: Iterable[tuple[str, int, str | None]]) -> None:
+        """Record cases (example id, repeat, cluster) that were not started."""
+        rows = [(self.run_id, example_id, repeat, "not_run", cluster) for example_id, repeat, cluster in keys]
+        with self._store.transaction(durable=False) as con:
+            con.executemany(
+                "insert or ignore into eval_results (run_id, example_id, repeat, status, cluster) "
+                "values (?, ?, ?, ?, ?)",
+                rows,
+            )
+
+    def settle(self) -> None:
+        """Put the totals in step with the cases: exact, whatever was replaced."""
+        values = self._store.sql(_SUMS, [self.run_id]).fetchall()[0]
+        with self._store.transaction(durable=False) as con:
+            con.execute(
+                f"update eval_runs set {', '.join(f'{name} = ?' for name in _SUMMED)} where run_id = ? and owner = ?",
+                [*values, self.run_id, self._owner],
+            )
+
+    def end(self, status: str, *, error: str | None, now_ns: int) -> None:
+        """Record how the session ended and let go of the run."""
+        seconds = self.seconds
+        self.settle()
+        with self._store.transaction() as con:
+            con.execute(
+                "update eval_runs set status = ?, error = ?, ended_ns = ?, duration_s = ?, owner = null, pid = null "
+                "where run_id = ? and owner = ?",
+                (status, error, now_ns, seconds, self.run_id, self._owner),
+            )
+
+
+def _row(con: sqlite3.Connection, run_id: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = con.execute("select * from eval_runs where run_id = ?", (run_id,)).fetchone()
+    if row is None:
+        known = [found[0] for found in con.execute("select run_id from eval_runs order by started_ns desc limit 1000")]
+        raise NotFoundError.of("run", run_id, known, hint="ws.evals.list() shows them")
+    return row
+
+
+def refuse_held(row: sqlite3.Row, *, now_ns: int) -> None:
+    """Refuse to touch a run that a living process works on.
+
+    Raises:
+        UsageError: It is held.
+    """
+    if row["status"] != "running" or row["owner"] is None:
+        return
+    holder = Process(row["pid"], row["pid_started"], row["host"])
+    if is_alive(holder, heartbeat_ns=row["heartbeat_ns"], now_ns=now_ns):
+        raise UsageError(
+            f"run {row['run_id']} is being worked on by process {holder.pid} on {holder.host}; "
+            "wait for it, or stop that process and resume again"
+        )
+
+
+def _sum(values: Iterable[Any]) -> Any:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _encodable(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -1,0 +1,102 @@
+"""A run made ready again from its record: the same dataset, prompt and scorers, or an error that says why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lmops.errors import LmopsError, NotFoundError, UsageError
+from lmops.evals._prepare import Prepared, Project, describe, make_task, resolve_scorers, settings
+from lmops.evals._records import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lmops.datasets import Example
+    from lmops.evals._runs import Run
+    from lmops.scorers import Scorer
+
+
+def prepare_again(
+    project: Project, run: Run, *, task: Any, scorers: Any, budget_usd: float | None, concurrency: int | None
+) -> Prepared:
+    """Return a run ready to go on.
+
+    Raises:
+        UsageError: Something is not what it was.
+        NotFoundError: Something is not there any more.
+    """
+    record = run.record
+    old = run.settings
+    options = settings(
+        concurrency=concurrency or old["concurrency"], timeout_s=old["timeout_s"], retries=old["retries"],
+        budget_usd=budget_usd or old["budget_usd"], cache=old["cache"], tracing=old["tracing"],
+    )  # fmt: skip
+    examples = _examples(project, run)
+    found = _scorers(run, scorers)
+    kind = record["task_kind"]
+    if kind == "function":
+        if not callable(task):
+            raise UsageError(
+                f"run {run.run_id} is of the function {record['task']}; give it again: "
+                f"ws.evals.resume({run.run_id!r}, task={record['task'].rpartition(':')[2]})"
+            )
+        wanted: Any = task
+    elif task is not None and task != record["task"]:
+        raise UsageError(f"run {run.run_id} is of {record['task']}; resume it without task=")
+    else:
+        wanted = record["prompt_ref"] if kind == "prompt" else "recorded"
+    made, version, _ = make_task(
+        project, wanted, examples, prompt=None if kind == "prompt" else record["prompt_ref"], model=record["model"],
+        params=old["given_params"], cache=options["cache"], seed=record["seed"],
+    )  # fmt: skip
+    if kind == "prompt" and version.hash != record["prompt_hash"]:
+        raise UsageError(f"{record['prompt_ref']} is not what it was when run {run.run_id} began")
+    names = Plan.__dataclass_fields__
+    kept = {name: record[name] for name in names if name not in ("settings", "scorers")}
+    plan = Plan(**kept, scorers=record["scorers"], settings={**old, **options})
+    return Prepared(plan, made, examples, found)
+
+
+def _examples(project: Project, run: Run) -> Sequence[Example]:
+    version = project.datasets.get(run.dataset)
+    if version.hash != run.dataset_hash:
+        raise UsageError(f"the dataset {run.dataset} is not what it was when run {run.run_id} began")
+    examples: Sequence[Example] = version.examples
+    ids = run.settings["example_ids"]
+    if ids is None:
+        return examples
+    by_id = {example.example_id: example for example in examples}
+    return [by_id[one] for one in ids]
+
+
+def _scorers(run: Run, given: Any) -> list[Scorer]:
+    """Return the scorers of a run, from the caller or by their names."""
+    recorded = run.record["scorers"]
+    if given is None:
+        from lmops.scorers import get
+
+        found = []
+        for one in recorded:
+            try:
+                found.append(get(one["name"], one["options"] or None))
+            except LmopsError as error:
+                raise UsageError(
+                    f"scorer {one['name']!r} of run {run.run_id} cannot be found by its name ({error}); give them "
+                    f"again: ws.evals.resume({run.run_id!r}, scorers=[...])"
+                ) from error
+    else:
+        found = resolve_scorers(given)
+    names = [one["name"] for one in recorded]
+    if [scorer.name for scorer in found] != names:
+        by_name = {scorer.name: scorer for scorer in found}
+        missing = [name for name in names if name not in by_name]
+        if missing or len(by_name) != len(names):
+            raise NotFoundError(f"run {run.run_id} has the scorers {', '.join(names)}; given: {', '.join(by_name)}")
+        found = [by_name[name] for name in names]
+    for scorer, one in zip(found, recorded, strict=True):
+        if describe(scorer)["version"] != one["version"]:
+            raise UsageError(
+                f"scorer {scorer.name!r} has changed since run {run.run_id} began; half of its scores would mean "
+                "something else. Start a new run"
+            )
+    return found

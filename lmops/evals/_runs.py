@@ -1,0 +1,211 @@
+"""One run, as it is in the store: what ran, how far it is, its cases and scores as frames, its summary."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from lmops.evals._records import Totals
+from lmops.store._alive import Process, is_alive
+from lmops.text import plain_line
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    import pandas as pd
+
+    from lmops.evals._matrix import Measured
+    from lmops.evals._summary import ScorerSummary
+    from lmops.store import Store
+
+_JSON = ("params", "scorers", "settings", "environment")
+
+
+class Run:
+    """One run of an evaluation: ``.df()``, ``.scores()``, ``.failures()``, ``.summary()``, ``.totals``.
+
+    It reads the store, so that a run that is going on in another process is seen as far as it is.
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self._store = store
+        self.run_id = run_id
+        row = self._row()
+        self._record: dict[str, Any] = {
+            name: json.loads(row[name]) if name in _JSON and row[name] else row[name]
+            for name in row.keys()  # noqa: SIM118  # a Row
+        }
+
+    def _row(self) -> sqlite3.Row:
+        from lmops.evals._journal import _row
+
+        with self._store.reading() as con:
+            return _row(con, self.run_id)
+
+    # -- what ran --------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment."""
+        return str(self._record["name"])
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Everything that is written down of it, as a dict."""
+        hidden = ("owner", "pid", "pid_started", "host", "heartbeat_ns")
+        return {name: value for name, value in self._record.items() if name not in hidden} | {"status": self.status}
+
+    @property
+    def dataset(self) -> str:
+        """The dataset version, such as "golden@2"."""
+        return str(self._record["dataset"])
+
+    @property
+    def dataset_hash(self) -> str:
+        """The hash of the dataset version."""
+        return str(self._record["dataset_hash"])
+
+    @property
+    def prompt_ref(self) -> str | None:
+        """The prompt version, such as "support-answer@3"; None when no prompt was named."""
+        found: str | None = self._record["prompt_ref"]
+        return found
+
+    @property
+    def model(self) -> str | None:
+        """The model that was asked for."""
+        found: str | None = self._record["model"]
+        return found
+
+    @property
+    def scorers(self) -> dict[str, dict[str, Any]]:
+        """Its scorers by name: version, range, higher_is_better."""
+        return {one["name"]: one for one in self._record["scorers"]}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Concurrency, timeout, retries, budget and what else was set."""
+        found: dict[str, Any] = self._record["settings"]
+        return found
+
+    @property
+    def repeats(self) -> int:
+        """How many times each example is asked."""
+        return int(self._record["repeats"])
+
+    @property
+    def started_at(self) -> datetime:
+        """When it began."""
+        return datetime.fromtimestamp(self._record["started_ns"] / 1e9, UTC)
+
+    # -- how far it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> str:
+        """One of running, finished, interrupted, over_budget, failed, crashed (its process is gone)."""
+        row = self._row()
+        if row["status"] != "running":
+            return str(row["status"])
+        holder = Process(row["pid"] or 0, row["pid_started"], row["host"] or "")
+        alive = is_alive(holder, heartbeat_ns=row["heartbeat_ns"], now_ns=time.time_ns())
+        return "running" if alive else "crashed"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every case is finished."""
+        totals = self.totals
+        return totals.cases == totals.planned
+
+    @property
+    def error(self) -> str | None:
+        """What stopped it before its end; None when nothing did."""
+        found: str | None = self._row()["error"]
+        return found
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over its finished cases, over all sessions."""
+        row = self._row()
+        planned = row["examples"] * row["repeats"]
+        return Totals(
+            cases=row["cases"], planned=planned, errors=row["errors"], not_run=planned - row["cases"],
+            input_tokens=row["input_tokens"], output_tokens=row["output_tokens"], cost_usd=row["cost_usd"],
+            scoring_cost_usd=row["scoring_cost_usd"], unpriced=row["unpriced"], duration_s=row["duration_s"],
+            sessions=row["sessions"],
+        )  # fmt: skip
+
+    # -- what came out ---------------------------------------------------------------------------------------------
+
+    def df(self) -> pd.DataFrame:
+        """Return one row per case: the columns of the view ``results`` and one for the value of each scorer."""
+        import pandas as pd
+
+        results = self._frame("select * exclude (run_id) from results where run_id = ? order by example_id, repeat")
+        scores = self._frame("select example_id, repeat, scorer, value from scores where run_id = ?")
+        if scores.empty:
+            for name in self.scorers:
+                results[name] = pd.Series([None] * len(results), dtype="float64")
+            return results
+        keys = ["example_id", "repeat"]
+        place = {key: position for position, key in enumerate(zip(*(results[k] for k in keys), strict=True))}
+        for scorer, part in scores.groupby("scorer", sort=False):
+            name = str(scorer)
+            column = name if name not in results.columns else f"score.{name}"
+            at = [place[key] for key in zip(*(part[k] for k in keys), strict=True)]
+            results[column] = pd.Series(part["value"].to_numpy(), index=at).reindex(range(len(results)))
+        return results
+
+    def scores(self) -> pd.DataFrame:
+        """Return one row per case and scorer: value, status, reason, rationale, detail."""
+        return self._frame("select * exclude (run_id) from scores where run_id = ? order by scorer, example_id, repeat")
+
+    def failures(self) -> pd.DataFrame:
+        """Return the cases that failed, ran out of time or were not run, with their errors."""
+        return self._frame(
+            "select example_id, repeat, status, error_type, error, attempts, latency_ms, trace_id, started_at "
+            "from results where run_id = ? and status <> 'ok' order by example_id, repeat"
+        )
+
+    def measured(self) -> Measured:
+        """Return its scores as arrays: examples by repeats."""
+        from lmops.evals._matrix import measured
+
+        return measured(self._store, self.run_id)
+
+    def summary(self, *, level: float = 0.95) -> list[ScorerSummary]:
+        """Return the mean of each scorer with its interval, coverage and errors.
+
+        Args:
+            level: Confidence level in (0, 1).
+        """
+        from lmops.evals._summary import summarise
+
+        return summarise(self, level=level)
+
+    def _frame(self, query: str) -> pd.DataFrame:
+        found: pd.DataFrame = self._store.sql(query, [self.run_id]).to_arrow_table().to_pandas()
+        return found
+
+    # -- for a reader ----------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        totals = self.totals
+        failed = f", {totals.errors:,} failed" if totals.errors else ""
+        return (
+            f"<Run {self.run_id} {plain_line(self.name, 60)} on {self.dataset}: {self.status}, "
+            f"{totals.cases:,} of {totals.planned:,} cases{failed}>"
+        )
+
+    @property
+    def text(self) -> str:
+        """The summary as text."""
+        from lmops.evals._summary import run_text
+
+        return run_text(self)
+
+    def _repr_html_(self) -> str:
+        from lmops.evals._summary import run_html
+
+        return run_html(self)

@@ -1,0 +1,144 @@
+"""One session of work on a run: from the plan to its end, in whichever loop it is started."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lmops.evals._case import Cases
+from lmops.evals._runner import Runner, State
+from lmops.evals._threads import run_blocking
+from lmops.evals._tracing import CaseTracer
+from lmops.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lmops.datasets import Example
+    from lmops.evals._journal import Journal
+    from lmops.evals._records import Plan
+    from lmops.evals._task import Task
+    from lmops.scorers import Scorer
+    from lmops.store import Store
+    from lmops.traces import Traces
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What is needed to work on a run until there is nothing left.
+
+    Args:
+        store: Where results go.
+        traces: The traces of the workspace, when cases are traced.
+        models: What judges call.
+        plan: What runs.
+        task: Answers the examples.
+        examples: All examples of the run.
+        scorers: What scores the answers.
+        journal: The record of the run.
+        budget_usd: Of the whole run.
+    """
+
+    store: Store
+    traces: Traces | None
+    models: Any
+    plan: Plan
+    task: Task
+    examples: Sequence[Example]
+    scorers: Sequence[Scorer]
+    journal: Journal
+    budget_usd: float | None
+    is_resumed: bool = False
+
+    def run(self, *, progress: bool) -> None:
+        """Work in a loop of its own, also where one is running; an interrupt keeps what is finished."""
+        state = self._state()
+        with _bar(self.plan.name, state, is_shown=progress) as bar:
+            run_blocking(lambda: self._work(state), tick=lambda: bar.update(state.done, note=state.note()))
+            bar.update(state.done, note=state.note())
+            bar.close(state.note())
+
+    async def arun(self, *, progress: bool) -> None:
+        """Work in the running loop."""
+        state = self._state()
+        with _bar(self.plan.name, state, is_shown=progress) as bar:
+            ticker = asyncio.create_task(_tick(bar, state))
+            try:
+                await self._work(state)
+            finally:
+                ticker.cancel()
+            bar.update(state.done, note=state.note())
+            bar.close(state.note())
+
+    def _state(self) -> State:
+        total = len(self.examples) * self.plan.repeats
+        if not self.is_resumed:
+            return State(total=total, done=0, cost_usd=None)
+        with self.store.reading() as con:
+            query = "select cases, cost_usd, scoring_cost_usd from eval_runs where run_id = ?"
+            cases, cost, scoring = con.execute(query, (self.journal.run_id,)).fetchone()
+        known = [part for part in (cost, scoring) if part is not None]
+        return State(total=total, done=cases, cost_usd=sum(known) if known else None)
+
+    async def _work(self, state: State) -> None:
+        journal, settings = self.journal, self.plan.settings
+        tracer = CaseTracer(self.traces, self.plan, journal.run_id) if self.traces is not None else None
+        cases = Cases(
+            run_id=journal.run_id, call=self.task.call, scorers=self.scorers, timeout_s=settings["timeout_s"],
+            retries=settings["retries"], models=self.models, is_cached=settings["cache"], tracer=tracer,
+        )  # fmt: skip
+        left = self._left()
+        runner = Runner(journal, cases, left, state, concurrency=settings["concurrency"], budget_usd=self.budget_usd)
+        try:
+            await runner.run()
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            self._end("interrupted", "interrupted; finished cases are kept, resume the run to go on")
+            raise
+        except BaseException as error:
+            with contextlib.suppress(Exception):
+                self._end("failed", f"{type(error).__name__}: {error}")
+            raise
+        else:
+            journal.write_not_run((example.example_id, repeat, example.cluster) for example, repeat in left)
+            self._end(runner.stopped or "finished", runner.error)
+            if self.budget_usd is not None and state.done and state.cost_usd is None:
+                log.warning("run %s: no case had a known cost, so the budget was not watched", journal.run_id)
+        finally:
+            self.task.close()
+            if tracer is not None:
+                tracer.close()
+
+    def _left(self) -> Iterator[tuple[Example, int]]:
+        """Return what is to be done: every example once, then every example again."""
+        done = self.journal.done() if self.is_resumed else frozenset()
+        pairs = itertools.product(range(self.plan.repeats), self.examples)
+        return ((example, repeat) for repeat, example in pairs if (example.example_id, repeat) not in done)
+
+    def _end(self, status: str, error: str | None) -> None:
+        self.journal.end(status, error=error, now_ns=time.time_ns())
+        try:
+            self.store.pack_results()
+        except Exception:  # the rows are safe where they are, and are packed another time
+            log.warning("results of the store %s could not be packed", self.store.path, exc_info=True)
+
+
+def _bar(name: str, state: State, *, is_shown: bool) -> Progress:
+    show = None if is_shown else _nothing
+    return Progress(f"eval {name}", state.total, unit="cases", show=show)
+
+
+def _nothing(text: str, fraction: float | None, *, is_last: bool) -> None:  # noqa: ARG001 - shows nothing
+    return
+
+
+async def _tick(bar: Progress, state: State) -> None:
+    while True:
+        bar.update(state.done, note=state.note())
+        await asyncio.sleep(0.2)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lmops.prompts._compare import PromptComparison
     from lmops.prompts._diff import PromptDiff
     from lmops.store import Store
 
@@ -176,6 +177,42 @@ class Prompts:
         with self._store.reading() as con:
             left, right = (self._load(con, name, self._version_of(con, name, one)) for one in (a, b))
         return diff(left, right)
+
+    def compare(
+        self,
+        name: str,
+        versions: Sequence[int | str | PromptVersion],
+        *,
+        last: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        environment: str | None = None,
+    ) -> PromptComparison:
+        """Return how versions behaved in the traces that used them: ``.df()``, ``.text``, ``.outputs``, ``.caveats``.
+
+        Latency p50 and p95, tokens, cost per query, error rate and votes of users, each with n and a 95 % interval, and
+        the difference from the first version. A trace with a call of unknown price has no cost and counts as missing.
+
+        Args:
+            name: Name of the prompt.
+            versions: At least one: numbers, aliases or records; the first is what the others are compared with.
+            last: Back from now, or from the newest trace of an archive: "24h", "7d".
+            since: ISO time or datetime, UTC without a zone; not together with ``last``.
+            until: Likewise.
+            environment: Only traces of this environment, such as "production".
+
+        Raises:
+            NotFoundError: There is no such version.
+        """
+        from lmops.prompts._compare import compare
+
+        if isinstance(versions, str | PromptVersion) or not versions:
+            raise UsageError(f"compare({name!r}, ...): give a list of versions, such as [1, 2]")
+        with self._store.reading() as con:
+            found = list(dict.fromkeys(self._version_of(con, name, one) for one in versions))
+        return compare(
+            self._store, name, found, last=last, since=since, until=until, environment=environment
+        )  # fmt: skip
 
     # -- aliases ---------------------------------------------------------------------------------------------------
 

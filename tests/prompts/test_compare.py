@@ -1,0 +1,173 @@
+"""How versions behave in traces: each measure with n and interval, missing stays missing, what else changed is said."""
+
+import json
+import math
+
+import pytest
+
+from lmops.errors import NotFoundError, UsageError
+from lmops.prompts._compare import Value, difference, vote_of
+
+DAY_NS = 86_400_000_000_000
+START_NS = 1_772_323_200_000_000_000
+
+
+def vote(value):
+    attributes = [
+        {"key": "gen_ai.evaluation.name", "value": {"stringValue": "user_feedback"}},
+        {"key": "gen_ai.evaluation.score.value", "value": {"doubleValue": value}},
+    ]
+    return [{"name": "gen_ai.evaluation.result", "timeUnixNano": str(START_NS), "attributes": attributes}]
+
+
+def call(trace, version, **given):
+    """Return one trace of one model call as OTLP/JSON."""
+    start = START_NS + trace * DAY_NS // 50
+    attributes = {
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.usage.input_tokens": 900,
+        "gen_ai.usage.output_tokens": 10 * version + trace % 3, "gen_ai.prompt.name": "greet",
+        "gen_ai.request.model": given.get("model", "gpt-4o-mini"), "gen_ai.prompt.version": str(version),
+        "session.id": f"s{trace // 2}",
+    }  # fmt: skip
+    return {
+        "traceId": f"{trace:032x}", "spanId": f"{trace:016x}", "name": "chat", "kind": 3,
+        "startTimeUnixNano": str(start), "endTimeUnixNano": str(start + 1_000_000 * (100 * version + trace % 7)),
+        "status": {"code": 2 if given.get("fails") else 1}, "events": vote(given["vote"]) if "vote" in given else [],
+        "attributes": [
+            {"key": key, "value": {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}}
+            for key, value in attributes.items()
+        ],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def traffic(ws, tmp_path):
+    """40 traces of version 1, then 60 of version 2: slower, of another model at times, voted on."""
+    for text in ("a", "b", "c"):
+        ws.prompts.save("greet", text)
+    spans = [call(trace, 1, vote=1.0 if trace % 4 else 0.0) for trace in range(1, 41)]
+    spans += [
+        call(trace, 2, fails=trace % 6 == 0, model="an-unknown-model" if trace % 5 == 0 else "gpt-4o-mini")
+        for trace in range(41, 101)
+    ]
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"scope": {"name": "a"}, "spans": spans}]}]}) + "\n")
+    ws.traces.ingest(path, progress=False)
+    return ws
+
+
+def row(frame, measure, version):
+    return frame[(frame["measure"] == measure) & (frame["version"] == f"greet@{version}")].iloc[0]
+
+
+def test_each_measure_has_n_and_an_interval(traffic):
+    """Numbers are those of the traces; the second version is compared with the first."""
+    found = traffic.prompts.compare("greet", [1, 2])
+    frame = found.df()
+    assert found.traces == (40, 60)
+    errors = row(frame, "error_rate", 2)
+    assert (errors["value"], errors["n"]) == (10 / 60, 60)
+    assert 0 < errors["low"] < errors["value"] < errors["high"] < 0.35
+    p50 = row(frame, "latency_p50_ms", 2)
+    assert 200 <= p50["low"] <= p50["value"] <= p50["high"] <= 207
+    assert 95 < p50["difference_low"] < p50["difference"] < p50["difference_high"] < 105
+    assert row(frame, "output_tokens", 1)["value"] == pytest.approx(11, abs=0.2)
+
+
+def test_what_is_not_known_is_missing_and_not_zero(traffic):
+    """Calls of unknown price have no cost; without votes there is no rate of votes."""
+    frame = traffic.prompts.compare("greet", [1, 2]).df()
+    cost = row(frame, "cost_usd", 2)
+    assert (cost["n"], cost["missing"]) == (48, 12)
+    assert cost["value"] > 0
+    up = row(frame, "thumbs_down_rate", 1)
+    assert (up["value"], up["n"]) == (0.25, 40)
+    none = row(frame, "thumbs_down_rate", 2)
+    assert (none["n"], none["missing"]) == (0, 60)
+    assert math.isnan(none["value"])
+    assert math.isnan(none["difference"])
+
+
+def test_what_else_changed_is_said(traffic):
+    """Versions that ran one after the other, models that differ, versions that nobody used."""
+    caveats = "; ".join(traffic.prompts.compare("greet", [1, 2, 3]).caveats)
+    assert "at different times" in caveats
+    assert "not use the same models" in caveats
+    assert "an-unknown-model" in caveats
+    assert "no trace used greet@3" in caveats
+
+
+def test_a_range_of_time_limits_the_traces(traffic):
+    """As everywhere else: last, since, until."""
+    assert traffic.prompts.compare("greet", [1, 2], until="2026-03-01T12:00").traces == (24, 0)
+    assert traffic.prompts.compare("greet", ["greet@2"], environment="staging").traces == (0,)
+
+
+def test_nothing_to_compare_is_said(ws):
+    """No traces at all: every measure is unmeasured, and there is a text."""
+    ws.prompts.save("greet", "a")
+    found = ws.prompts.compare("greet", [1])
+    assert found.df()["n"].tolist() == [0] * 7
+    assert "not measured" in found.text
+    assert found.outputs is None
+    with pytest.raises(NotFoundError, match="version 1 only"):
+        ws.prompts.compare("greet", [2])
+    for versions in ([], "1", None):
+        with pytest.raises(UsageError, match="list of versions"):
+            ws.prompts.compare("greet", versions)
+
+
+def test_the_same_inputs_are_aligned(ws, monkeypatch):
+    """Answers of the newest finished runs of both over one dataset, hostile ones as text."""
+    for text in ("a", "b"):
+        ws.prompts.save("greet", text)
+    ws.datasets.save("golden", [{"id": "q1", "input": "Why?"}, {"id": "q2", "input": "<b>"}])
+    with ws.store.transaction() as con:
+        for number in (1, 2):
+            con.execute(
+                "insert into eval_runs (run_id, name, status, task_kind, task, dataset, dataset_hash, prompt_ref, "
+                "scorers, settings, examples, repeats, lmops_version, environment, actor, started_ns) values "
+                "(?, 'x', 'finished', 'prompt', 't', 'golden@1', 'h', ?, '[]', '{}', 2, 1, '0', '{}', 'a', ?)",
+                (f"run-{number}", f"greet@{number}", number),
+            )
+            for example in ("q1", "q2"):
+                con.execute(
+                    "insert into eval_results (run_id, example_id, repeat, status, output) values (?, ?, 0, 'ok', ?)",
+                    (f"run-{number}", example, f"<img src=x onerror=alert({number})>{example}"),
+                )
+    found = ws.prompts.compare("greet", [1, 2])
+    assert found.outputs["input"].tolist() == ["Why?", "<b>"]
+    assert found.outputs.loc[1, "greet@2"] == "<img src=x onerror=alert(2)>q2"
+    assert "<img" not in found._repr_html_()
+    assert "<b>&lt;" not in found._repr_html_()
+    assert "q1: Why?" in found.text
+
+
+def test_differences_by_square_and_add():
+    """Newcombe (1998), table II, row (a) 56/70 - 48/80: 0.0524 to 0.3339 by method 10."""
+    from lmops.calc.intervals import wilson
+
+    def rate(k, n):
+        low, high = wilson(k, n)
+        return Value(k / n, float(low), float(high), n)
+
+    found = difference(rate(56, 70), rate(48, 80))
+    assert found.estimate == pytest.approx(0.2)
+    assert (found.low, found.high) == (pytest.approx(0.0524, abs=5e-5), pytest.approx(0.3339, abs=5e-5))
+    assert difference(rate(1, 2), Value(None, None, None, 0)).estimate is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"gen_ai.evaluation.name": "thumbs", "gen_ai.evaluation.score.label": "Up"}, True),
+        ({"gen_ai.evaluation.name": "user_feedback", "gen_ai.evaluation.score.value": -1}, False),
+        ({"gen_ai.evaluation.name": "faithfulness", "gen_ai.evaluation.score.value": 1}, None),
+        ({"gen_ai.evaluation.name": "thumbs"}, None),
+        ("x", None),
+    ],
+)
+def test_votes_are_told_from_other_evaluations(attributes, expected):
+    """Only what users said counts as a vote."""
+    assert vote_of({"name": "gen_ai.evaluation.result", "attributes": attributes}) is expected
+    assert vote_of({"name": "exception", "attributes": attributes}) is None

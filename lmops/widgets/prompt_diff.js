@@ -1,0 +1,230 @@
+// The prompt diff: two versions side by side or inline, settings and variables above, aliases moved from here.
+
+import { Channel, StatusLine, button, copy, exact, h, icon, isOurs, keepKeys, keyHelp, plural, swap } from "./_dom.js";
+import { MoveForm } from "./_prompt_moves.js";
+import { KIND_SIGNS, KIND_WORDS, PromptRows } from "./_prompt_rows.js";
+
+const DIFF_KEYS = [
+  ["n p", "next, previous difference"], ["s", "side by side, inline"], ["w", "wrap long lines"], ["u", "unfold what did not change"], ["x", "swap the versions"],
+  ["↑ ↓", "scroll"], ["PgUp PgDn", "a page"], ["y", "copy the difference as text"], ["?", "these keys"], ["Esc", "close, then back to the notebook"],
+];
+
+/** What a key means; undefined leaves it to the page. */
+export function diffCommand(event) {
+  if (event.isComposing || !isOurs(event)) return undefined;
+  const known = { n: "next", p: "previous", j: "next", k: "previous", s: "side", w: "wrap", u: "unfold", x: "swap", y: "copy", "?": "help", Escape: "escape", ArrowDown: "down", ArrowUp: "up", PageDown: "pageDown", PageUp: "pageUp", Home: "first", End: "last", " ": "pageDown" };
+  return Object.hasOwn(known, event.key) ? known[event.key] : undefined;
+}
+
+/** The differences one jumps between: -1 is the settings, then each place in the text. */
+export const stopsOf = (state) => [...(state.changes.length ? [-1] : []), ...state.hunks.keys()];
+
+export class PromptDiffView {
+  constructor(model, el) {
+    this.model = model;
+    this.state = null;
+    this.seq = 0;
+    this.stop = null;
+    this.channel = new Channel(model, {
+      onNews: (message) => this.news(message), onError: (message) => this.failed(message), onSilence: (why) => this.status.silence(why),
+    });
+    this.view = this.channel.view;
+    this.ask = (kind, params) => this.channel.ask(kind, params);
+    this.rows = new PromptRows(this.host());
+    this.moves = new MoveForm(this.host());
+    this.build(el);
+    this.undo = [keepKeys(this.root)];
+    this.ask("hello");
+  }
+
+  host() {
+    const self = this;
+    return {
+      view: this.view, get state() { return self.state; }, ask: (kind, params) => this.ask(kind, params), tryAsk: (kind, params) => this.tryAsk(kind, params),
+      say: (text, kind) => this.status.say(text, kind), onClose: () => this.root.focus({ preventScroll: true }),
+    };
+  }
+
+  /** Ask; an error comes back as its words instead of on the status line. */
+  async tryAsk(kind, params) {
+    let said = null;
+    this.caught = (message) => { said = message; };
+    const answer = await this.ask(kind, params);
+    this.caught = null;
+    return said ?? answer;
+  }
+
+  failed(message) {
+    if (this.caught) this.caught(message);
+    else this.status.say(message, "error");
+  }
+
+  build(el) {
+    this.name = h("strong.lm-diff-name");
+    this.pickers = ["left", "right"].map((side) => h("select.lm-select", { "aria-label": side === "left" ? "old version" : "new version", onchange: () => this.pick() }));
+    this.modes = ["side by side", "inline"].map((label, i) => h("button.lm-range", { type: "button", role: "radio", onclick: () => this.mode(Boolean(i)) }, label));
+    this.wrap = button("", "wrap long lines", () => this.toggleWrap(), { text: "wrap", title: "wrap long lines  w", cls: "lm-on" });
+    this.place = h("span.lm-diff-place", { "aria-live": "polite" });
+    this.promote = button("up", "promote", () => this.moves.open("promote", this.state.right), { text: "Promote…" });
+    this.rollback = button("left", "roll back", () => this.moves.open("rollback"), { text: "Roll back…" });
+    this.help = keyHelp(DIFF_KEYS);
+    this.bar = h("div.lm-bar-top", {}, this.name, this.pickers[0], icon("right"), this.pickers[1], h("div.lm-ranges", { role: "radiogroup", "aria-label": "layout" }, this.modes), this.wrap, h("span.lm-gap"),
+      button("up", "previous difference  p", () => this.step(-1), { text: "" }), this.place, button("down", "next difference  n", () => this.step(1), { text: "" }), this.promote, this.rollback,
+      button("copy", "copy as text  y", () => this.copy(), { text: "" }), button("help", "keys", () => this.toggleHelp(), { text: "", title: "keys  ?" }));
+    this.heads = h("div.lm-diff-heads");
+    this.settings = h("div.lm-diff-settings");
+    this.variables = h("div.lm-diff-vars");
+    this.empty = h("div.lm-empty", { hidden: true });
+    this.rows.space.before(this.heads, this.settings, this.variables, this.empty);
+    this.summary = h("span.lm-summary-line");
+    this.foot = h("div.lm-foot", {}, this.summary, h("span.lm-gap"));
+    this.root = h("div.lm-root.lm-diff.lm-wrapped", { tabindex: 0, "data-lm": "prompt-diff", "data-state": "loading", "aria-label": "prompt diff" }, this.bar, this.moves.el, this.rows.el, this.foot, this.help);
+    this.status = new StatusLine(this.root);
+    this.foot.append(this.status.el);
+    this.root.style.height = `${this.model.get("_height")}px`;
+    this.root.addEventListener("keydown", (event) => this.key(event));
+    this.root.addEventListener("pointerdown", (event) => this.pointed(event));
+    el.append(this.root);
+    this.mode(this.root.clientWidth > 0 && this.root.clientWidth < 760);
+  }
+
+  // -- news from Python --------------------------------------------------------------------------------------------
+
+  news(message) {
+    if (message.kind !== "state" || message.seq <= this.seq) return;
+    this.seq = message.seq;
+    const before = this.state;
+    this.state = message;
+    Object.assign(this.root.dataset, { state: "ready", rev: message.rev, hunks: message.hunks.length, left: message.left, right: message.right, total: 0 });
+    this.drawBar();
+    if (!before || before.rev !== message.rev) {
+      this.rows.reset();
+      this.stop = null;
+      this.drawSettings();
+      this.rows.draw();
+      this.rows.el.scrollTop = 0;
+    }
+    this.drawPlace();
+    if (message.said) this.status.say(message.said, "done", true);
+  }
+
+  drawBar() {
+    const { state } = this, [left, right] = ["left", "right"].map((side) => state.versions.find((one) => one.version === state[side]));
+    this.name.textContent = state.name;
+    this.pickers.forEach((picker, i) => {
+      const now = i ? state.right : state.left;
+      swap(picker, ...state.versions.map((one) => h("option", { value: one.version, selected: one.version === now }, [`v${one.version}`, ...one.aliases].join(" · "))));
+      picker.value = now;
+    });
+    swap(this.heads, ...[left, right].map((one, i) => h("div.lm-diff-head", {}, h("b", {}, `v${one.version}`), one.aliases.map((alias) => h("span.lm-alias", {}, icon("label"), alias)),
+      h("span.lm-diff-note", { title: one.note ?? "" }, one.note ?? ""), h("span.lm-note", {}, `${one.author}, ${exact(one.created_ms).slice(0, 16)} UTC`), i ? null : "")));
+    const { stats } = state, bits = [[stats.changed, "~", "changed"], [stats.added, "+", "added"], [stats.removed, "−", "removed"]].filter(([n]) => n);
+    swap(this.summary, h("b", {}, state.is_empty ? "no difference" : plural(this.stops().length, "difference")), ...bits.map(([n, sign, what]) => h(`span.lm-kind-${what}`, {}, `${sign} ${plural(n, "line")} ${what}`)),
+      stats.settings ? h("span", {}, `${plural(stats.settings, "setting")} changed`) : "");
+    this.rollback.disabled = !state.can_undo.length;
+    this.rollback.title = state.can_undo.length ? `roll back ${state.can_undo.join(" or ")}` : "no alias has an earlier version";
+    this.promote.title = `promote v${state.right}`;
+  }
+
+  drawSettings() {
+    const { state } = this;
+    swap(this.settings, ...state.changes.map(([kind, path, before, after]) => h("div.lm-setting", { "data-kind": KIND_WORDS[kind] }, h(`span.lm-diff-sign.lm-kind-${KIND_WORDS[kind]}`, {}, KIND_SIGNS[kind]), h("span.lm-setting-path", {}, path),
+      h("span.lm-setting-values", {}, before === null ? "" : h("del", {}, before), before !== null && after !== null ? icon("right") : "", after === null ? "" : h("ins", {}, after)))));
+    this.settings.hidden = !state.changes.length;
+    swap(this.variables, h("span.lm-note", {}, "variables"), ...state.variables.map(([name, kind]) => h(`span.lm-var.lm-kind-${KIND_WORDS[kind]}`, { title: kind ? KIND_WORDS[kind] : "in both versions" }, `${KIND_SIGNS[kind]}${kind ? " " : ""}${name}`)));
+    this.variables.hidden = !state.variables.length;
+    swap(this.empty, h("strong", {}, "No difference"), h("p", {}, state.left === state.right ? "Both sides show the same version: choose another one above." : "Both versions have the same content."));
+    this.empty.hidden = !state.is_empty;
+  }
+
+  stops() { return stopsOf(this.state); }
+
+  drawPlace() {
+    const stops = this.stops(), at = stops.indexOf(this.stop);
+    this.place.textContent = stops.length ? `${at < 0 ? "–" : at + 1} / ${stops.length}` : "";
+    this.root.dataset.stop = at < 0 ? "" : at + 1;
+    this.settings.classList.toggle("lm-current", this.stop === -1);
+  }
+
+  // -- what the reader does ----------------------------------------------------------------------------------------
+
+  step(by) {
+    const stops = this.stops();
+    if (!stops.length) return;
+    const at = stops.indexOf(this.stop), next = at < 0 ? (by > 0 ? 0 : stops.length - 1) : at + by;
+    if (next < 0 || next >= stops.length) { this.status.say(by > 0 ? "this is the last difference" : "this is the first difference"); return; }
+    this.stop = stops[next];
+    this.drawPlace();
+    if (this.stop === -1) { this.rows.current = -1; this.rows.mark(false); this.rows.el.scrollTop = 0; } else this.rows.jump(this.stop);
+  }
+
+  mode(isInline) {
+    this.rows.isInline = isInline;
+    this.modes.forEach((one, i) => { one.setAttribute("aria-checked", Boolean(i) === isInline); one.classList.toggle("lm-on", Boolean(i) === isInline); });
+    this.root.dataset.mode = isInline ? "inline" : "side";
+    if (!this.state) return;
+    this.rows.draw();
+    if (this.rows.current >= 0) this.rows.jump(this.rows.current);
+  }
+
+  toggleWrap() {
+    const isOn = this.root.classList.toggle("lm-wrapped");
+    this.wrap.classList.toggle("lm-on", isOn);
+    this.wrap.setAttribute("aria-pressed", isOn);
+  }
+
+  pick() { this.ask("versions", { left: +this.pickers[0].value, right: +this.pickers[1].value }).then((answer) => { if (!answer) this.drawBar(); }); }
+
+  async copy() {
+    const answer = await this.ask("text");
+    if (answer) this.status.say((await copy(answer.text, this.root)) ? "difference copied as text" : "this page may not copy; .text has it", "done");
+    this.root.focus({ preventScroll: true });
+  }
+
+  toggleHelp() { this.help.hidden = !this.help.hidden; }
+
+  pointed(event) {
+    if (!this.help.contains(event.target) && !event.target.closest("[aria-label=keys]")) this.help.hidden = true;
+    if (event.target.closest("input, select, label, button, form")) return;
+    setTimeout(() => { if (!this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true }); });
+  }
+
+  key(event) {
+    if (!this.state) return;
+    if (event.target.closest("input, textarea, select")) {
+      if (event.key !== "Escape" && !event.ctrlKey && !event.metaKey) event.stopPropagation();
+      if (event.key === "Escape") { event.preventDefault(); event.stopPropagation(); this.moves.shut(); this.root.focus({ preventScroll: true }); }
+      return;
+    }
+    if (event.target.closest("button") && ["Enter", " "].includes(event.key)) return;
+    const command = diffCommand(event);
+    if (!command) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const { el } = this.rows, by = (top) => el.scrollBy({ top });
+    ({
+      next: () => this.step(1), previous: () => this.step(-1), side: () => this.mode(!this.rows.isInline), wrap: () => this.toggleWrap(), unfold: () => this.rows.unfold(), copy: () => this.copy(), help: () => this.toggleHelp(),
+      swap: () => this.ask("versions", { left: this.state.right, right: this.state.left }), down: () => by(40), up: () => by(-40), pageDown: () => by(el.clientHeight - 40), pageUp: () => by(40 - el.clientHeight),
+      first: () => { el.scrollTop = 0; }, last: () => { el.scrollTop = el.scrollHeight; }, escape: () => this.escape(),
+    })[command]();
+  }
+
+  escape() {
+    if (!this.help.hidden) this.help.hidden = true;
+    else if (this.moves.isOpen) this.moves.shut();
+    else (this.root.closest(".jp-Cell") ?? this.root.parentElement)?.focus?.();
+  }
+
+  close() {
+    for (const undo of this.undo) undo();
+    for (const part of [this.status, this.rows, this.channel]) part.close();
+    this.root.remove();
+  }
+}
+
+export default {
+  render({ model, el }) {
+    const view = new PromptDiffView(model, el);
+    return () => view.close();
+  },
+};

@@ -29,7 +29,7 @@ def runbook() -> None:
 @_JSON
 def list_runbooks(store: str | None, as_json: bool) -> None:
     """List the runbooks that can be run by name."""
-    found = _runbooks(store).list()
+    found = _runbooks(store, as_json=as_json).list()
     if as_json:
         click.echo(json.dumps([_plain(one) for one in found], indent=2))
         return
@@ -45,7 +45,7 @@ def list_runbooks(store: str | None, as_json: bool) -> None:
 def show_runbook(name: str, store: str | None, as_json: bool) -> None:
     """Show the parameters of the runbook NAME (a name or a path)."""
     try:
-        one = _runbooks(store).show(name)
+        one = _runbooks(store, as_json=as_json).show(name)
     except NotFoundError as error:
         _stop(2, str(error), as_json=as_json)
     click.echo(json.dumps(_plain(one), indent=2) if as_json else repr(one))
@@ -83,12 +83,14 @@ def run_runbook(
     # a scheduler stops a job with SIGTERM: let it end like Ctrl+C, with the kernel dead and the run recorded
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        run = _runbooks(store).run(
+        run = _runbooks(store, as_json=as_json).run(
             name, assignments=assignments, timeout_s=timeout_s, cell_timeout_s=cell_timeout_s, output_dir=output_dir,
             html=html, progress=not quiet,
         )  # fmt: skip
     except (RunbookRefusedError, NotFoundError) as error:
         _stop(2, str(error), as_json=as_json)
+    except LmopsError as error:
+        _stop(1, str(error), as_json=as_json, status="error")
     except KeyboardInterrupt:
         _stop(1, "interrupted; the run is recorded as killed", as_json=as_json)
     click.echo(json.dumps(run.to_dict(), indent=2) if as_json else _summary(run))
@@ -96,13 +98,13 @@ def run_runbook(
         raise SystemExit(1)
 
 
-def _runbooks(store: str | None) -> Runbooks:
+def _runbooks(store: str | None, *, as_json: bool) -> Runbooks:
     import lmops
 
     try:
         workspace: Any = lmops.open(store)
     except LmopsError as error:
-        _stop(2, str(error), as_json=False)
+        _stop(1, str(error), as_json=as_json, status="error")
     runbooks: Runbooks = workspace.runbooks
     return runbooks
 
@@ -116,16 +118,18 @@ def _plain(one: Runbook) -> dict[str, object]:
 
 def _summary(run: RunbookRun) -> str:
     """Return the run as a person reads it, with the numbers of its result."""
+    from lmops.runbooks import show_value
+
     result: dict[str, Any] = run.result or {}
     lines = [repr(run)]
     lines += [f"  because {reason}" for reason in result.get("reasons", [])]
-    lines += [f"  {key}: {'-' if value is None else value}" for key, value in result.get("summary", {}).items()]
+    lines += [f"  {key}: {show_value(key, value)}" for key, value in result.get("summary", {}).items()]
     return "\n".join(lines)
 
 
-def _stop(code: int, message: str, *, as_json: bool) -> NoReturn:
+def _stop(code: int, message: str, *, as_json: bool, status: str | None = None) -> NoReturn:
     if as_json:
-        click.echo(json.dumps({"status": "refused" if code == 2 else "killed", "error": message}))
+        click.echo(json.dumps({"status": status or ("refused" if code == 2 else "killed"), "error": message}))
     else:
         click.echo(f"lmops: {message}", err=True)
     raise SystemExit(code)

@@ -273,6 +273,9 @@ def _figure(title: str, frame: pd.DataFrame | None, *, y_title: str | None) -> g
     figure = go.Figure(layout={"template": template(), "title": {"text": escape(title)}})
     if y_title:
         figure.update_yaxes(title=y_title)
+    if by:
+        # Names of groups are long and many: above the plot they would run into its title.
+        figure.update_layout(legend={"x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"})
     return figure
 
 

@@ -18,7 +18,17 @@ import nbformat
 import pytest
 
 from lmops.errors import NotFoundError, RunbookError, RunbookRefusedError
-from lmops.runbooks import RunbookRun, Runbooks, _html, _parameters, _table, show_result, show_table
+from lmops.runbooks import (
+    RunbookRun,
+    Runbooks,
+    _html,
+    _parameters,
+    _table,
+    show_numbers,
+    show_result,
+    show_table,
+    show_value,
+)
 
 new = nbformat.v4
 DECLARED = """last: str = "14d"  # window
@@ -430,6 +440,38 @@ def _is_alive(pid):
     return True
 
 
+def test_a_value_stands_with_its_interval_and_an_id_with_its_start(capsys):
+    """Three columns become one; a whole id is in the title of its cell."""
+    import pandas as pd
+
+    frame = pd.DataFrame({
+        "trace_id": ["ab" * 16, "cd" * 16], "error_rate": [0.5, None], "error_rate_low": [0.1, None],
+        "error_rate_high": [0.9, None],
+    })  # fmt: skip
+    show_table(frame)
+    assert capsys.readouterr().out.splitlines() == [
+        "trace_id                  error_rate",
+        "abababababab  50.0% (10.0% to 90.0%)",
+        "cdcdcdcdcdcd                       -",
+    ]
+    assert f'title="{"ab" * 16}"' in _table._html(["trace_id"], [[_table._cell("trace_id", "ab" * 16)]], [False], "")
+
+
+def test_numbers_are_shown_large_with_a_note(capsys):
+    """Units come from the names, a missing number is a dash."""
+    show_numbers({"traces": 2000, "cost_usd": None, "p95_ms": 4308.2}, notes={"traces": "<17,518> spans"})
+    assert capsys.readouterr().out.splitlines() == ["traces  2,000  <17,518> spans", "cost    -", "p95     4,308 ms"]
+
+
+@pytest.mark.parametrize(
+    ("dollars", "text"),
+    [(0, "$0.00"), (1234.5, "$1,234.50"), (0.66, "$0.6600"), (0.00048, "$0.00048"), (3e-7, "$0.0000003")],
+)
+def test_money_shows_the_digits_that_matter(dollars, text):
+    """A thousandth of a cent is not nothing."""
+    assert show_value("cost_usd", dollars) == text
+
+
 def test_a_table_shows_units_dashes_and_text(capsys):
     """A missing value is a dash, a column's name says its unit, and markup stays text."""
     import pandas as pd
@@ -442,10 +484,10 @@ def test_a_table_shows_units_dashes_and_text(capsys):
     show_table(frame)
     assert capsys.readouterr().out.splitlines() == [
         "name  cost_usd  latency_ms  error_rate  at                   calls  models",
-        "<b>    $0.0123       1,234       50.0%  2026-03-01           1,000  a, b",
-        "-            -           1        0.0%  2026-03-01 12:00:01      2",
+        "<b>    $0.0123    1,234 ms       50.0%  2026-03-01           1,000  a, b",
+        "-            -        1 ms        0.0%  2026-03-01 12:00:01      2",
     ]
-    assert "&lt;b&gt;" in _table._html(["name"], [["<b>"]], [False], "")
+    assert "&lt;b&gt;" in _table._html(["name"], [[_table._Cell("<b>")]], [False], "")
     with pytest.raises(ValueError, match="did you mean 'calls'"):
         show_table(frame, ["call"])
     show_table(frame.head(0))

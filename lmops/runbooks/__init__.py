@@ -25,7 +25,7 @@ from lmops.runbooks import _notebook, _parameters
 from lmops.runbooks._notebook import Runbook
 from lmops.runbooks._parameters import Parameter
 from lmops.runbooks._result import MIMETYPE, read_result, show_result
-from lmops.runbooks._table import show_table
+from lmops.runbooks._table import show_numbers, show_table, show_value
 
 if TYPE_CHECKING:
     import builtins
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
     from lmops.runbooks._execute import Outcome
 
-__all__ = ["MIMETYPE", "Parameter", "Runbook", "RunbookRun", "Runbooks", "read_result", "show_result", "show_table"]
+__all__ = [
+    "MIMETYPE", "Parameter", "Runbook", "RunbookRun", "Runbooks", "read_result", "show_numbers", "show_result",
+    "show_table", "show_value",
+]  # fmt: skip
 
 Status = Literal["ok", "failed", "timeout", "killed", "refused"]
 _log: Final = logging.getLogger(__name__)
@@ -399,6 +402,7 @@ def _facts(run: RunbookRun) -> list[tuple[str, str, str]]:
     rows = [
         ("runbook", run.name, ""),
         ("status", run.status, "ok" if run.status == "ok" else "bad"),
+        *_verdict(run),
         ("started", run.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"), ""),
         ("duration", f"{run.duration_s:.1f} s" if run.duration_s is not None else "-", ""),
         ("by", run.actor, ""),
@@ -410,6 +414,16 @@ def _facts(run: RunbookRun) -> list[tuple[str, str, str]]:
     if run.error is not None:
         rows.append(("error", run.error, "bad"))
     return [*rows, ("run", run.run_id, ""), ("notebook SHA-256", run.sha256 or "-", "")]
+
+
+def _verdict(run: RunbookRun) -> list[tuple[str, str, str]]:
+    """Return what the runbook decided and why: what a reader wants to know first."""
+    result = run.result or {}
+    decision, reasons = result.get("decision"), result.get("reasons")
+    if not isinstance(decision, str):
+        return []
+    because = "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
+    return [("decision", f"{decision}: {because}" if because else decision, "ok" if decision == "ok" else "verdict")]
 
 
 def _to_record(run: RunbookRun) -> dict[str, object]:

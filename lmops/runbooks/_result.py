@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
+from lmops.runbooks._display import display_bundle
+from lmops.runbooks._table import show_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,22 +79,10 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def display_bundle(bundle: dict[str, object]) -> None:
-    """Display the forms of one output; a plain script prints the text form."""
-    from IPython import get_ipython  # type: ignore[attr-defined,unused-ignore]  # exported without a stub
-    from IPython.display import display
-
-    # outside IPython display() would print the whole bundle as a dict
-    if get_ipython() is None:
-        print(bundle["text/plain"])  # noqa: T201 - the text form is what a plain script shows
-    else:
-        display(bundle, raw=True)
-
-
 def _text(result: Mapping[str, Any]) -> str:
     lines = [f"decision: {result['decision']}", *(f"  because {reason}" for reason in result["reasons"])]
     for part in ("summary", "ids"):
-        lines += [f"{name}: {_cell(value)}" for name, value in result[part].items()]
+        lines += [f"{name}: {_cell(name, value)}" for name, value in result[part].items()]
     return "\n".join(lines)
 
 
@@ -100,7 +90,7 @@ def _html(result: Mapping[str, Any]) -> str:
     reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in result["reasons"])
     rows = "".join(
         f'<tr><th style="text-align:left">{html.escape(name)}</th>'
-        f'<td style="text-align:right;font-variant-numeric:tabular-nums">{html.escape(_cell(value))}</td></tr>'
+        f'<td style="text-align:left;font-variant-numeric:tabular-nums">{html.escape(_cell(name, value))}</td></tr>'
         for part in ("summary", "ids")
         for name, value in result[part].items()
     )
@@ -111,16 +101,10 @@ def _html(result: Mapping[str, Any]) -> str:
     )
 
 
-def _cell(value: object) -> str:
+def _cell(name: str, value: object) -> str:
     """Return a value as a person reads it; a missing one as a dash."""
-    if value is None:
+    if isinstance(value, dict):
+        return json.dumps(value)
+    if isinstance(value, list) and not value:
         return "-"
-    if isinstance(value, bool | str):
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-    if isinstance(value, list):
-        return ", ".join(_cell(item) for item in value) or "-"
-    return json.dumps(value)
+    return show_value(name, value)

@@ -9,18 +9,24 @@ from typing import Final
 
 _IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./(?P<name>\w+\.js)";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?!default)", re.MULTILINE)
-_COMMENT: Final = re.compile(r"^ *(//.*|/\*\* .*\*/)\n", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^ *(//.*|/\*\*? [^*]*(\*(?!/)[^*]*)*\*/)\n", re.MULTILINE)
+_LAST_COMMENT: Final = re.compile(r"(?<=[;{},)]) // .*$", re.MULTILINE)
+_INDENT: Final = re.compile(r"^[ \n]+", re.MULTILINE)
+
+#: spaces that mean nothing in our style sheets (those around + and - and before : in selectors do)
+_CSS_SPACE: Final = re.compile(r" *([{};,]) *|(:) +")
 
 
 @cache
 def script(name: str) -> str:
     """Return one module with everything that it imports, each file once, in the order of need.
 
-    Whole-line comments are left out: the text is stored in every notebook that saves the state of its widgets.
+    Comments on lines of their own and indents are left out: the text is stored in every notebook that saves the state
+    of its widgets. So a template literal stays on one line; a test holds that.
     """
     parts: dict[str, str] = {}
     _collect(name, parts)
-    return "\n".join(parts.values())
+    return "".join(parts.values())
 
 
 def _collect(name: str, parts: dict[str, str]) -> None:
@@ -29,13 +35,18 @@ def _collect(name: str, parts: dict[str, str]) -> None:
     text = text_of(name)
     for found in _IMPORT.finditer(text):
         _collect(found["name"], parts)
-    parts[name] = _COMMENT.sub("", _EXPORT.sub("", _IMPORT.sub("", text)))
+    parts[name] = _lean(_EXPORT.sub("", _IMPORT.sub("", text)))
 
 
 @cache
 def style(name: str) -> str:
     """Return the style sheet of one widget, after what all widgets share."""
-    return re.sub(r"/\*.*?\*/\n", "", text_of("_base.css") + text_of(name), flags=re.DOTALL)
+    text = _lean(text_of("_base.css") + text_of(name)).replace("\n", " ")
+    return _CSS_SPACE.sub(r"\1\2", text).replace(";}", "}")
+
+
+def _lean(text: str) -> str:
+    return _INDENT.sub("", _LAST_COMMENT.sub("", _COMMENT.sub("", text)))
 
 
 def text_of(name: str) -> str:

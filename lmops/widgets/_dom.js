@@ -85,6 +85,12 @@ export function duration(ms) {
   return `${(ms / 3.6e6).toFixed(1)} h`;
 }
 
+/** Models in their order, those that only embed last: what answers is what one looks for. */
+export function chatFirst(models) {
+  const embeds = (model) => /embed/i.test(model);
+  return [...models.filter((model) => !embeds(model)), ...models.filter(embeds)];
+}
+
 /** Tokens in and out; a side that was not reported is a dash, never 0. */
 export function tokenPair(tokensIn, tokensOut) {
   if (tokensIn === null && tokensOut === null) return "";
@@ -101,22 +107,24 @@ export function dollars(usd) {
 
 const two = (n) => String(n).padStart(2, "0");
 
-/** A time in the reader's zone, to the second. */
+/** A time in UTC, to the second: as SQL, frames and exported tables have it. */
 export function exact(ms) {
   if (ms === null || ms === undefined) return "";
-  const at = new Date(ms);
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
 }
 
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+/** How long ago within a day; then the day and minute of this year, else the date. In UTC. */
 export function relative(ms, now) {
   if (ms === null || ms === undefined) return "";
-  const s = (now - ms) / 1e3;
-  if (s < -5) return exact(ms);
+  const s = (now - ms) / 1e3, at = new Date(ms);
+  if (s < -5 || s >= 86_400) {
+    return at.getUTCFullYear() !== new Date(now).getUTCFullYear() ? exact(ms).slice(0, 10)
+      : `${MONTHS[at.getUTCMonth()]} ${at.getUTCDate()} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+  }
   if (s < 60) return `${Math.max(0, Math.floor(s))} s ago`;
-  if (s < 3_600) return `${Math.floor(s / 60)} min ago`;
-  if (s < 86_400) return `${Math.floor(s / 3_600)} h ago`;
-  if (s < 86_400 * 60) return `${Math.floor(s / 86_400)} d ago`;
-  return exact(ms).slice(0, 10);
+  return s < 3_600 ? `${Math.floor(s / 60)} min ago` : `${Math.floor(s / 3_600)} h ago`;
 }
 
 /** Pretty JSON where the text is JSON, else the text as it is. */
@@ -133,7 +141,8 @@ export function pretty(text) {
 /** Whether a key belongs to the widget; those with Ctrl, Meta or Alt stay JupyterLab's. */
 export const isOurs = (event) => !(event.ctrlKey || event.metaKey || event.altKey);
 
-/** Keep plain keys from JupyterLab while the focus is inside `root`; Ctrl+S still saves. Returns the undo. */
+/** Keep plain keys from JupyterLab while the focus is inside `root`; Ctrl+S still saves. Returns the undo.
+ *  Lumino listens in the capture phase and looks for the attribute from the target upwards: it is decided per key. */
 export function keepKeys(root) {
   const attribute = "data-lm-suppress-shortcuts";
   const decide = (event) => {
@@ -168,10 +177,15 @@ export class StatusLine {
 
   say(text, kind = "", isSticky = false) {
     clearTimeout(this.timer);
-    this.el.textContent = this.el.title = this.root.dataset.said = text;
+    this.el.replaceChildren(...(kind === "error" && text ? [icon("warn")] : []), h("span", {}, text));
+    this.el.title = this.root.dataset.said = text;
     this.el.className = `lm-said${kind ? ` lm-said-${kind}` : ""}`;
+    this.kind = kind;
     if (text && !isSticky) this.timer = setTimeout(() => this.say(""), kind === "error" ? 15_000 : 4_000);
   }
+
+  /** What went wrong is history once something went well. */
+  wentWell() { if (this.kind === "error" && this.root.dataset.state === "ready") this.say(""); }
 
   /** Show that the kernel is slow or gone, and with null that it answers again. */
   silence(why) {

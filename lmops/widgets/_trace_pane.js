@@ -1,6 +1,6 @@
 // One trace, read: what failed first, the waterfall, and the span under the cursor as the user saw it.
 
-import { button, copy, count, dollars, duration, exact, h, icon, plural, pretty, relative, swap, tokenPair } from "./_dom.js";
+import { button, chatFirst, copy, count, dollars, duration, exact, h, icon, plural, pretty, relative, swap, tokenPair } from "./_dom.js";
 import { Waterfall } from "./_waterfall.js";
 
 const ROLES = { system: "system", developer: "system", user: "user", assistant: "assistant", tool: "tool" };
@@ -21,7 +21,7 @@ export function marked(text, needle) {
 const fold = (label, nodes, isOpen = false) => h("details.lm-fold", { open: isOpen }, h("summary", { tabindex: -1 }, label), nodes);
 
 export class TracePane {
-  /** `host`: {ask, view, now, root, say, actions, onClose, onMove(by), onPin(pane), onTrace(traceId), isMarked} */
+  /** `host`: {ask, view, now, root, say, focus, action(name), onClose, onMove(by), onPin(id), onTrace(id), onAction(name, id)} */
   constructor(host, { isPinned = false } = {}) {
     this.host = host;
     this.isPinned = isPinned;
@@ -31,7 +31,11 @@ export class TracePane {
     this.head = h("div.lm-pane-head");
     this.alert = h("div.lm-alert", { hidden: true });
     this.tree = new Waterfall({ view: this.view, onSpan: (index) => this.show(index) });
-    this.body = h("div.lm-body", { tabindex: -1, role: "region", "aria-label": "span" });
+    this.body = h("div.lm-body", { tabindex: 0, role: "region", "aria-label": "span" });
+    this.bodyTop = 0;
+    this.body.addEventListener("scroll", () => { if (this.body.clientHeight) this.bodyTop = this.body.scrollTop; }, { passive: true });
+    this.sizes = new ResizeObserver(() => { if (this.body.clientHeight && this.body.scrollTop !== this.bodyTop) this.body.scrollTop = this.bodyTop; });
+    this.sizes.observe(this.body);
     this.find = h("input.lm-find", { type: "search", placeholder: "find in trace", "aria-label": "find in trace", spellcheck: "false" });
     this.find.addEventListener("input", () => this.search());
     this.find.addEventListener("keydown", (event) => this.findKey(event));
@@ -49,10 +53,11 @@ export class TracePane {
     if (this.traceId !== traceId) return;
     if (!answer) { this.traceId = null; return; }
     const { head, tree } = answer;
+    const wasReading = this.isSession && this.body.contains(document.activeElement);
     this.data = head;
     this.isSession = false;
     this.tree.clear();
-    this.tree.duration = Math.max(head.duration_ms, 1e-6);
+    this.tree.setDuration(head.duration_ms);
     this.tree.el.scrollTop = 0;
     this.tree.el.hidden = false;
     this.tree.el.style.setProperty("--lm-rows", Math.min(tree.total, 14));
@@ -61,6 +66,7 @@ export class TracePane {
     this.drawAlert();
     this.show(Math.min(head.first, this.tree.rows.length - 1));
     this.el.dataset.ready = "true";
+    if (wasReading) this.host.focus();
     if (this.needle) this.search();
     await this.loadRest(traceId);
     if (this.traceId === traceId && head.first >= tree.rows.length && this.tree.cursor === tree.rows.length - 1) this.show(head.first);
@@ -86,18 +92,21 @@ export class TracePane {
           button("down", "next trace", () => host.onMove(1), { text: "", title: "next trace  ]" }),
           button("pin", "pin", () => host.onPin(this.traceId), { title: "pin this trace and see another beside it  p" }),
           button("session", "session", () => this.session(), { title: data.session_id ? "all turns of this conversation  s" : "this trace belongs to no session", disabled: !data.session_id }),
-          button("add", "dataset", () => host.onAction("dataset"), { ...host.action("dataset", "add to a dataset"), cls: "lm-later" }),
-          button("label", "label", () => host.onAction("labeling"), { ...host.action("labeling", "send to labeling"), cls: "lm-later" }),
+          this.actionButton("dataset", "add", "add this trace to a dataset  a"), this.actionButton("labeling", "label", "send this trace to labeling  l"),
           button("close", "close", () => host.onClose(), { text: "", title: "close  Esc" }),
         ];
     swap(this.head, h("div.lm-title", {}, h(`span.lm-s-${data.status === "error" ? "error" : data.status === "ok" ? "ok" : "unset"}`, {}, icon(data.status === "error" ? "error" : data.status === "ok" ? "ok" : "unset"), h("span", {}, data.status)),
         h("strong", { title: data.name }, data.name),
         button("copy", "copy the trace id", () => this.copyId(), { text: data.trace_id.slice(0, 8), title: `copy ${data.trace_id}  y`, cls: "lm-mono" }),
         h("span.lm-gap"), tools),
-      h("div.lm-facts", {}, fact(duration(data.duration_ms), "duration"), fact(plural(data.span_count, "span"), ""), fact(plural(data.call_count, "model call"), "billable model calls"), fact(tokens, "input → output"), fact(cost, "cost"),
-        data.models.length ? h("span.lm-fact.lm-models", { title: data.models.join(", ") }, data.models.join(", ")) : null, fact(relative(data.start_ms, host.now()), exact(data.start_ms)), data.is_orphan ? fact("no root span", "the root span has not arrived") : null,
-        h("span.lm-gap"), this.hits, this.find),
+      h("div.lm-facts", {}, h("div.lm-fact-list", {}, fact(duration(data.duration_ms), "duration"), fact(plural(data.span_count, "span"), ""), fact(plural(data.call_count, "model call"), "billable model calls"), fact(tokens, "input → output"), fact(cost, "cost"),
+        data.models.length ? h("span.lm-fact.lm-models", { title: data.models.join(", ") }, chatFirst(data.models).join(", ")) : null, fact(relative(data.start_ms, host.now()), `${exact(data.start_ms)} UTC`), data.is_orphan ? fact("no root span", "the root span has not arrived") : null), this.hits, this.find),
     );
+  }
+
+  actionButton(name, sign, title) {
+    const { label, hint, is_there: isThere } = this.host.action(name);
+    return button(sign, label, () => this.host.onAction(name, this.traceId), { title: isThere ? title : hint, disabled: !isThere, cls: "lm-later" });
   }
 
   drawAlert() {
@@ -142,8 +151,9 @@ export class TracePane {
       if (!span.input.length && !span.output.length && !span.documents.length) parts.push(h("p.lm-note", {}, "this span carries no input or output; its attributes may"));
     }
     if (span.more || span.omitted) parts.push(h("p.lm-note", {}, `${span.more ? `${count(span.more)} more items` : ""}${span.more && span.omitted ? ", " : ""}${span.omitted ? `${count(span.omitted)} more characters` : ""}: ws.traces.get(id) has all`));
-    parts.push(h("dl.lm-dl", {}, span.facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, text(typeof value === "number" ? String(value) : String(value)))])));
+    parts.push(h("dl.lm-dl", {}, span.facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { title: String(value) }, text(String(value)))))));
     swap(this.body, ...parts.filter(Boolean));
+    if (Number(this.body.dataset.index) !== span.index) this.body.scrollTop = this.bodyTop = 0;
     this.body.dataset.index = span.index;
   }
 
@@ -188,7 +198,7 @@ export class TracePane {
       if (!answer || traceId !== this.traceId || text !== this.needle) return;
       this.found = answer.indexes;
       this.tree.found = new Set(answer.indexes);
-      this.hits.textContent = text ? `in ${plural(answer.total, "span")}` : "";
+      this.hits.textContent = !text ? "" : answer.total ? `in ${plural(answer.total, "span")}` : "nowhere";
       this.tree.rebuild();
       if (this.found.length && !this.tree.found.has(this.tree.cursor)) this.show(this.found[0]);
       else if (this.span) this.drawSpan();
@@ -206,20 +216,50 @@ export class TracePane {
   async session() {
     const { session_id: sessionId } = this.data ?? {};
     if (!sessionId) return;
-    if (this.isSession) { this.drawSession(false); if (this.span) this.drawSpan(); return; }
+    if (this.isSession) { this.drawSession(false); if (this.span) this.drawSpan(); this.host.focus(); return; }
     const traceId = this.traceId, answer = await this.host.ask("session", { session_id: sessionId });
     if (!answer || traceId !== this.traceId) return;
     this.drawSession(true);
-    const turns = answer.turns.map((turn, i) => h(`div.lm-turn${turn.trace_id === traceId ? ".lm-cursor" : ""}`, {},
+    this.turns = answer.turns.map((turn) => turn.trace_id);
+    const turns = answer.turns.map((turn, i) => h("div.lm-turn", {},
       h("div.lm-role", {}, h("span", {}, `turn ${i + 1}`), h(`span.lm-s-${turn.status === "error" ? "error" : "ok"}`, {}, icon(turn.status === "error" ? "error" : "ok"), h("span", {}, turn.error_type ?? turn.status)),
-        h("span.lm-fact", {}, exact(turn.start_ms)), h("span.lm-fact", {}, duration(turn.latency_ms)), h("span.lm-fact", {}, dollars(turn.cost_usd)), h("span.lm-gap"),
+        h("span.lm-fact", { title: "UTC" }, exact(turn.start_ms)), h("span.lm-fact", {}, duration(turn.latency_ms)), h("span.lm-fact", {}, dollars(turn.cost_usd)), h("span.lm-gap"),
         turn.trace_id === traceId ? h("span.lm-fact", {}, "this trace") : button("right", "open", () => this.host.onTrace(turn.trace_id))),
       turn.input ? h("div.lm-message.lm-role-user", {}, h("pre.lm-text", {}, turn.input)) : null,
       turn.output ? h("div.lm-message.lm-role-assistant", {}, h("pre.lm-text", {}, turn.output)) : null));
     swap(this.body, h("div.lm-span-head", {}, icon("session"), h("strong", {}, `session ${sessionId}`), h("span.lm-fact", {}, plural(answer.total, "turn")), h("span.lm-gap"),
       button("close", "back to the trace", () => this.session())), ...turns);
+    if (answer.total > answer.turns.length) this.body.append(h("p.lm-note", {}, `${count(answer.total - answer.turns.length)} more turns: ws.traces.search("session_id = ...") has all`));
     this.body.dataset.session = sessionId;
-    this.body.querySelector(".lm-turn.lm-cursor")?.scrollIntoView({ block: "nearest" });
+    this.goToTurn(Math.max(0, this.turns.indexOf(traceId)));
+    this.host.focus();
+  }
+
+  goToTurn(turn) {
+    this.turn = turn;
+    const els = this.body.querySelectorAll(".lm-turn");
+    els.forEach((el, i) => el.classList.toggle("lm-cursor", i === turn));
+    const el = els[turn];
+    if (!el) return;
+    const top = el.offsetTop - 34, bottom = el.offsetTop + el.offsetHeight + 8 - this.body.clientHeight;
+    this.body.scrollTop = Math.min(top, Math.max(this.body.scrollTop, bottom));
+  }
+
+  // -- keys: they mean the spans, or the turns of the conversation --------------------------------------------------
+
+  get focusable() { return this.isSession ? this.body : this.tree.el; }
+
+  move(by) {
+    if (this.isSession) this.goToTurn(Math.min(this.turns.length - 1, Math.max(0, this.turn + by)));
+    else this.tree.move(by);
+  }
+
+  sideways(direction) { if (!this.isSession) this.tree.sideways(direction); }
+
+  enter() {
+    if (!this.isSession) this.tree.toggle(this.tree.cursor);
+    else if (this.turns[this.turn] === this.traceId) this.session();
+    else this.host.onTrace(this.turns[this.turn]);
   }
 
   drawSession(isSession) {
@@ -231,6 +271,7 @@ export class TracePane {
 
   close() {
     clearTimeout(this.typing);
+    this.sizes.disconnect();
     this.tree.close();
   }
 }

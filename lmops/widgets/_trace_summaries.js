@@ -15,6 +15,12 @@ export function inWords(column, value) {
   return short(value);
 }
 
+/** The first and last day, or the first and last minute of one day. */
+export function days(from, to) {
+  const [a, b] = [exact(from), exact(to)], isOneDay = a.slice(0, 10) === b.slice(0, 10);
+  return isOneDay ? `${a.slice(11, 16)} – ${b.slice(11, 16)}` : `${a.slice(5, 10)} – ${b.slice(5, 10)}`;
+}
+
 /** Heights of bars in 0..1: the square root, so that rare values stay visible beside common ones. */
 export function barHeights(bins) {
   const most = Math.max(1, ...bins.map((bin) => bin.count));
@@ -25,7 +31,7 @@ function histogram(column, summary, onFilter) {
   const heights = barHeights(summary.bins);
   const bars = summary.bins.map((bin, i) => {
     const title = `${inWords(column, bin.low)} to ${inWords(column, bin.high)}: ${plural(bin.count, "trace")}` +
-      `${bin.errors ? `, ${plural(bin.errors, "error")}` : ""}. Click to filter`;
+      `${bin.errors ? `, ${plural(bin.errors, "error")} (${share(bin.errors, bin.count)})` : ""}. Click to filter`;
     const fill = h("i");
     fill.style.height = `${heights[i] * 100}%`;
     if (bin.errors) {
@@ -35,9 +41,9 @@ function histogram(column, summary, onFilter) {
     }
     return h("button.lm-bar", { type: "button", tabindex: -1, title, "aria-label": title, onclick: () => onFilter({ column: column.name, low: bin.low, high: bin.high }) }, fill);
   });
-  const words = column.kind === "time" ? `${exact(summary.min).slice(5, 10)} – ${exact(summary.max).slice(5, 10)}`
+  const words = column.kind === "time" ? days(summary.min, summary.max)
     : `~ ${inWords(column, summary.p50)}`;
-  const note = h("div.lm-note", { title: column.kind === "time" ? `${exact(summary.min)} to ${exact(summary.max)}`
+  const note = h("div.lm-note", { title: column.kind === "time" ? `${exact(summary.min)} to ${exact(summary.max)} UTC`
     : `median ${inWords(column, summary.p50)}, 95th percentile ${inWords(column, summary.p95)}, from ${inWords(column, summary.min)} to ${inWords(column, summary.max)}` +
       `${summary.missing ? `, ${count(summary.missing)} missing` : ""}` }, words);
   return [h("div.lm-bars", {}, bars), note];
@@ -45,11 +51,12 @@ function histogram(column, summary, onFilter) {
 
 function topValues(column, summary, total, onFilter) {
   const line = (label, value, n, errors) => {
-    const title = `${label}: ${plural(n, "trace")}, ${share(n, total)}${errors ? `, ${plural(errors, "error")}` : ""}. Click to filter`;
+    const title = `${label}: ${plural(n, "trace")}, ${share(n, total)}${errors ? `, ${plural(errors, "error")} (${share(errors, n)})` : ""}. Click to filter`;
     const el = h("button.lm-top", { type: "button", tabindex: -1, title, "aria-label": title, onclick: () => onFilter({ column: column.name, value }) },
-      h("i"), h("span.lm-top-name", {}, label), h("span.lm-top-share", {}, share(n, total)));
+      h("i", {}, errors / n >= 0.02 ? h("b") : null), h("span.lm-top-name", {}, label), h("span.lm-top-share", {}, share(n, total)));
     el.firstChild.style.width = `${(100 * n) / Math.max(1, total)}%`;
     if (column.name === "status" && value === "error") el.classList.add("lm-top-error");
+    else if (errors / n >= 0.02) el.firstChild.firstChild.style.width = `${(100 * errors) / n}%`;
     return el;
   };
   const lines = summary.top.slice(0, summary.distinct > 3 ? 2 : 3).map((top) => line(String(top.value), top.value, top.count, top.errors));
@@ -63,11 +70,11 @@ function content(column, summary, total, onFilter) {
   if (summary.bins?.length) return histogram(column, summary, onFilter);
   if (summary.top) return topValues(column, summary, total, onFilter);
   if (column.kind === "id") return [h("div.lm-note", {}, "unique")];
-  return [h("div.lm-note", {}, summary.missing ? `${share(summary.missing, total)} missing` : "")];
+  return [h("div.lm-note", { title: `${plural(total - summary.missing, "trace")} with text, ${count(summary.missing)} without` }, summary.missing ? `${share(summary.missing, total)} missing` : plural(total, "text"))];
 }
 
 export class Headings {
-  /** `host`: {ask, state, onSort, onFilter, onWidths} */
+  /** `host`: {ask, state, onSort(column), onFilter(what), onTimes, widthOf(i), onWidth(column, width, isDone)} */
   constructor(host, el) {
     this.host = host;
     this.el = el;
@@ -83,10 +90,11 @@ export class Headings {
       this.boxes.set(column.name, box);
       const label = h("button.lm-sort", { type: "button", tabindex: -1, title: `sort by ${column.label}`, onclick: () => this.host.onSort(column.name) },
         h("span", {}, column.label), isSorted ? icon(sort.descending ? "down" : "up") : null);
+      const times = column.kind === "time" ? h("button.lm-times", { type: "button", tabindex: -1, "aria-label": "relative or exact times", title: "relative or exact times, UTC  t", onclick: () => this.host.onTimes() }, icon("clock")) : null;
       return h(`div.lm-th.lm-k-${column.kind}`, {
         role: "columnheader", "aria-colindex": i + 2, "aria-sort": isSorted ? (sort.descending ? "descending" : "ascending") : "none",
         "data-column": column.name,
-      }, label, box, h("div.lm-grip", { title: "drag to resize", onpointerdown: (event) => this.resize(event, column, i) }));
+      }, label, times, box, h("div.lm-grip", { title: "drag to resize", onpointerdown: (event) => this.resize(event, column, i) }));
     });
     swap(this.el, h("div.lm-head-row", { role: "row" }, h("div.lm-th.lm-mark-cell", { role: "columnheader", "aria-label": "mark" }), cells));
     this.load(columns);

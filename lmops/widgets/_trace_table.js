@@ -1,6 +1,6 @@
 // The table of traces: rows by windows, drawn for what is visible only; its scrollbar reaches any number of rows.
 
-import { MAX_HEIGHT, ROW, count, dollars, duration, exact, h, icon, relative } from "./_dom.js";
+import { MAX_HEIGHT, ROW, chatFirst, count, dollars, duration, exact, h, icon, relative } from "./_dom.js";
 
 export const PAGE = 100;
 const PAGES_KEPT = 60;
@@ -59,12 +59,19 @@ export function cellText(column, value, now, isExact) {
   if (column.name === "latency_ms") return duration(value);
   if (column.name === "cost_usd") return dollars(value);
   if (column.kind === "number") return count(value);
+  if (column.name === "models") return chatFirst(value.split(", ")).join(", ");
   if (column.kind === "text") return value.replace(/\s+/g, " ") + (value.length > 64 ? "…" : "");
   return String(value);
 }
 
+/** The order of columns in a narrow list: status and the first text, then the rest as it was. */
+export function compact(columns) {
+  const first = [columns.find((column) => column.name === "status"), columns.find((column) => column.kind === "text")].filter(Boolean);
+  return [...first, ...columns.filter((column) => !first.includes(column))];
+}
+
 export class TraceTable {
-  /** `host`: {ask, state, isMarked, onCursor, onOpen, onMark, onColumns, onSort, onFilter} */
+  /** `host`: {ask, view, now, state, isMarked, isCompact, onCursor, onOpen, onMark, onRows} */
   constructor(host) {
     this.host = host;
     this.pages = new Pages();
@@ -77,7 +84,7 @@ export class TraceTable {
     this.head = h("div.lm-head", { role: "rowgroup" });
     this.space = h("div.lm-space", { role: "rowgroup" });
     this.empty = h("div.lm-empty", { hidden: true });
-    this.el = h("div.lm-scroll", { role: "grid", "aria-label": "traces", "aria-multiselectable": "true" }, this.head, this.space, this.empty);
+    this.el = h("div.lm-scroll", { role: "grid", tabindex: 0, "aria-label": "traces", "aria-multiselectable": "true" }, this.head, this.space, this.empty);
     this.el.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.el.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.space.addEventListener("click", (event) => this.clicked(event));
@@ -88,9 +95,11 @@ export class TraceTable {
 
   get total() { return this.host.state?.total ?? 0; }
   get viewport() { return Math.max(ROW, this.el.clientHeight - this.head.offsetHeight); }
+  /** The columns from left to right with their place in a row of data; beside an open trace what tells rows apart is first. */
   get columns() {
     const byName = new Map(this.host.state.columns.map((column) => [column.name, column]));
-    return this.host.state.shown.map((name) => byName.get(name));
+    const shown = this.host.state.shown.map((name, i) => Object.assign(byName.get(name), { at: i + 1 }));
+    return this.host.isCompact() ? compact(shown) : shown;
   }
 
   /** Take a new list: forget the rows; the caller says where to be in it. */
@@ -106,7 +115,7 @@ export class TraceTable {
     this.space.style.height = `${this.map.height}px`;
     this.empty.hidden = this.total > 0;
     const columns = this.columns;
-    this.widths = columns.map((column) => column.width);
+    this.widths = columns.map((column) => (column.kind === "time" && this.isExact ? Math.max(column.width, 150) : column.width));
     const fixed = this.widths.reduce((sum, width) => sum + width, 26);
     // Room that is left goes to the texts.
     const texts = columns.flatMap((column, i) => (column.kind === "text" ? [i] : []));
@@ -117,11 +126,14 @@ export class TraceTable {
     this.el.style.setProperty("--lm-width", `${this.widths.reduce((sum, width) => sum + width, 26)}px`);
     this.el.setAttribute("aria-rowcount", this.total + 1);
     this.el.setAttribute("aria-colcount", columns.length + 1);
+    // An element that was taken out of the page and put back has lost where it was scrolled to.
+    const scroll = this.map.toScroll(this.pixels);
+    if (this.el.clientHeight && Math.abs(this.el.scrollTop - scroll) >= 1) this.el.scrollTop = scroll;
     this.draw();
   }
 
   scrolled() {
-    if (!this.map) return;
+    if (!this.map || !this.el.clientHeight) return;
     const expected = this.map.toScroll(this.pixels);
     if (Math.abs(this.el.scrollTop - expected) >= 1) {
       // A scaled scrollbar that stands at its end means the last row, whatever the rounding of its pixels.
@@ -193,7 +205,7 @@ export class TraceTable {
     const { state } = this.host, data = this.pages.row(index), columns = this.columns;
     const isCursor = index === this.cursor, isMarked = data ? this.host.isMarked(data[0]) : false;
     const minute = Math.floor(this.host.now() / 15_000);
-    const key = data ? `${state.rev}|${index}|${data[0]}|${isCursor}|${isMarked}|${minute}|${this.isExact}|${state.shown.length}` : `-${index}`;
+    const key = data ? `${state.rev}|${index}|${data[0]}|${isCursor}|${isMarked}|${minute}|${this.isExact}|${columns.map((column) => column.at)}` : `-${index}|${columns.length}`;
     if (row.key === key) return;
     row.key = key;
     row.el.hidden = false;
@@ -212,7 +224,7 @@ export class TraceTable {
     row.cells[0].className = "lm-cell lm-mark-cell";
     row.cells[0].replaceChildren(icon(isMarked ? "marked" : "mark"));
     row.cells[0].setAttribute("aria-label", isMarked ? "marked" : "not marked");
-    columns.forEach((column, i) => this.fillCell(row.cells[i + 1], column, data?.[i + 1]));
+    columns.forEach((column, i) => this.fillCell(row.cells[i + 1], column, data?.[column.at]));
   }
 
   fillCell(cell, column, value) {
@@ -225,7 +237,7 @@ export class TraceTable {
     }
     const text = cellText(column, value, this.host.now(), this.isExact);
     cell.textContent = text;
-    if (column.kind === "time") cell.title = exact(value);
+    if (column.kind === "time") cell.title = value ? `${exact(value)} UTC` : "";
     else cell.title = column.kind === "text" || column.kind === "number" ? "" : text;
   }
 

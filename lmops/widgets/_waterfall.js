@@ -3,6 +3,7 @@
 import { count, dollars, duration, h, icon, tokenPair } from "./_dom.js";
 
 export const SPAN_ROW = 22;
+const AXIS = 20; // height of the axis, which stays on top of the rows
 const [PARENT, NAME, KIND, START, DURATION, IS_ERROR, TOKENS_IN, TOKENS_OUT, COST] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 
 /** Depth of every span of a tree in depth-first order, from the indexes of the parents. */
@@ -25,15 +26,36 @@ export function visibleSpans(depths, collapsed) {
   return shown;
 }
 
+const STEPS = [1, 2, 5, 10, 15, 30].flatMap((n) => [n * 1e3, n * 6e4]).concat([3.6e6, 7.2e6, 1.44e7, 4.32e7]).sort((a, b) => a - b);
+
+/** Round times in milliseconds at which an axis of `total` has its marks: the start and at most four more. */
+export function ticks(total) {
+  const wanted = total / 4;
+  let step = STEPS.find((one) => one >= wanted) ?? Math.ceil(wanted / 8.64e7) * 8.64e7;
+  if (wanted <= 500) {
+    const size = 10 ** Math.floor(Math.log10(wanted));
+    step = [1, 2, 5, 10].map((n) => n * size).find((one) => one >= wanted * (1 - 1e-9));
+  }
+  const found = [];
+  for (let i = 0; i * step <= total && i < 6; i++) found.push(+(i * step).toPrecision(6));
+  return found;
+}
+
 export class Waterfall {
   /** `host`: {view, onSpan(index)} */
   constructor(host) {
     this.host = host;
-    this.space = h("div.lm-space");
-    this.el = h("div.lm-tree", { role: "tree", "aria-label": "spans" }, this.space);
-    this.el.addEventListener("scroll", () => this.schedule(), { passive: true });
+    this.space = h("div.lm-space", { role: "presentation" });
+    this.marks = h("div.lm-ticks");
+    this.axis = h("div.lm-axis", { "aria-hidden": "true" }, h("span", {}, "span"), this.marks, h("span.lm-used", {}, "tokens · cost"), h("span.lm-time", {}, "time"));
+    this.el = h("div.lm-tree", { role: "tree", tabindex: 0, "aria-label": "spans" }, this.axis, this.space);
+    this.top = 0; // an element that was taken out of the page and put back has lost it
+    this.el.addEventListener("scroll", () => { if (this.el.clientHeight) { this.top = this.el.scrollTop; this.schedule(); } }, { passive: true });
     this.space.addEventListener("click", (event) => this.clicked(event));
-    this.sizes = new ResizeObserver(() => this.schedule());
+    this.sizes = new ResizeObserver(() => {
+      if (this.el.clientHeight && this.el.scrollTop !== this.top) this.el.scrollTop = this.top;
+      this.schedule();
+    });
     this.sizes.observe(this.el);
     this.clear();
   }
@@ -45,9 +67,21 @@ export class Waterfall {
     this.cursor = -1;
     this.duration = 1;
     this.pool ??= [];
+    this.top = 0;
     this.shown = [];
     this.place = new Map();
     this.total = 0;
+  }
+
+  /** Say how long the trace is, which is how long the axis is. */
+  setDuration(ms) {
+    this.duration = Math.max(ms, 1e-6);
+    this.marks.replaceChildren(...ticks(this.duration).map((at) => {
+      const tick = h("span", {}, at ? duration(at) : "0");
+      tick.style.left = `${(100 * at) / this.duration}%`;
+      tick.classList.toggle("lm-end", at / this.duration > 0.85);
+      return tick;
+    }));
   }
 
   add(tree, total) {
@@ -85,9 +119,11 @@ export class Waterfall {
     for (let up = this.rows[index][PARENT]; up >= 0; up = this.rows[up][PARENT]) this.collapsed.delete(up);
     this.cursor = index;
     if (!this.place.has(index)) this.rebuild();
-    const top = this.place.get(index) * SPAN_ROW, { scrollTop, clientHeight } = this.el;
-    if (scroll && top < scrollTop) this.el.scrollTop = top;
-    else if (scroll && top + SPAN_ROW > scrollTop + clientHeight) this.el.scrollTop = top + SPAN_ROW - clientHeight;
+    const at = this.place.get(index) * SPAN_ROW, { scrollTop } = this.el, height = this.el.clientHeight - AXIS;
+    const below = at + SPAN_ROW - scrollTop - height, isFar = below > height || scrollTop - at > height;
+    if (scroll && isFar) this.el.scrollTop = at - height / 3; // with what stands around it
+    else if (scroll && at < scrollTop) this.el.scrollTop = at;
+    else if (scroll && below > 0) this.el.scrollTop = scrollTop + below;
     this.el.setAttribute("aria-activedescendant", `${this.host.view}-s${index}`);
     this.schedule();
   }

@@ -2,13 +2,15 @@
 // Python owns what is listed. Two views of one widget agree through the state messages that both receive.
 
 import { Channel, ROW, StatusLine, button, copy, count, h, icon, keepKeys, keyHelp, plural, swap } from "./_dom.js";
+import { ActionForm } from "./_trace_action.js";
+import { Bar } from "./_trace_bar.js";
 import { KEYS, commandFor } from "./_trace_keys.js";
 import { Headings } from "./_trace_summaries.js";
 import { TracePane } from "./_trace_pane.js";
 import { TraceTable } from "./_trace_table.js";
 
-const RANGES = [["1h", "1h"], ["24h", "24h"], ["7d", "7d"], ["30d", "30d"], ["", "all"]];
-const HINTS = { dataset: "datasets come with a later version of lmops", labeling: "labeling comes with a later version of lmops" };
+/** What a view leaves to the next one of its model: JupyterLab takes views away that are scrolled out of sight. */
+const LEFT = new WeakMap();
 
 export class TraceBrowserView {
   constructor(model, el) {
@@ -24,68 +26,88 @@ export class TraceBrowserView {
       onSilence: (why) => this.status.silence(why),
     });
     this.view = this.channel.view;
-    this.ask = (kind, params) => this.channel.ask(kind, params);
+    this.left = LEFT.get(model);
+    LEFT.delete(model);
     this.build(el);
     this.undo = [keepKeys(this.root)];
-    this.ask("hello").then(() => this.watch());
+    this.channel.ask("hello").then(() => this.watch());
+  }
+
+  /** Ask Python; what went wrong before is history when the reader's next wish is granted. */
+  async ask(kind, params) {
+    const answer = await this.channel.ask(kind, params);
+    if (answer && ["filter", "range", "sort", "columns", "action", "refresh"].includes(kind)) this.status.wentWell();
+    return answer;
   }
 
   now() { return Date.now(); }
 
+  say(text, kind, isSticky) { this.status.say(text, kind, isSticky); }
+
   build(el) {
-    this.table = new TraceTable({
-      ...this.shared(), get state() { return this.browser.state; }, browser: this,
-      isMarked: (id) => this.marks.has(id), onCursor: (index, how) => this.moveTo(index, how), onOpen: () => this.open(),
-      onMark: (index, isRange) => this.mark(index, isRange), onRows: () => this.rowsCame(),
-    });
-    this.headings = new Headings({
-      ask: this.ask, get state() { return this.browser.state; }, browser: this, onSort: (column) => this.sort(column), onFilter: (what) => this.ask("filter", what),
+    const browser = this, shared = { ask: (kind, params) => this.ask(kind, params), view: this.view, now: () => this.now(), get state() { return browser.state; }, focus: () => this.focus(), say: (text, kind) => this.say(text, kind) };
+    const make = (more) => Object.defineProperties(more, Object.getOwnPropertyDescriptors(shared));
+    this.table = new TraceTable(make({
+      isMarked: (id) => this.marks.has(id), onCursor: (index) => this.moveTo(index), onOpen: () => this.open(), onMark: (index, isRange) => this.mark(index, isRange),
+      onRows: () => { this.root.dataset.rows = this.table.pages.map.size; }, isCompact: () => !this.pane.el.hidden,
+    }));
+    this.headings = new Headings(make({
+      onSort: (column) => this.sort(column), onFilter: (what) => this.ask("filter", what), onTimes: () => this.times(),
       widthOf: (i) => this.table.widths[i], onWidth: (column, width, isDone) => this.resize(column, width, isDone),
-    }, this.table.head);
-    this.pane = new TracePane(this.paneHost());
+    }), this.table.head);
+    this.paneHost = make({
+      get root() { return browser.root; }, onClose: () => this.closePane(), onMove: (by) => this.step(by), onPin: (id) => this.pin(id), onTrace: (id) => this.goTo(id),
+      onAction: (name, id) => this.act(name, [id], "this trace"), action: (name) => this.state.actions.find((one) => one.name === name),
+    });
+    this.pane = new TracePane(this.paneHost);
     this.pinned = null;
-    this.chips = h("div.lm-chips", { role: "list", "aria-label": "filters" });
-    this.input = h("input.lm-search", { type: "text", placeholder: "filter: words, or SQL such as  latency_ms > 2000 and tool_name = 'lookup'", "aria-label": "filter", spellcheck: "false", autocomplete: "off" });
-    this.input.addEventListener("keydown", (event) => this.inputKey(event));
-    this.ranges = h("div.lm-ranges", { role: "radiogroup", "aria-label": "time range" });
-    this.custom = h("form.lm-menu.lm-custom", { hidden: true }, h("label", {}, "from (UTC)", h("input", { name: "since", type: "datetime-local" })), h("label", {}, "until (UTC)", h("input", { name: "until", type: "datetime-local" })), h("button.lm-button", { type: "submit" }, "show"));
-    this.custom.addEventListener("submit", (event) => this.customRange(event));
-    this.menu = h("div.lm-menu.lm-columns", { hidden: true, role: "group", "aria-label": "columns" });
+    this.active = this.pane;
+    this.bar = new Bar(make({ copySql: () => this.copySql(), refresh: () => this.refresh(), help: () => this.toggleHelp() }));
+    this.form = new ActionForm(make({}));
     this.help = keyHelp(KEYS);
-    this.bar = h("div.lm-bar-top", {},
-      h("label.lm-searchbox", {}, icon("search"), this.chips, this.input),
-      this.ranges,
-      button("code", "copy SQL", () => this.copySql(), { text: "SQL", title: "copy the list as SQL for ws.sql(...)" }),
-      button("columns", "columns", () => this.toggleMenu(this.menu), { text: "" , title: "choose columns" }),
-      this.liveButton = button("live", "live", () => this.ask("live", { is_live: !this.state.is_live }), { title: "take in new traces on their own" }),
-      button("refresh", "refresh", () => this.refresh(), { text: "", title: "take in new traces" }),
-      button("help", "keys", () => this.toggleHelp(), { text: "", title: "keys  ?" }));
     this.peek = h("div.lm-peek", { hidden: true });
     this.fresh = button("up", "new traces", () => this.refresh({ toTop: true }), { cls: "lm-fresh", text: "" });
     this.fresh.hidden = true;
     this.summary = h("span.lm-summary-line");
-    this.foot = h("div.lm-foot", {}, this.summary, h("span.lm-gap"), this.fresh);
-    this.split = h("div.lm-split", { role: "separator", "aria-orientation": "vertical", title: "drag to resize", onpointerdown: (event) => this.drag(event) });
+    this.marked = h("span.lm-marks", { hidden: true });
+    this.foot = h("div.lm-foot", {}, this.summary, this.marked, h("span.lm-gap"), this.fresh);
+    this.split = h("div.lm-split", { role: "separator", "aria-orientation": "vertical", "aria-label": "width of the list", title: "drag to resize", onpointerdown: (event) => this.drag(event) });
     this.main = h("div.lm-main", {}, h("div.lm-list", {}, this.table.el, this.peek), this.split, this.pane.el);
-    this.root = h("div.lm-root", { tabindex: 0, "data-lm": "trace-browser", "data-state": "loading", "aria-label": "trace browser" }, this.bar, this.custom, this.menu, this.main, this.foot, this.help);
+    this.root = h("div.lm-root", { tabindex: -1, "data-lm": "trace-browser", "data-state": "loading", role: "region", "aria-label": "trace browser" },
+      this.bar.el, this.bar.custom, this.bar.menu, this.main, this.foot, this.form.el, this.help);
     this.status = new StatusLine(this.root);
     this.foot.append(this.status.el);
     this.root.style.height = `${this.model.get("_height")}px`;
+    if (this.left?.share) this.root.style.setProperty("--lm-list", this.left.share);
     this.root.addEventListener("keydown", (event) => this.key(event));
-    this.root.addEventListener("focusin", (event) => { if (this.pane.el.contains(event.target)) this.area = "tree"; else if (this.table.el.contains(event.target)) this.area = "list"; });
+    this.root.addEventListener("focusin", (event) => this.focused(event));
     this.root.addEventListener("pointerdown", (event) => this.pointed(event));
     el.append(this.root);
     this.showPane(false);
   }
 
-  shared() { return { ask: (kind, params) => this.ask(kind, params), view: this.channel.view, now: () => this.now() }; }
+  // -- focus: the grid or a tree has it, so that assistive technology follows the active row ------------------------
 
-  paneHost() {
-    return {
-      ...this.shared(), get root() { return this.browser.root; }, browser: this, say: (text) => this.say(text), onClose: () => this.closePane(), onMove: (by) => this.step(by),
-      onPin: (id) => this.pin(id), onTrace: (id) => this.goTo(id), onAction: (name) => this.act(name),
-      action: (name, title) => (this.state.actions.includes(name) ? { title } : { title: HINTS[name], disabled: true }),
-    };
+  focus() {
+    const pane = this.active.el.isConnected && !this.active.el.hidden ? this.active : this.pane;
+    const isTree = !this.pane.el.hidden && (this.area === "tree" || this.pinned);
+    (isTree ? pane.focusable : this.table.el).focus({ preventScroll: true });
+  }
+
+  focused({ target }) {
+    if (target === this.root) { this.focus(); return; }
+    const pane = [this.pane, this.pinned].find((one) => one?.el.contains(target));
+    if (pane) [this.area, this.active] = ["tree", pane];
+    else if (this.table.el.contains(target)) this.area = "list";
+  }
+
+  pointed(event) {
+    const { target } = event;
+    if (!this.help.contains(target)) this.help.hidden ||= !target.closest("[aria-label=keys]");
+    if (!target.closest(".lm-menu, button, input, label")) this.bar.shut();
+    if (target.closest("input, textarea, select, label")) return;
+    if (this.table.el.contains(target)) this.area = "list";
+    setTimeout(() => { if (!this.root.contains(document.activeElement)) this.focus(); });
   }
 
   // -- news from Python --------------------------------------------------------------------------------------------
@@ -100,15 +122,26 @@ export class TraceBrowserView {
     }
     const before = this.state, anchor = this.anchor();
     this.state = message;
-    this.root.dataset.state = "ready";
-    this.root.dataset.rev = message.rev;
-    this.root.dataset.total = message.total;
-    this.root.dataset.where = message.where ?? "";
-    this.drawBar();
+    const { dataset } = this.root;
+    [dataset.state, dataset.rev, dataset.total, dataset.where] = ["ready", message.rev, message.total, message.where ?? ""];
+    this.bar.draw();
+    this.drawEmpty();
+    this.drawSummary();
     if (!before || before.rev !== message.rev) this.newList(message.reason, anchor, !before);
     else this.table.layout();
-    if (!before) this.take(message.cursor, message.marked);
+    if (!before) { this.take(message.cursor, message.marked); this.takeOver(); }
     else if (message.reason === "columns") this.headings.draw(this.table.columns);
+  }
+
+  /** Go on where the view before this one was. */
+  takeOver() {
+    const { left } = this;
+    if (!left?.traceId || left.traceId !== this.cursorId) return;
+    this.tell(); // Python sends the texts below the list
+    if (!left.isOpen) return;
+    this.showPane(true);
+    if (left.pinned) this.pin(left.pinned, { isQuiet: true });
+    this.pane.open(left.traceId);
   }
 
   /** What is being read: the first row on screen and how far it is scrolled; nothing when the list is at its top. */
@@ -119,22 +152,23 @@ export class TraceBrowserView {
   }
 
   async newList(reason, anchor, isFirst) {
-    const { rev } = this.state, isKept = reason === "refresh" || reason === "columns";
+    const { rev } = this.state, { table } = this, isKept = reason === "refresh" || reason === "columns", isToTop = this.toTop;
+    this.toTop = false;
     this.fresh.hidden = true;
-    this.headings.draw(this.table.columns);
-    const ids = [...new Set([isKept && !this.toTop ? anchor?.id : null, this.cursorId].filter(Boolean))];
-    const old = this.table.pixels;
-    if (!isKept || isFirst || this.toTop) this.table.pixels = 0;
-    if (!ids.length) this.table.cursor = -1;
+    this.headings.draw(table.columns);
+    const ids = [...new Set([isKept && !isToTop ? anchor?.id : null, this.cursorId ?? this.state.cursor].filter(Boolean))];
+    const old = isFirst ? this.left?.pixels ?? 0 : isKept && !isToTop ? table.pixels : 0;
+    if (!ids.length) table.cursor = -1;
     const found = ids.length ? await this.ask("locate", { rev, trace_ids: ids }) : { places: [] };
     if (!found || rev !== this.state.rev) return;
     const placeOf = (id) => found.places[ids.indexOf(id)] ?? -1;
-    this.table.cursor = this.cursorId ? placeOf(this.cursorId) : -1;
-    const kept = isKept && anchor && !this.toTop ? placeOf(anchor.id) : -1;
-    this.toTop = false;
-    this.table.reset();
-    this.table.scrollToPixels(kept >= 0 ? kept * ROW + anchor.offset : isKept ? Math.min(old, this.table.pixels || old) : 0);
-    this.table.direction = 1;
+    table.cursor = this.cursorId ? placeOf(this.cursorId) : -1;
+    const kept = isKept && anchor && !isToTop ? placeOf(anchor.id) : -1;
+    table.pixels = kept >= 0 ? kept * ROW + anchor.offset : old;
+    table.reset();
+    table.scrollToPixels(table.pixels);
+    table.direction = 1;
+    this.showPeek();
   }
 
   take(cursor, marked) {
@@ -144,7 +178,7 @@ export class TraceBrowserView {
       this.root.dataset.selected = cursor ?? "";
       this.table.cursor = cursor ? this.table.pages.indexOf(cursor) : -1;
       if (cursor && this.table.cursor < 0) this.ask("locate", { rev: this.state.rev, trace_ids: [cursor] }).then((found) => {
-        if (found && cursor === this.cursorId) { this.table.cursor = found.places[0] ?? -1; this.table.schedule(); }
+        if (found && cursor === this.cursorId) { this.table.cursor = found.places[0] ?? -1; this.table.schedule(); this.showPeek(); }
       });
       if (cursor && !this.pane.el.hidden) this.pane.open(cursor);
     }
@@ -163,7 +197,7 @@ export class TraceBrowserView {
         this.isPolling = false;
         if (answer) {
           wait = Math.max(wait, this.state.is_live ? 6 * answer.query_ms : 0);
-          this.fresh.hidden = !(answer.new > 0);
+          this.fresh.hidden = !(answer.new > 0) || this.state.is_live;
           swap(this.fresh, icon("up"), h("span", {}, plural(answer.new, "new trace")));
           if (this.state.is_live && answer.is_stale) await this.refresh();
         }
@@ -175,47 +209,40 @@ export class TraceBrowserView {
 
   // -- drawing -----------------------------------------------------------------------------------------------------
 
-  drawBar() {
-    const { state } = this;
-    swap(this.chips, ...state.chips.map((chip, i) => h("span.lm-chip", { role: "listitem", title: chip },
-      h("button.lm-chip-text", { type: "button", title: `${chip}\nclick to edit`, onclick: () => this.edit(i) }, chip),
-      h("button.lm-chip-close", { type: "button", "aria-label": `remove ${chip}`, title: "remove", onclick: () => this.ask("filter", { remove: i }) }, icon("close")))));
-    this.input.placeholder = state.chips.length ? "and …" : "filter: words, or SQL such as  latency_ms > 2000 and tool_name = 'lookup'";
-    const { last, since, until } = state.range, isCustom = Boolean(since || until);
-    swap(this.ranges, ...RANGES.map(([value, label]) => {
-      const isOn = !isCustom && (last ?? "") === value;
-      return h(`button.lm-range${isOn ? ".lm-on" : ""}`, { type: "button", role: "radio", "aria-checked": isOn, onclick: () => this.ask("range", { last: value || null }) }, label);
-    }), h(`button.lm-range${isCustom ? ".lm-on" : ""}`, { type: "button", role: "radio", "aria-checked": isCustom, title: state.range.words, onclick: () => this.toggleMenu(this.custom) }, isCustom ? "custom ✓" : "custom"));
-    this.liveButton.classList.toggle("lm-on", state.is_live);
-    this.liveButton.setAttribute("aria-pressed", state.is_live);
-    swap(this.table.empty, h("strong", {}, state.where || state.range.words !== "no traces yet" ? "No trace matches" : "No traces yet"),
-      h("p", {}, state.where ? `${state.where}; ${state.range.words}` : "ws.traces.ingest(...) brings some in"), state.where ? button("close", "clear the filter", () => this.ask("filter", { clear: true })) : null);
-    swap(this.menu, ...state.columns.map((column) => {
-      const box = h("input", { type: "checkbox", "data-column": column.name });
-      box.checked = state.shown.includes(column.name);
-      box.addEventListener("change", () => this.ask("columns", { shown: state.columns.map((one) => one.name).filter((name) => (name === column.name ? box.checked : this.state.shown.includes(name))) }));
-      return h("label", {}, box, column.label);
-    }));
-    this.drawSummary();
+  drawEmpty() {
+    const { state } = this, isStoreEmpty = !state.where && state.range.words === "no traces yet";
+    swap(this.table.empty, h("strong", {}, isStoreEmpty ? "No traces yet" : "No trace matches"), h("p", {}, isStoreEmpty ? "ws.traces.ingest(...) brings some in" : [state.where, state.range.words].filter(Boolean).join("; ")),
+      ...[state.where && button("close", "clear the filter", () => this.ask("filter", { clear: true })), state.range.words !== "all times" && !isStoreEmpty && button("clock", "all times", () => this.ask("range", { last: null }))].filter(Boolean));
   }
 
   drawSummary() {
-    const { state } = this;
+    const { state } = this, n = this.marks.size;
     if (!state) return;
     const percent = state.total ? (100 * state.errors) / state.total : 0;
     this.summary.replaceChildren(h("b", {}, plural(state.total, "trace")), state.errors ? h("span.lm-s-error", {}, icon("error"), h("span", {}, `${count(state.errors)} failed (${percent < 0.1 ? "<0.1" : percent.toFixed(1)}%)`)) : "",
-      h("span", { title: "time range" }, state.range.words), h("span", { title: "query time" }, `${state.query_ms < 1_000 ? Math.round(state.query_ms) + " ms" : (state.query_ms / 1e3).toFixed(2) + " s"}`), this.marks.size ? h("span.lm-marks", {}, `${count(this.marks.size)} marked`) : "");
+      h("span", { title: "time range" }, state.range.words), h("span", { title: "query time" }, `${state.query_ms < 1_000 ? Math.round(state.query_ms) + " ms" : (state.query_ms / 1e3).toFixed(2) + " s"}`));
+    this.marked.hidden = !n;
+    if (!n) return;
+    const tool = ({ name, label, hint, is_there: isThere }) => button(name === "dataset" ? "add" : "label", label, () => this.act(name, [...this.marks.keys()], plural(n, "marked trace")), { title: isThere ? `${label} the marked traces` : hint, disabled: !isThere });
+    swap(this.marked, h("b", {}, `${count(n)} marked`), ...state.actions.map(tool), button("close", "clear the marks", () => this.clearMarks(), { text: "" }));
   }
 
   drawPeek(peek) {
-    if (!peek) { this.peek.hidden = true; return; }
     const line = (name, text, cls = "") => (text ? h(`div.lm-peek-line${cls}`, {}, h("span.lm-note", {}, name), h("span.lm-peek-text", {}, text)) : null);
-    this.peek.replaceChildren(...[line("error", [peek.error_type, peek.error_message].filter(Boolean).join(": "), ".lm-s-error"), line("input", peek.input), line("output", peek.output)].filter(Boolean));
-    this.peek.hidden = !this.pane.el.hidden;
-    this.table.layout();
+    const lines = peek ? [line("error", [peek.error_type, peek.error_message].filter(Boolean).join(": "), ".lm-s-error"), line("input", peek.input), line("output", peek.output)] : [];
+    this.peek.replaceChildren(...lines.filter(Boolean));
+    this.peekId = peek ? this.cursorId : null;
+    this.showPeek();
   }
 
-  say(text, kind, isSticky) { this.status.say(text, kind, isSticky); }
+  /** The texts below the list belong to the row under the cursor: they go where it goes. */
+  showPeek() {
+    const isShown = this.pane.el.hidden && this.peek.childElementCount > 0 && this.table.cursor >= 0 && this.peekId === this.cursorId;
+    if (this.peek.hidden === !isShown) return;
+    this.peek.hidden = !isShown;
+    this.table.layout();
+    if (isShown) this.table.reveal(this.table.cursor);
+  }
 
   // -- what the reader does ----------------------------------------------------------------------------------------
 
@@ -231,23 +258,26 @@ export class TraceBrowserView {
     if (isDone) this.ask("columns", { widths: { [column.name]: column.width } });
   }
 
+  times() {
+    this.table.isExact = !this.table.isExact;
+    this.table.layout();
+  }
+
   /** Put the cursor on a row; Python hears of it soon, not for every row that is passed. */
-  async moveTo(index, { open = null } = {}) {
-    const { total } = this.state;
+  async moveTo(index, { open = false } = {}) {
+    const { total, rev } = this.state, { table } = this;
     if (!total) return;
     const target = Math.min(total - 1, Math.max(0, index));
-    this.table.cursor = target;
-    this.table.reveal(target);
-    this.table.el.setAttribute("aria-activedescendant", `${this.view}-r${target}`);
-    const { rev } = this.state, row = this.table.pages.row(target) ?? (await this.table.at(target));
-    if (!row || rev !== this.state.rev || this.table.cursor !== target) return;
+    table.cursor = target;
+    table.reveal(target);
+    table.el.setAttribute("aria-activedescendant", `${this.view}-r${target}`);
+    const row = table.pages.row(target) ?? (await table.at(target));
+    if (!row || rev !== this.state.rev || table.cursor !== target) return;
     this.cursorId = row[0];
     this.root.dataset.selected = row[0];
     this.tell();
     if (open || !this.pane.el.hidden) this.openSoon(row[0]);
   }
-
-  rowsCame() { this.root.dataset.rows = this.table.pages.map.size; }
 
   tell() {
     clearTimeout(this.telling);
@@ -264,6 +294,7 @@ export class TraceBrowserView {
     if (!row) return;
     if (isRange && this.lastMark !== undefined) {
       const [from, to] = [Math.min(index, this.lastMark), Math.max(index, this.lastMark)];
+      if (to - from >= 2_000) this.say("only the first 2,000 rows of the range are marked", "error");
       for (let i = from; i <= to && i < from + 2_000; i++) { const one = await this.table.at(i); if (one) this.marks.set(one[0], true); }
     } else if (this.marks.has(row[0])) this.marks.delete(row[0]);
     else this.marks.set(row[0], true);
@@ -273,56 +304,77 @@ export class TraceBrowserView {
     this.tell();
   }
 
-  open() {
-    if (!this.cursorId) { this.moveTo(Math.max(0, this.table.cursor)).then(() => this.cursorId && this.open()); return; }
-    this.showPane(true);
+  clearMarks() {
+    this.marks.clear();
+    this.table.schedule();
+    this.drawSummary();
+    this.tell();
+    this.focus();
+  }
+
+  async open() {
+    if (!this.cursorId) await this.moveTo(Math.max(0, this.table.cursor));
+    if (!this.cursorId) return;
     this.area = "tree";
-    this.root.focus({ preventScroll: true });
+    this.showPane(true);
+    this.focus();
     this.pane.open(this.cursorId);
   }
 
   showPane(isShown) {
+    const wasShown = !this.pane.el.hidden;
     this.pane.el.hidden = this.split.hidden = !isShown;
-    this.peek.hidden = isShown || !this.peek.childElementCount || !this.cursorId;
     this.root.classList.toggle("lm-with-pane", isShown);
+    this.showPeek();
+    if (this.state && wasShown !== isShown) this.headings.draw(this.table.columns);
     this.table.layout();
     if (isShown && this.table.cursor >= 0) this.table.reveal(this.table.cursor);
   }
 
   closePane() {
-    if (this.pinned) this.pin(null);
+    this.pin(null, { isQuiet: true });
     this.showPane(false);
     this.area = "list";
-    this.root.focus({ preventScroll: true });
+    this.focus();
   }
 
-  step(by) {
-    const was = this.area;
-    this.moveTo(this.table.cursor + by, { open: !this.pane.el.hidden }).then(() => { this.area = was; });
-  }
+  step(by) { this.moveTo(this.table.cursor + by, { open: !this.pane.el.hidden }); }
 
   async goTo(id) {
     const found = await this.ask("locate", { rev: this.state.rev, trace_ids: [id] });
-    const place = found?.places[0];
-    if (place !== null && place !== undefined) this.moveTo(place, { open: true });
-    else { this.cursorId = id; this.table.cursor = -1; this.table.schedule(); this.tell(); this.pane.open(id); this.say("this trace is not in the list as it is filtered"); }
+    if (!found) return;
+    const place = found.places[0];
+    if (place !== null && place !== undefined) { this.moveTo(place, { open: true }); return; }
+    this.cursorId = id;
+    this.table.cursor = -1;
+    this.table.schedule();
+    this.tell();
+    this.pane.open(id);
+    this.say("this trace is not in the list as it is filtered");
   }
 
-  pin(id) {
-    if (this.pinned) { this.pinned.close(); this.pinned.el.remove(); this.pinned = null; }
+  pin(id, { isQuiet = false } = {}) {
+    if (!id && !this.pinned) return;
+    this.pinned?.close();
+    this.pinned?.el.remove();
+    this.pinned = null;
+    this.active = this.pane;
     if (id) {
-      this.pinned = new TracePane(this.paneHost(), { isPinned: true });
+      this.pinned = new TracePane(this.paneHost, { isPinned: true });
       this.main.insertBefore(this.pinned.el, this.pane.el);
       this.pinned.open(id);
-      this.say("pinned; [ and ] change the trace beside it");
+      if (!isQuiet) this.say("pinned; [ and ] change the trace beside it");
     }
     this.root.classList.toggle("lm-compare", Boolean(id));
     this.table.layout();
+    if (!isQuiet) this.focus();
   }
 
-  async act(name) {
-    const answer = await this.ask("action", { name });
-    if (answer) this.say(answer.message);
+  act(name, ids, words) {
+    const action = this.state.actions.find((one) => one.name === name);
+    if (!action.is_there) this.say(action.hint);
+    else if (!ids[0]) this.say("no trace is chosen");
+    else this.form.start(name, ids, words);
   }
 
   async refresh({ toTop = false } = {}) {
@@ -332,42 +384,12 @@ export class TraceBrowserView {
 
   async copySql() { this.say((await copy(this.state.sql, this.root)) ? "SQL copied: ws.sql(\"\"\"...\"\"\")" : this.state.sql); }
 
-  edit(i) {
-    this.input.value = this.state.chips[i];
-    this.editing = i;
-    this.input.focus();
-  }
-
-  async inputKey(event) {
-    if (event.isComposing) return;
-    if (event.key === "Enter") {
-      event.preventDefault();
-      const text = this.input.value.trim(), isEdit = this.editing !== undefined;
-      const answer = text || isEdit ? await this.ask("filter", { text, replace: this.editing ?? null }) : true;
-      if (answer) { this.input.value = ""; this.editing = undefined; this.root.focus({ preventScroll: true }); this.area = "list"; }
-    } else if (event.key === "Backspace" && !this.input.value && this.state.chips.length) this.ask("filter", { remove: this.state.chips.length - 1 });
-  }
-
-  customRange(event) {
-    event.preventDefault();
-    const form = new FormData(this.custom), utc = (text) => (text ? `${text}:00+00:00`.replace(/(:\d\d):00(:00)?\+/, "$1:00+") : null);
-    this.custom.hidden = true;
-    this.ask("range", { since: utc(form.get("since")), until: utc(form.get("until")) });
-  }
-
-  toggleMenu(menu) {
-    for (const one of [this.menu, this.custom]) one.hidden = one !== menu || !one.hidden;
+  async copyId() {
+    const id = this.pane.el.hidden ? this.cursorId : this.active.traceId;
+    if (id) this.say((await copy(id, this.root)) ? "trace id copied" : `could not copy; the id is ${id}`);
   }
 
   toggleHelp() { this.help.hidden = !this.help.hidden; }
-
-  pointed(event) {
-    if (!this.help.contains(event.target)) this.help.hidden ||= !event.target.closest("[aria-label=keys]");
-    if (!event.target.closest(".lm-menu, button, input, label")) this.menu.hidden = this.custom.hidden = true;
-    if (event.target.closest("input, textarea, select, label")) return;
-    this.area = this.pane.el.contains(event.target) ? "tree" : "list";
-    setTimeout(() => { if (!this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true }); });
-  }
 
   drag(event) {
     event.preventDefault();
@@ -382,14 +404,14 @@ export class TraceBrowserView {
 
   key(event) {
     if (!this.state) return;
-    const inField = event.target.closest("input, textarea, select");
-    if (inField) {
+    const field = event.target.closest("input, textarea, select");
+    if (field) {
       event.stopPropagation();
-      if (event.key === "Escape") { event.preventDefault(); this.editing = undefined; inField.value = ""; if (inField === this.pane.find) this.pane.search(); this.root.focus({ preventScroll: true }); }
+      if (event.key === "Escape" && !event.isComposing) { event.preventDefault(); this.leave(field); }
       return;
     }
     if (event.target.closest("button, summary") && ["Enter", " "].includes(event.key)) return;
-    const isPaneOpen = !this.pane.el.hidden, area = isPaneOpen ? this.area : "list";
+    const isPaneOpen = !this.pane.el.hidden, area = isPaneOpen && (this.area === "tree" || this.pinned) ? "tree" : "list";
     const command = commandFor(event, area);
     if (!command) return;
     event.preventDefault();
@@ -397,42 +419,58 @@ export class TraceBrowserView {
     this.run(command, area, isPaneOpen);
   }
 
+  /** Escape in a field: forget what was typed, shut what it belongs to, go back to the rows. */
+  leave(field) {
+    if (field === this.bar.input) this.bar.reset();
+    const pane = [this.pane, this.pinned].find((one) => one?.find === field);
+    if (pane) { field.value = ""; pane.search(); }
+    this.bar.shut();
+    if (this.form.el.contains(field)) this.form.shut();
+    this.focus();
+  }
+
   run(command, area, isPaneOpen) {
-    const { table, pane } = this, page = Math.max(1, Math.floor(table.viewport / ROW) - 1), { tree } = pane;
-    const move = (by) => (area === "tree" ? tree.move(by) : this.moveTo(table.cursor < 0 ? 0 : table.cursor + by));
+    const { table } = this, page = Math.max(1, Math.floor(table.viewport / ROW) - 1), pane = this.pinned && this.active === this.pinned ? this.pinned : this.pane, isTree = area === "tree";
+    const move = (by) => (isTree ? pane.move(by) : this.moveTo(table.cursor < 0 ? 0 : table.cursor + by));
+    const ids = () => (this.marks.size ? [[...this.marks.keys()], plural(this.marks.size, "marked trace")] : [[isPaneOpen ? pane.traceId : this.cursorId], "this trace"]);
     const commands = {
       down: () => move(1), up: () => move(-1), pageDown: () => move(page), pageUp: () => move(-page),
-      first: () => (area === "tree" ? tree.move(-1e9) : this.moveTo(0)), last: () => (area === "tree" ? tree.move(1e9) : this.moveTo(this.state.total - 1)),
-      right: () => (area === "tree" ? tree.sideways(1) : table.el.scrollBy({ left: 80 })), left: () => (area === "tree" ? tree.sideways(-1) : table.el.scrollBy({ left: -80 })),
-      open: () => this.open(), fold: () => tree.toggle(tree.cursor), next: () => this.step(1), previous: () => this.step(-1),
-      search: () => (isPaneOpen && area === "tree" ? pane.find : this.input).focus(), mark: () => table.cursor >= 0 && this.mark(table.cursor),
-      help: () => this.toggleHelp(), times: () => { table.isExact = !table.isExact; table.schedule(); },
+      first: () => (isTree ? pane.move(-1e9) : this.moveTo(0)), last: () => (isTree ? pane.move(1e9) : this.moveTo(this.state.total - 1)),
+      right: () => (isTree ? pane.sideways(1) : table.el.scrollBy({ left: 80 })), left: () => (isTree ? pane.sideways(-1) : table.el.scrollBy({ left: -80 })),
+      open: () => this.open(), fold: () => pane.enter(), next: () => this.step(1), previous: () => this.step(-1),
+      search: () => (isTree ? pane.find : this.bar.input).focus(), mark: () => table.cursor >= 0 && this.mark(table.cursor),
+      help: () => this.toggleHelp(), times: () => this.times(), other: () => this.otherSide(),
       pin: () => isPaneOpen && this.pin(this.pinned ? null : pane.traceId), session: () => isPaneOpen && pane.session(), error: () => isPaneOpen && pane.nextError(),
-      raw: () => isPaneOpen && pane.toggleRaw(), copy: () => this.copyCurrent(), escape: () => this.escape(isPaneOpen),
+      raw: () => isPaneOpen && pane.toggleRaw(), copy: () => this.copyId(), escape: () => this.escape(isPaneOpen),
+      dataset: () => this.act("dataset", ...ids()), labeling: () => this.act("labeling", ...ids()),
     };
     commands[command]();
   }
 
-  async copyCurrent() {
-    if (this.cursorId) this.say((await copy(this.cursorId, this.root)) ? "trace id copied" : this.cursorId);
+  /** Go from the list to the trace and back, or from one of two traces to the other. */
+  otherSide() {
+    if (this.pane.el.hidden) return;
+    if (this.pinned) this.active = this.active === this.pinned ? this.pane : this.pinned;
+    else this.area = this.area === "tree" ? "list" : "tree";
+    this.focus();
   }
 
   escape(isPaneOpen) {
-    if (!this.help.hidden || !this.menu.hidden || !this.custom.hidden) this.help.hidden = this.menu.hidden = this.custom.hidden = true;
+    if (!this.help.hidden || this.bar.isOpen || !this.form.el.hidden) { this.help.hidden = true; this.bar.shut(); this.form.shut(); }
     else if (this.pinned) this.pin(null);
     else if (isPaneOpen) this.closePane();
     else (this.root.closest(".jp-Cell") ?? this.root.parentElement)?.focus?.();
   }
 
   close() {
+    LEFT.set(this.model, {
+      pixels: this.table.pixels, traceId: this.cursorId, isOpen: !this.pane.el.hidden, pinned: this.pinned?.traceId,
+      share: this.root.style.getPropertyValue("--lm-list"),
+    });
     this.isClosed = true;
     for (const timer of [this.timer, this.telling, this.opening]) clearTimeout(timer);
     for (const undo of this.undo) undo();
-    this.status.close();
-    this.table.close();
-    this.pane.close();
-    this.pinned?.close();
-    this.channel.close();
+    for (const part of [this.status, this.table, this.pane, this.pinned, this.channel]) part?.close();
     this.root.remove();
   }
 }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.errors import LmopsError, NotFoundError, QueryError, UsageError
 from lmops.traces._listing import COLUMNS, check_predicate
 from lmops.widgets import _trace_detail as detail
+from lmops.widgets._actions import KNOWN
 from lmops.widgets._predicates import bin_predicate, conjuncts, joined, value_predicate, words_as_predicate
 from lmops.widgets._protocol import answer, as_json, finite, handlers_of, integer, one_of, optional_string, string
 from lmops.widgets._static_table import bundle
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
 
     from lmops.traces import Span, Trace
     from lmops.traces._listing import Listing, TraceSource
+    from lmops.widgets._actions import Action
     from lmops.widgets._protocol import Message
 
 MAX_WINDOW: Final = 500
 MAX_MARKED: Final = 100_000
 MAX_TURNS: Final = 500
 MAX_FOUND: Final = 2_000
+MAX_CHOICES: Final = 200
+MAX_ANSWER: Final = 200
 _TRACES_KEPT: Final = 4
 _RANGES: Final = {"1h": "hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 
@@ -44,7 +48,7 @@ _LAYOUT: Final[dict[str, tuple[str, int, bool]]] = {
     "latency_ms": ("latency", 84, True),
     "input_tokens": ("tokens in", 80, True),
     "output_tokens": ("tokens out", 88, True),
-    "cost_usd": ("cost", 84, True),
+    "cost_usd": ("cost", 92, True),
     "models": ("models", 150, True),
     "output": ("output", 280, False),
     "prompt_refs": ("prompts", 140, False),
@@ -73,7 +77,7 @@ class TraceBrowserController:
         since: First start, aware or an ISO text in UTC.
         until: Start before this.
         is_live: Whether new traces come in on their own.
-        actions: Name ("dataset", "labeling") -> what to do with trace ids; returns a sentence for the status line.
+        actions: Name ("dataset", "labeling") -> what to do with trace ids; what is missing is shown as not there.
     """
 
     def __init__(
@@ -85,7 +89,7 @@ class TraceBrowserController:
         since: str | datetime | None = None,
         until: str | datetime | None = None,
         is_live: bool = False,
-        actions: Mapping[str, Callable[[list[str]], str]] | None = None,
+        actions: Mapping[str, Action] | None = None,
     ) -> None:
         self._source = source
         self._actions = dict(actions or {})
@@ -196,7 +200,10 @@ class TraceBrowserController:
                 "cursor": self.cursor,
                 "marked": list(self._marked),
                 "is_live": self.is_live,
-                "actions": sorted(self._actions),
+                "actions": [
+                    {"name": name, "label": label, "hint": hint, "is_there": name in self._actions}
+                    for name, (label, hint) in KNOWN.items()
+                ],
             }
         )
         return message
@@ -278,9 +285,7 @@ class TraceBrowserController:
         cursor = message.get("cursor")
         if cursor is not None and not _is_id(cursor):
             raise UsageError("select: the cursor is a trace id")
-        marked = message.get("marked", list(self._marked))
-        if not isinstance(marked, list) or len(marked) > MAX_MARKED or not all(map(_is_id, marked)):
-            raise UsageError(f"select: marked is a list of at most {MAX_MARKED:,} trace ids")
+        marked = _ids(message, "marked", MAX_MARKED) if "marked" in message else list(self._marked)
         self.cursor, self._marked = cursor, dict.fromkeys(marked)
         self._seq += 1
         peek = None if cursor is None else self._source.previews(cursor)
@@ -288,9 +293,7 @@ class TraceBrowserController:
 
     def _on_locate(self, message: Message) -> Message:
         self._check_rev(message)
-        asked = message.get("trace_ids")
-        if not isinstance(asked, list) or len(asked) > 10 or not all(map(_is_id, asked)):
-            raise UsageError("locate: give at most 10 trace ids")
+        asked = _ids(message, "trace_ids", 10)
         return {"kind": "places", "rev": self._rev, "places": [self._listing.position(one) for one in asked]}
 
     def _on_poll(self, _message: Message) -> Message:
@@ -341,9 +344,21 @@ class TraceBrowserController:
             "turns": [{**turn, "start_ms": turn["start_ns"] / 1e6} for turn in turns],
         }
 
-    def _on_action(self, message: Message) -> Message:
+    def _on_question(self, message: Message) -> Message:
         name = one_of(message, "name", self._actions)
-        return {"kind": "done", "message": self._actions[name](self.selected_ids)}
+        action = self._actions[name]
+        choices = [str(choice)[:MAX_ANSWER] for choice in action.choices()][:MAX_CHOICES]
+        return {"kind": "question", "name": name, "asks": action.asks, "choices": choices}
+
+    def _on_action(self, message: Message) -> Message:
+        action = self._actions[one_of(message, "name", self._actions)]
+        value = string(message, "value", MAX_ANSWER).strip() if action.asks else ""
+        if action.asks and not value:
+            raise UsageError(f"give the name of the {action.asks}")
+        trace_ids = _ids(message, "trace_ids", MAX_MARKED)
+        if not trace_ids:
+            raise UsageError("no trace is marked or open")
+        return {"kind": "done", "message": action.run(trace_ids, value)}
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -408,7 +423,9 @@ _HANDLERS: Final = handlers_of(TraceBrowserController)
 
 
 def _clean(where: str | None) -> str | None:
-    return where.strip() or None if isinstance(where, str) else None
+    if where is not None and not isinstance(where, str):
+        raise UsageError(f"where={where!r}: give a search as text, or None for all traces")
+    return (where or "").strip() or None
 
 
 def _clicked(message: Message) -> str:
@@ -431,6 +448,13 @@ def _toggled(parts: list[str], part: str) -> list[str]:
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 64 and value.isascii() and value.isalnum()
+
+
+def _ids(message: Message, name: str, limit: int) -> list[str]:
+    value = message.get(name)
+    if not isinstance(value, list) or len(value) > limit or not all(map(_is_id, value)):
+        raise UsageError(f"{name} is a list of at most {limit:,} trace ids")
+    return value
 
 
 def _id(message: Message) -> str:

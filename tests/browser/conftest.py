@@ -177,7 +177,7 @@ def stage(chromium):
 class Lab:
     """A JupyterLab server on a folder of its own."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, theme="JupyterLab Light", windowing="none"):
         self.folder = folder
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -185,7 +185,8 @@ class Lab:
         self.url = f"http://127.0.0.1:{self.port}"
         settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab"
         for name, value in {
-            "notebook-extension/tracker": {"windowingMode": "none"},
+            "notebook-extension/tracker": {"windowingMode": windowing},
+            "apputils-extension/themes": {"theme": theme},
             "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
         }.items():
             path = settings / f"{name}.jupyterlab-settings"
@@ -272,7 +273,7 @@ class Notebook:
         """Return the notebook as saved; JupyterLab empties the file before it writes it, so wait for a whole one."""
         for _ in range(50):
             text = self.path.read_text("utf-8")
-            if text.endswith("}") or text.endswith("}\n"):
+            if text.endswith(("}", "}\n")):
                 break
             self.page.wait_for_timeout(100)
         return json.loads(text)

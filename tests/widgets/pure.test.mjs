@@ -31,8 +31,50 @@ test("what was not reported is a dash, and a tiny cost is not nothing", async ()
 test("times are relative while that helps", async () => {
   const { relative } = await load("_dom");
   const now = Date.UTC(2026, 0, 10);
-  assert.deepEqual([10e3, 120e3, 7_200e3, 172_800e3].map((ago) => relative(now - ago, now)), ["10 s ago", "2 min ago", "2 h ago", "2 d ago"]);
-  assert.match(relative(now - 1e10, now), /^2025-09-\d\d$/);
+  assert.deepEqual([10e3, 120e3, 7_200e3, 172_800e3].map((ago) => relative(now - ago, now)), ["10 s ago", "2 min ago", "2 h ago", "Jan 8 00:00"]);
+  assert.equal(relative(now - 1e10, now), "2025-09-16");
+  assert.equal(relative(now + 60e3, now), "Jan 10 00:01");
+});
+
+test("exact times are in UTC, as SQL and exported tables have them", async () => {
+  const { exact } = await load("_dom");
+  assert.equal(exact(Date.UTC(2026, 0, 10, 23, 59, 5)), "2026-01-10 23:59:05");
+  assert.equal(exact(null), "");
+});
+
+test("models that only embed come last", async () => {
+  const { chatFirst } = await load("_dom");
+  assert.deepEqual(chatFirst(["text-embedding-3-small", "gpt-5", "gpt-5-mini"]), ["gpt-5", "gpt-5-mini", "text-embedding-3-small"]);
+});
+
+test("a time axis has round marks, at most five, whatever the length", async () => {
+  const { ticks } = await load("_waterfall");
+  assert.deepEqual(ticks(4_270), [0, 2_000, 4_000]);
+  assert.deepEqual(ticks(122_000), [0, 60_000, 120_000]);
+  assert.deepEqual(ticks(0.8), [0, 0.2, 0.4, 0.6, 0.8]);
+  for (const total of [1e-6, 0.3, 7, 99, 2_000, 2_001, 61_000, 3.7e6, 9e7, 4e9]) {
+    const marks = ticks(total);
+    assert.ok(marks.length >= 2 && marks.length <= 5 && marks.at(-1) <= total, `${total}: ${marks}`);
+  }
+});
+
+test("beside a trace the list has status and text first", async () => {
+  const { compact } = await load("_trace_table");
+  const column = (name, kind) => ({ name, kind });
+  const names = compact([column("status", "category"), column("start_at", "time"), column("input", "text"), column("output", "text")]).map((one) => one.name);
+  assert.deepEqual(names, ["status", "input", "start_at", "output"]);
+});
+
+test("a range in words of one day has minutes, else days", async () => {
+  const { days } = await load("_trace_summaries");
+  const day = Date.UTC(2026, 0, 10);
+  assert.equal(days(day, day + 3.6e6), "00:00 – 01:00");
+  assert.equal(days(day, day + 8.64e7), "01-10 – 01-11");
+});
+
+test("a date field means UTC", async () => {
+  const { utc } = await load("_trace_bar");
+  assert.deepEqual(["2026-01-10T08:30", "2026-01-10T08:30:15", ""].map(utc), ["2026-01-10T08:30:00+00:00", "2026-01-10T08:30:15+00:00", null]);
 });
 
 test("JSON is made pretty, all else is left alone", async () => {

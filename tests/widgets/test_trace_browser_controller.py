@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from lmops.errors import QueryError, UsageError
 from lmops.traces._listing import COLUMNS
+from lmops.widgets._actions import add_to_dataset
 
 
 def ask(controller, kind, **params):
@@ -229,12 +231,82 @@ def test_a_message_that_is_no_good_is_answered_with_an_error(controller, message
     assert browser.where is None
 
 
-def test_actions_of_later_phases_are_called_with_what_is_selected(controller):
-    """Without a phase there is no action; with one its sentence comes back."""
-    browser = controller(5, actions={"dataset": lambda ids: f"added {len(ids)}"})
-    assert ask(browser, "hello")["actions"] == ["dataset"]
-    ask(browser, "select", cursor=f"{1:032x}", marked=[])
-    assert ask(browser, "action", name="dataset")["message"] == "added 1"
+class Shelf:
+    """Stands in for ``ws.datasets``: remembers, numbers its versions, refuses one name."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def add_traces(self, name, traces):
+        if "!" in name:
+            raise UsageError(f"no dataset can be named {name!r}: use letters, digits and dashes")
+        before = self.kept.setdefault(name, [])
+        before.append(traces)
+        return SimpleNamespace(ref=f"{name}@{len(before)}")
+
+
+def with_datasets(controller, n=5):
+    """Return (a browser that can add to datasets, what stands behind it)."""
+    shelf = Shelf()
+    action = add_to_dataset(shelf, lambda: list(shelf.kept))
+    return controller(n, actions={"dataset": action}), shelf
+
+
+def test_without_a_phase_its_action_is_shown_with_a_hint(controller):
+    """Nothing is hidden, and what cannot be done says why."""
+    actions = ask(controller(5), "hello")["actions"]
+    assert [(one["name"], one["is_there"]) for one in actions] == [("dataset", False), ("labeling", False)]
+    assert all(one["hint"] for one in actions)
+    assert "name" in ask(controller(5), "action", name="dataset", trace_ids=[])["message"]
+
+
+def test_traces_are_added_to_a_dataset_by_name(controller):
+    """The names that exist are offered; the answer says what came of it, as the version that was made."""
+    browser, shelf = with_datasets(controller)
+    ids = [f"{i:032x}" for i in (1, 2, 3)]
+    assert ask(browser, "hello")["actions"][0]["is_there"]
+    assert ask(browser, "question", name="dataset")["asks"] == "dataset"
+    assert (
+        ask(browser, "action", name="dataset", trace_ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
+    )
+    found = ask(browser, "action", name="dataset", trace_ids=ids[:1], value=" golden ")["message"]
+    assert found == "added 1 trace to golden@2"
+    assert ask(browser, "question", name="dataset")["choices"] == ["golden"]
+    assert shelf.kept["golden"] == [ids, ids[:1]]
+
+
+@pytest.mark.parametrize(
+    ("ids", "value", "word"),
+    [
+        ([], "golden", "no trace"),
+        (["1" * 32], " ", "name of the dataset"),
+        (["1" * 32], "a!", "letters, digits"),
+        ([1], "a", "trace ids"),
+    ],
+)  # fmt: skip
+def test_an_action_that_fails_says_why_in_words(controller, ids, value, word):
+    """The error of the phase is the answer; nothing is half done."""
+    browser, shelf = with_datasets(controller)
+    answer = ask(browser, "action", name="dataset", trace_ids=ids, value=value)
+    assert answer["kind"] == "error"
+    assert word in answer["message"]
+    assert shelf.kept == {}
+
+
+def test_known_content_and_left_out_traces_are_said(controller):
+    """What was there already is not called added."""
+    report = SimpleNamespace(is_new=False, skipped=(("b", "it has no input"),))
+    version = SimpleNamespace(ref="golden@1", report=report)
+    action = add_to_dataset(SimpleNamespace(add_traces=lambda name, traces: version), tuple)
+    assert action.run(["a", "b"], "golden") == "golden@1 had 1 trace already; 1 left out: it has no input"
+
+
+def test_a_filter_that_is_no_text_is_refused(controller):
+    """A mistake does not show everything."""
+    browser = controller(5, where="status = 'error'")
+    with pytest.raises(UsageError):
+        browser.where = 5
+    assert browser.where == "status = 'error'"
 
 
 def test_an_empty_store_is_no_error(controller):

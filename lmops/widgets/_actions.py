@@ -1,0 +1,63 @@
+"""What the trace browser can do with traces beside showing them; each phase that can gives it an action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: action -> (label, what its tooltip says when nobody gave one, while the phase is not there)
+KNOWN: Final = {
+    "dataset": ("dataset", "datasets are not part of this installation"),
+    "labeling": ("label", "labeling comes with a later version of lmops"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Something to do with the traces that are marked, or with the one that is open.
+
+    Args:
+        run: Takes trace ids and what was answered, returns one sentence for the status line; what it raises is shown.
+        asks: What the reader is asked for first, such as "dataset"; empty when nothing is asked.
+        choices: Answers to offer, asked for when the question is shown.
+    """
+
+    run: Callable[[list[str], str], str]
+    asks: str = ""
+    choices: Callable[[], Sequence[str]] = tuple
+
+
+class _Version(Protocol):
+    @property
+    def ref(self) -> str: ...
+
+
+class Datasets(Protocol):
+    """What adding to a dataset needs: ``ws.datasets``."""
+
+    def add_traces(self, name: str, traces: list[str], /) -> _Version:
+        """Return the version of the dataset that has these traces as well."""
+
+
+def add_to_dataset(datasets: Datasets, names: Callable[[], Sequence[str]]) -> Action:
+    """Return the action that adds traces to a dataset whose name the reader gives.
+
+    Args:
+        datasets: ``ws.datasets``.
+        names: Names of the datasets that exist.
+    """
+
+    def run(trace_ids: list[str], name: str) -> str:
+        version = datasets.add_traces(name, trace_ids)
+        report = getattr(version, "report", None)
+        left_out = () if report is None else report.skipped
+        added = len(trace_ids) - len(left_out)
+        count = f"{added:,} trace{'' if added == 1 else 's'}"
+        why = f"; {len(left_out):,} left out: {left_out[0][1]}" if left_out else ""
+        is_new = report is None or report.is_new
+        return f"{f'added {count} to {version.ref}' if is_new else f'{version.ref} had {count} already'}{why}"
+
+    return Action(run=run, asks="dataset", choices=names)

@@ -17,6 +17,7 @@ from lmops.store import Store
 from lmops.traces import Traces, join_logs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from types import TracebackType
 
@@ -94,7 +95,7 @@ class Workspace:
     @functools.cached_property
     def traces(self) -> BrowsableTraces:
         """The traces: ingest, search, get, stats, browse."""
-        return BrowsableTraces(self.store, pricer=self._pricer)
+        return BrowsableTraces(self.store, pricer=self._pricer, datasets=lambda: self.datasets)
 
     @functools.cached_property
     def models(self) -> Models:
@@ -133,6 +134,10 @@ class Workspace:
 class BrowsableTraces(Traces):
     """The traces with their widget: bound here, so that no phase imports one."""
 
+    def __init__(self, store: Store, *, pricer: Callable[[], Pricer], datasets: Callable[[], Datasets]) -> None:
+        super().__init__(store, pricer=pricer)
+        self._datasets = datasets
+
     def browse(
         self,
         where: str | None = None,
@@ -145,8 +150,9 @@ class BrowsableTraces(Traces):
     ) -> TraceBrowser:
         """Return the trace browser: filter, sort and read traces by mouse and keyboard, press ? for the keys.
 
-        What is done in it is a Python value: ``.where``, ``.sql``, ``.df()``, ``.selected``, ``.selected_ids``. In a
-        runbook and in an exported or untrusted notebook the same call shows a table.
+        What is done in it is a Python value: ``.where``, ``.sql``, ``.df()``, ``.selected``, ``.selected_ids``. Marked
+        traces go into a dataset by the key a. In a runbook and in an exported or untrusted notebook the same call shows
+        a table.
 
         Args:
             where: As for :meth:`search`.
@@ -161,11 +167,18 @@ class BrowsableTraces(Traces):
             MissingDependencyError: anywidget is not installed.
         """
         from lmops.traces._listing import TraceSource
+        from lmops.widgets._actions import add_to_dataset
         from lmops.widgets.trace_browser import TraceBrowser
         from lmops.widgets.trace_browser_controller import TraceBrowserController
 
         controller = TraceBrowserController(
-            TraceSource(self._store), where=where, last=last, since=since, until=until, is_live=live
+            TraceSource(self._store),
+            where=where,
+            last=last,
+            since=since,
+            until=until,
+            is_live=live,
+            actions={"dataset": add_to_dataset(self._datasets())},
         )
         return TraceBrowser(controller, height=height)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,14 +41,12 @@ class Datasets(Protocol):
     def add_traces(self, name: str, traces: list[str], /) -> _Version:
         """Return the version of the dataset that has these traces as well."""
 
+    def list(self) -> Any:
+        """Return a frame with the ``name`` of each dataset."""
 
-def add_to_dataset(datasets: Datasets, names: Callable[[], Sequence[str]]) -> Action:
-    """Return the action that adds traces to a dataset whose name the reader gives.
 
-    Args:
-        datasets: ``ws.datasets``.
-        names: Names of the datasets that exist.
-    """
+def add_to_dataset(datasets: Datasets) -> Action:
+    """Return the action that adds traces to a dataset whose name the reader gives."""
 
     def run(trace_ids: list[str], name: str) -> str:
         version = datasets.add_traces(name, trace_ids)
@@ -60,4 +58,4 @@ def add_to_dataset(datasets: Datasets, names: Callable[[], Sequence[str]]) -> Ac
         is_new = report is None or report.is_new
         return f"{f'added {count} to {version.ref}' if is_new else f'{version.ref} had {count} already'}{why}"
 
-    return Action(run=run, asks="dataset", choices=names)
+    return Action(run=run, asks="dataset", choices=lambda: [str(name) for name in datasets.list()["name"]])

@@ -306,6 +306,9 @@ def shelf():
             self.setdefault(name, []).append(traces)
             return SimpleNamespace(ref=f"{name}@{len(self[name])}")
 
+        def list(self):
+            return {"name": list(self)}
+
     return Shelf(golden=[["x"]])
 
 
@@ -313,7 +316,7 @@ def test_marked_traces_go_into_a_dataset(controller, stage, shelf):
     """By key and by mouse; names that exist are offered; the status line says which version it is now."""
     from lmops.widgets._actions import add_to_dataset
 
-    s = stage(controller(10, actions={"dataset": add_to_dataset(shelf, lambda: list(shelf))}))
+    s = stage(controller(10, actions={"dataset": add_to_dataset(shelf)}))
     s.root.focus()
     s.press("j", "Space", "j", "Space", "j", "Space", "a")
     s.page.wait_for_selector(".lm-action:not([hidden])")

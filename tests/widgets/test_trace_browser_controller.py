@@ -244,12 +244,14 @@ class Shelf:
         before.append(traces)
         return SimpleNamespace(ref=f"{name}@{len(before)}")
 
+    def list(self):
+        return {"name": list(self.kept)}
+
 
 def with_datasets(controller, n=5):
     """Return (a browser that can add to datasets, what stands behind it)."""
     shelf = Shelf()
-    action = add_to_dataset(shelf, lambda: list(shelf.kept))
-    return controller(n, actions={"dataset": action}), shelf
+    return controller(n, actions={"dataset": add_to_dataset(shelf)}), shelf
 
 
 def test_without_a_phase_its_action_is_shown_with_a_hint(controller):
@@ -293,11 +295,27 @@ def test_an_action_that_fails_says_why_in_words(controller, ids, value, word):
     assert shelf.kept == {}
 
 
+def test_the_browser_of_a_workspace_adds_to_its_datasets(ws, conversation):
+    """The real thing behind it: a new version with the traces, and its audit event."""
+    pytest.importorskip("anywidget")
+    ws.store.load(spans=[row for i in range(4) for row in conversation(i)])
+    browser = ws.traces.browse()._controller
+    ids = [f"{i:032x}" for i in (1, 2, 3)]
+    assert (
+        ask(browser, "action", name="dataset", trace_ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
+    )
+    assert sorted(one.trace_id for one in ws.datasets.get("golden").examples) == ids
+    assert ask(browser, "question", name="dataset")["choices"] == ["golden"]
+    again = ask(browser, "action", name="dataset", trace_ids=ids, value="golden")["message"]
+    assert again == "golden@1 had 3 traces already"
+    assert ask(browser, "action", name="dataset", trace_ids=["9" * 32], value="golden")["kind"] == "error"
+
+
 def test_known_content_and_left_out_traces_are_said(controller):
     """What was there already is not called added."""
     report = SimpleNamespace(is_new=False, skipped=(("b", "it has no input"),))
     version = SimpleNamespace(ref="golden@1", report=report)
-    action = add_to_dataset(SimpleNamespace(add_traces=lambda name, traces: version), tuple)
+    action = add_to_dataset(SimpleNamespace(add_traces=lambda name, traces: version))
     assert action.run(["a", "b"], "golden") == "golden@1 had 1 trace already; 1 left out: it has no input"
 
 

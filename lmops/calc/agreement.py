@@ -116,7 +116,7 @@ def cohen_kappa(
     if len(left) != len(right):
         raise ValueError(f"a and b must hold the same items: {len(left)} and {len(right)} labels")
     table = _table(list(zip(left, right, strict=True)), categories)
-    both = table.codes[(table.codes >= 0).all(axis=1)]
+    both = table.codes[(table.codes >= 0).all(axis=1)].reshape(-1, 2)  # no items: no columns either
     size = len(table.labels)
     rows = np.zeros((len(both), size * size))
     rows[np.arange(len(both)), both[:, 0] * size + both[:, 1]] = 1

@@ -47,7 +47,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(3).tolist()
     [0.03, 0.04, 0.04]
     """
-    return _adjust(p_values, lambda p, rank: np.minimum.accumulate((p.size * p / rank)[::-1])[::-1])
+    return _adjust(p_values, lambda p, rank: np.minimum.accumulate((p * (p.size / rank))[::-1])[::-1])
 
 
 def adjust(p_values: ArrayLike, method: Literal["holm", "bh", "none"] = "holm") -> Floats:

@@ -101,56 +101,56 @@ def bradley_terry(
     _check(first, second, result, prior)
     known = ~np.isnan(result)
     names = list(dict.fromkeys(name for pair in zip(first, second, strict=True) for name in pair))
-    place = {name: i for i, name in enumerate(names)}
-    i = np.array([place[name] for name in first], dtype=np.int64)[known]
-    j = np.array([place[name] for name in second], dtype=np.int64)[known]
-    result, size = result[known], len(names)
-    n = int(result.size)
-    if n == 0:
+    rows = _rows(first, second, result, names)[known]
+    if not len(rows):
         return Ranking(competitors=(), position=math.nan, position_low=math.nan, position_high=math.nan, level=level,
                        n=0, n_ties=0, is_connected=False)  # fmt: skip
-    # per comparison: [wins of the first | wins of the second], each as a table first x second
-    rows = np.zeros((n, 2 * size * size))
-    cell = i * size + j
-    rows[np.arange(n), cell] = result
-    rows[np.arange(n), size * size + cell] = 1 - result
     total = rows.sum(axis=0, keepdims=True)
-    if items is not None:
-        rows = sum_by_cluster(rows, cluster_codes(items, known.size)[known])
-    strengths, bonus = _fit(total, size, prior, position=position)
-    low, high = np.full(size, np.nan), np.full(size, np.nan)
-    bonus_low = bonus_high = math.nan
+    drawn = rows if items is None else sum_by_cluster(rows, cluster_codes(items, known.size)[known])
+    size, tails = len(names), ((1 - level) / 2, (1 + level) / 2)
+    strengths, bonus = (fitted[0] for fitted in _fit(total, size, prior, position=position))
+    limits, bonus_limits = np.full((2, size), np.nan), np.full(2, np.nan)
     beaten = np.zeros(size, dtype=np.int64)
-    if len(rows) > 1:
-        replicas, bonuses = _fit(resampled_sums(rows, draws=draws, seed=seed), size, prior, position=position)
-    if len(rows) > 1 and len(replicas) >= 0.95 * draws:
-        tails = ((1 - level) / 2, (1 + level) / 2)
-        low, high = np.quantile(replicas, tails, axis=0)
-        bonus_low, bonus_high = np.quantile(bonuses, tails) if position else (math.nan, math.nan)
-        gaps = np.quantile(replicas[:, :, None] - replicas[:, None, :], tails[0], axis=0)
-        beaten = (gaps > 0).sum(axis=0)
+    if len(drawn) > 1:
+        replicas, bonuses = _fit(resampled_sums(drawn, draws=draws, seed=seed), size, prior, position=position)
+        fitted = ~np.isnan(replicas[:, 0])
+        if fitted.mean() >= 0.95:
+            replicas, bonuses = replicas[fitted], bonuses[fitted]
+            limits, bonus_limits = np.quantile(replicas, tails, axis=0), np.quantile(bonuses, tails)
+            beaten = (np.quantile(replicas[:, :, None] - replicas[:, None, :], tails[0], axis=0) > 0).sum(axis=0)
     first_wins, second_wins = total[0].reshape(2, size, size)
     wins = first_wins.sum(axis=1) + second_wins.sum(axis=0)
     games = (first_wins + second_wins).sum(axis=1) + (first_wins + second_wins).sum(axis=0)
-    order = np.argsort(-strengths, kind="stable")
+    position_numbers = (float(bonus), *map(float, bonus_limits)) if position else (math.nan,) * 3
     return Ranking(
         competitors=tuple(
-            Ranked(name=names[k], strength=float(strengths[k]), low=float(low[k]), high=float(high[k]),
+            Ranked(name=names[k], strength=float(strengths[k]), low=float(limits[0, k]), high=float(limits[1, k]),
                    rank=1 + int(beaten[k]), wins=float(wins[k]), n=int(games[k]))
-            for k in order
+            for k in np.argsort(-strengths, kind="stable")
         ),
-        position=float(bonus) if position else math.nan,
-        position_low=float(bonus_low),
-        position_high=float(bonus_high),
+        position=position_numbers[0],
+        position_low=position_numbers[1],
+        position_high=position_numbers[2],
         level=level,
-        n=n,
-        n_ties=int((result == 0.5).sum()),
+        n=len(rows),
+        n_ties=int((result[known] == 0.5).sum()),
         is_connected=_is_connected(first_wins + second_wins.T),
     )  # fmt: skip
 
 
+def _rows(first: Sequence[object], second: Sequence[object], result: Floats, names: list[object]) -> Floats:
+    """Return per comparison [wins of the first | wins of the second], each as a table first x second."""
+    place = {name: i for i, name in enumerate(names)}
+    size = len(names)
+    cell = np.array([place[a] * size + place[b] for a, b in zip(first, second, strict=True)], dtype=np.int64)
+    rows = np.zeros((cell.size, 2 * size * size))
+    rows[np.arange(cell.size), cell] = result
+    rows[np.arange(cell.size), size * size + cell] = 1 - result
+    return rows
+
+
 def _fit(sums: Floats, size: int, prior: float, *, position: bool) -> tuple[Floats, Floats]:
-    """Return log strengths and log position bonus of each table of wins; one table gives plain numbers."""
+    """Return log strengths and log position bonus of each table of wins; NaN where there is no maximum."""
     tables = sums.reshape(len(sums), 2, size, size) + prior / 4 * (1 - np.eye(size))
     ahead, behind = tables[:, 0], tables[:, 1]
     games = ahead + behind
@@ -173,11 +173,7 @@ def _fit(sums: Floats, size: int, prior: float, *, position: bool) -> tuple[Floa
             p = new
             if not moved.size or float(moved.max()) < _CLOSE:
                 break
-    strengths = np.where(exists[:, None], np.log(p), np.nan)
-    bonuses = np.where(exists, np.log(bonus), np.nan)
-    if len(sums) == 1:
-        return strengths[0], bonuses[0]
-    return strengths[exists], bonuses[exists]
+    return np.where(exists[:, None], np.log(p), np.nan), np.where(exists, np.log(bonus), np.nan)
 
 
 def _is_connected(beats: Floats) -> bool:

@@ -1,0 +1,191 @@
+"""Judges: published and reference values, edge cases, coverage of what is corrected."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lmops.calc.judge import (
+    allocate_labels,
+    calibrate,
+    corrected_pass_rate,
+    labels_for_width,
+    position_bias,
+    ppi_mean,
+    self_preference,
+    verbosity_slope,
+)
+
+Y = [1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 0]
+F = [0.9, 0.2, 0.7, 0.8, 0.4, 0.6, 0.9, 0.3, 0.5, 0.8, 0.1, 0.4]
+U = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.85, 0.75, 0.65, 0.55, 0.45, 0.35, 0.25, 0.15, 0.05, 0.99,
+     0.88, 0.77, 0.66, 0.51]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("labels", "low", "high"), [(50, 0.0, 0.3281189), (100, 0.01390166, 0.2897995), (200, 0.05635072, 0.2627330)]
+)
+def test_correction_published(labels, low, high):
+    """The example of Lee et al.'s package (README; values as its R port of commit 082884d prints them)."""
+    found = corrected_pass_rate(400, 1000, sensitivity=0.9, n_pass=labels, specificity=0.7, n_fail=labels)
+    assert found.estimate == pytest.approx(1 / 6)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-7)
+
+
+@given(st.integers(0, 300), st.floats(0.6, 1), st.floats(0.6, 1))
+def test_correction_turns_with_the_labels(passes, sensitivity, specificity):
+    """Calling pass fail and fail pass mirrors the rate; it stays within 0..1."""
+    found = corrected_pass_rate(passes, 300, sensitivity=sensitivity, n_pass=40, specificity=specificity, n_fail=60)
+    turned = corrected_pass_rate(
+        300 - passes, 300, sensitivity=specificity, n_pass=60, specificity=sensitivity, n_fail=40
+    )
+    assert turned.estimate == pytest.approx(1 - found.estimate)
+    assert (turned.low, turned.high) == pytest.approx((1 - found.high, 1 - found.low))
+    assert 0 <= found.low <= found.high <= 1
+    assert 0 <= found.share_of_calibration <= 1
+
+
+def test_correction_that_cannot_be():
+    """A judge no better than chance, no labels, no verdicts: NaN beside the raw rate."""
+    coin = corrected_pass_rate(30, 100, sensitivity=0.5, n_pass=50, specificity=0.5, n_fail=50)
+    assert (math.isnan(coin.estimate), coin.raw) == (True, 0.3)
+    unknown = corrected_pass_rate(3, 10, sensitivity=math.nan, n_pass=0, specificity=0.9, n_fail=5)
+    assert math.isnan(unknown.low)
+    assert math.isnan(corrected_pass_rate(0, 0, sensitivity=1, n_pass=5, specificity=1, n_fail=5).raw)
+    with pytest.raises(ValueError, match="passes must"):
+        corrected_pass_rate(5, 4, sensitivity=1, n_pass=5, specificity=1, n_fail=5)
+    with pytest.raises(ValueError, match="sensitivity must"):
+        corrected_pass_rate(1, 4, sensitivity=1.2, n_pass=5, specificity=1, n_fail=5)
+
+
+@pytest.mark.parametrize(("theta", "q1", "q0", "m"), [(0.8, 0.9, 0.7, 60), (0.5, 0.8, 0.8, 30), (0.95, 0.95, 0.8, 40)])
+def test_correction_covers(theta, q1, q0, m):
+    """Errors of the judge, of the calibration and of the sample together: about 95 %; the raw rate is far off."""
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(2000):
+        passes = rng.binomial(400, theta * q1 + (1 - theta) * (1 - q0))
+        found = corrected_pass_rate(
+            passes, 400, sensitivity=rng.binomial(m, q1) / m, n_pass=m, specificity=rng.binomial(m, q0) / m, n_fail=m
+        )
+        held += found.low <= theta <= found.high
+    assert 0.93 * 2000 <= held <= 0.985 * 2000
+
+
+def test_calibration():
+    """Counts, rates with intervals, agreement and base rates, missing ones counted."""
+    found = calibrate([1, 1, 1, 0, 0, 1, None], [1, 1, 0, 0, 1, None, 1], draws=50)
+    assert (found.true_pass, found.false_pass, found.true_fail, found.false_fail) == (2, 1, 1, 1)
+    assert (found.n, found.n_missing) == (5, 2)
+    assert found.sensitivity.estimate == pytest.approx(2 / 3)
+    assert found.specificity.n == 2
+    assert (found.base_rate, found.judge_rate) == (0.6, 0.6)
+    assert found.kappa.value == pytest.approx((0.6 - 0.52) / 0.48)
+    assert found.is_better_than_chance
+    one_sided = calibrate([1, 1], [1, 1], draws=50)
+    assert math.isnan(one_sided.specificity.estimate)
+    assert not one_sided.is_better_than_chance
+    assert calibrate([], []).n == 0
+    with pytest.raises(ValueError, match="0 or 1"):
+        calibrate([0.5], [1])
+
+
+def test_allocation():
+    """The kind that weighs more and is known worse gets the labels; the best split beats its neighbours."""
+    found = allocate_labels(180, rate=0.1667, sensitivity=0.9, n_pass=10, specificity=0.7, n_fail=10)
+    assert found.add_pass + found.add_fail == 180
+    assert found.target_fail > 3 * found.target_pass
+    theta, q1, q0 = 0.1667, 10 / 12, 8 / 12
+    error = [theta**2 * q1 * (1 - q1) / m + (1 - theta) ** 2 * q0 * (1 - q0) / (200 - m) for m in range(10, 190)]
+    assert abs(10 + int(np.argmin(error)) - found.target_pass) <= 1
+    even = allocate_labels(10, rate=0.5, sensitivity=math.nan, n_pass=0, specificity=math.nan, n_fail=0)
+    assert (even.add_pass, even.add_fail) == (5, 5)
+    assert allocate_labels(5, rate=0.5, sensitivity=0.9, n_pass=100, specificity=0.9, n_fail=2).add_fail == 5
+    assert labels_for_width(0.1, rate=0.5) == 97
+
+
+def test_ppi_reference():
+    """ppi-python 0.2.3 on the same data: weight .984, 1 and 0 (its interval has the normal quantile and ddof 0)."""
+    assert ppi_mean(Y, F, U, folds=1).estimate == pytest.approx(0.5878448876)
+    assert ppi_mean(Y, F, U, weight=1).estimate == pytest.approx(0.5879166667)
+    assert ppi_mean(Y, F, U, weight=0).estimate == pytest.approx(np.mean(Y))
+    found = ppi_mean(Y, F, U, folds=1)
+    rest = np.array(Y) - found.weight * np.array(F)
+    half = 1.959964 * math.sqrt(found.weight**2 * np.var(U) / 24 + rest.var() / 12)
+    assert (found.estimate - half, found.estimate + half) == pytest.approx((0.38727166, 0.78841811), abs=1e-6)
+    assert found.se == pytest.approx(half / 1.959964, rel=0.04)
+
+
+def test_ppi_edges():
+    """No labels, one label, no verdicts elsewhere, a judge that never varies, a perfect judge."""
+    assert math.isnan(ppi_mean([], [], U).estimate)
+    assert math.isnan(ppi_mean([1], [1], U).low)
+    assert ppi_mean(Y, F, []).weight == 0
+    flat = ppi_mean(Y, [0.5] * 12, [0.5] * 20)
+    assert (flat.weight, flat.estimate) == (0, pytest.approx(np.mean(Y)))
+    perfect = ppi_mean(Y, Y, [0.0, 1.0] * 500)
+    assert perfect.weight > 0.9
+    assert perfect.n_effective > 100
+    with pytest.raises(ValueError, match="weight must"):
+        ppi_mean(Y, F, U, weight=2)
+    with pytest.raises(ValueError, match="same items"):
+        ppi_mean(Y, F[:-1], U)
+
+
+@pytest.mark.parametrize(("n", "skill"), [(20, 0.9), (20, 0.0), (60, 0.6), (300, 0.6)])
+def test_ppi_covers(n, skill):
+    """Few labels, good and useless judges: about 95 % hold, and a good judge narrows the interval."""
+    rng = np.random.default_rng(2)
+    held, narrower = 0, 0
+    for _ in range(1000):
+        y = rng.normal(0.5, 1, n + 1000)
+        f = skill * y + math.sqrt(1 - skill**2) * rng.normal(0.2, 1, n + 1000)
+        found = ppi_mean(y[:n], f[:n], f[n:])
+        held += found.low <= 0.5 <= found.high
+        narrower += found.n_effective > n
+    assert 930 <= held <= 970
+    if skill >= 0.6:
+        assert narrower > 900
+
+
+def test_position_bias():
+    """Consistent pairs, flips towards the first place, ties and missing verdicts."""
+    first = ["a", "a", "b", "tie", "a", "a", "tie", None]
+    swapped = ["a", "b", "b", "tie", "b", "b", "a", "a"]
+    found = position_bias(first, swapped)
+    assert found.consistency.estimate == pytest.approx(3 / 7)
+    assert (found.first_rate, found.n, found.n_missing) == (1.0, 7, 1)
+    assert found.p_value == pytest.approx(2 / 8 - 1 / 8)
+    turned = position_bias([{"a": "b", "b": "a"}.get(v, v) for v in first], [
+        {"a": "b", "b": "a"}.get(v, v) for v in swapped])  # fmt: skip
+    assert turned.first_rate == 0.0
+    assert math.isnan(position_bias([], []).p_value)
+    with pytest.raises(ValueError, match="a verdict is"):
+        position_bias(["A"], ["b"])
+
+
+def test_slope_is_that_of_statsmodels():
+    """The least-squares slope with HC3 errors and t quantiles."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=80)
+    y = 0.3 * x + rng.normal(size=80) * (1 + np.abs(x))
+    fit = sm.OLS(y, sm.add_constant(x)).fit(cov_type="HC3", use_t=True)
+    found = verbosity_slope([*y, math.nan], [*x, 1])
+    assert (found.slope, found.se, found.p_value) == pytest.approx((fit.params[1], fit.bse[1], fit.pvalues[1]))
+    assert (found.low, found.high) == pytest.approx(tuple(fit.conf_int()[1]))
+    assert math.isnan(verbosity_slope([1, 0, 1], [5, 5, 5]).slope)
+    assert verbosity_slope([], []).n == 0
+
+
+def test_self_preference_is_a_difference_of_excesses():
+    """A judge that adds 0.2 to its own family is found out."""
+    own = np.resize([0, 1], 40)
+    labels = np.random.default_rng(4).random(40)
+    found = self_preference(labels + 0.1 + 0.2 * own + np.resize([0.01, 0.01, -0.01, -0.01], 40), labels, own)
+    assert found.slope == pytest.approx(0.2)
+    assert found.low > 0.15

@@ -68,7 +68,7 @@ def available() -> dict[str, str]:
 def resolve(wanted: str | Scorer | ScorerFactory[Any] | Callable[..., Any] | Mapping[str, Any]) -> Scorer:
     """Return the scorer that is meant: a name, a scorer, a factory without options, a function, or a mapping.
 
-    A mapping is ``{"scorer": name, "name": ..., OPTION: ...}``, as a criteria file has it.
+    A mapping is ``{"scorer": name, "name": ..., OPTION: ...}``, as a criteria file has it; "judge" and "pairwise" too.
 
     Raises:
         NotFoundError: The name is unknown.
@@ -87,9 +87,22 @@ def resolve(wanted: str | Scorer | ScorerFactory[Any] | Callable[..., Any] | Map
         if not isinstance(options.get("scorer"), str):
             raise UsageError(f"a scorer as a mapping names it: {{'scorer': 'exact_match', ...}}; given: {options}")
         name, called = options.pop("scorer"), options.pop("name", None)
+        if name in ("judge", "pairwise"):
+            return _judge(name, called or name, options)
         found = get(name, options)
         return found.named(called) if called else found
     raise UsageError(f"a scorer is a name, a scorer or a function; this is {type(wanted).__name__}")
+
+
+def _judge(kind: str, name: str, options: Mapping[str, Any]) -> Scorer:
+    """Return a judge as a criteria file spells it out."""
+    from lmops.scorers import _judge
+
+    make = {"judge": _judge.judge, "pairwise": _judge.pairwise}[kind]
+    try:
+        return make(name, **options)
+    except TypeError as error:
+        raise UsageError(f"{kind} {name!r}: {plain_line(error, 200)}") from error
 
 
 def resolve_all(wanted: Iterable[Any]) -> list[Scorer]:

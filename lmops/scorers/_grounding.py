@@ -1,0 +1,125 @@
+"""Whether an answer says what its sources say, and cites them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.scorers._claims import ENOUGH, Sources, claims
+from lmops.scorers._normalise import as_text
+from lmops.scorers._records import Score
+from lmops.scorers._scorer import scorer_factory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_CITED: Final = re.compile(r"\[([^\[\]\n]{1,80})\](?!\()")
+
+
+@scorer_factory(range=(0, 1))
+def source_support(*, enough: float = ENOUGH, kept_only: bool = True) -> Callable[..., Any]:
+    """The share of the answer's claims that its sources support, by words, numbers and names; no model is asked.
+
+    The sources are the documents and the results of tools. A claim passes when one place of them holds most of what it
+    says, every number with what it counts, and every name. It finds what was made up and numbers that were changed; it
+    does not see a negation that was turned, and it takes a free rewording for unsupported.
+
+    Args:
+        enough: Share of a claim's words that one place has to hold, 0..1, rare words counting more.
+        kept_only: Of documents that a reranker chose from, only those it kept.
+
+    Returns:
+        Unmeasured when there is no source, or no claim (a refusal, a greeting). ``detail`` has the unsupported
+        sentences with the reason, and the mean coverage of the claims.
+    """
+
+    def score(output: Any, documents: Any = None, tool_calls: Any = None, input: Any = None) -> Score:  # noqa: A002
+        texts = [text for text in map(_content, _kept(documents, kept_only=kept_only)) if text.strip()]
+        data = [as_text(call.get("result")) for call in tool_calls or () if call.get("result") is not None]
+        if not texts and not data:
+            return Score.unmeasured("there are no documents and no results of tools to hold the answer against")
+        sentences = claims(as_text(output))
+        if not sentences:
+            return Score.unmeasured("the answer claims nothing")
+        sources = Sources(texts, data=data, also=[as_text(input)])
+        checked = [sources.check(sentence, enough=enough) for sentence in sentences]
+        wrong = [claim for claim in checked if not claim.is_supported]
+        said = "; ".join(f"{claim.text!r}: {claim.reason}" for claim in wrong[:5])
+        detail = {
+            "claims": len(checked),
+            "coverage": round(sum(claim.coverage for claim in checked) / len(checked), 4),
+            "unsupported": [
+                {"sentence": claim.text, "reason": claim.reason, "nearest": claim.evidence} for claim in wrong
+            ],
+        }
+        return Score.of(
+            1 - len(wrong) / len(checked), rationale=said or "every claim stands in a source", detail=detail
+        )
+
+    return score
+
+
+@scorer_factory(range=(0, 1))
+def citation(*, pattern: str | None = None, by_article: bool = True) -> Callable[..., Any]:
+    """How well the answer cites: the share of its citations that name a source it had, and the right one where known.
+
+    A citation is right when its id is among the documents and, when the metadata has ``source_ids``, among those too.
+    An answer without any citation is 0; one that says it found nothing is not measured.
+
+    Args:
+        pattern: A regular expression whose first group is the id; square brackets by default.
+        by_article: "pets#2" and "pets" name the same source.
+    """
+    cited_by = re.compile(pattern) if pattern else _CITED
+
+    def name(value: Any) -> str:
+        text = as_text(value).strip()
+        return text.partition("#")[0] if by_article else text
+
+    def score(output: Any, documents: Any = None, metadata: Any = None) -> Score:
+        text = as_text(output)
+        known = {name(document.get("id")) for document in documents or () if document.get("id") is not None}
+        wanted = (
+            {name(one) for one in (metadata or {}).get("source_ids") or ()} if isinstance(metadata, dict) else set()
+        )
+        if not known and not wanted:
+            return Score.unmeasured("there are no documents with ids and no source_ids to hold citations against")
+        cited = list(dict.fromkeys(name(part) for found in cited_by.findall(text) for part in str(found).split(",")))
+        if not cited:
+            if not claims(text):
+                return Score.unmeasured("the answer claims nothing, so there is nothing to cite")
+            return Score.of(0.0, rationale="the answer cites nothing", detail={"cited": []})
+        unknown = [one for one in cited if known and one not in known]
+        wrong = [one for one in cited if wanted and one not in wanted and one not in unknown]
+        right = len(cited) - len(unknown) - len(wrong)
+        detail = {
+            "cited": cited,
+            "not_a_source": unknown,
+            "wrong_source": wrong,
+            "missing": sorted(wanted - set(cited)),
+        }
+        return Score.of(right / len(cited), rationale=_words(unknown, wrong), detail=detail)
+
+    return score
+
+
+def _words(unknown: list[str], wrong: list[str]) -> str:
+    parts = [f"not among its sources: {', '.join(unknown)}"] if unknown else []
+    parts += [f"not the source of the answer: {', '.join(wrong)}"] if wrong else []
+    return "; ".join(parts) or "every citation is right"
+
+
+def _kept(documents: Any, *, kept_only: bool) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = [document for document in documents or () if isinstance(document, dict)]
+    if kept_only and any(document.get("is_kept") for document in found):
+        return [document for document in found if document.get("is_kept", True)]
+    return found
+
+
+def _content(document: Mapping[str, Any]) -> str:
+    for key in ("content", "text", "page_content"):
+        value = document.get(key)
+        if value is not None:
+            return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return ""

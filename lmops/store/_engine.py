@@ -251,9 +251,8 @@ class Engine:
     def _record_table(self, name: str) -> pa.Table:
         """Return a record table as Arrow, read again only when the database has changed."""
         with self._lock, self._meta.read() as con:
-            state = (
-                os.getpid(), threading.get_ident(), con.execute("pragma data_version").fetchone()[0], con.total_changes
-            )  # fmt: skip
+            # The version is the connection's own count, and threads that end leave their numbers to new ones.
+            state = (con, con.execute("pragma data_version").fetchone()[0], con.total_changes)
             if self._records[0] != state:
                 self._records = (state, {})
             tables = self._records[1]

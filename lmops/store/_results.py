@@ -8,7 +8,6 @@ not run) stays, because a run that is resumed may replace it.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -66,8 +65,8 @@ class Results:
     def live(self) -> Live:
         """Return the present state, read again only when the database has changed."""
         with self._lock, self._meta.read() as con:
-            version = con.execute("pragma data_version").fetchone()[0]
-            state = (os.getpid(), threading.get_ident(), version, con.total_changes)
+            # The version is the connection's own count, and threads that end leave their numbers to new ones.
+            state = (con, con.execute("pragma data_version").fetchone()[0], con.total_changes)
             if self._cached is None or self._cached[0] != state:
                 self._cached = (state, Live(_files(con), tables(con.execute(_SELECT).fetchall())))
             return self._cached[1]

@@ -268,3 +268,11 @@ def test_retention_keeps_runs_and_what_verdicts_rest_on(ws):
     assert ws.evals.get("old").totals.cases == 20
     assert ws.store.check().ok
     assert len(ws.evals.get("judged").df()) == 20
+
+
+def test_a_thread_that_takes_the_number_of_another_sees_the_present(ws):
+    """Results are read anew although thread numbers and the versions of new connections repeat."""
+    for count in (5, 300, 2):
+        for _ in range(3):
+            run = ws.evals.run(right, rows_of(count), progress=False)
+            assert run.totals.cases == count

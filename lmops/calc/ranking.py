@@ -166,10 +166,11 @@ def _fit(sums: Floats, size: int, prior: float, *, position: bool) -> tuple[Floa
             shared = games / (bonus[:, None, None] * p[:, :, None] + p[:, None, :])
             new = wins / (bonus[:, None] * shared.sum(axis=2) + shared.sum(axis=1))
             new /= np.exp(np.log(new).mean(axis=1, keepdims=True))
+            before = bonus
             if position:
                 shared = games / (bonus[:, None, None] * new[:, :, None] + new[:, None, :])
                 bonus = home / (shared * new[:, :, None]).sum(axis=(1, 2))
-            moved = np.abs(np.log(new) - np.log(p))[exists]
+            moved = np.maximum(np.abs(np.log(new / p)).max(axis=1), np.abs(np.log(bonus / before)))[exists]
             p = new
             if not moved.size or float(moved.max()) < _CLOSE:
                 break

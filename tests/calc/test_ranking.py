@@ -108,7 +108,7 @@ def test_edges():
     assert math.isnan(one.competitors[0].low)
     for first, second, outcomes, prior in ((["a"], ["a"], [1], 0), (["a"], ["b"], [2], 0), (["a"], ["b"], [1, 1], 0),
                                            (["a"], ["b"], [1], -1)):  # fmt: skip
-        with pytest.raises(ValueError, match="itself|outcome|length|prior"):
+        with pytest.raises(ValueError, match=r"itself|outcome|length|prior"):
             bradley_terry(first, second, outcomes, prior=prior)
 
 

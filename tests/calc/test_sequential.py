@@ -99,7 +99,7 @@ def test_edges():
     for call in (lambda: betting_sequence([2]), lambda: betting_test([1], 2), lambda: msprt([1], [1], tau=0),
                  lambda: msprt([1], [1, 2], tau=1), lambda: betting_sequence([1], grid=2),
                  lambda: normal_sequence([1], n_min=1), lambda: bernstein_sequence([1], low=1, high=0)):  # fmt: skip
-        with pytest.raises(ValueError, match="must|outside"):
+        with pytest.raises(ValueError, match=r"must|outside"):
             call()
 
 
@@ -152,7 +152,7 @@ def test_msprt_keeps_its_error_where_the_z_test_does_not():
                 found += test.stopped_at is not None
             else:
                 wrong += test.stopped_at is not None
-                naive += bool((np.abs(mean / np.sqrt(variance))[29:] > 1.96).any())
+                naive += bool((np.abs(mean[29:]) > 1.96 * np.sqrt(variance[29:])).any())
     assert wrong / 400 <= 0.06
     assert naive / 400 > 0.25
     assert found / 400 > 0.95

@@ -49,9 +49,7 @@ def is_clear(value: Value | None) -> bool:
 
 def as_text(found: PromptComparison) -> str:
     """Return the whole comparison as plain text."""
-    lines = [
-        f"{found.name}: {' vs '.join(found.refs)} ({plain_line(found.scope, 200)}; 95 % intervals, those of means and rates over sessions)"
-    ]
+    lines = [f"{found.name}: {' vs '.join(found.refs)} ({plain_line(found.scope, 200)}; {_HOW})"]
     lines += [f"  {_coverage(found, place)}" for place in range(len(found.refs))]
     for measure in found.measures:
         lines += ["", measure.label]

@@ -50,10 +50,10 @@ def append_event(
     event = {
         "event_id": event_id,
         "at_ns": time.time_ns() if at_ns is None else at_ns,
-        "actor": actor,
-        "action": action,
-        "subject": subject,
-        "reason": reason,
+        "actor": _text(actor),
+        "action": _text(action),
+        "subject": _text(subject),
+        "reason": None if reason is None else _text(reason),
         "before": _json(before),
         "after": _json(after),
         "evidence": _json(list(evidence)) if evidence else None,
@@ -81,4 +81,9 @@ def _end(con: sqlite3.Connection) -> tuple[int, str]:
 def _json(value: object) -> str | None:
     if value is None:
         return None
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    return _text(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str))
+
+
+def _text(text: str) -> str:
+    """Return text that can be stored: a lone surrogate, half of a character, becomes the replacement character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lmops.models._records import Call, Endpoint
 
 _SHOWN: Final = 300
-#: What the client must have for a key where the endpoint wants none.
+#: The client must have a key; endpoints that want none ignore this word.
 _NO_KEY: Final = "none"
 _BAD: Final = "bad_response"
 
@@ -78,8 +78,6 @@ def _client(endpoint: Endpoint, key: str) -> AsyncOpenAI:
         lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
         names = [line.partition(":")[0].strip() for line in lines if ":" in line]
         foreign = {name: Omit() for name in (*names, "OpenAI-Organization", "OpenAI-Project")}
-    if key == _NO_KEY:
-        foreign["Authorization"] = Omit()
     own = {name: _from_environment(endpoint, value) for name, value in endpoint.headers}
     return AsyncOpenAI(
         api_key=key,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 #: What every instrumentor of OpenTelemetry and OpenInference looks at before it opens a span.
-_SUPPRESS: Final = "suppress_instrumentation"
+_SUPPRESS: Final[str] = getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
 #: Parameter -> attribute.
 _PARAMS: Final = {
     "temperature": "gen_ai.request.temperature", "top_p": "gen_ai.request.top_p", "top_k": "gen_ai.request.top_k",
@@ -221,10 +221,7 @@ class CallSpan:
             message = {"role": "assistant", "parts": [{"type": "text", "content": error.text[:65_536]}]}
             self._set({"gen_ai.output.messages": _json([message])})
         self._span.set_status(Status(StatusCode.ERROR, str(error)[:1000] or name))
-        # Not record_exception: it writes a traceback, with the lines of whoever called.
-        self._span.add_event(
-            "exception", {"exception.type": type(error).__name__, "exception.message": str(error)[:1000]}
-        )
+        # No exception event: it carries a traceback, with the lines of whoever called, and less than the kind.
 
     def _set(self, attributes: Mapping[str, Any]) -> None:
         if self._is_recording:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
-from typing import TYPE_CHECKING, Self
+import threading
+from typing import TYPE_CHECKING, Final, Self
 
 from lmops.errors import UsageError
 from lmops.models._loop import BACKGROUND
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     Pump = Callable[[Callable[[Event], object]], Coroutine[Any, Any, None]]
 
 
+#: So long closing a stream waits for its request to be given up, in seconds.
+CLOSE_S: Final = 2.0
+
+
 class _Reading:
     """What both kinds of stream know."""
 
@@ -32,6 +36,7 @@ class _Reading:
         self._pieces: list[str] = []
         self._completion: Completion | None = None
         self._is_over = False
+        self._ended = threading.Event()
 
     def __repr__(self) -> str:
         state = "ended" if self._completion else "over" if self._is_over else "open"
@@ -55,6 +60,15 @@ class _Reading:
         if self._completion is None:
             raise UsageError(f"the stream of {self._spec!r} has not ended: read it to its end first")
         return self._completion
+
+    def _start(self, emit: Callable[[Event], object]) -> None:
+        self._future = BACKGROUND.submit(self._run(emit))
+
+    async def _run(self, emit: Callable[[Event], object]) -> None:
+        try:
+            await self._pump(emit)
+        finally:
+            self._ended.set()
 
     def _stop(self) -> None:
         self._is_over = True
@@ -89,7 +103,7 @@ class Stream(_Reading):
             if BACKGROUND.is_here:
                 raise UsageError("a stream without await would wait for itself here: use astream(...) instead")
             self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-            self._future = BACKGROUND.submit(self._pump(self._events.put))
+            self._start(self._events.put)
         piece = self._take(self._events.get())
         if piece is None:
             raise StopIteration
@@ -106,8 +120,10 @@ class Stream(_Reading):
         self.close()
 
     def close(self) -> None:
-        """Stop the answer; what was read stays in ``text``."""
+        """Stop the answer and wait until its request is given up; what was read stays in ``text``."""
         self._stop()
+        if self._future is not None:
+            self._ended.wait(CLOSE_S)
 
 
 class AsyncStream(_Reading):
@@ -125,9 +141,7 @@ class AsyncStream(_Reading):
             loop = asyncio.get_running_loop()
             events: asyncio.Queue[Event] = asyncio.Queue()
             self._queue = events
-            self._future = BACKGROUND.submit(
-                self._pump(lambda event: loop.call_soon_threadsafe(events.put_nowait, event))
-            )
+            self._start(lambda event: loop.call_soon_threadsafe(events.put_nowait, event))
         try:
             event = await self._queue.get()
         except asyncio.CancelledError:
@@ -149,9 +163,7 @@ class AsyncStream(_Reading):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop the answer; what was read stays in ``text``."""
-        future = self._future
+        """Stop the answer and wait until its request is given up; what was read stays in ``text``."""
         self._stop()
-        if future is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([asyncio.wrap_future(future)])
+        if self._future is not None and not self._ended.is_set():
+            await asyncio.to_thread(self._ended.wait, CLOSE_S)

@@ -61,18 +61,19 @@ border-radius:3px;max-width:1200px;font-variant-numeric:tabular-nums}
 .lmops-trace summary::-webkit-details-marker{display:none}
 .lmops-trace summary:hover{background:var(--jp-layout-color2,#8881)}
 .lmops-trace summary:focus-visible{outline:2px solid var(--jp-brand-color1,#3f83d6);outline-offset:-2px}
-.lmops-trace .lm-mark{display:inline-block}
-.lmops-trace details[open]>summary .lm-mark{transform:rotate(90deg)}
-.lmops-trace .lm-row{border-top:1px solid var(--jp-border-color3,#8883)}
-.lmops-trace .lm-body{background:var(--jp-layout-color0,transparent);border-top:1px solid var(--jp-border-color3,#8883)}
-.lmops-trace .lm-lane{background:var(--jp-layout-color2,#8881)}
+.lmops-trace .lmt-mark{display:inline-block}
+.lmops-trace details[open]>summary .lmt-mark{transform:rotate(90deg)}
+.lmops-trace .lmt-row{border-top:1px solid var(--jp-border-color3,#8883)}
+.lmops-trace .lmt-body{background:var(--jp-layout-color0,transparent);
+border-top:1px solid var(--jp-border-color3,#8883)}
+.lmops-trace .lmt-lane{background:var(--jp-layout-color2,#8881)}
 .lmops-trace pre,.lmops-trace code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:11.5px}
 .lmops-trace pre{background:none;color:inherit;border:0}
 .lmops-trace table{border-collapse:collapse;font:inherit;color:inherit;margin:0;border:0;table-layout:auto}
 .lmops-trace td,.lmops-trace th{padding:1px 12px 1px 0;text-align:left;vertical-align:top;background:none;border:0;
 font-weight:normal;max-width:none;white-space:normal;color:inherit}
 .lmops-trace tr{background:none!important;border:0}
-.lmops-trace .lm-num{text-align:right}
+.lmops-trace .lmt-num{text-align:right}
 </style>"""
 
 _FLEX: Final = (
@@ -283,17 +284,17 @@ def _cost(span: Span) -> str:
 def _row(span: Span, trace: Trace, budget: Budget) -> str:
     name = _name(span)
     numbers = "".join(
-        f'<span class="lm-num" style="width:{width};text-align:right;flex-shrink:0">{text}</span> '
+        f'<span class="lmt-num" style="width:{width};text-align:right;flex-shrink:0">{text}</span> '
         for text, width in ((milliseconds(span.latency_ms), "68px"), (_used(span), "124px"), (_cost(span), "72px"))
     )
     line = f'<span style="{_NAME}">{name}</span> {_bar(span, trace)} {numbers}'
     body = _body(span, trace, budget)
     level = f'role="listitem" aria-level="{span.depth + 1}"'
     if not body:
-        return f'<div class="lm-row" {level} style="{_FLEX}">{line}</div>'
+        return f'<div class="lmt-row" {level} style="{_FLEX}">{line}</div>'
     return (
-        f'<details class="lm-row" {level}><summary style="{_FLEX}">{line}</summary>'
-        f'<div class="lm-body" style="padding:6px 10px 10px 32px">{body}</div></details>'
+        f'<details class="lmt-row" {level}><summary style="{_FLEX}">{line}</summary>'
+        f'<div class="lmt-body" style="padding:6px 10px 10px 32px">{body}</div></details>'
     )
 
 
@@ -314,7 +315,7 @@ def _name(span: Span) -> str:
         extra.append(f'<span style="{_MUTED}">{one_line(row["model"], 40)}</span>')
     title = row.get("tool_name") if row["kind"] == "tool" and row.get("tool_name") else row["name"]
     return (
-        f'{indent}<span class="lm-mark" style="opacity:0.5" aria-hidden="true">▸</span> '
+        f'{indent}<span class="lmt-mark" style="opacity:0.5" aria-hidden="true">▸</span> '
         f'<span style="color:{colour};font-weight:bold;font-size:11px">{escape(row["kind"], 20)}</span> '
         f"{one_line(title, 90)} {' '.join(extra)}"
     )
@@ -327,7 +328,7 @@ def _bar(span: Span, trace: Trace) -> str:
     is_cause = span.is_error and not any(child.is_error for child in span.children)
     colour = _RED if is_cause else _COLOURS.get(span.row["kind"], _OTHER)
     return (
-        f'<span class="lm-lane" style="{_LANE}" aria-hidden="true"><span style="display:block;height:10px;'
+        f'<span class="lmt-lane" style="{_LANE}" aria-hidden="true"><span style="display:block;height:10px;'
         f'border-radius:2px;margin-left:{left:.2f}%;width:{width:.2f}%;background-color:{colour}"></span></span>'
     )
 
@@ -411,8 +412,8 @@ def _documents(documents: list[dict[str, Any]], budget: Budget) -> str:
         number = f"{score:.3f}" if isinstance(score, (int, float)) else one_line(score, 20)
         rank = document.get("rank")
         rows.append(
-            f'<tr><td class="lm-num" style="text-align:right">{escape(place if rank is None else rank, 10)}</td>'
-            f'<td class="lm-num" style="text-align:right">{number}</td>'
+            f'<tr><td class="lmt-num" style="text-align:right">{escape(place if rank is None else rank, 10)}</td>'
+            f'<td class="lmt-num" style="text-align:right">{number}</td>'
             f'<td style="white-space:nowrap">{one_line(document.get("id"), 60)}</td>'
             f"<td>{budget.take(document.get('content'), _DOCUMENT)}</td></tr>"
         )
@@ -441,7 +442,7 @@ def _rest(trace: Trace, shown: int) -> str:
     if hidden <= 0:
         return ""
     return (
-        f'<div class="lm-row" style="padding:4px 10px;{_MUTED}">… {counted(hidden, "more span")}. '
+        f'<div class="lmt-row" style="padding:4px 10px;{_MUTED}">… {counted(hidden, "more span")}. '
         "Shown are the roots, the errors and the slowest; all are in "
         "<code>trace.spans</code>, <code>trace.df()</code> and <code>trace.find(text)</code>.</div>"
     )
@@ -466,7 +467,7 @@ def _section(label: str, content: str) -> str:
 
 
 def _fold(label: str, content: str) -> str:
-    mark = '<span class="lm-mark" style="opacity:0.5" aria-hidden="true">▸</span>'
+    mark = '<span class="lmt-mark" style="opacity:0.5" aria-hidden="true">▸</span>'
     return (
         f'<details style="margin-top:4px"><summary style="list-style:none;display:block">{mark} {label}</summary>'
         f'<div style="padding-left:14px">{content}</div></details>'

@@ -11,6 +11,7 @@ _IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./(?P<name>\w+\.js)";\n',
 _EXPORT: Final = re.compile(r"^export (?!default)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *(//.*|/\*\*? [^*]*(\*(?!/)[^*]*)*\*/)\n", re.MULTILINE)
 _LAST_COMMENT: Final = re.compile(r"(?<=[;{},)]) // .*$", re.MULTILINE)
+_ROOT: Final = re.compile(r"\.lm-root(?![\w-])")
 _INDENT: Final = re.compile(r"^[ \n]+", re.MULTILINE)
 
 #: spaces that mean nothing in our style sheets (those around + and - and before : in selectors do)
@@ -40,8 +41,14 @@ def _collect(name: str, parts: dict[str, str]) -> None:
 
 @cache
 def style(name: str) -> str:
-    """Return the style sheet of one widget, after what all widgets share."""
-    text = _lean(text_of("_base.css") + text_of(name)).replace("\n", " ")
+    """Return the style sheet of one widget, after what all widgets share.
+
+    Style sheets act on the whole notebook. So what is the widget's own is nested in its root, ``[data-lm="<name>"]``,
+    for which it says ``.lm-root``: widgets use the same words for different things.
+    """
+    own = _ROOT.sub("&", text_of(name))
+    root = name.removesuffix(".css").replace("_", "-")
+    text = _lean(f'{text_of("_base.css")}[data-lm="{root}"] {{\n{own}}}').replace("\n", " ")
     return _CSS_SPACE.sub(r"\1\2", text).replace(";}", "}")
 
 

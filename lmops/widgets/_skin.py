@@ -11,6 +11,8 @@ To add a widget:
    ``h`` only. The root is ``h("div.lm-root", {tabindex: 0, "data-lm": name, "data-state": "loading"})``; tests wait
    for ``data-state="ready"``.
 3. ``<name>.css``: only what ``_base.css`` does not have, only its ``--lm-*`` and JupyterLab's ``--jp-*`` variables.
+   It acts inside the root only, whose ``data-lm`` is the name of the file with dashes; the root itself is ``.lm-root``
+   (``.lm-root.lm-wide .lm-cell``).
 4. ``<name>.py``: a subclass of :class:`Skin` with ``_esm = script("<name>.js")``, ``_css = style("<name>.css")`` and
    what Python can ask. The noun that shows it is bound in ``workspace.py``.
 5. ``tests/browser/test_hostile.py``: its public views go into the lists ``CELLS`` and ``STATIC``.

@@ -9,9 +9,12 @@ from lmops.text import plain_line
 from lmops.widgets._static import MAX_ROWS, table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lmops.widgets.trace_browser_controller import TraceBrowserController
 
-_NUMBERS: Final = frozenset({"number"})
+_HEADS: Final = {"start_at": "started (UTC)", "trace_id": "trace"}
+_SIGNS: Final = {"ok": "✓", "error": "✗"}
 
 
 def as_html(controller: TraceBrowserController) -> str:
@@ -24,12 +27,12 @@ def as_html(controller: TraceBrowserController) -> str:
         [_words(name, COLUMNS[name].kind, value) for name, value in zip(names, [*row[1:], row[0]], strict=True)]
         for row in rows
     ]
-    shown = f"the first {len(rows)} of " if len(rows) < controller.total else ""
+    shown = f"The first {len(rows)} of " if len(rows) < controller.total else ""
     return table(
         f"{shown}{controller.total:,} trace{'' if controller.total == 1 else 's'}: {controller.words}",
-        [_label(name) for name in names],
+        [_HEADS.get(name, controller.heading(name)) for name in names],
         cells,
-        numbers=[place for place, name in enumerate(names) if COLUMNS[name].kind in _NUMBERS],
+        numbers=[place for place, name in enumerate(names) if COLUMNS[name].kind == "number"],
     )
 
 
@@ -52,17 +55,21 @@ def bundle(controller: TraceBrowserController) -> dict[str, str]:
     return {"text/plain": as_text(controller), "text/html": as_html(controller)}
 
 
-def _label(name: str) -> str:
-    return {"trace_id": "trace"}.get(name, name.replace("_", " "))
-
-
 def _words(name: str, kind: str, value: Any) -> str:
+    """Return a cell as the browser has it, in full where there is room."""
+    from lmops.traces._listing import PREVIEW
+    from lmops.traces._waterfall import dollars, milliseconds
+
     if value is None:
         return ""
-    if kind == "time":
-        return f"{datetime.fromtimestamp(value / 1e9, UTC):%Y-%m-%d %H:%M:%S}"
-    if name == "latency_ms":
-        return f"{value:,.0f} ms"
-    if name == "cost_usd":
-        return f"${value:.6f}".rstrip("0").rstrip(".")
-    return f"{value:,}" if kind == "number" else str(value)
+    by_name: dict[str, Callable[[Any], str]] = {"latency_ms": milliseconds, "cost_usd": dollars, "status": _with_sign}
+    by_kind: dict[str, Callable[[Any], str]] = {
+        "time": lambda ns: f"{datetime.fromtimestamp(ns / 1e9, UTC):%Y-%m-%d %H:%M:%S}",
+        "text": lambda text: text if len(text) <= PREVIEW else f"{text[:PREVIEW]}…",
+        "number": lambda number: f"{number:,}",
+    }
+    return by_name.get(name, by_kind.get(kind, str))(value)
+
+
+def _with_sign(status: str) -> str:
+    return f"{_SIGNS.get(status, '')} {status}".strip()

@@ -3,7 +3,7 @@
 import { isOurs } from "./_dom.js";
 
 export const KEYS = [
-  ["j k ↓ ↑", "next, previous row or span"], ["Enter", "open a trace, fold a span"], ["Esc", "close, back to the notebook"],
+  ["j k ↓ ↑", "next, previous row or span"], ["Enter", "open a trace, fold a span"], ["Esc", "close, leave the browser"],
   ["[ ]", "previous, next trace"], ["/", "filter, find in a trace"], ["space", "mark the trace"], ["p", "pin beside another"], ["s", "session"],
   ["e", "next error in the trace"], ["r", "raw attributes"], ["y", "copy the trace id"], ["t", "relative or exact times"], ["o", "to the other side"],
   ["a", "add to a dataset"], ["l", "send to labeling"], ["g G", "first, last row"], ["← →", "fold, unfold, sideways"], ["PgUp PgDn", "a page"], ["?", "these keys"],

@@ -52,11 +52,12 @@ function histogram(column, summary, onFilter) {
 function topValues(column, summary, total, onFilter) {
   const line = (label, value, n, errors) => {
     const title = `${label}: ${plural(n, "trace")}, ${share(n, total)}${errors ? `, ${plural(errors, "error")} (${share(errors, n)})` : ""}. Click to filter`;
+    const isShared = column.name !== "status" && errors / n >= 0.02; // of a status all or none are errors
     const el = h("button.lm-top", { type: "button", tabindex: -1, title, "aria-label": title, onclick: () => onFilter({ column: column.name, value }) },
-      h("i", {}, errors / n >= 0.02 ? h("b") : null), h("span.lm-top-name", {}, label), h("span.lm-top-share", {}, share(n, total)));
+      h("i", {}, isShared ? h("b") : null), h("span.lm-top-name", {}, label), h("span.lm-top-share", {}, share(n, total)));
     el.firstChild.style.width = `${(100 * n) / Math.max(1, total)}%`;
     if (column.name === "status" && value === "error") el.classList.add("lm-top-error");
-    else if (errors / n >= 0.02) el.firstChild.firstChild.style.width = `${(100 * errors) / n}%`;
+    if (isShared) el.firstChild.firstChild.style.width = `${(100 * errors) / n}%`;
     return el;
   };
   const lines = summary.top.slice(0, summary.distinct > 3 ? 2 : 3).map((top) => line(String(top.value), top.value, top.count, top.errors));

@@ -164,6 +164,10 @@ class TraceBrowserController:
         """Return (columns, first rows) of the list, for a static table."""
         return ["trace_id", *self._shown], self._listing.window(0, limit, self._shown)
 
+    def heading(self, name: str) -> str:
+        """Return what stands over a column."""
+        return _LAYOUT[name][0]
+
     def bundle(self) -> dict[str, str]:
         """Return the static forms by their media types."""
         return bundle(self)

@@ -3,6 +3,8 @@
 # ruff: noqa: E501
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 ROW = ".lm-row:not([hidden])"
@@ -413,3 +415,15 @@ def test_live_does_not_move_what_is_read(controller, stage, traffic, conversatio
     s.page.wait_for_selector(f"{ROW}.lm-cursor[data-index='8'][data-trace-id='{chosen}']")
     s.until(lambda: abs(top() - before) < 2)
     assert s.page.get_attribute(".lm-pane", "data-trace-id") == chosen
+
+
+def test_its_styles_stay_inside(controller, stage, conversation):
+    """A trace that is shown elsewhere in the notebook looks as if there were no browser."""
+    from lmops.traces import Trace
+
+    s = stage(controller(5))
+    rows = """(html) => { const el = document.createElement('div'); el.innerHTML = html; document.body.append(el);
+      return [...el.querySelectorAll('.lmt-row > summary')].map((one) => one.getBoundingClientRect().y); }"""
+    tops = s.page.evaluate(rows, Trace.from_rows(conversation(3))._repr_html_())
+    assert len(tops) >= 4
+    assert all(below - above >= 20 for above, below in itertools.pairwise(tops))

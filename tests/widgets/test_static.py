@@ -24,8 +24,17 @@ def test_the_table_has_at_most_50_rows_and_says_how_many_there_are(controller):
     """The first 50, in the order of the list."""
     found = as_html(controller(80))
     assert found.count("<tr>") == 51
-    assert "the first 50 of 80 traces" in found
+    assert "The first 50 of 80 traces" in found
     assert found.index(f"{80:032x}") < found.index(f"{79:032x}")
+
+
+def test_the_table_says_what_the_browser_says(controller, traffic, conversation):
+    """The same headings and units; a text that goes on says so; the zone of the times is named."""
+    store = traffic(3)
+    store.load(spans=conversation(3, text="word " * 30))
+    found = as_html(controller(store=store))
+    for words in ("started (UTC)", "tokens in", "✗ error", "✓ ok", "311 ms", "$0.0020", "word word…"):
+        assert words in found, words
 
 
 def test_hostile_text_is_shown_and_does_nothing(controller, traffic, conversation):

@@ -11,6 +11,7 @@
                    n_for_non_inferiority
     multiple       holm, benjamini_hochberg, adjust
     bounds         mean_bounds, difference_bounds: coverage, and the worst and best case of what is missing
+    unpaired       rate_difference, mean_difference, newcombe: two groups of different items
     repeats        variance_split, items_or_repeats, flip_rate, pass_at_k, pass_hat_k, pass_k_interval
     agreement      agreement_report; cohen_kappa (weighted), fleiss_kappa, krippendorff_alpha, gwet_ac1 -> Agreement
     judge          calibrate, corrected_pass_rate, allocate_labels, ppi_mean, position_bias, verbosity_slope,

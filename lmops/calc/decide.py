@@ -4,15 +4,44 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
-from lmops.calc._arrays import show, z_value
+from lmops.calc._arrays import show
 from lmops.calc.power import minimum_detectable_effect, n_for_difference, n_for_non_inferiority
 
-if TYPE_CHECKING:
-    from lmops.calc.paired import PairedDifference
-
 Outcome = Literal["better", "worse", "non_inferior", "inconclusive"]
+
+
+class Difference(Protocol):
+    """What is decided on: a :class:`lmops.calc.paired.PairedDifference` or an unpaired difference."""
+
+    @property
+    def difference(self) -> float:
+        """The mean difference a - b."""
+
+    @property
+    def low(self) -> float:
+        """Its lower limit."""
+
+    @property
+    def high(self) -> float:
+        """Its upper limit."""
+
+    @property
+    def se(self) -> float:
+        """Its standard error."""
+
+    @property
+    def level(self) -> float:
+        """The confidence level of the limits."""
+
+    @property
+    def n(self) -> int:
+        """The number of items; in both groups together when they are not paired."""
+
+    @property
+    def n_clusters(self) -> int | None:
+        """The number of clusters; None without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +72,7 @@ class Decision:
 
 
 def decide(
-    difference: PairedDifference,
+    difference: Difference,
     *,
     margin: float | None = None,
     higher_is_better: bool = True,
@@ -65,7 +94,7 @@ def decide(
     JAMA 308 (2012) 2594-2604; FDA, Non-Inferiority Clinical Trials (2016).
 
     Args:
-        difference: a - b, of :func:`lmops.calc.paired.paired_difference`.
+        difference: a - b, of :func:`lmops.calc.paired.paired_difference` or of ``unpaired``.
         margin: the largest acceptable loss in the unit of the score, not negative; None: no loss is acceptable, and
             ``non_inferior`` is not an outcome.
         higher_is_better: False for cost, latency, error rates.
@@ -86,8 +115,7 @@ def decide(
     d = difference
     low, high = (d.low, d.high) if higher_is_better else (-d.high, -d.low)
     outcome, reason = _outcome(low, high, margin, d)
-    # per pair, with what clustering adds; when all differences are equal only the limits know a spread
-    variance = (d.se if d.se > 0 else (d.high - d.low) / 2 / z_value(d.level)) ** 2 * d.n
+    variance = d.se**2 * d.n  # per item, with what clustering adds
     alpha = 1 - d.level
     needed = None
     if outcome == "inconclusive":
@@ -124,10 +152,10 @@ def _n_needed(
     return None if needed is None or needed <= n else needed
 
 
-def _outcome(low: float, high: float, margin: float | None, d: PairedDifference) -> tuple[Outcome, str]:
+def _outcome(low: float, high: float, margin: float | None, d: Difference) -> tuple[Outcome, str]:
     """Return the outcome and its reason, from the limits of the gain."""
     if math.isnan(low) or math.isnan(high):
-        what = f"{d.n} pairs" if d.n_clusters is None or d.n < 2 else f"{d.n_clusters} cluster(s)"
+        what = f"{d.n} items" if d.n_clusters is None or d.n < 2 else f"{d.n_clusters} cluster(s)"
         return "inconclusive", f"{what}: no interval can be computed"
     if low > 0:
         return "better", "the whole interval is a gain"

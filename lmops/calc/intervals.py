@@ -259,9 +259,9 @@ def score_interval(
 ) -> Interval:
     """Return the mean of a column of scores with the interval that suits it.
 
-    Scores of 0 and 1 only: :func:`proportion_interval`. Scores in 0..1 that are all equal: the same, because the
-    spread of such scores is at most that of outcomes with this rate, and an interval of no width would be a lie.
-    Everything else: :func:`mean_interval`.
+    Scores of 0 and 1 only: :func:`proportion_interval`. Scores in 0..1 that are all equal, or all but ten and at least
+    half of them: the same, because the spread of such scores is at most that of outcomes with this rate, while the
+    spread that was seen says too little. Everything else: :func:`mean_interval`.
 
     Args:
         values: one score per item, any unit; NaN are left out.
@@ -270,10 +270,17 @@ def score_interval(
     """
     data = vector(values)
     known = data[~np.isnan(data)]
-    all_equal = known.size > 0 and bool((known == known[0]).all()) and 0 <= known[0] <= 1
-    if is_binary(data) or all_equal:
+    if is_binary(data) or _is_sparse(known):
         return proportion_interval(data, clusters=clusters, level=level)
     return mean_interval(data, clusters=clusters, level=level)
+
+
+def _is_sparse(known: Floats) -> bool:
+    """Return whether scores in 0..1 are all the same but for ten, and for at least half of them."""
+    if not known.size or known.min() < 0 or known.max() > 1:
+        return False
+    middle = np.sort(known)[known.size // 2]  # the value of more than half, if there is one
+    return int((known != middle).sum()) <= min(10, known.size / 2)
 
 
 def small_n_advice(n: int, *, n_clusters: int | None = None) -> str | None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from lmops.calc._arrays import (
     Floats,
+    Ints,
     check_draws,
     check_level,
     cluster_codes,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _EXACT_UP_TO = 20  # 2^20 sign patterns are a million sums
+_SPARSE = 10  # so few pairs that differ say little about how much others would
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class PairedDifference:
     difference: float
     low: float
     high: float
-    se: float
+    se: float  # the error behind the limits
     p_value: float  # two-sided, of the t-test
     level: float
     n: int  # pairs with a score on both sides
@@ -118,14 +120,16 @@ def paired_difference(
     interval ``mean(d) -+ t se`` with n - 1 (G - 1) degrees of freedom. Averaging repeats first makes the error count
     items, not answers: ``Var(d) = w^2 + s_A^2/K_A + s_B^2/K_B``. Source: E. Miller, arXiv 2411.00640 (2024), section 4.
 
-    Two cases in which the spread of few pairs says too little get another interval, named in ``method``:
+    Scores in 0..1 whose spread few pairs cannot tell get another interval, named in ``method``. Two pairs are added,
+    one a full point up and one a full point down: with D = sum(d) and S = sum(d^2) the centre is ``m = D/(n + 2)`` and
+    the error ``sqrt(((S + 2)/(n + 2) - m^2)/(n + 2))``. For single verdicts this is, with z, the interval of D. G.
+    Bonett and R. M. Price, J. Educ. Behav. Stat. 37 (2012), which M. W. Fagerland et al., Statistics in Medicine 33
+    (2014) 2850-2875, recommend:
 
-    - "bonett-price": single verdicts (0 or 1, one repeat, no clusters). Half-width ``z sqrt((p10 + p01 - (p10 -
-      p01)^2)/(n + 2))`` around ``p10 - p01``, with ``p10 = (gained + 1)/(n + 2)``, ``p01 = (lost + 1)/(n + 2)``.
-      Source: D. G. Bonett, R. M. Price, J. Educ. Behav. Stat. 37 (2012); recommended by M. W. Fagerland et al.,
-      Statistics in Medicine 33 (2014) 2850-2875.
-    - "plus two pairs": all differences equal. The same with scores in 0..1: two pairs are added, one a full point
-      up, one a full point down; with clusters, each cluster counts as one pair. On another scale the limits are NaN.
+    - "bonett-price": single verdicts, 0 or 1. With clusters n is the effective number of pairs, n over the design
+      effect, and t replaces z.
+    - "plus two pairs": other scores in 0..1 of which at most ten pairs, and at most half, differ at all, or all by the
+      same. On another scale equal differences have no limits (NaN).
 
     Args:
         a: scores of one variant, one per item or items x repeats; NaN for a missing one.
@@ -146,15 +150,15 @@ def paired_difference(
     left, right, mean_a, mean_b = left[known], right[known], mean_a[known], mean_b[known]
     d = mean_a - mean_b
     codes = None if clusters is None else cluster_codes(clusters, known.size)[known]
-    low, high, se, p_value, design, method = _limits(left, right, d, codes, level)
+    limits = _limits(left, right, d, codes, level)
     split_a, split_b = variance_split(left), variance_split(right)
     n = int(d.size)
     return PairedDifference(
         difference=_mean(d),
-        low=low,
-        high=high,
-        se=se,
-        p_value=p_value,
+        low=limits.low,
+        high=limits.high,
+        se=limits.se,
+        p_value=limits.p_value,
         level=level,
         n=n,
         n_missing=int(known.size) - n,
@@ -167,40 +171,55 @@ def paired_difference(
         within_b=split_b.within,
         repeats_a=split_a.repeats,
         repeats_b=split_b.repeats,
-        design_effect=design,
-        method=method,
+        design_effect=limits.design_effect,
+        method=limits.method,
     )
 
 
-def _limits(
-    left: Floats, right: Floats, d: Floats, codes: np.ndarray[tuple[int], np.dtype[np.int64]] | None, level: float
-) -> tuple[float, float, float, float, float, str]:
-    """Return low, high, se, p-value, design effect and the name of the method."""
-    n, mean, plain = int(d.size), _mean(d), _sd(d) / math.sqrt(d.size) if d.size else math.nan
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    low: float
+    high: float
+    se: float
+    p_value: float
+    design_effect: float
+    method: str
+
+
+def _limits(left: Floats, right: Floats, d: Floats, codes: Ints | None, level: float) -> _Limits:
+    """Return the interval of the mean difference by the method that suits the scores."""
+    n, mean = int(d.size), _mean(d)
+    plain = _sd(d) / math.sqrt(n) if n else math.nan
     groups = n if codes is None else int(np.unique(codes).size)
     se = plain if codes is None else clustered_se(d, codes)
     design = 1.0 if codes is None else (se / plain) ** 2 if plain > 0 else math.nan
-    p_value = t_two_sided_p(mean / se, groups - 1) if se > 0 else (1.0 if mean == 0 and groups > 1 else math.nan)
-    verdicts = n > 1 and left.shape[1] == right.shape[1] == 1 and is_binary(np.concatenate((left, right)))
-    if verdicts and codes is None:
-        gained, lost = int((d > 0).sum()), int((d < 0).sum())
-        centre, half = _plus_two(float(gained + 1), float(lost + 1), n + 2.0, z_value(level))
-        return max(centre - half, -1.0), min(centre + half, 1.0), se, p_value, design, "bonett-price"
-    if se == 0:
-        scale = np.concatenate((left.ravel(), right.ravel()))
-        if np.nanmin(scale) < 0 or np.nanmax(scale) > 1:
-            return math.nan, math.nan, se, p_value, design, "plus two pairs"
-        variance = 2 / (groups + 2) + (groups / (groups + 2)) * (2 / (groups + 2)) * mean**2
-        half = t_value(level, groups - 1) * math.sqrt(variance / (groups + 2))
-        centre = mean * groups / (groups + 2)
-        return max(centre - half, -1.0), min(centre + half, 1.0), se, p_value, design, "plus two pairs"
-    half = t_value(level, groups - 1) * se
-    return mean - half, mean + half, se, p_value, design, "paired t" if codes is None else "paired t, clustered"
+    p_value = t_two_sided_p(mean / se, groups - 1) if se > 0 else math.nan
+    kind = "" if codes is None else ", clustered"
+    moved = int((d != 0).sum())
+    is_sparse = moved <= min(_SPARSE, n / 2)
+    verdicts = left.shape[1] == right.shape[1] == 1 and is_binary(np.concatenate((left, right)))
+    if groups > 1 and (verdicts or is_sparse or se == 0) and _in_unit(left) and _in_unit(right):
+        quantile = z_value(level) if verdicts and codes is None else t_value(level, groups - 1)
+        worth = n / max(design, 1.0) if se > 0 else float(groups)
+        centre, se = _plus_two(mean, float(np.square(d).mean()), worth)
+        if math.isnan(p_value):
+            p_value = t_two_sided_p(centre / se, groups - 1)
+        low, high = max(centre - quantile * se, -1.0), min(centre + quantile * se, 1.0)
+        return _Limits(low=low, high=high, se=se, p_value=p_value, design_effect=design,
+                       method=("bonett-price" if verdicts else "plus two pairs") + kind)  # fmt: skip
+    half = t_value(level, groups - 1) * se if se > 0 else math.nan
+    return _Limits(low=mean - half, high=mean + half, se=se, p_value=p_value, design_effect=design,
+                   method="paired t" + kind)  # fmt: skip
 
 
-def _plus_two(gained: float, lost: float, n: float, z: float) -> tuple[float, float]:
-    up, down = gained / n, lost / n
-    return up - down, z * math.sqrt((up + down - (up - down) ** 2) / n)
+def _plus_two(mean: float, square: float, n: float) -> tuple[float, float]:
+    """Return mean and error of n differences and two more, one a full point up and one a full point down."""
+    centre = n * mean / (n + 2)
+    return centre, math.sqrt(((n * square + 2) / (n + 2) - centre**2) / (n + 2))
+
+
+def _in_unit(scores: Floats) -> bool:
+    return bool(np.nanmin(scores) >= 0 and np.nanmax(scores) <= 1)
 
 
 def paired_bootstrap(

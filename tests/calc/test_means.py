@@ -100,7 +100,8 @@ def test_too_few(function):
 def test_score_interval_chooses():
     """Verdicts get Wilson, other scores t, equal scores in 0..1 an interval that has a width."""
     assert score_interval([0, 1, 1]).method == "wilson"
-    assert score_interval([0.5, 1, 1]).method == "t"
+    assert score_interval([0.5, 1, 0.7, 0.9]).method == "t"
+    assert score_interval([0.5, 1, 1, 1]).method == "wilson"  # one that differs tells no spread
     equal = score_interval([1.0] * 10)
     assert (equal.low, equal.high) == pytest.approx((0.7225, 1.0), abs=1e-4)
     clustered = score_interval([1.0] * 10, clusters=[0, 0, 0, 0, 0, 1, 1, 1, 1, 1])

@@ -236,3 +236,40 @@ def test_sign_flips_hold_their_level():
     rng = np.random.default_rng(10)
     p = [sign_flip_test(rng.standard_t(3, 15)).p_value for _ in range(600)]
     assert 0.03 < np.mean(np.array(p) <= 0.05) < 0.07
+
+
+@pytest.mark.parametrize(
+    ("groups", "size", "gain", "loss", "alike"),
+    [(20, 5, 0.1, 0.05, 0.3), (30, 5, 0.01, 0.03, 0.5), (40, 5, 0.1, 0.05, 0.5)],
+)
+def test_clustered_verdicts_cover(groups, size, gain, loss, alike):
+    """Verdicts that flip together within clusters, also when hardly any flips."""
+    rng = np.random.default_rng(11)
+    shares = [gain, loss, 1 - gain - loss]
+    codes = np.repeat(np.arange(groups), size)
+    held = 0
+    for _ in range(1000):
+        common = rng.choice(3, size=groups, p=shares)[codes]
+        kind = np.where(rng.random(codes.size) < alike, common, rng.choice(3, size=codes.size, p=shares))
+        found = paired_difference(kind != 1, kind != 0, clusters=codes)
+        held += found.low <= gain - loss <= found.high
+    assert found.method == "bonett-price, clustered"
+    assert 940 <= held <= 990
+
+
+def test_few_flips_of_repeats_are_not_overrated():
+    """One answer of 600 differs: the interval is as wide as that of no difference at all, not a hair's breadth."""
+    a, b = np.ones((200, 3)), np.ones((200, 3))
+    alike = paired_difference(a, b)
+    b[0, 0] = 0
+    found = paired_difference(a, b)
+    assert found.method == "plus two pairs"
+    assert found.high - found.low == pytest.approx(alike.high - alike.low, rel=0.1)
+    assert found.se > 2 * (1 / 3) / 200
+    rng = np.random.default_rng(12)
+    held = 0
+    for _ in range(800):
+        p = rng.beta(3, 0.1, (100, 1))
+        found = paired_difference(rng.random((100, 5)) < p, rng.random((100, 5)) < p)
+        held += found.low <= 0 <= found.high
+    assert 750 <= held <= 795

@@ -37,31 +37,39 @@ _BAD: Final = "bad_response"
 
 
 class _Clients:
-    """The clients of this process: one for each endpoint, made anew when its key changes."""
+    """The clients of this process: one for each endpoint; a new key is used from the next request on."""
 
     def __init__(self) -> None:
-        self._clients: dict[tuple[object, ...], tuple[AsyncOpenAI, str]] = {}
+        self._clients: dict[tuple[object, ...], tuple[AsyncOpenAI, dict[str, str]]] = {}
+        self._retired: list[AsyncOpenAI] = []
 
     def __repr__(self) -> str:
         return f"<{len(self._clients)} clients>"
 
     def get(self, endpoint: Endpoint) -> AsyncOpenAI:
+        """Return the client of an endpoint, with its key as it is now."""
         key = _key(endpoint)
+        headers = _headers(endpoint, key)
         place = (os.getpid(), endpoint.base_url, endpoint.api_key_env, endpoint.headers)
-        known = self._clients.get(place)
-        if known is not None and known[1] == key:
-            return known[0]
+        client, sent = self._clients.get(place, (None, headers))
+        if client is not None and sent == headers:
+            client.api_key = key
+            return client
+        if client is not None:
+            # Requests may be on their way on it.
+            self._retired.append(client)
         if not self._clients or next(iter(self._clients))[0] != os.getpid():
             self._clients.clear()
             BACKGROUND.on_exit(self.close)
-        client = _client(endpoint, key)
-        self._clients[place] = (client, key)
+        client = _client(endpoint, key, headers)
+        self._clients[place] = (client, headers)
         return client
 
     async def close(self) -> None:
         """Close the connections."""
-        clients = [client for client, _ in self._clients.values()]
+        clients = [*self._retired, *(client for client, _ in self._clients.values())]
         self._clients.clear()
+        self._retired.clear()
         for client in clients:
             await client.close()
 
@@ -69,23 +77,35 @@ class _Clients:
 _CLIENTS: Final = _Clients()
 
 
-def _client(endpoint: Endpoint, key: str) -> AsyncOpenAI:
+def _client(endpoint: Endpoint, key: str, headers: dict[str, str]) -> AsyncOpenAI:
     from openai import AsyncOpenAI, Omit
 
     # What the environment holds for OpenAI must not go to somebody else's endpoint.
     foreign: dict[str, Any] = {}
     if endpoint.api_key_env != "OPENAI_API_KEY":
-        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
-        names = [line.partition(":")[0].strip() for line in lines if ":" in line]
-        foreign = {name: Omit() for name in (*names, "OpenAI-Organization", "OpenAI-Project")}
-    own = {name: _from_environment(endpoint, value) for name, value in endpoint.headers}
+        foreign = {name: Omit() for name in (*_custom_names(), "OpenAI-Organization", "OpenAI-Project")}
     return AsyncOpenAI(
         api_key=key,
         base_url=endpoint.base_url,
         max_retries=0,
         timeout=endpoint.timeout_s,
-        default_headers={**foreign, **own},
+        default_headers={**foreign, **headers},
     )
+
+
+def _headers(endpoint: Endpoint, key: str) -> dict[str, str]:
+    """Return the headers of an endpoint with the secrets in them."""
+    headers = {name: _from_environment(endpoint, value) for name, value in endpoint.headers}
+    if endpoint.api_key_env != "OPENAI_API_KEY":
+        # Otherwise the client would send the one meant for OpenAI.
+        headers |= {name: f"Bearer {key}" for name in _custom_names() if name.lower() == "authorization"}
+    return headers
+
+
+def _custom_names() -> list[str]:
+    """Return the names of the headers that the client would take from the environment."""
+    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
+    return [line.partition(":")[0].strip() for line in lines if ":" in line]
 
 
 def _key(endpoint: Endpoint) -> str:

@@ -39,10 +39,11 @@ class Asked:
 
 def completion(content="Hello.", *, message=None, finish="stop", usage=True, **more):
     """Return the body of a chat completion."""
+    message = message or {"role": "assistant", "content": content}
     body = {
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "house-1-0315",
         "system_fingerprint": "fp_7",
-        "choices": [{"index": 0, "finish_reason": finish, "message": message or {"role": "assistant", "content": content}}],
+        "choices": [{"index": 0, "finish_reason": finish, "message": message}],
         "usage": {
             "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120,
             "prompt_tokens_details": {"cached_tokens": 64}, "completion_tokens_details": {"reasoning_tokens": 5},

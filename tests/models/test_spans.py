@@ -11,10 +11,11 @@ from opentelemetry import trace as otel_trace
 from lmops.errors import ModelError
 from lmops.models import _spans
 
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 ASK = [
     {"role": "system", "content": "Be brief."},
-    {"role": "user", "content": [{"type": "text", "text": "Hello?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]},
-]  # fmt: skip
+    {"role": "user", "content": [{"type": "text", "text": "Hello?"}, PICTURE]},
+]
 
 
 @pytest.fixture

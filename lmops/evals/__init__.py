@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lmops.errors import UsageError
+from lmops.evals._compare import Difference
+from lmops.evals._comparison import Comparison, compare
+from lmops.evals._criteria import Criteria, margins_of, read_criteria
+from lmops.evals._gate import judge, read_verdict, record
 from lmops.evals._journal import Journal
 from lmops.evals._prepare import TIMEOUT_S, Prepared, Project, prepare, settings
 from lmops.evals._provenance import code_version, environment
 from lmops.evals._records import Plan, RunStatus, TaskResult, Totals
 from lmops.evals._runs import Run
 from lmops.evals._session import Session
+from lmops.evals._verdict import CriterionResult, Verdict, assert_gate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from os import PathLike
 
     import pandas as pd
 
-__all__ = ["Evals", "Plan", "Run", "RunStatus", "TaskResult", "Totals"]
+__all__ = [
+    "Comparison",
+    "Criteria",
+    "CriterionResult",
+    "Difference",
+    "Evals",
+    "Plan",
+    "Run",
+    "RunStatus",
+    "TaskResult",
+    "Totals",
+    "Verdict",
+    "assert_gate",
+]
 
 
 class Evals:
@@ -221,6 +240,97 @@ class Evals:
             [name, name, limit],
         ).df()
         return found
+
+    # -- decisions -------------------------------------------------------------------------------------------------
+
+    def compare(
+        self,
+        a: Run | str,
+        b: Run | str,
+        *,
+        scorers: Sequence[str] | None = None,
+        margin: float | Mapping[str, float] | None = None,
+        slices: Sequence[str] = (),
+        alpha: float = 0.05,
+        correction: Literal["bh", "holm", "none"] = "bh",
+        allow_unmatched: bool = False,
+        allow_changed: bool = False,
+        seed: int = 0,
+    ) -> Comparison:
+        """Return run a against run b, paired by example, clustered when the examples have clusters, repeats used.
+
+        Each scorer gets the difference a - b with its interval, an exact p-value (McNemar's mid-p for verdicts, else
+        sign flips), what difference could have been found, and one word: better, worse, non_inferior or inconclusive.
+
+        Args:
+            a: The run that is judged, such as the new one.
+            b: What it is compared with, such as the baseline.
+            scorers: Only these; all that both have by default.
+            margin: The largest loss that is acceptable, in the unit of the scores; one for all scorers, or by name.
+            slices: Compare within groups as well: "split", "tags", "cluster", keys of the metadata.
+            alpha: Probability of a false alarm, in 0..0.5.
+            correction: How p-values of slices are adjusted: "bh" to explore, "holm" to decide, "none".
+            allow_unmatched: Compare the examples that both finished, although one has more.
+            allow_changed: Compare although the dataset or a scorer is not the same version.
+            seed: Of permutations and the bootstrap.
+
+        Raises:
+            UsageError: They cannot be compared; the message says why and what helps.
+            NotFoundError: A run, a scorer or a slice that is not there.
+        """
+        return compare(
+            self._store, self._project.datasets, self._as_run(a), self._as_run(b), scorers=scorers, margin=margin,
+            slices=slices, alpha=alpha, correction=correction, allow_unmatched=allow_unmatched,
+            allow_changed=allow_changed, seed=seed,
+        )  # fmt: skip
+
+    def gate(
+        self,
+        run: Run | str,
+        baseline: Run | str | None = None,
+        criteria: Criteria | Mapping[str, Any] | str | PathLike[str] | None = None,
+        *,
+        allow_unmatched: bool = False,
+        allow_changed: bool = False,
+        seed: int = 0,
+    ) -> Verdict:
+        """Return whether a run fulfils the criteria: pass, fail, or inconclusive with what would decide; and keep it.
+
+        Args:
+            run: The run that is judged.
+            baseline: What its losses are measured against; needed when a criterion says ``max_loss``.
+            criteria: A mapping, or the path of a YAML or JSON file: ``scorers`` with ``min``, ``max`` and ``max_loss``
+                by scorer, ``min_coverage``, ``max_error_rate``, ``max_cost_usd``, ``max_latency_ms``, ``level``.
+            allow_unmatched: As for :meth:`compare`.
+            allow_changed: As for :meth:`compare`.
+            seed: As for :meth:`compare`.
+
+        Raises:
+            UsageError: The criteria cannot be used, or the runs cannot be compared.
+            NotFoundError: A run, a scorer or the file is not there.
+        """
+        asked = read_criteria(criteria)
+        judged = self._as_run(run)
+        against = None if baseline is None else self._as_run(baseline)
+        comparison = None
+        if against is not None and asked.needs_baseline:
+            comparison = self.compare(
+                judged, against, scorers=sorted(margins_of(asked)), margin=margins_of(asked), alpha=1 - asked.level,
+                allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
+            )  # fmt: skip
+        results = judge(judged, comparison, asked)
+        return record(self._store, judged, against, asked, results, actor=self._project.actor)
+
+    def verdict(self, verdict_id: str) -> Verdict:
+        """Return a verdict that was kept.
+
+        Raises:
+            NotFoundError: There is none of this id.
+        """
+        return read_verdict(self._store, verdict_id)
+
+    def _as_run(self, run: Run | str) -> Run:
+        return run if isinstance(run, Run) else self.get(run)
 
     # -- steps -----------------------------------------------------------------------------------------------------
 

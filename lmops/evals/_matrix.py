@@ -44,25 +44,20 @@ def measured(store: Store, run_id: str) -> Measured:
     """Return the cases of a run as arrays."""
     import numpy as np
 
-    query = f"select example_id, repeat, status, cluster, {', '.join(MEASURES)} from results where run_id = ?"
-    cases = store.sql(query, [run_id]).fetchnumpy()
-    names, rows = np.unique(cases["example_id"].astype(str), return_inverse=True)
-    repeats = np.asarray(cases["repeat"], dtype=np.int64)
+    columns = ("example_id", "repeat", "status", "cluster", *MEASURES)
+    cases = store.sql(f"select {', '.join(columns)} from results where run_id = ?", [run_id]).to_arrow_table()
+    names, rows = np.unique(_words(cases["example_id"]), return_inverse=True)
+    repeats = cases["repeat"].to_numpy()
     shape = (len(names), int(repeats.max()) + 1 if len(repeats) else 0)
-    status = np.asarray(cases["status"]).astype(str)
+    status = _words(cases["status"])
     measures = {}
     for measure in MEASURES:
-        values = _floats(cases[measure])
-        values[status != "ok"] = np.nan
+        values = np.where(status == "ok", _floats(cases[measure]), np.nan)
         measures[measure] = _filled(shape, rows, repeats, values)
-    clusters = _clusters(cases["cluster"], rows, len(names))
-    found = store.sql(
-        "select example_id, repeat, scorer, value, status from scores where run_id = ?", [run_id]
-    ).fetchnumpy()
-    scorer = np.asarray(found["scorer"]).astype(str)
-    where = np.searchsorted(names, np.asarray(found["example_id"]).astype(str)) if len(scorer) else rows[:0]
-    values, kinds = _floats(found["value"]), np.asarray(found["status"]).astype(str)
-    again = np.asarray(found["repeat"], dtype=np.int64)
+    query = "select example_id, repeat, scorer, value, status from scores where run_id = ?"
+    found = store.sql(query, [run_id]).to_arrow_table()
+    scorer, kinds, values = _words(found["scorer"]), _words(found["status"]), _floats(found["value"])
+    where, again = np.searchsorted(names, _words(found["example_id"])), found["repeat"].to_numpy()
     scores, errors, unmeasured = {}, {}, {}
     for name in dict.fromkeys(scorer.tolist()):
         mine = scorer == name
@@ -71,19 +66,25 @@ def measured(store: Store, run_id: str) -> Measured:
         unmeasured[name] = int((kinds[mine] == "unmeasured").sum())
     kinds_of_cases, counts = np.unique(status, return_counts=True)
     return Measured(
-        ids=names.tolist(), clusters=clusters, scores=scores, measures=measures, errors=errors, unmeasured=unmeasured,
+        ids=names.tolist(), clusters=_clusters(cases["cluster"], rows, len(names)), scores=scores, measures=measures,
+        errors=errors, unmeasured=unmeasured,
         statuses=dict(zip(kinds_of_cases.tolist(), counts.tolist(), strict=True)),
         not_run=names[np.unique(rows[status == "not_run"])].tolist(),
     )  # fmt: skip
 
 
-def _floats(column: Any) -> Matrix:
-    """Return a column of DuckDB, in which missing values are masked, with NaN in their place."""
+def _words(column: Any) -> NDArray[np.str_]:
     import numpy as np
 
-    if isinstance(column, np.ma.MaskedArray):
-        return np.ma.filled(column.astype(np.float64), np.nan)
-    return np.asarray(column, dtype=np.float64).copy()
+    return np.asarray(column.to_numpy(), dtype=np.str_)
+
+
+def _floats(column: Any) -> Matrix:
+    """Return a column with NaN in the place of NULL."""
+    import numpy as np
+    import pyarrow as pa
+
+    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
 
 
 def _filled(shape: tuple[int, int], rows: Any, columns: Any, values: Matrix) -> Matrix:
@@ -95,11 +96,10 @@ def _filled(shape: tuple[int, int], rows: Any, columns: Any, values: Matrix) -> 
 
 
 def _clusters(column: Any, rows: Any, count: int) -> list[str | None] | None:
-    import numpy as np
-
-    given = np.ma.filled(column.astype(object), None) if isinstance(column, np.ma.MaskedArray) else column
+    """Return the cluster of each example; None when there are none."""
+    if column.null_count == len(column):
+        return None
     found: list[str | None] = [None] * count
-    for row, value in zip(rows.tolist(), given.tolist(), strict=True):
-        if value is not None:
-            found[row] = str(value)
-    return found if any(value is not None for value in found) else None
+    for row, value in zip(rows.tolist(), column.to_pylist(), strict=True):
+        found[row] = value
+    return found

@@ -64,6 +64,7 @@ class ScorerSummary:
 
 def summarise(run: Run, *, level: float = 0.95) -> list[ScorerSummary]:
     """Return one record per scorer of a run, in the order in which they were given."""
+    from lmops.calc._arrays import is_binary
     from lmops.calc.bounds import mean_bounds
     from lmops.calc.intervals import score_interval
     from lmops.calc.repeats import flip_rate, variance_split
@@ -79,6 +80,8 @@ def summarise(run: Run, *, level: float = 0.95) -> list[ScorerSummary]:
         interval = score_interval(means, clusters=found.clusters, level=level)
         split, flips = variance_split(matrix), flip_rate(matrix)
         low, high = scale(scorer["range"])
+        if is_binary(matrix) and math.isinf(low) and math.isinf(high):
+            low, high = 0.0, 1.0
         bounds = mean_bounds(matrix.ravel(), low=low, high=high, n_total=max(cases, matrix.size))
         made.append(ScorerSummary(
             scorer=name, mean=interval.estimate, low=interval.low, high=interval.high, level=level,

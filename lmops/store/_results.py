@@ -34,9 +34,9 @@ BATCH_ROWS: Final = 50_000
 _KEYS: Final = ("run_id", "example_id", "repeat")
 _ROW: Final = (
     "run_id", "example_id", "repeat", "status", "output", "output_is_json", "error_type", "error", "latency_ms",
-    "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd",
-    "scoring_cost_usd", "model", "system_fingerprint", "finish_reason", "is_cached", "attempts", "trace_id", "cluster", "documents", "tool_calls",
-    "started_ns",
+    "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd", "scoring_cost_usd",
+    "model", "system_fingerprint", "finish_reason", "is_cached", "attempts", "trace_id", "cluster", "documents",
+    "tool_calls", "started_ns",
 )  # fmt: skip
 _SELECT: Final = f"select {', '.join(_ROW)}, scores from eval_results"
 _SCORE: Final = ("scorer", "value", "status", "reason", "rationale", "detail")

@@ -1,0 +1,214 @@
+"""The comparison of two runs as an object: frames for a program, text and static HTML for a reader."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.errors import UsageError
+from lmops.evals._compare import Difference, adjusted, common_scorers, differences, sides, slice_rows
+from lmops.evals._summary import aligned, html_table, number
+from lmops.text import escape, plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from lmops.evals._runs import Run
+    from lmops.store import Store
+
+_HEAD: Final = ("scorer", "a", "b", "a - b", "interval", "p", "flips", "n", "coverage", "verdict", "why")
+
+
+class Comparison:
+    """Run a against run b: ``.df()``, ``.slices()``, ``.cases()``, ``.text``; ``comparison["exact_match"].outcome``.
+
+    Args:
+        store: Where the cases are.
+        a: The run that is judged.
+        b: What it is compared with.
+        found: One difference per scorer, then one per measure.
+        sliced: The same for each slice.
+        notes: What a reader has to know.
+        alpha: Probability of a false alarm.
+    """
+
+    def __init__(
+        self, store: Store, a: Run, b: Run, *, found: Sequence[Difference], sliced: Sequence[Difference],
+        notes: Sequence[str], alpha: float,
+    ) -> None:  # fmt: skip
+        self._store = store
+        self.a = a
+        self.b = b
+        self.differences = tuple(found)
+        self.slice_differences = tuple(sliced)
+        self.notes = tuple(notes)
+        self.alpha = alpha
+
+    def __getitem__(self, name: str) -> Difference:
+        """Return the difference of one scorer or measure."""
+        from lmops.errors import NotFoundError
+
+        for one in self.differences:
+            if one.name == name:
+                return one
+        raise NotFoundError.of("scorer of this comparison", name, [one.name for one in self.differences])
+
+    @property
+    def scorers(self) -> tuple[Difference, ...]:
+        """The differences of the scorers, without the measures."""
+        return tuple(one for one in self.differences if one.kind == "scorer")
+
+    def df(self) -> pd.DataFrame:
+        """Return one row per scorer and measure, with the fields of :class:`Difference`."""
+        return _frame(self.differences)
+
+    def slices(self) -> pd.DataFrame:
+        """Return one row per slice and scorer, with p-values adjusted for all of them."""
+        return _frame(self.slice_differences)
+
+    def cases(self, scorer: str | None = None) -> pd.DataFrame:
+        """Return one row per example and scorer, largest loss of a first.
+
+        Args:
+            scorer: Only this one.
+
+        Returns:
+            Columns example_id, scorer, a, b (means over repeats), change (turned so that negative is a loss), flip
+            (gained, lost or empty), output_a, output_b (of the first repeat), rationale_a, rationale_b, trace_id_a,
+            trace_id_b.
+        """
+        if scorer is not None:
+            self[scorer]
+        found = self._store.sql(_CASES, {"a": self.a.run_id, "b": self.b.run_id, "scorer": scorer}).df()
+        directions = {one.name: 1.0 if one.higher_is_better else -1.0 for one in self.scorers}
+        found = found[found["scorer"].isin(list(directions))]
+        found["change"] = (found["a"] - found["b"]) * found["scorer"].map(directions)
+        made: pd.DataFrame = found.sort_values(["change", "example_id"], ignore_index=True)
+        return made
+
+    # -- for a reader ----------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        words = ", ".join(f"{one.name} {one.outcome}" for one in self.scorers)
+        return f"<Comparison {self.a.run_id} against {self.b.run_id}: {words}>"
+
+    @property
+    def text(self) -> str:
+        """The comparison as text."""
+        lines = [f"a: {_named(self.a)}", f"b: {_named(self.b)}", *(f"note: {note}" for note in self.notes), ""]
+        lines += aligned([_HEAD, *map(_row, self.differences)])
+        if self.slice_differences:
+            shown = [_row(one) for one in self.slice_differences if one.kind == "scorer"]
+            lines += ["", "slices (p adjusted)", *aligned([_HEAD, *shown])]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head = f"<div><b>a</b> {escape(_named(self.a))}<br><b>b</b> {escape(_named(self.b))}</div>"
+        notes = "".join(f"<div>{escape(note)}</div>" for note in self.notes)
+        body = html_table(_HEAD, [_row(one) for one in self.differences])
+        sliced = [_row(one) for one in self.slice_differences if one.kind == "scorer"]
+        more = f"<div>slices (p adjusted)</div>{html_table(_HEAD, sliced)}" if sliced else ""
+        return f"<div>{head}{notes}{body}{more}</div>"
+
+
+_CASES: Final = """
+with s as (
+  select run_id, example_id, scorer, avg(value) as value, any_value(rationale) as rationale
+  from scores where run_id in ($a, $b) and ($scorer is null or scorer = $scorer) group by all
+), r as (
+  select run_id, example_id, arg_min(output, repeat) as output, arg_min(trace_id, repeat) as trace_id
+  from results where run_id in ($a, $b) group by all
+)
+select one.example_id, one.scorer, one.value as a, two.value as b,
+  case when one.value >= 0.5 and two.value < 0.5 then 'gained' when one.value < 0.5 and two.value >= 0.5 then 'lost'
+    else '' end as flip,
+  ra.output as output_a, rb.output as output_b, one.rationale as rationale_a, two.rationale as rationale_b,
+  ra.trace_id as trace_id_a, rb.trace_id as trace_id_b
+from s one join s two on one.example_id = two.example_id and one.scorer = two.scorer
+join r ra on ra.run_id = one.run_id and ra.example_id = one.example_id
+join r rb on rb.run_id = two.run_id and rb.example_id = two.example_id
+where one.run_id = $a and two.run_id = $b
+"""
+
+
+def compare(
+    store: Store, datasets: Any, a: Run, b: Run, *, scorers: Sequence[str] | None, margin: Any, slices: Sequence[str],
+    alpha: float, correction: str, allow_unmatched: bool, allow_changed: bool, seed: int,
+) -> Comparison:  # fmt: skip
+    """Return the comparison of two runs.
+
+    Raises:
+        UsageError: They cannot be compared, or an argument is out of range.
+        NotFoundError: A scorer or a slice that is not there.
+    """
+    if not 0 < alpha < 0.5:
+        raise UsageError(f"alpha={alpha!r}: give a probability of a false alarm, such as 0.05")
+    if correction not in ("holm", "bh", "none"):
+        raise UsageError(f"correction={correction!r}: give 'holm', 'bh' or 'none'")
+    names = [scorers] if isinstance(scorers, str) else scorers
+    chosen = common_scorers(a, b, names, allow_changed=allow_changed)
+    found, notes = sides(a, b, allow_unmatched=allow_unmatched, allow_changed=allow_changed)
+
+    def margins(name: str) -> float | None:
+        return _margin(margin, name, chosen)
+
+    over_all = differences(found, chosen, margins=margins, alpha=alpha, seed=seed)
+    over_all = adjusted(over_all, "holm", alpha, decides=False)
+    sliced: list[Difference] = []
+    if slices:
+        places = slice_rows(
+            datasets.get(a.dataset).examples, found.ids, [slices] if isinstance(slices, str) else slices
+        )
+        for name, rows in places.items():
+            sliced += differences(found, chosen, margins=margins, alpha=alpha, rows=rows, name=name, seed=seed)
+        sliced = adjusted([one for one in sliced if one.kind == "scorer"], correction, alpha, decides=True)
+    return Comparison(store, a, b, found=over_all, sliced=sliced, notes=notes, alpha=alpha)
+
+
+def _margin(margin: float | Mapping[str, float] | None, name: str, chosen: Mapping[str, Any]) -> float | None:
+    """Return the acceptable loss of one scorer; a plain number is for every scorer, and for no measure."""
+    if margin is None:
+        return None
+    if isinstance(margin, int | float):
+        value: float | None = float(margin) if name in chosen else None
+    else:
+        value = margin.get(name)
+    if value is not None and not (value >= 0 and math.isfinite(value)):
+        raise UsageError(f"margin of {name}: {value!r}; give the largest acceptable loss, 0 or more")
+    return value
+
+
+def _frame(found: Sequence[Difference]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = [field.name for field in dataclasses.fields(Difference)]
+    return pd.DataFrame([[getattr(one, name) for name in names] for one in found], columns=names)
+
+
+def _named(run: Run) -> str:
+    prompt = f" {run.prompt_ref}" if run.prompt_ref else ""
+    model = f" on {run.model}" if run.model else ""
+    return f"{run.run_id} {plain_line(run.name, 60)}{prompt}{model}, {run.dataset}"
+
+
+def _row(one: Difference) -> tuple[str, ...]:
+    name = f"{one.name} [{one.slice}]" if one.slice else one.name
+    flips = "" if one.gained is None else f"+{one.gained} -{one.lost}"
+    p_value = number(one.p_value)
+    if one.slice:
+        p_value = f"{p_value} ({number(one.p_adjusted)})"
+    why = one.reason
+    if one.outcome in ("inconclusive", "non_inferior") and not math.isnan(one.minimum_detectable_effect):
+        why += f"; could have found {number(one.minimum_detectable_effect)}"
+    if one.n_needed:
+        why += f"; about {one.n_needed:,} examples would decide"
+    if one.coverage < 1 and not math.isnan(one.worst):
+        why += f"; {number(one.worst)} to {number(one.best)} with what is missing"
+    return (
+        plain_line(name, 80), number(one.mean_a), number(one.mean_b), f"{one.difference:+.4g}",
+        f"{number(one.low)} to {number(one.high)}", p_value, flips, f"{one.n:,}", f"{one.coverage:.0%}",
+        one.outcome.replace("_", "-"), why,
+    )  # fmt: skip

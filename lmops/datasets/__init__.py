@@ -353,12 +353,14 @@ def checked(encoded: Sequence[Encoded], report: SaveReport, *, drop: bool) -> tu
     """Return the examples to keep and the report with what was found among them."""
     from lmops.datasets._select import repeated
 
-    contents = ["\x1f".join(value or "" for value in one.texts[1:]) for one in encoded]
+    contents = ["\x1f".join(text or "" for text in one.texts[1:]) for one in encoded]
     ids = [one.texts[0] or "" for one in encoded]
     duplicates = repeated(contents, ids)
     equal = {name for group in duplicates for name in group[1:]}
     kept = [one for one in encoded if one.texts[0] not in equal]
     inputs = repeated([one.texts[1] or "" for one in kept], [one.texts[0] or "" for one in kept])
+    answers = {one.texts[0]: one.texts[2] for one in kept}
+    inputs = tuple(group for group in inputs if len({answers[name] for name in group}) > 1)
     report = replace(report, duplicates=duplicates, repeated_inputs=inputs, dropped=len(equal) if drop else 0)
     return (kept if drop else encoded), report
 

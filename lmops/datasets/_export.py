@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.datasets._content import JSON_FIELDS, dumps
 from lmops.datasets._records import FIELDS
@@ -38,8 +38,10 @@ def export(version: DatasetVersion, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _short(row: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in row.items() if value not in (None, {}, ())}
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row without what is not there; an empty object that a user gave stays."""
+    left_out: dict[str, Any] = {"metadata": {}, "tags": ()}
+    return {key: value for key, value in row.items() if value is not None and left_out.get(key) != value}
 
 
 def _parquet(version: DatasetVersion, path: Path) -> None:

@@ -35,9 +35,7 @@ says so.
 
 First write the reason in one to three sentences, then the verdict. {verdicts}
 Answer with JSON only: {{"rationale": "...", "verdict": {shown}}}"""
-REFERENCE: Final = (
-    "Between the marks of `expected` is a reference answer: another wording of the same content is as good.\n"
-)
+REFERENCE: Final = "Between the marks of `expected` is a reference: another wording of the same content is as good.\n"
 SOURCES: Final = "Between the marks of `documents` are the sources that the application had.\n"
 ABSTAIN: Final = 'Say "unknown" when what is given does not allow a verdict.'
 ASK: Final = "Judge the output by the criterion. Reason first, then the verdict, as JSON."
@@ -46,8 +44,9 @@ AGAIN: Final = (
     '{{"rationale": "...", "verdict": {shown}}}'
 )
 _LAST: Final = re.compile(
-    r"(?:verdict|rating|score|answer|grade)\W{0,12}(?:is\W{1,4})?([A-Za-z][\w -]{0,40}?|-?\d+(?:\.\d+)?)\s*(?:[\"'*_.]|$)",
-    re.IGNORECASE | re.MULTILINE,
+    r"""\b(?:verdict|rating|score|grade)\b\W{0,12}(?:is\W{1,4})?
+        ([A-Za-z][\w\ -]{0,40}?|-?\d+(?:\.\d+)?)\s*(?:["'*_./]|$)""",
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 _OBJECT: Final = re.compile(r"\{[^{}]*\}", re.DOTALL)
 _YES: Final = {"yes": "pass", "true": "pass", "passed": "pass", "correct": "pass",
@@ -155,18 +154,28 @@ def read(completion: Any, text: str | None, allowed: Sequence[str]) -> Verdict |
     found = _from_object(getattr(completion, "parsed", None), allowed)
     if found is not None or not text:
         return found
-    for body in (text, *reversed(_OBJECT.findall(text))):
-        try:
-            found = _from_object(parsed_json(body), allowed)
-        except ValueError:
-            continue
-        if found is not None:
-            return found
-    for said in reversed([text.strip(), *_LAST.findall(text)]):
-        verdict = _allowed(said.strip(" \t\n\"'*_.").rstrip(), allowed)
-        if verdict is not None:
-            return Verdict(verdict=verdict, rationale=text.strip()[:2000] if said.strip() != text.strip() else None)
-    return None
+    try:
+        return _from_object(parsed_json(text), allowed)
+    except ValueError:
+        pass
+    objects = [one for one in map(_from_text, _OBJECT.findall(text)) if one is not None]
+    verdicts = [one for one in (_from_object(value, allowed) for value in objects) if one is not None]
+    if verdicts:
+        # Two that differ: one may be quoted from what is judged.
+        return verdicts[-1] if len({one.verdict for one in verdicts}) == 1 else None
+    alone = _allowed(text.strip(" \t\n\"'*_."), allowed)
+    if alone is not None:
+        return Verdict(verdict=alone, rationale=None)
+    said = _LAST.findall(text)
+    last = _allowed(said[-1].strip(" \t\n\"'*_."), allowed) if said else None
+    return None if last is None else Verdict(verdict=last, rationale=text.strip()[:2000])
+
+
+def _from_text(body: str) -> Any:
+    try:
+        return parsed_json(body)
+    except ValueError:
+        return None
 
 
 def _from_object(value: Any, allowed: Sequence[str]) -> Verdict | None:

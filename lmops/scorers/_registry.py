@@ -98,7 +98,7 @@ def _judge(kind: str, name: str, options: Mapping[str, Any]) -> Scorer:
     """Return a judge as a criteria file spells it out."""
     from lmops.scorers import _judge
 
-    make = {"judge": _judge.judge, "pairwise": _judge.pairwise}[kind]
+    make: Callable[..., Scorer] = _judge.judge if kind == "judge" else _judge.pairwise
     try:
         return make(name, **options)
     except TypeError as error:

@@ -99,7 +99,8 @@ class Scorer:
         return self.function(*args, **_named)
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{key}={plain_line(value, 40)}" for key, value in self.options.items())
+        given = self.options if self.kind == "code" else {"model": self.options.get("model")}
+        options = ", ".join(f"{key}={plain_line(value, 40)}" for key, value in given.items() if value is not None)
         return f"<Scorer {self.name}{f'({options})' if options else ''} {self.version}>"
 
     def named(self, name: str) -> Scorer:

@@ -10,7 +10,8 @@ import copy
 import dataclasses
 import numbers
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from lmops.errors import UsageError
 from lmops.prompts import _aliases, _evidence, _versions
@@ -19,6 +20,7 @@ from lmops.prompts._names import Ref, check_alias, check_name, check_words, pars
 from lmops.prompts._records import Move, PromptVersion
 
 if TYPE_CHECKING:
+    import os
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from lmops.prompts._compare import PromptComparison
     from lmops.prompts._diff import PromptDiff
+    from lmops.prompts._sync import SyncReport
     from lmops.store import Store
 
 __all__ = ["Move", "PromptVersion", "Prompts"]
@@ -415,6 +418,46 @@ class Prompts:
                 con, name, alias, on=on, actor=actor or self._actor, reason=words, at_ns=self._now_ns()
             )
 
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    def sync(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        names: Sequence[str] | None = None,
+        take: Mapping[str, Literal["file", "registry"]] | None = None,
+        restore: bool = False,
+        dry_run: bool = False,
+        actor: str | None = None,
+    ) -> SyncReport:
+        """Bring a folder of files ``NAME.prompt.md`` and the registry together, both ways; return what happened.
+
+        A changed file becomes a new version that remembers its git commit; a new version is written to its file. When
+        both changed, the difference is shown and neither is touched. A removed file is reported; the registry keeps
+        its versions.
+
+        Args:
+            folder: Made when it is not there.
+            names: Only these prompts; all by default.
+            take: Settles conflicts: {"support-answer": "file"} or "registry".
+            restore: Write the files again that were removed.
+            dry_run: Say what would happen and change nothing.
+            actor: Who saves; the workspace's actor by default.
+
+        Raises:
+            UsageError: It is no folder, or a name or a side that is not there.
+        """
+        from lmops.prompts._sync import Sync
+
+        for name, side in (take or {}).items():
+            if side not in ("file", "registry"):
+                raise UsageError(f"take={{{name!r}: {side!r}}}: write 'file' or 'registry'")
+        chosen = names if names is None else [check_name(name) for name in _several(names)]
+        return Sync(
+            self._store, Path(folder), actor=actor or self._actor, now_ns=self._now_ns, take=take or {},
+            is_dry_run=dry_run, restore=restore,
+        ).run(chosen)  # fmt: skip
+
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _now_ns(self) -> int:
@@ -463,6 +506,12 @@ def _handed_out(found: PromptVersion) -> PromptVersion:
         response_schema=copy.deepcopy(found.response_schema),
         tools=copy.deepcopy(found.tools),
     )
+
+
+def _several(names: Sequence[str]) -> Sequence[str]:
+    if isinstance(names, str):
+        raise UsageError(f"names={names!r}: give a list of names, such as [{names!r}]")
+    return names
 
 
 def _tags(tags: Sequence[str]) -> tuple[str, ...]:

@@ -53,6 +53,14 @@ create table prompt_protections (
     primary key (name, alias)
 ) without rowid;
 
+-- What a folder of prompt files and the registry both said after the last sync.
+create table prompt_files (
+    folder text not null,
+    name text not null,
+    hash text not null,
+    primary key (folder, name)
+) without rowid;
+
 -- The end of the audit chain, moved with every event: that the last events are missing shows only here.
 create table audit_head (
     one integer primary key check (one = 1),

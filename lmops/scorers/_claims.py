@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ENOUGH: Final = 0.7
 #: How much a word counts that stands in the question and in no source.
 ASKED: Final = 0.5
-_CITATION: Final = re.compile(r"\[[^\[\]\n]{1,80}\](?!\()")
+_CITATION: Final = re.compile(r"[ \t]*\[[^\[\]\n]{1,80}\](?!\()")
 _END: Final = re.compile("(?<=[.!?])[\"'\u201d\u2019)]*\\s+|(?<=[\u3002\uff01\uff1f])")
 #: "36 , 000": numbers of a text that was cut into tokens.
 _SPACED_NUMBER: Final = re.compile(r"(\d) ([.,]) (\d)")
@@ -156,7 +156,7 @@ class Sources:
 def claims(text: str) -> list[str]:
     """Return the sentences of an answer that state something: no citations, greetings, offers and questions."""
     found = []
-    for sentence in sentences(_CITATION.sub(" ", text)):
+    for sentence in sentences(_CITATION.sub("", text)):
         plain = sentence.strip(" \t*_#>\"'")
         if not plain or plain.endswith("?") or POLITE.search(plain) or REFUSES.search(plain):
             continue

@@ -215,7 +215,8 @@ class ScorerFactory(Generic[P]):
         self._signature = inspect.signature(make)
 
     def __repr__(self) -> str:
-        return f"<ScorerFactory {self.name}{self._signature}>"
+        options = str(self._signature).partition(" -> ")[0].replace("'", "")
+        return f"<ScorerFactory {self.name}{options}>"
 
     def __call__(self, *args: P.args, **_named: P.kwargs) -> Scorer:
         """Return the scorer with these options."""

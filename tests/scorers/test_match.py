@@ -1,0 +1,145 @@
+"""Scorers that compare with a reference, a pattern, a schema, a number, and by words."""
+
+import pytest
+
+from lmops import scorers
+from lmops.errors import UsageError
+from lmops.scorers import ScoreInput
+
+
+def value(made, output, expected=None, **more):
+    """Return the value, or the status where there is none."""
+    found = made.score(ScoreInput(output=output, expected=expected, **more))
+    return found.value if found.is_value else found.status
+
+
+@pytest.mark.parametrize(
+    ("options", "output", "expected", "value_"),
+    [
+        ({}, " Yes\n", "yes", True),
+        ({"ignore_case": False}, "Yes", "yes", False),
+        ({"ignore_space": False}, "a  b", "a b", False),
+        ({"ignore_punctuation": True}, "9.50 euro!", "9.50 euro", True),
+        ({"ignore_punctuation": True}, "9.50 euro!", "950 euro", False),
+        ({"ignore_articles": True}, "the dog", "a dog", True),
+        ({}, "\uff11", "1", True),  # a full-width digit
+        ({}, "b", ["a", "b"], True),
+        ({}, {"a": [1]}, {"a": [1]}, True),
+        ({}, {"a": 1}, '{"a": 1}', True),
+        ({}, 1, True, True),
+        ({}, "x", None, "unmeasured"),
+    ],
+)
+def test_exact_match(options, output, expected, value_):
+    """In NFKC, with what is ignored as options."""
+    assert value(scorers.exact_match(**options), output, expected) == value_
+
+
+@pytest.mark.parametrize(
+    ("output", "expected", "value_"),
+    [("It costs 9 Euro.", "9 euro", True), ("a\n b", "a b", True), ("x", ["y", "x"], True), ("x", "y", False),
+     ("x", None, "unmeasured")],
+)  # fmt: skip
+def test_contains(output, expected, value_):
+    """The text that was given, or the expected value."""
+    assert value(scorers.contains(), output, expected) == value_
+    assert value(scorers.contains("9 euro"), "It costs 9 euro.") is True
+
+
+def test_contains_all_counts_facts():
+    """A fact that is part of a longer number is not there."""
+    facts = {"example": {"metadata": {"facts": ["9 euro", "two dogs"]}}}
+    assert value(scorers.contains_all(), "19 euro for Two Dogs", **facts) == 0.5
+    assert value(scorers.contains_all(), "9 euro, two dogs", **facts) == 1.0
+    assert value(scorers.contains_all(["a", "b"]), "a") == 0.5
+    assert value(scorers.contains_all(), "x") == "unmeasured"
+
+
+def test_regex():
+    """Search, whole match and absence; a bad pattern is an error at once."""
+    assert value(scorers.regex(r"TL-\d{4}"), "see TL-1234") is True
+    assert value(scorers.regex(r"TL-\d{4}", full=True), "see TL-1234") is False
+    assert value(scorers.regex("password", absent=True, ignore_case=True), "The Password") is False
+    with pytest.raises(UsageError, match="no regular expression"):
+        scorers.regex("(")
+
+
+def test_json_schema():
+    """JSON in a fence counts; NaN is not JSON; problems are named."""
+    made = scorers.json_schema({"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}})
+    assert value(made, '```json\n{"a": 1}\n```') is True
+    assert value(made, {"a": 1}) is True
+    assert value(made, '{"a": NaN}') is False
+    found = made.score(ScoreInput(output='{"a": "x"}'))
+    assert (found.value, "a: 'x' is not of type 'integer'" in found.rationale) == (False, True)
+    with pytest.raises(UsageError, match="no JSON schema"):
+        scorers.json_schema({"type": "objekt"})
+
+
+@pytest.mark.parametrize(
+    ("options", "output", "expected", "value_"),
+    [
+        ({}, "That is 1,234.5 euro", 1234.5, True),
+        ({}, "from 3 to \u22124", "-4", True),
+        ({"tolerance": 0.1}, "3.05", 3, True),
+        ({"tolerance": 0.01}, "3.05", 3, False),
+        ({"relative": 0.1}, "95", 100, True),
+        ({"pick": "first"}, "3 of 4", 3, True),
+        ({"pick": "only"}, "3 of 4", 4, False),
+        ({}, "none", 3, False),
+        ({}, "3", "none", "error"),
+        ({}, 0.1 + 0.2, 0.3, True),
+        ({}, "45 %", 45, True),
+    ],
+)
+def test_numeric(options, output, expected, value_):
+    """Numbers as people write them."""
+    assert value(scorers.numeric(**options), output, expected) == value_
+
+
+def test_numeric_refuses_bad_options():
+    """At once."""
+    for options in ({"tolerance": -1}, {"pick": "best"}):
+        with pytest.raises(UsageError):
+            scorers.numeric(**options)
+
+
+@pytest.mark.parametrize(
+    ("output", "expected", "f1"),
+    [("the cat sat", "a cat sat down", 0.8), ("x", "y", 0.0), ("", "", 1.0), ("", "x", 0.0), ("b", ["a", "b"], 1.0)],
+)
+def test_token_f1(output, expected, f1):
+    """2 of 2 words and 2 of 3 give 0.8."""
+    assert value(scorers.token_f1(), output, expected) == pytest.approx(f1)
+
+
+def test_rouge_l_known_answer():
+    """The example of Lin (2004): S2 has ROUGE-L 3/4, S3 2/4."""
+    reference = "police killed the gunman"
+    assert value(scorers.rouge_l(), "police kill the gunman", reference) == pytest.approx(0.75)
+    assert value(scorers.rouge_l(), "the gunman kill police", reference) == pytest.approx(0.5)
+    assert value(scorers.rouge_l(), "", reference) == 0.0
+
+
+def test_edit_similarity():
+    """kitten to sitting takes three edits of seven letters."""
+    assert value(scorers.edit_similarity(), "kitten", "sitting") == pytest.approx(1 - 3 / 7)
+    assert value(scorers.edit_similarity(), "", "") == 1.0
+
+
+def test_semantic_similarity_takes_any_embedding():
+    """A function, async or not; a model by its name through the run."""
+    vectors = {"yes": [1, 0], "yep": [1, 1], "no": [0, 1], "zero": [0, 0]}
+
+    def embed(texts):
+        return [vectors[text] for text in texts]
+
+    async def by_model(model, texts):
+        assert model == "m"
+        return embed(texts)
+
+    assert value(scorers.semantic_similarity(embed), "yes", ["no", "yep"]) == pytest.approx(0.5**0.5)
+    assert value(scorers.semantic_similarity("m"), "yes", "yes", embed=by_model) == pytest.approx(1)
+    assert value(scorers.semantic_similarity("m"), "yes", "yes") == "unmeasured"
+    assert value(scorers.semantic_similarity(embed), "yes", "zero") == "error"
+    assert value(scorers.semantic_similarity(embed), " ", "yes") == "unmeasured"

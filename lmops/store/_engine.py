@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import DamagedStoreError, QueryError, StoreFullError
 from lmops.store._filesystem import remove_folder
-from lmops.store._overlay import FACT_COLUMNS, MODEL_KINDS_SQL, Overlay, log_order, overlay
+from lmops.store._overlay import FACT_COLUMNS, MODEL_KINDS_SQL, MOST_SHARED, Overlay, log_order, overlay
 from lmops.store._planner import Bounds, Planner
 from lmops.store._results import Results, with_liveness
 from lmops.store._segments import INT64_MAX, SEGMENTS_DIR, file_sha256, to_arrow
 from lmops.store._snapshot import Dead, Snapshot, SnapshotReader
 from lmops.store._tables import STORED
-from lmops.store._views import DERIVED_VIEWS, FACT_VIEWS, RECORD_TIMES, RECORD_VIEWS, RESULT_VIEWS
+from lmops.store._views import DERIVED_VIEWS, FACT_VIEWS, RECORD_TIMES, RECORD_VIEWS, RESULT_VIEWS, VIEW_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Key = tuple[str, str]
 OPEN: Final = Bounds(None, None)
+_SHOW_TABLES: Final = re.compile(r"\s*show\s+(all\s+)?tables\s*;?\s*", re.IGNORECASE)
+_LIST_OF_VIEWS: Final = f"select unnest([{', '.join(repr(name) for name in sorted(VIEW_NAMES))}]) as name"
 _NO_SPACE: Final = re.compile(r"No space left|File too large|Disk quota")
 
 
@@ -129,6 +131,8 @@ class Engine:
             params: Values for ``?`` or ``$name``.
             narrow: Bounds the caller knows to hold besides those in the query.
         """
+        if _SHOW_TABLES.fullmatch(query):
+            query = _LIST_OF_VIEWS  # no view exists until a query names it
         plan = self.planner.plan(query, params)
         bounds = {name: _both(found, narrow) for name, found in plan.views.items()}
         return self.run(self._reader.read(), query, params, bounds)
@@ -383,9 +387,19 @@ class StoredRows:
         return found
 
     def _rows(
-        self, tbl: str, columns: Sequence[str], files: Sequence[Segment], where: str, keys: dict[str, list[str]]
+        self,
+        tbl: str,
+        columns: Sequence[str],
+        files: Sequence[Segment],
+        where: str,
+        keys: dict[str, list[str]],
+        *,
+        few: str = "",
     ) -> list[Row]:
-        """Return the live rows of these files that match keys registered as table ``asked``."""
+        """Return the live rows of these files that match keys registered as table ``asked``.
+
+        ``few``: only distinct rows, and of each value of this column no more than tell that it is worn out.
+        """
         import duckdb
         import pyarrow as pa
 
@@ -396,6 +410,9 @@ class StoredRows:
         shown = ", ".join(f'stored."{name}"' for name in columns)
         source = self._engine._live(cursor, self._snapshot, tbl, files, Overlay())  # noqa: SLF001
         joined = f"{source.format(shown)} {'and' if ' where ' in source else 'where'} {where}"
+        if few:
+            limit = f"row_number() over (partition by {few}) <= {MOST_SHARED + 1}"  # a column of our own
+            joined = f"select * from (select distinct * from ({joined})) qualify {limit}"
         try:
             rows: list[Row] = cursor.sql(joined).to_arrow_table().to_pylist()
         except duckdb.Error:
@@ -403,7 +420,7 @@ class StoredRows:
             if not self._engine._set_aside(files, warn=False):  # noqa: SLF001
                 raise
             readable = [segment for segment in files if segment.path not in self._engine._damaged]  # noqa: SLF001
-            return self._rows(tbl, columns, readable, where, keys)
+            return self._rows(tbl, columns, readable, where, keys, few=few)
         return rows
 
     def _range(self, trace_ids: Collection[str]) -> tuple[list[str], Bounds]:
@@ -444,12 +461,17 @@ class StoredRows:
         asked = {"trace_id": [key[0] for key in keys], "span_id": [key[1] for key in keys]}
         return self._rows("spans", columns, files, where, asked)
 
-    def traces_with_responses(self, response_ids: Collection[str]) -> set[str]:
-        """Return the traces that have a model span with one of these response ids."""
+    def traces_with_responses(self, response_ids: Collection[str]) -> dict[str, set[str]]:
+        """Return the traces that have a model span with one of these response ids, by response id; nine of many."""
         files = self._containing("spans", "response_id", response_ids)
         where = f"stored.response_id in (select response_id from asked) and stored.kind in {MODEL_KINDS_SQL}"
-        rows = self._rows("spans", ("trace_id",), files, where, {"response_id": list(response_ids)})
-        return {row["trace_id"] for row in rows}
+        rows = self._rows(
+            "spans", ("trace_id", "response_id"), files, where, {"response_id": list(response_ids)}, few="response_id"
+        )
+        found: dict[str, set[str]] = {}
+        for row in rows:
+            found.setdefault(row["response_id"], set()).add(row["trace_id"])
+        return found
 
     def logs_of(self, trace_ids: Collection[str]) -> list[Row]:
         """Return the stored log events of these traces."""

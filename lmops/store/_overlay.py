@@ -6,7 +6,6 @@ memory. So an undrained write looks exactly as it will after the drain, whatever
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -20,6 +19,9 @@ Row = dict[str, Any]
 Key = tuple[str, str]
 
 PREVIEW_CHARS: Final = 1000
+#: One call is reported by a few instrumentors at most. An id that more traces share is no identity: stand-in models
+#: answer with the same one every time.
+MOST_SHARED: Final = 8
 #: ``MODEL_KINDS`` in SQL.
 MODEL_KINDS_SQL: Final = "(" + ", ".join(f"'{kind}'" for kind in sorted(MODEL_KINDS)) + ")"
 #: What is needed of a stored span to put its trace together again.
@@ -43,8 +45,8 @@ class Stored(Protocol):
     def whole_spans(self, keys: Collection[Key]) -> list[Row]:
         """Return all columns of these live spans."""
 
-    def traces_with_responses(self, response_ids: Collection[str]) -> set[str]:
-        """Return the traces that have a model span with one of these response ids."""
+    def traces_with_responses(self, response_ids: Collection[str]) -> dict[str, set[str]]:
+        """Return the traces that have a model span with one of these response ids, by response id."""
 
     def logs_of(self, trace_ids: Collection[str]) -> list[Row]:
         """Return the stored log events of these traces."""
@@ -157,7 +159,9 @@ def _settle(
         for row in (*fresh.values(), *known.values())
         if row["response_id"] and row["kind"] in MODEL_KINDS
     }
-    relatives = stored.traces_with_responses(responses) - ids if responses else set()
+    sharing = stored.traces_with_responses(responses) if responses else {}
+    worn = {response_id for response_id, found in sharing.items() if len(found) > MOST_SHARED}
+    relatives = {trace_id for name, found in sharing.items() if name not in worn for trace_id in found} - ids
     if relatives:
         known.update({(row["trace_id"], row["span_id"]): row for row in stored.spans_of(relatives)})
     if not fresh and not patched:
@@ -166,7 +170,8 @@ def _settle(
     for (trace_id, _), row in (*known.items(), *fresh.items()):
         traces[trace_id].append(row)
     facts = {trace_id: rollup(rows) for trace_id, rows in traces.items()}
-    flags = _flags(traces, facts, responses, relatives)
+    worn |= _worn_out(traces, responses)
+    flags = _flags(traces, facts, responses, relatives, worn)
     changed_traces = {key[0] for key in (*fresh, *patched)}
     whole = dict(patched)
     stale = [key for key, row in known.items() if _differs(row, flags.get(key))]
@@ -191,8 +196,22 @@ def _settle(
             result.dead_traces.append(trace_id)
 
 
+def _worn_out(traces: dict[str, list[Row]], responses: set[str]) -> set[str]:
+    """Return the response ids that too many traces have to name one response."""
+    sharing: dict[str, set[str]] = defaultdict(set)
+    for trace_id, rows in traces.items():
+        for row in rows:
+            if row["response_id"] in responses and row["kind"] in MODEL_KINDS:
+                sharing[row["response_id"]].add(trace_id)
+    return {response_id for response_id, found in sharing.items() if len(found) > MOST_SHARED}
+
+
 def _flags(
-    traces: dict[str, list[Row]], facts: dict[str, TraceFacts], responses: set[str], relatives: set[str]
+    traces: dict[str, list[Row]],
+    facts: dict[str, TraceFacts],
+    responses: set[str],
+    relatives: set[str],
+    worn: set[str],
 ) -> dict[Key, list[str]]:
     """Return the calls that count, each with the other spans of the same call as ``trace_id:span_id``."""
     candidates: list[Row] = []
@@ -211,7 +230,8 @@ def _flags(
             flags[trace_id, row["span_id"]] = [
                 f"{trace_id}:{other}" for other in fact.duplicates.get(row["span_id"], ())
             ]
-    for winner, losers in pick_duplicates(candidates).items():
+    told = [row for row in candidates if row["response_id"] not in worn] if worn else candidates
+    for winner, losers in pick_duplicates(told).items():
         for loser in losers:
             flags[winner].append(f"{loser[0]}:{loser[1]}")
             flags[winner].extend(flags.pop(loser))
@@ -324,7 +344,7 @@ def preview(text: str | None, role: str) -> str | None:
         spoken = [content for content in said if isinstance(content, str) and content]
         if spoken:
             text = spoken[-1]
-    elif text.startswith('{"') and len(text) <= 4 * PREVIEW_CHARS:
+    elif text.startswith('{"') and len(text) <= 4 * PREVIEW_CHARS and text.count('":') == 1:
         values = [value for item in _dicts(f"[{text}]") for value in item.values()]
         if len(values) == 1 and isinstance(values[0], str) and values[0]:
             text = values[0]
@@ -333,8 +353,10 @@ def preview(text: str | None, role: str) -> str | None:
 
 def _dicts(text: str) -> list[dict[str, Any]]:
     """Return the objects of a JSON list; nothing when it is none."""
+    import orjson
+
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = orjson.loads(text)
+    except ValueError:
         return []
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -101,6 +101,9 @@ class Planner:
         statements = self._con.extract_statements(query)
         if len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT:
             return
+        if len(statements) == 1 and statements[0].type == duckdb.StatementType.MULTI:
+            message = "ws.sql runs one SELECT, and a PIVOT without its values is several; name them: "
+            raise QueryError(f"{message}select * from (pivot traces on status in ('ok', 'error') using count(*))")
         asked = ", ".join(statement.type.name for statement in statements) or "nothing"
         message = (
             f"ws.sql runs one read-only SELECT; found {asked}. The store is written only through its own calls; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,6 +123,18 @@ def test_a_winner_that_arrives_later_takes_the_call(store: Store) -> None:
     assert [row["call_count"] for row in shown(store, "traces")] == [0, 1]
     store.drain()
     assert shown(store, "llm_calls") == calls
+
+
+@pytest.mark.parametrize("way", ["append", "drain", "load"])
+def test_an_id_that_all_answers_have_is_no_identity(store: Store, way: str) -> None:
+    """A stand-in model answers with one constant id: from the ninth trace on, each call is one again."""
+    for number in range(12):
+        write(store, [("spans", llm(f"t{number}", "call", response_id="chatcmpl-123"))], way)
+        counted = sum(row["call_count"] for row in shown(store, "traces"))
+        assert counted == (1 if number < 8 else number + 1)
+    store.drain()
+    assert count(store, "llm_calls") == 12
+    assert not any(row["duplicate_span_ids"] for row in shown(store, "llm_calls"))
 
 
 def test_log_events_before_and_after_their_span(store: Store) -> None:

@@ -229,3 +229,16 @@ def test_the_tail_is_part_of_every_answer(store: Store) -> None:
     store.append_many({"spans": trace_of("new", start=START + DAY)})
     assert store.sql("select count(*) from spans where start_at > ?", [at(START + DAY // 2)]).fetchall() == [(8,)]
     assert count(store) == 16
+
+
+def test_show_tables_lists_the_views(store: Store) -> None:
+    """Views are made when a query names them, yet the list of them is whole."""
+    for query in ("show tables", " SHOW ALL TABLES;\n"):
+        assert sorted(VIEW_NAMES) == [row[0] for row in store.sql(query).fetchall()]
+
+
+def test_a_pivot_needs_its_values(store: Store) -> None:
+    """Without them it is several statements; the error says how to write it, and that works."""
+    with pytest.raises(QueryError, match="pivot traces on status in") as caught:
+        store.sql("pivot traces on status using count(*)")
+    assert store.sql(str(caught.value).partition("name them: ")[2]).fetchall() == []

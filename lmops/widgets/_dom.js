@@ -142,11 +142,13 @@ export function pretty(text) {
 export const isOurs = (event) => !(event.ctrlKey || event.metaKey || event.altKey);
 
 /** Keep plain keys from JupyterLab while the focus is inside `root`; Ctrl+S still saves. Returns the undo.
- *  Lumino listens in the capture phase and looks for the attribute from the target upwards: it is decided per key. */
+ *  Lumino listens in the capture phase on the document and looks from the target upwards for what comes first, a binding's
+ *  selector or the attribute. JupyterLab's selectors end in `:focus`: it has to be on the target, and per key. */
 export function keepKeys(root) {
   const attribute = "data-lm-suppress-shortcuts";
   const decide = (event) => {
-    if (root.contains(event.target)) root.toggleAttribute(attribute, isOurs(event));
+    if (!root.contains(event.target)) return;
+    for (const el of new Set([event.target, root])) el.toggleAttribute(attribute, isOurs(event));
   };
   window.addEventListener("keydown", decide, true);
   return () => window.removeEventListener("keydown", decide, true);

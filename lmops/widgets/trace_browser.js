@@ -374,7 +374,7 @@ export class TraceBrowserView {
     const action = this.state.actions.find((one) => one.name === name);
     if (!action.is_there) this.say(action.hint);
     else if (!ids[0]) this.say("no trace is chosen");
-    else this.form.start(name, ids, words);
+    else this.form.start(action, ids, words);
   }
 
   async refresh({ toTop = false } = {}) {

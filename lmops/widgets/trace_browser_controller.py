@@ -205,7 +205,13 @@ class TraceBrowserController:
                 "marked": list(self._marked),
                 "is_live": self.is_live,
                 "actions": [
-                    {"name": name, "label": label, "hint": hint, "is_there": name in self._actions}
+                    {
+                        "name": name,
+                        "label": label,
+                        "hint": hint,
+                        "is_there": name in self._actions,
+                        "asks": self._actions[name].asks if name in self._actions else "",
+                    }
                     for name, (label, hint) in KNOWN.items()
                 ],
             }
@@ -349,10 +355,9 @@ class TraceBrowserController:
         }
 
     def _on_question(self, message: Message) -> Message:
-        name = one_of(message, "name", self._actions)
-        action = self._actions[name]
+        action = self._actions[one_of(message, "name", self._actions)]
         choices = [str(choice)[:MAX_ANSWER] for choice in action.choices()][:MAX_CHOICES]
-        return {"kind": "question", "name": name, "asks": action.asks, "choices": choices}
+        return {"kind": "question", "choices": choices}
 
     def _on_action(self, message: Message) -> Message:
         action = self._actions[one_of(message, "name", self._actions)]

@@ -246,6 +246,24 @@ class Notebook:
         self.page = page
         self.path = lab.folder / "work" / name
 
+    def write(self, *cells, outputs=None):
+        """Write the notebook as a file; ``outputs`` by the index of the cell."""
+        document = {
+            "nbformat": 4, "nbformat_minor": 5,
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "cells": [
+                {"id": f"c{i}", "cell_type": "code", "source": cell, "metadata": {}, "execution_count": None,
+                 "outputs": (outputs or {}).get(i, [])}
+                for i, cell in enumerate(cells)
+            ],
+        }  # fmt: skip
+        self.path.write_text(json.dumps(document), "utf-8")
+        return self
+
+    def kernel_state(self):
+        """What the notebook's indicator says: idle or busy."""
+        return self.page.locator(".jp-Notebook-ExecutionIndicator").first.get_attribute("data-status")
+
     def open(self):
         self.page.goto(f"{self.lab.url}/doc/tree/{self.path.name}?reset")
         self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
@@ -285,20 +303,10 @@ def notebook(lab, chromium):
     contexts = []
 
     def make(name, *cells, outputs=None):
-        document = {
-            "nbformat": 4, "nbformat_minor": 5,
-            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-            "cells": [
-                {"id": f"c{i}", "cell_type": "code", "source": cell, "metadata": {}, "execution_count": None,
-                 "outputs": (outputs or {}).get(i, [])}
-                for i, cell in enumerate(cells)
-            ],
-        }  # fmt: skip
         context = chromium.new_context(viewport={"width": 1500, "height": 950})
         contexts.append(context)
         found = Notebook(lab, context.new_page(), name)
-        found.path.write_text(json.dumps(document), "utf-8")
-        return found.open()
+        return found.write(*cells, outputs=outputs).open()
 
     yield make
     for context in contexts:

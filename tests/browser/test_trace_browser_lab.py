@@ -64,31 +64,17 @@ def test_keys_stay_in_the_widget_and_ctrl_s_saves(store, notebook):
     page = nb.page
     before = nb.path.stat().st_mtime_ns
     page.locator(ROOT).focus()
-    for key in (
-        "b",
-        "a",
-        "d",
-        "d",
-        "x",
-        "m",
-        "1",
-        "0",
-        "0",
-        "j",
-        "j",
-        "k",
-        "l",
-        "h",
-        "Enter",
-        "c",
-        "v",
-        "z",
-        "Shift+M",
-    ):
+    keys = "b d d x m y 1 0 0 i i j j k o o l v z c h Shift+M Shift+L Enter r s s p p [ ] e t ? ? a Escape a Escape b"
+    for key in keys.split():
         page.keyboard.press(key)
+    page.locator(f"{ROOT} [aria-label=live]").focus()
+    for key in ("b", "a", "Escape", "d", "d", "Shift+M"):
+        page.keyboard.press(key)
+    page.locator(f"{ROOT}").focus()
     page.wait_for_timeout(200)
     assert cells_of(nb) == 2
     assert page.evaluate("() => document.activeElement.closest('.lm-root') !== null")
+    assert nb.kernel_state() == "idle"
     page.keyboard.press("Control+s")
     nb.page.wait_for_function("() => true")
     for _ in range(40):
@@ -161,3 +147,73 @@ def test_a_kernel_restart_is_said_and_a_new_run_goes_on(store, notebook):
     nb.run(0)
     page.wait_for_selector(ROW)
     assert page.locator(".lm-root").count() == 1
+
+
+@pytest.fixture(scope="module")
+def dark_lab(chromium, tmp_path_factory):
+    """A JupyterLab as people have it: only what is on screen is in the page; and dark."""
+    from tests.browser.conftest import Lab
+
+    server = Lab(tmp_path_factory.mktemp("dark"), theme="JupyterLab Dark", windowing="full")
+    yield server
+    server.close()
+
+
+def test_a_widget_that_was_scrolled_away_is_where_it_was(dark_lab, chromium, conversation):
+    """In a windowed notebook it leaves the page and comes back: scroll, cursor, open trace; and it is dark."""
+    from lmops.store import Store
+    from tests.browser.conftest import Notebook
+
+    with Store.open(dark_lab.folder / "traffic") as found:
+        found.load(spans=[row for i in range(400) for row in conversation(i)])
+    filler = ["\n".join(f"line_{i}_{n} = {n}" for n in range(40)) for i in range(12)]
+    page = chromium.new_page(viewport={"width": 1400, "height": 800})
+    nb = Notebook(dark_lab, page, "windowed.ipynb").write(OPEN, *filler).open()
+    nb.run(0)
+    page.wait_for_selector(ROW)
+    background = page.evaluate("() => getComputedStyle(document.querySelector('.lm-root')).backgroundColor")
+    assert background == "rgb(33, 33, 33)"
+    page.evaluate("() => { document.querySelector('.lm-scroll').scrollTop = 4800; }")
+    page.locator(".lm-row[data-index='205']:not(.lm-loading):not([hidden]) .lm-cell").nth(4).click()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".lm-pane[data-ready=true]")
+    chosen, top = (
+        page.get_attribute(ROOT, "data-selected"),
+        page.evaluate("() => document.querySelector('.lm-scroll').scrollTop"),
+    )
+    scroller = "document.querySelector('.jp-WindowedPanel-outer')"
+    page.evaluate(f"() => {{ {scroller}.scrollTop = {scroller}.scrollHeight; }}")
+    page.wait_for_function(
+        "() => { const r = document.querySelector('.lm-root'); return !r || r.getBoundingClientRect().bottom < -400; }"
+    )
+    page.wait_for_timeout(1_000)
+    page.evaluate(f"() => {{ {scroller}.scrollTop = 0; }}")
+    page.wait_for_selector(f".lm-pane[data-trace-id='{chosen}'][data-ready=true]")
+    page.wait_for_selector(".lm-row.lm-cursor[data-index='205']:not([hidden])")
+    page.wait_for_function("(top) => Math.abs(document.querySelector('.lm-scroll').scrollTop - top) < 2", arg=top)
+    page.close()
+
+
+def test_marked_traces_become_a_dataset(notebook, lab, conversation):
+    """Mark two, press a, give a name: the next cell has the dataset."""
+    from lmops.store import Store
+
+    with Store.open(lab.folder / "kept") as found:
+        found.load(spans=[row for i in range(20) for row in conversation(i)])
+    nb = notebook(
+        "dataset.ipynb",
+        OPEN.replace("../traffic', read_only=True", "../kept'"),
+        "print(ws.datasets.get('golden').count)",
+    )
+    nb.run(0)
+    page = nb.page
+    page.wait_for_selector(ROW)
+    page.locator(ROOT).focus()
+    for key in ("j", "Space", "j", "Space", "a"):
+        page.keyboard.press(key)
+    page.wait_for_selector(".lm-action:not([hidden])")
+    page.keyboard.type("golden")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('.lm-root').dataset.said === 'added 2 traces to golden@1'")
+    nb.run(1)
+    assert nb.text(1).strip() == "2"

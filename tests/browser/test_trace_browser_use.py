@@ -323,7 +323,7 @@ def test_marked_traces_go_into_a_dataset(controller, stage, shelf):
     s.press("j", "Space", "j", "Space", "j", "Space", "a")
     s.page.wait_for_selector(".lm-action:not([hidden])")
     assert "3 marked traces" in s.page.locator(".lm-action").inner_text()
-    assert s.page.locator(".lm-action option").get_attribute("value") == "golden"
+    s.page.wait_for_selector(".lm-action option", state="attached")
     s.page.keyboard.type("a!")
     s.press("Enter")
     s.page.wait_for_selector(".lm-said-error")

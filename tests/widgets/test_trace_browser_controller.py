@@ -266,8 +266,8 @@ def test_traces_are_added_to_a_dataset_by_name(controller):
     """The names that exist are offered; the answer says what came of it, as the version that was made."""
     browser, shelf = with_datasets(controller)
     ids = [f"{i:032x}" for i in (1, 2, 3)]
-    assert ask(browser, "hello")["actions"][0]["is_there"]
-    assert ask(browser, "question", name="dataset")["asks"] == "dataset"
+    first = ask(browser, "hello")["actions"][0]
+    assert (first["is_there"], first["asks"]) == (True, "dataset")
     assert (
         ask(browser, "action", name="dataset", trace_ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
     )

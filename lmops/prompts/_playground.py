@@ -22,7 +22,10 @@ CONCURRENCY: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What is tried: template messages and how the model is called. ``ref`` is None for one that is not saved."""
+    """What is tried: template messages and how the model is called. ``ref`` is None for one that is not saved.
+
+    Tools that are given by name only cannot be offered here and are left out.
+    """
 
     label: str
     messages: Sequence[Mapping[str, str]]
@@ -80,6 +83,7 @@ class Complete(Protocol):
         params: Any = None,
         tools: Any = None,
         response_schema: Any = None,
+        prompt: Any = None,
     ) -> Awaitable[Any]:
         """Return a completion."""
 
@@ -162,18 +166,13 @@ def _rendered(candidate: Candidate, variables: Mapping[str, Any]) -> list[Any]:
 
 
 async def _called(candidate: Candidate, messages: Any, complete: Complete) -> Any:
-    """Call the model inside a span that says which prompt it is."""
-    from opentelemetry import trace
-
-    model = candidate.model or ""
-    with trace.get_tracer("lmops.prompts").start_as_current_span("prompt.playground") as span:
-        if candidate.ref is not None:
-            name, _, version = candidate.ref.partition("@")
-            span.set_attributes({"gen_ai.prompt.name": name, "gen_ai.prompt.version": version})
-        return await complete(
-            model, messages, params=dict(candidate.params), tools=candidate.tools,
-            response_schema=candidate.response_schema,
-        )  # fmt: skip
+    """Call the model, which marks its span with the prompt when it is a saved one."""
+    name, _, version = (candidate.ref or "").partition("@")
+    return await complete(
+        candidate.model or "", messages, params=dict(candidate.params),
+        tools=[tool for tool in candidate.tools or () if isinstance(tool, Mapping)] or None,
+        response_schema=candidate.response_schema, prompt=(name, version) if version else None,
+    )  # fmt: skip
 
 
 def as_frame(trials: Sequence[Trial]) -> pd.DataFrame:

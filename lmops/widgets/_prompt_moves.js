@@ -27,10 +27,10 @@ export class MoveForm {
     this.plan = h("p.lm-plan", { role: "status", "aria-live": "polite" });
     this.go = h("button.lm-button.lm-main-button", { type: "submit" }, action === "rollback" ? "Roll back" : "Promote");
     const field = (label, input) => h("label.lm-move-field", {}, h("span", {}, label), input);
-    swap(this.el, h("strong", {}, action === "rollback" ? "Roll back an alias" : `Promote version ${version}`), field("alias", this.alias), h("datalist", { id }, names.map((name) => h("option", { value: name }))),
+    swap(this.el, ...[h("strong", {}, action === "rollback" ? "Roll back an alias" : `Promote version ${version}`), field("alias", this.alias), h("datalist", { id }, names.map((name) => h("option", { value: name }))),
       field("reason", this.reason), action === "rollback" ? null : field("evidence", this.evidence),
       action === "rollback" ? null : h("label.lm-move-check", { title: "promote to a protected alias without evidence that passed; needs a reason, and the audit chain shows it" }, this.force, "force without evidence"),
-      this.plan, h("div.lm-move-buttons", {}, button("", "Cancel", () => this.shut()), this.go));
+      this.plan, h("div.lm-move-buttons", {}, button("", "Cancel", () => this.shut()), this.go)].filter(Boolean));
     this.el.hidden = false;
     this.reason.focus();
     this.check();

@@ -119,11 +119,12 @@ export class PromptRows {
   }
 
   line(parts, kind) {
-    const el = h("code.lm-diff-text", { role: "cell" });
-    const tag = kind === REMOVED ? "del" : "ins";
+    const el = h("code.lm-diff-text", { role: "cell" }), tag = kind === REMOVED ? "del" : "ins";
+    // Of a line that is new as a whole no word stands out.
+    const hasWords = parts?.some(([text, flags]) => !(flags & 1) && text.trim());
     for (const [text, flags] of parts ?? []) {
       const piece = flags & 2 ? h("span.lm-var", {}, text) : text;
-      el.append(flags & 1 && kind !== SAME ? h(tag, {}, piece) : piece);
+      el.append(flags & 1 && hasWords ? h(tag, {}, piece) : piece);
     }
     if (!el.firstChild) el.append("\u200b");
     return el;

@@ -65,8 +65,8 @@ export class PromptDiffView {
     this.modes = ["side by side", "inline"].map((label, i) => h("button.lm-range", { type: "button", role: "radio", onclick: () => this.mode(Boolean(i)) }, label));
     this.wrap = button("", "wrap long lines", () => this.toggleWrap(), { text: "wrap", title: "wrap long lines  w", cls: "lm-on" });
     this.place = h("span.lm-diff-place", { "aria-live": "polite" });
-    this.promote = button("up", "promote", () => this.moves.open("promote", this.state.right), { text: "Promote…" });
-    this.rollback = button("left", "roll back", () => this.moves.open("rollback"), { text: "Roll back…" });
+    this.promote = button("", "promote", () => this.moves.open("promote", this.state.right), { text: "Promote…", cls: "lm-act" });
+    this.rollback = button("", "roll back", () => this.moves.open("rollback"), { text: "Roll back…", cls: "lm-act" });
     this.help = keyHelp(DIFF_KEYS);
     this.bar = h("div.lm-bar-top", {}, this.name, this.pickers[0], icon("right"), this.pickers[1], h("div.lm-ranges", { role: "radiogroup", "aria-label": "layout" }, this.modes), this.wrap, h("span.lm-gap"),
       button("up", "previous difference  p", () => this.step(-1), { text: "" }), this.place, button("down", "next difference  n", () => this.step(1), { text: "" }), this.promote, this.rollback,

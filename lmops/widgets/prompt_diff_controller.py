@@ -30,20 +30,18 @@ class PromptDiffController:
 
     Args:
         prompts: The registry.
-        name: Name of the prompt.
-        left: The old version: a number, an alias, or a reference.
-        right: The new one.
+        found: What to show first.
     """
 
-    def __init__(self, prompts: Prompts, name: str, left: int | str, right: int | str) -> None:
+    def __init__(self, prompts: Prompts, found: PromptDiff) -> None:
         self._prompts = prompts
-        self.name = name
-        self._versions = prompts.versions(name)
+        self.name = found.right.name
+        self._versions = prompts.versions(self.name)
         self._seq = 0
         self._rev = 0
         #: called with every state message that Python itself causes
         self.on_change: Callable[[Message], None] = lambda _message: None
-        self._show(self._get(left), self._get(right))
+        self._show(found)
 
     def __repr__(self) -> str:
         return f"<PromptDiffController {self.diff.title}: {self.diff.summary}>"
@@ -55,7 +53,7 @@ class PromptDiffController:
 
     def show(self, left: int | str, right: int | str) -> None:
         """Compare two other versions."""
-        self._show(self._get(left), self._get(right))
+        self._show(diff(self._get(left), self._get(right)))
         self.on_change(self.state("versions"))
 
     def bundle(self) -> dict[str, str]:
@@ -126,7 +124,7 @@ class PromptDiffController:
     def _on_versions(self, message: Message) -> Message:
         left, right = (integer(message, side, 1, moves.MAX_VERSION) for side in ("left", "right"))
         self._versions = self._prompts.versions(self.name)
-        self._show(self._get(left), self._get(right))
+        self._show(diff(self._get(left), self._get(right)))
         return self.state("versions")
 
     def _on_refresh(self, _message: Message) -> Message:
@@ -145,8 +143,8 @@ class PromptDiffController:
             raise UsageError(f"version {which!r}: give a number or an alias of {self.name}")
         return self._prompts.get(which if isinstance(which, str) and "@" in which else f"{self.name}@{which}")
 
-    def _show(self, left: PromptVersion, right: PromptVersion) -> None:
-        self._diff = diff(left, right)
+    def _show(self, found: PromptDiff) -> None:
+        self._diff = found
         self._rows = [row for message in self._diff.messages for row in message.rows]
         self._rev += 1
 

@@ -12,7 +12,7 @@ GREET = Candidate(label="greet@1", ref="greet@1", messages=[{"role": "user", "co
 SHOUT = Candidate(label="draft", messages=[{"role": "user", "content": "HEY {{ name }}{{ mark }}"}], model="m")
 
 
-async def echo(model, messages, /, *, params=None, tools=None, response_schema=None):
+async def echo(model, messages, /, *, params=None, tools=None, response_schema=None, prompt=None):
     """A model that says what it was asked, and fails on request."""
     text = messages[-1]["content"]
     if "slow" in text:
@@ -58,7 +58,7 @@ def test_cancelling_keeps_what_was_there():
         task = asyncio.create_task(
             try_versions([GREET], [{"name": "Ada"}, {"name": "slow"}], complete=echo, on_trial=seen.append)
         )
-        while not seen:
+        while not seen:  # noqa: ASYNC110  # what is waited for is a callback
             await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

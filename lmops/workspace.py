@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lmops.audit import Audit
 from lmops.datasets import Datasets
+from lmops.errors import MissingDependencyError
 from lmops.evals import Evals
 from lmops.models import Models
 from lmops.prompts import Prompts
@@ -17,14 +18,19 @@ from lmops.store import Store
 from lmops.traces import Traces, join_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
     import duckdb
 
     from lmops.models import Pricer
+    from lmops.prompts import PromptVersion
+    from lmops.prompts._compare import PromptComparison
+    from lmops.prompts._diff import PromptDiff
+    from lmops.widgets.prompt_compare import PromptCompareWidget
     from lmops.widgets.prompt_diff import PromptDiffWidget
+    from lmops.widgets.prompt_playground import PromptPlayground
     from lmops.widgets.trace_browser import TraceBrowser
 
 
@@ -84,7 +90,7 @@ class Workspace:
 
         Args:
             query: One SELECT over traces, spans, llm_calls, tool_calls, retrieved_documents, prompts, prompt_versions,
-                prompt_history, prices, runbook_runs, audit; ``describe VIEW`` lists columns.
+                prompt_history, prices, model_endpoints, runbook_runs, audit; ``describe VIEW`` lists columns.
             params: A list for ``?`` or a dict for ``$name``.
 
         Raises:
@@ -105,7 +111,7 @@ class Workspace:
     @functools.cached_property
     def prompts(self) -> BrowsablePrompts:
         """The prompts: save, get, promote, rollback, history, diff, compare, playground, sync."""
-        return BrowsablePrompts(self.store, actor=self.actor)
+        return BrowsablePrompts(self)
 
     @functools.cached_property
     def datasets(self) -> Datasets:
@@ -184,28 +190,125 @@ class BrowsableTraces(Traces):
 
 
 class BrowsablePrompts(Prompts):
-    """The prompts with their widgets: bound here, so that no phase imports one."""
+    """The prompts with their widgets: bound here, so that no phase imports one.
 
-    def diff(self, name: str, a: int | str, b: int | str, *, height: int = 560) -> PromptDiffWidget:  # type: ignore[override]  # the plain form is its .value
+    Without anywidget (a server, a pipeline) ``diff`` and ``compare`` return their plain records, which have the same
+    ``.text`` and ``.df()``.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace.store, actor=workspace.actor)
+        self._workspace = workspace
+
+    def diff(
+        self, name: str, a: int | str | PromptVersion, b: int | str | PromptVersion, *, height: int = 560
+    ) -> PromptDiffWidget | PromptDiff:
         """Return what changed between two versions: words, settings, variables; press ? for the keys.
 
         It is a Python value too: ``.text``, ``.df()``, ``.changes``, ``.stats``, ``.value``. In a runbook and in an
-        exported or untrusted notebook the same call shows text and a table.
+        exported or untrusted notebook the same call shows a table.
 
         Args:
             name: Name of the prompt.
-            a: The old version: a number or an alias, such as 6 or "production".
-            b: The new one.
+            a: The old version: number, alias or record.
+            b: The new version.
             height: Height in pixels.
 
         Raises:
             NotFoundError: There is no such prompt, version or alias.
-            MissingDependencyError: anywidget is not installed.
         """
-        from lmops.widgets.prompt_diff import PromptDiffWidget
+        found = super().diff(name, a, b)
+        try:
+            from lmops.widgets.prompt_diff import PromptDiffWidget
+        except MissingDependencyError:
+            return found
         from lmops.widgets.prompt_diff_controller import PromptDiffController
 
-        return PromptDiffWidget(PromptDiffController(self, name, a, b), height=height)
+        return PromptDiffWidget(PromptDiffController(self, found), height=height)
+
+    def compare(
+        self,
+        name: str,
+        versions: Sequence[int | str | PromptVersion],
+        *,
+        last: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        environment: str | None = None,
+        height: int = 620,
+    ) -> PromptCompareWidget | PromptComparison:
+        """Return how versions behaved: measures with n and intervals, and their answers to the same inputs.
+
+        It is a Python value too: ``.text``, ``.df()``, ``.outputs``, ``.caveats``, ``.value``. In a runbook and in an
+        exported or untrusted notebook the same call shows a table.
+
+        Args:
+            name: Name of the prompt.
+            versions: At least one: numbers, aliases or records; the first is what the others are compared with.
+            last: Back from now, or from the newest trace of an archive: "24h", "7d".
+            since: ISO time or datetime, UTC without a zone; not together with ``last``.
+            until: Likewise.
+            environment: Only traces of this environment, such as "production".
+            height: Height in pixels.
+
+        Raises:
+            NotFoundError: There is no such prompt, version or alias.
+        """
+        found = super().compare(name, versions, last=last, since=since, until=until, environment=environment)
+        try:
+            from lmops.widgets.prompt_compare import PromptCompareWidget
+        except MissingDependencyError:
+            return found
+        from lmops.widgets.prompt_compare_controller import PromptCompareController
+
+        return PromptCompareWidget(PromptCompareController(self, found), height=height)
+
+    def playground(
+        self,
+        name: str,
+        *,
+        versions: Sequence[int | str] | None = None,
+        inputs: Sequence[Mapping[str, Any]] | str = (),
+        height: int = 620,
+    ) -> PromptPlayground:
+        """Return the playground: inputs tried on versions and models side by side, a draft to edit and to save.
+
+        What is done in it is a Python value: ``.value``, ``.df()``, ``.saved``; ``.run()`` runs it from Python.
+
+        Args:
+            name: Name of the prompt.
+            versions: Numbers or aliases; by default the one in production and the newest one.
+            inputs: Variables by name, one mapping a row; or the name of a dataset, of which the first five are taken.
+            height: Height in pixels.
+
+        Raises:
+            NotFoundError: There is no such prompt, version, alias or dataset.
+            MissingDependencyError: anywidget is not installed.
+        """
+        from lmops.widgets.prompt_playground import PromptPlayground
+        from lmops.widgets.prompt_playground_controller import PlaygroundController
+
+        models = self._workspace.models
+        controller = PlaygroundController(
+            self, name, complete=models.acomplete, versions=versions,
+            inputs=self._inputs(name, inputs) if isinstance(inputs, str) else inputs,
+            models=functools.partial(_names_of, models),
+        )  # fmt: skip
+        return PromptPlayground(controller, height=height)
+
+    def _inputs(self, name: str, dataset: str) -> list[dict[str, Any]]:
+        """Return the first inputs of a dataset; a text is the value of the prompt's last variable."""
+        examples = self._workspace.datasets.get(dataset).examples[:5]
+        variables = self.get(name).variables
+        return [
+            dict(one.input) if isinstance(one.input, dict) else dict.fromkeys(variables[-1:], one.input)
+            for one in examples
+        ]
+
+
+def _names_of(models: Models) -> list[str]:
+    names: list[str] = models.list()["name"].tolist()
+    return names
 
 
 def _system_user() -> str:

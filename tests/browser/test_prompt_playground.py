@@ -1,5 +1,7 @@
 """The prompt playground in Chromium, with a fake page and a scripted model."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import asyncio
@@ -60,8 +62,8 @@ def opened(stage, ws, model):
         controller = PlaygroundController(ws.prompts, "support-answer", complete=model.acomplete, versions=[2, 3],
                                           inputs=inputs, models=lambda: ["standin:ferry-1", "openai:gpt-5-mini"])  # fmt: skip
         found = stage(controller, name="prompt_playground", **options)
-        found.controller.on_change = lambda message: found.pushed.append(message)
         found.pushed = []
+        found.controller.on_change = found.pushed.append
         found.page.wait_for_selector(".lm-play-cell")
         return found
 

@@ -9,14 +9,16 @@ from lmops.errors import UsageError
 from lmops.evals._compare import Difference
 from lmops.evals._comparison import Comparison, compare
 from lmops.evals._criteria import Criteria, margins_of, read_criteria
+from lmops.evals._drift import BASELINE_NAME, NAME, Drift, find_baseline, measure
 from lmops.evals._gate import judge, read_verdict, record
 from lmops.evals._journal import Journal
-from lmops.evals._prepare import TIMEOUT_S, Prepared, Project, prepare, settings
+from lmops.evals._prepare import TIMEOUT_S, Prepared, Project, prepare, resolve_dataset, settings
 from lmops.evals._provenance import code_version, environment
 from lmops.evals._records import Plan, RunStatus, TaskResult, Totals
 from lmops.evals._runs import Run
 from lmops.evals._session import Session
 from lmops.evals._verdict import CriterionResult, Verdict, assert_gate
+from lmops.store import append_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +31,7 @@ __all__ = [
     "Criteria",
     "CriterionResult",
     "Difference",
+    "Drift",
     "Evals",
     "Plan",
     "Run",
@@ -328,6 +331,77 @@ class Evals:
             NotFoundError: There is none of this id.
         """
         return read_verdict(self._store, verdict_id)
+
+    def drift(
+        self,
+        prompt: Any,
+        dataset: Any,
+        scorers: Any = (),
+        *,
+        baseline: Run | str | None = None,
+        rebase: bool = False,
+        model: str | None = None,
+        repeats: int = 3,
+        margin: float | Mapping[str, float] | None = None,
+        alpha: float = 0.05,
+        concurrency: int = 16,
+        limit: int | None = None,
+        budget_usd: float | None = None,
+        progress: bool = True,
+        seed: int = 0,
+    ) -> Drift:
+        """Ask the same prompt the same examples again on today's model, and say what changed since the baseline.
+
+        Tells a change of the model (it calls itself by another name or fingerprint) from noise, which is how much
+        repeats of one run differ. The first time there is nothing to compare with: that run becomes the baseline.
+
+        Args:
+            prompt: A prompt version, such as "support-answer@production".
+            dataset: The fixed set.
+            scorers: Names, scorers or functions.
+            baseline: The run to compare with; the stored baseline of this prompt and dataset by default.
+            rebase: Compare with nothing and make today's run the baseline, when a change was looked into and accepted.
+            model: The model to ask; that of the prompt by default.
+            repeats: Times that each example is asked; from 2 on noise is known.
+            margin: As for :meth:`compare`.
+            alpha: Probability of a false alarm.
+            concurrency: Cases at a time.
+            limit: Only the first so many examples.
+            budget_usd: Start no case when so much is spent.
+            progress: Show how far it is.
+            seed: Of the permutations.
+
+        Raises:
+            UsageError: The run did not finish, or cannot be compared with the baseline.
+            NotFoundError: A prompt, a dataset, a scorer or the baseline is not there.
+        """
+        version = self._project.prompts.get(prompt) if isinstance(prompt, str) else prompt
+        examples = resolve_dataset(self._project, dataset, name=None)
+        known = None if baseline is None else self._as_run(baseline)
+        if known is None and not rebase:
+            found = find_baseline(self._store, ref=version.ref, prompt_hash=version.hash, dataset_hash=examples.hash)
+            known = None if found is None else self.get(found)
+        name = (BASELINE_NAME if known is None else NAME).format(version.ref)
+        run = self.run(
+            version, examples, scorers, name=name, repeats=repeats, concurrency=concurrency, model=model, limit=limit,
+            budget_usd=budget_usd, progress=progress,
+        )  # fmt: skip
+        if not run.is_complete:
+            raise UsageError(
+                f"run {run.run_id} did not finish ({run.error or run.status}), so that nothing can be said about "
+                f"drift; ws.evals.resume({run.run_id!r}) goes on"
+            )
+        drift = Drift(outcome="baseline_recorded", run=run)
+        if known is not None:
+            comparison = self.compare(run, known, margin=margin, alpha=alpha, seed=seed)
+            drift = measure(self._store, run, known, comparison, alpha=alpha, seed=seed)
+        with self._store.transaction() as con:
+            append_event(
+                con, actor=self._project.actor, action="eval.drift", subject=version.ref,
+                after={"outcome": drift.outcome, "model": run.model},
+                evidence=[run.run_id, *([known.run_id] if known is not None else [])],
+            )  # fmt: skip
+        return drift
 
     def _as_run(self, run: Run | str) -> Run:
         return run if isinstance(run, Run) else self.get(run)

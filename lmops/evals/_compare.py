@@ -238,13 +238,17 @@ def _difference(
     bounds = difference_bounds(mean_a, mean_b, low=ends[0], high=ends[1])
     worst, best = (bounds.low, bounds.high) if higher else (bounds.high, bounds.low)
     table = flips(left, right) if verdicts else None
+    outcome, reason, least = decision.outcome, decision.reason, decision.minimum_detectable_effect
+    if found.low == found.high == 0:
+        reason, least = "every pair is equal, and the spread is not known", math.nan
+    elif kind == "measure" and outcome in _TESTED and test.p_value > alpha:
+        outcome, reason = "inconclusive", f"{reason}, but not by the permutation test"
     return Difference(
         name=name, kind=kind, slice=place, higher_is_better=higher, mean_a=found.mean_a, mean_b=found.mean_b,
         difference=found.difference, low=found.low, high=found.high, level=level, p_value=test.p_value,
         test=test.method, n=found.n, n_clusters=found.n_clusters, coverage=bounds.coverage, worst=worst, best=best,
         gained=None if table is None else table.gained, lost=None if table is None else table.lost, margin=margin,
-        outcome=decision.outcome, reason=decision.reason, n_needed=decision.n_needed,
-        minimum_detectable_effect=decision.minimum_detectable_effect,
+        outcome=outcome, reason=reason, n_needed=decision.n_needed, minimum_detectable_effect=least,
     )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def test_a_worse_version_is_found_with_its_interval(ws, run):
 
 
 def test_two_identical_versions_do_not_differ(ws, run):
-    """No difference is claimed only with the margin that is excluded; without one, what could have been seen is said."""
+    """No difference is claimed only with a margin that is excluded; else it says what could have been seen."""
     a, b = run(0.7), run(0.7)
     found = ws.evals.compare(a, b, margin=0.05)["exact_match"]
     assert (found.outcome, found.difference, found.p_value) == ("non_inferior", 0, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -145,7 +145,7 @@ def test_forms_for_ci(ws, run):
     """JUnit XML, Markdown and JSON say the same; text from names is escaped."""
     judged = run(0.5, prompt=None)
     verdict = ws.evals.gate(judged, run(0.9), Criteria(scorers={"exact_match": {"min": 0.5, "max_loss": 0.01}}))
-    suite = ElementTree.fromstring(verdict.to_junit())
+    suite = ET.fromstring(verdict.to_junit())
     cases = {case.get("name"): case.find("failure") for case in suite.iter("testcase")}
     assert set(cases) == {"complete", "exact_match.min", "exact_match.max_loss"}
     assert cases["exact_match.max_loss"].get("type") == "fail"

@@ -210,7 +210,7 @@ def _check_url(url: object) -> str:
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+    if "@" in url:
         raise UsageError("base_url holds a user or a password, and secrets are not stored: use api_key_env")
     if (
         parts.scheme not in {"http", "https"}

@@ -36,6 +36,10 @@ _NO_KEY: Final = "none"
 _BAD: Final = "bad_response"
 
 
+#: Clients that came with a fork.
+_INHERITED: Final[list[object]] = []
+
+
 class _Clients:
     """The clients of this process: one for each endpoint; a new key is used from the next request on."""
 
@@ -59,7 +63,9 @@ class _Clients:
             # Requests may be on their way on it.
             self._retired.append(client)
         if not self._clients or next(iter(self._clients))[0] != os.getpid():
-            self._clients.clear()
+            # After a fork the connections are the parent's: neither used nor closed here.
+            _INHERITED.append(self._clients)
+            self._clients, self._retired = {}, []
             BACKGROUND.on_exit(self.close)
         client = _client(endpoint, key, headers)
         self._clients[place] = (client, headers)

@@ -104,7 +104,12 @@ class Stream(_Reading):
                 raise UsageError("a stream without await would wait for itself here: use astream(...) instead")
             self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
             self._start(self._events.put)
-        piece = self._take(self._events.get())
+        try:
+            event = self._events.get()
+        except BaseException:  # an interrupt
+            self._stop()
+            raise
+        piece = self._take(event)
         if piece is None:
             raise StopIteration
         return piece

@@ -3,14 +3,17 @@
 import dataclasses
 import subprocess
 import sys
+import uuid
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import lmops
 from lmops.errors import ModelError, UsageError
-from lmops.models import Endpoint, Usage
-from lmops.models._cache import cache_key
+from lmops.models import Completion, Endpoint, ToolCall, Usage
+from lmops.models._cache import ResponseCache, cache_key
 from lmops.models._records import Call
 
 ASK = [{"role": "user", "content": "Hello?"}]
@@ -141,6 +144,43 @@ def test_a_read_only_store_answers_and_keeps_nothing(ws, house):
     with lmops.open(ws.store.path, read_only=True) as reader:
         assert reader.models.complete("house", ASK, cache=True).is_cached
         assert not reader.models.complete("house", "New?", cache=True).is_cached
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
+COMPLETIONS = st.builds(
+    Completion,
+    content=st.none() | TEXT,
+    tool_calls=st.lists(st.builds(ToolCall, id=TEXT, name=TEXT, arguments=TEXT), max_size=2).map(tuple),
+    parsed=st.recursive(st.none() | st.booleans() | TEXT, lambda part: st.lists(part) | st.dictionaries(TEXT, part)),
+    finish_reason=st.sampled_from(["stop", "length", "tool_calls", "content_filter", "other"]),
+    model=TEXT,
+    requested_model=TEXT,
+    provider=TEXT,
+    usage=st.builds(Usage, input_tokens=st.none() | st.integers(0, 2**53), output_tokens=st.none() | st.just(0)),
+    cost_usd=st.just(0.0),
+    latency_ms=st.just(0.0),
+    response_id=st.none() | TEXT,
+    system_fingerprint=st.none() | TEXT,
+    refusal=st.none() | TEXT,
+    is_cached=st.just(True),
+)
+
+
+@given(completion=COMPLETIONS)
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_kept_comes_back(cache, completion):
+    """Any text, any object, and None where there was None."""
+    key = uuid.uuid4().hex
+    cache.put(key, completion)
+    assert cache.get(key) == completion
+    cache.put(key, dataclasses.replace(completion, content="another"))
+    assert cache.get(key) == completion
+
+
+@pytest.fixture(scope="module")
+def cache():
+    with lmops.open(":memory:") as ws:
+        yield ResponseCache(ws.store, actor="tester")
 
 
 def test_two_processes_share_the_cache(ws, house):

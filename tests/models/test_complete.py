@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -188,6 +190,24 @@ def test_cancelling_leaves_nothing_behind(ws, house, kit):
     assert BACKGROUND.run(running()) == []
     limits = ws.models.limits().set_index("endpoint").loc[house.url]
     assert (limits.in_flight, limits.waiting) == (0, 0)
+
+
+def test_a_child_process_starts_anew(ws, house):
+    """After a fork neither the parent's thread nor its connections are used."""
+    code = (
+        "import lmops, os, sys\n"
+        "ws = lmops.open(sys.argv[1])\n"
+        "print(ws.models.complete('house', 'x').content, flush=True)\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    print(ws.models.complete('house', 'x').content, flush=True)\n"
+        "    os._exit(0)\n"
+        "os.waitpid(child, 0)\n"
+        "print(ws.models.complete('house', 'x').content)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(ws.store.path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert (done.stdout.split(), done.stderr) == (["Hello."] * 3, "")
 
 
 def test_a_call_without_await_on_the_background_loop_is_refused(ws, house):

@@ -124,6 +124,8 @@ def test_a_secret_header_is_read_from_its_variable(ws, house, kit, monkeypatch):
     [
         {"api_key_env": "sk-real-key-0123456789"},
         {"base_url": "https://user:sk-real-key-0123456789@127.0.0.1/v1"},
+        {"base_url": "user:sk-real-key-0123456789@127.0.0.1/v1"},
+        {"base_url": "http://127.0.0.1/v1?key=sk-real-key-0123456789"},
         {"headers": {"Authorization": "Bearer sk-real-key-0123456789"}},
         {"headers": {"X-Custom": "sk-real-key-0123456789"}},
         {"headers": {"x-api-key": "sk-real-key-0123456789"}},

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from lmops.calc._arrays import Floats, Ints, check_draws, check_level, is_missing, show
-from lmops.calc.bootstrap import bootstrap_limits
+from lmops.calc.bootstrap import bootstrap_limits, distinct_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Scale = Literal["nominal", "ordinal", "interval"]
 Weights = Literal["linear", "quadratic"]
-_MOST_CATEGORIES = 200
+Ratings: TypeAlias = "ArrayLike | Sequence[Sequence[object]] | _Table"
+_MOST_CATEGORIES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class Agreement:
 
 
 def agreement_report(
-    ratings: ArrayLike | Sequence[Sequence[object]],
+    ratings: Ratings,
     *,
     scale: Scale = "nominal",
     categories: Sequence[object] | None = None,
@@ -70,14 +71,14 @@ def agreement_report(
     table = _table(ratings, categories)
     options: Any = {"categories": categories, "level": level, "draws": draws, "seed": seed}
     report = {
-        "krippendorff_alpha": krippendorff_alpha(ratings, scale=scale, **options),
-        "gwet_ac1": gwet_ac1(ratings, **options),
+        "krippendorff_alpha": krippendorff_alpha(table, scale=scale, **options),
+        "gwet_ac1": gwet_ac1(table, **options),
     }
     if table.codes.shape[1] == 2:
-        report["cohen_kappa"] = cohen_kappa(table.column(0), table.column(1), **options)
+        report["cohen_kappa"] = _cohen(table, None, level, draws, seed)
     per_item = table.counts.sum(axis=1)
     if per_item.size and per_item[0] > 1 and bool((per_item == per_item[0]).all()):
-        report["fleiss_kappa"] = fleiss_kappa(ratings, **options)
+        report["fleiss_kappa"] = fleiss_kappa(table, **options)
     return report
 
 
@@ -112,30 +113,35 @@ def cohen_kappa(
     Raises:
         ValueError: a and b hold different numbers of items, or a label is not among the categories.
     """
+    if _is_numeric(a) and _is_numeric(b) and len(a) == len(b):  # type: ignore[arg-type]
+        return _cohen(_table(np.column_stack((np.asarray(a), np.asarray(b))), categories), weights, level, draws, seed)
     left, right = list(a), list(b)  # type: ignore[arg-type]
     if len(left) != len(right):
         raise ValueError(f"a and b must hold the same items: {len(left)} and {len(right)} labels")
-    table = _table(list(zip(left, right, strict=True)), categories)
+    return _cohen(_table(list(zip(left, right, strict=True)), categories), weights, level, draws, seed)
+
+
+def _cohen(table: _Table, weights: Weights | None, level: float, draws: int, seed: int) -> Agreement:
     both = table.codes[(table.codes >= 0).all(axis=1)].reshape(-1, 2)  # no items: no columns either
-    size = len(table.labels)
-    rows = np.zeros((len(both), size * size))
-    rows[np.arange(len(both)), both[:, 0] * size + both[:, 1]] = 1
+    size = table.few_labels("cohen_kappa")
+    cells, times = np.unique(both[:, 0] * size + both[:, 1], return_counts=True)
+    rows = np.zeros((len(cells), size * size))
+    rows[np.arange(len(cells)), cells] = 1
     step = np.abs(np.subtract.outer(np.arange(size), np.arange(size))).astype(np.float64)
     cost = (step > 0).astype(np.float64) if weights is None else step if weights == "linear" else step**2
 
     def kappa(sums: Floats) -> Floats:
-        cells = sums.reshape(len(sums), size, size)
-        cells = cells / cells.sum(axis=(1, 2), keepdims=True)
-        seen = (cells * cost).sum(axis=(1, 2))
-        expected = np.einsum("di,dj,ij->d", cells.sum(axis=2), cells.sum(axis=1), cost)
+        both = (sums / sums.sum(axis=1, keepdims=True)).reshape(len(sums), size, size)
+        seen = (both * cost).sum(axis=(1, 2))
+        expected = np.einsum("di,ij,dj->d", both.sum(axis=2), cost, both.sum(axis=1), optimize=True)
         return _one_minus(seen, expected)
 
     name = "cohen kappa" if weights is None else f"cohen kappa, {weights}"
-    return _finish(name, rows, kappa, table, level, draws, seed)
+    return _finish(name, rows, kappa, table, level, draws, seed, counts=times.astype(np.float64))
 
 
 def fleiss_kappa(
-    ratings: ArrayLike | Sequence[Sequence[object]],
+    ratings: Ratings,
     *,
     categories: Sequence[object] | None = None,
     level: float = 0.95,
@@ -171,7 +177,7 @@ def fleiss_kappa(
 
 
 def gwet_ac1(
-    ratings: ArrayLike | Sequence[Sequence[object]],
+    ratings: Ratings,
     *,
     categories: Sequence[object] | None = None,
     level: float = 0.95,
@@ -211,7 +217,7 @@ def gwet_ac1(
 
 
 def krippendorff_alpha(
-    ratings: ArrayLike | Sequence[Sequence[object]],
+    ratings: Ratings,
     *,
     scale: Scale = "nominal",
     categories: Sequence[object] | None = None,
@@ -237,7 +243,7 @@ def krippendorff_alpha(
         An Agreement; NaN for no item with two ratings, or when only one label was ever used.
 
     Raises:
-        ValueError: more than 200 categories on an ordinal scale, or labels that are not numbers on an interval scale.
+        ValueError: more than 100 categories on an ordinal scale, or labels that are not numbers on an interval scale.
     """
     table = _table(ratings, categories)
     counts = table.compared()
@@ -250,12 +256,11 @@ def krippendorff_alpha(
         total, squares = counts @ x, counts @ (x * x)
         rows = np.column_stack((2 * (m * squares - total**2) / np.maximum(m - 1, 1), m, total, squares))
         return _finish("krippendorff alpha, interval", rows, _alpha_interval, table, level, draws, seed)
-    size = len(table.labels)
-    if size > _MOST_CATEGORIES:
-        raise ValueError(f"{size} ordered categories are too many; scale='interval' takes numbers of any count")
+    size = table.few_labels("krippendorff_alpha on an ordinal scale")
+    counts, times = distinct_rows(counts)
     pairs = counts[:, :, None] * counts[:, None, :]
     pairs[:, np.arange(size), np.arange(size)] -= counts
-    rows = (pairs / np.maximum(m - 1, 1)[:, None, None]).reshape(len(counts), -1)
+    rows = (pairs / np.maximum(counts.sum(axis=1) - 1, 1)[:, None, None]).reshape(len(counts), -1)
 
     def alpha(sums: Floats) -> Floats:
         cells = sums.reshape(len(sums), size, size)
@@ -264,10 +269,10 @@ def krippendorff_alpha(
         middle = np.cumsum(margin, axis=1) - margin / 2
         cost = np.square(middle[:, :, None] - middle[:, None, :])
         seen = (cells * cost).sum(axis=(1, 2)) / n
-        expected = np.einsum("di,dj,dij->d", margin, margin, cost) / (n * (n - 1))
+        expected = (margin[:, :, None] * margin[:, None, :] * cost).sum(axis=(1, 2)) / (n * (n - 1))
         return _one_minus(seen, expected)
 
-    return _finish("krippendorff alpha, ordinal", rows, alpha, table, level, draws, seed)
+    return _finish("krippendorff alpha, ordinal", rows, alpha, table, level, draws, seed, counts=times)
 
 
 def _alpha_nominal(sums: Floats) -> Floats:
@@ -296,34 +301,68 @@ class _Table:
         chosen: Floats = self.counts[self.counts.sum(axis=1) > 1]
         return chosen
 
-    def column(self, j: int) -> list[object]:
-        return [self.labels[code] if code >= 0 else None for code in self.codes[:, j]]
+    def few_labels(self, what: str) -> int:
+        """Return the number of labels; refuse more than can be put into a table."""
+        size = max(1, len(self.labels))
+        if size > _MOST_CATEGORIES:
+            raise ValueError(
+                f"{what} takes at most {_MOST_CATEGORIES} labels, found {size}; "
+                "krippendorff_alpha(scale='interval') takes any number of different values"
+            )
+        return size
 
     def numbers(self) -> Floats:
         try:
-            return np.array([float(label) for label in self.labels])  # type: ignore[arg-type]
+            return np.array([float(label) for label in self.labels or (0.0,)])  # type: ignore[arg-type]
         except (TypeError, ValueError):
             kinds = sorted({type(label).__name__ for label in self.labels})
             raise ValueError(f"scale='interval' needs numbers as labels, found {', '.join(kinds)}") from None
 
 
-def _table(ratings: ArrayLike | Sequence[Sequence[object]], categories: Sequence[object] | None) -> _Table:
+def _table(ratings: Ratings, categories: Sequence[object] | None) -> _Table:
+    if isinstance(ratings, _Table):
+        return ratings
+    if _is_numeric(ratings) and np.ndim(ratings) == 2:  # type: ignore[arg-type]
+        return _numeric_table(np.asarray(ratings), categories)
     rows = [list(row) for row in ratings]  # type: ignore[union-attr, arg-type]
     width = max((len(row) for row in rows), default=0)
     used = {label for row in rows for label in row if not is_missing(label)}
     labels = _ordered(used) if categories is None else tuple(categories)
+    place = _places(labels, used)
+    codes = np.full((len(rows), width), -1, dtype=np.int64)
+    for i, row in enumerate(rows):
+        codes[i, : len(row)] = [-1 if is_missing(label) else place[label] for label in row]
+    return _of_codes(labels, codes)
+
+
+def _is_numeric(values: object) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
+
+
+def _numeric_table(ratings: np.ndarray[tuple[Any, ...], Any], categories: Sequence[object] | None) -> _Table:
+    """Return the table of an array of numbers, without a step per rating."""
+    values, back = np.unique(ratings, return_inverse=True)
+    known = ~np.isnan(values.astype(np.float64))
+    used = values[known].tolist()
+    labels: tuple[object, ...] = tuple(used) if categories is None else tuple(categories)
+    place = _places(labels, set(used))
+    code_of = np.full(values.size, -1, dtype=np.int64)
+    code_of[known] = [place[label] for label in used]
+    return _of_codes(labels, code_of[back].reshape(ratings.shape))
+
+
+def _places(labels: tuple[object, ...], used: set[object]) -> dict[object, int]:
     place = {label: i for i, label in enumerate(labels)}
     if unknown := used - place.keys():
         raise ValueError(f"labels {sorted(map(repr, unknown))[:5]} are not among the categories {list(labels)[:10]}")
-    codes = np.full((len(rows), width), -1, dtype=np.int64)
-    for i, row in enumerate(rows):
-        for j, label in enumerate(row):
-            if not is_missing(label):
-                codes[i, j] = place[label]
-    counts = np.zeros((len(rows), max(1, len(labels))))
+    return place
+
+
+def _of_codes(labels: tuple[object, ...], codes: Ints) -> _Table:
+    size = max(1, len(labels))
     item, rater = np.nonzero(codes >= 0)
-    np.add.at(counts, (item, codes[item, rater]), 1.0)
-    return _Table(labels=labels, codes=codes, counts=counts)
+    counts = np.bincount(item * size + codes[item, rater], minlength=len(codes) * size)
+    return _Table(labels=labels, codes=codes, counts=counts.astype(np.float64).reshape(len(codes), size))
 
 
 def _ordered(labels: set[object]) -> tuple[object, ...]:
@@ -349,7 +388,15 @@ def _one_minus(seen: Floats, expected: Floats) -> Floats:
 
 
 def _finish(
-    name: str, rows: Floats, statistic: Callable[[Floats], Floats], table: _Table, level: float, draws: int, seed: int
+    name: str,
+    rows: Floats,
+    statistic: Callable[[Floats], Floats],
+    table: _Table,
+    level: float,
+    draws: int,
+    seed: int,
+    *,
+    counts: Floats | None = None,
 ) -> Agreement:
     check_level(level)
     check_draws(draws)
@@ -358,11 +405,12 @@ def _finish(
     value = low = high = raw = math.nan
     if n:
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = float(statistic(rows.sum(axis=0, keepdims=True))[0])
-        low, high, _ = bootstrap_limits(rows, statistic, level=level, draws=draws, seed=seed)
+            total = rows.sum(axis=0) if counts is None else counts @ rows
+            value = float(statistic(total[None, :])[0])
+        low, high, _ = bootstrap_limits(rows, statistic, level=level, draws=draws, seed=seed, counts=counts)
         raw = float(_pair_share(compared).mean())
-    total = compared.sum(axis=0)
-    rates = total / total.sum() if n else np.full(total.shape, np.nan)
+    used = compared.sum(axis=0)
+    rates = used / used.sum() if n else np.full(used.shape, np.nan)
     return Agreement(name=name, value=value, low=low, high=high, level=level, raw=raw,
                      base_rates={label: float(rates[i]) for i, label in enumerate(table.labels)}, n=n,
                      n_raters=int((table.codes >= 0).any(axis=0).sum()))  # fmt: skip

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _BATCH = 2_000_000  # random numbers held at once
+_LARGE = 50_000
 
 
 def bca_interval(
@@ -66,7 +67,13 @@ def bca_interval(
 
 
 def bootstrap_limits(
-    rows: Floats, statistic: Callable[[Floats], Floats], *, level: float, draws: int, seed: int
+    rows: Floats,
+    statistic: Callable[[Floats], Floats],
+    *,
+    level: float,
+    draws: int,
+    seed: int,
+    counts: Floats | None = None,
 ) -> tuple[float, float, float]:
     """Return (low, high, se) by BCa of a statistic of column sums over the rows (items or clusters).
 
@@ -76,18 +83,19 @@ def bootstrap_limits(
         level: confidence level in (0, 1).
         draws: number of resamples.
         seed: of the resampling.
+        counts: how many times each row is there, when rows that are equal were put together; None: once.
 
     Returns:
         NaN for fewer than two rows. Draws where the statistic is undefined are left out.
     """
-    if len(rows) < 2:
+    distinct, times = distinct_rows(rows) if counts is None else (rows, counts)
+    if times.sum() < 2:
         return math.nan, math.nan, math.nan
-    total = rows.sum(axis=0)
+    total = times @ distinct
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate = float(statistic(total[None, :])[0])
-        replicates = statistic(resampled_sums(rows, draws=draws, seed=seed))
-        distinct, counts = distinct_rows(rows)
-        leave_one_out = np.repeat(statistic(total - distinct), counts.astype(np.int64))
+        replicates = statistic(resampled_sums(distinct, counts=times, draws=draws, seed=seed))
+        leave_one_out = np.repeat(statistic(total - distinct), times.astype(np.int64))
     replicates = replicates[~np.isnan(replicates)]
     if math.isnan(estimate) or replicates.size < 2:
         return math.nan, math.nan, math.nan
@@ -124,32 +132,47 @@ def bca_limits(estimate: float, replicates: Floats, leave_one_out: Floats, *, le
     return float(low), float(high)
 
 
-def resampled_sums(rows: Floats, *, draws: int, seed: int) -> Floats:
+def resampled_sums(rows: Floats, *, draws: int, seed: int, counts: Floats | None = None) -> Floats:
     """Return the column sums of ``draws`` resamples of the rows, drawn with replacement.
 
     Where many rows are equal (verdicts, small integers) the number of times each distinct row is drawn is one
     multinomial draw, which costs nothing per item and has exactly the same distribution.
+
+    Args:
+        rows: one row of contributions per item or cluster.
+        draws: number of resamples.
+        seed: of the resampling.
+        counts: how many times each row is there; None: once.
     """
     rng = np.random.default_rng(seed)
-    n = len(rows)
-    distinct, counts = distinct_rows(rows)
+    distinct, times = distinct_rows(rows) if counts is None else (rows, counts)
+    n = int(times.sum())
     if len(distinct) <= max(64, n // 16):
-        drawn = rng.multinomial(n, counts / n, size=draws).astype(np.float64)
+        drawn = rng.multinomial(n, times / n, size=draws).astype(np.float64)
         sums: Floats = drawn @ distinct
         return sums
+    rows = np.repeat(distinct, times.astype(np.int64), axis=0)
     sums = np.empty((draws, rows.shape[1]))
+    columns = [(np.ascontiguousarray(c), bool((c == c[0]).all())) for c in rows.T]
+    if n > _LARGE and rows.shape[1] <= 4:
+        for i in range(draws):  # the counts of so many rows leave the cache; picking values does so less
+            picked = rng.integers(0, n, size=n, dtype=np.int32)
+            sums[i] = [n * column[0] if constant else column.take(picked).sum() for column, constant in columns]
+        return sums
     step = max(1, _BATCH // n)
     for start in range(0, draws, step):
         size = min(step, draws - start)
         chosen = rng.integers(0, n, size=(size, n), dtype=np.int64)
         chosen += np.arange(size)[:, None] * n
-        times = np.bincount(chosen.ravel(), minlength=size * n).reshape(size, n)  # how often each row was drawn
-        sums[start : start + size] = times.astype(np.float64) @ rows
+        often = np.bincount(chosen.ravel(), minlength=size * n).reshape(size, n)
+        sums[start : start + size] = often.astype(np.float64) @ rows
     return sums
 
 
 def distinct_rows(rows: Floats) -> tuple[Floats, Floats]:
     """Return the distinct rows and how many times each is there."""
+    if not len(rows):
+        return rows, np.zeros(0)
     varying = [j for j in range(rows.shape[1]) if bool((rows[:, j] != rows[0, j]).any())]
     if len(varying) <= 1:  # sorting one column is much faster than sorting rows
         column = rows[:, varying[0]] if varying else rows[:, 0]

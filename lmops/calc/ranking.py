@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmops.calc._arrays import Floats, check_draws, check_level, cluster_codes, show, vector
-from lmops.calc.bootstrap import resampled_sums, sum_by_cluster
+from lmops.calc._arrays import Floats, Ints, check_draws, check_level, cluster_codes, show, vector
+from lmops.calc.bootstrap import resampled_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,18 +101,23 @@ def bradley_terry(
     _check(first, second, result, prior)
     known = ~np.isnan(result)
     names = list(dict.fromkeys(name for pair in zip(first, second, strict=True) for name in pair))
-    rows = _rows(first, second, result, names)[known]
-    if not len(rows):
+    n = int(known.sum())
+    if n == 0:
         return Ranking(competitors=(), position=math.nan, position_low=math.nan, position_high=math.nan, level=level,
                        n=0, n_ties=0, is_connected=False)  # fmt: skip
-    total = rows.sum(axis=0, keepdims=True)
-    drawn = rows if items is None else sum_by_cluster(rows, cluster_codes(items, known.size)[known])
+    place = {name: k for k, name in enumerate(names)}
     size, tails = len(names), ((1 - level) / 2, (1 + level) / 2)
+    cells = np.array([place[a] * size + place[b] for a, b in zip(first, second, strict=True)], dtype=np.int64)[known]
+    codes = None if items is None else cluster_codes(items, known.size)[known]
+    rows, times = _rows(cells, result[known], size, codes)
+    total = (times @ rows)[None, :]
     strengths, bonus = (fitted[0] for fitted in _fit(total, size, prior, position=position))
     limits, bonus_limits = np.full((2, size), np.nan), np.full(2, np.nan)
     beaten = np.zeros(size, dtype=np.int64)
-    if len(drawn) > 1:
-        replicas, bonuses = _fit(resampled_sums(drawn, draws=draws, seed=seed), size, prior, position=position)
+    if times.sum() > 1:
+        replicas, bonuses = _fit(
+            resampled_sums(rows, counts=times, draws=draws, seed=seed), size, prior, position=position
+        )
         fitted = ~np.isnan(replicas[:, 0])
         if fitted.mean() >= 0.95:
             replicas, bonuses = replicas[fitted], bonuses[fitted]
@@ -132,21 +137,29 @@ def bradley_terry(
         position_low=position_numbers[1],
         position_high=position_numbers[2],
         level=level,
-        n=len(rows),
+        n=n,
         n_ties=int((result[known] == 0.5).sum()),
         is_connected=_is_connected(first_wins + second_wins.T),
     )  # fmt: skip
 
 
-def _rows(first: Sequence[object], second: Sequence[object], result: Floats, names: list[object]) -> Floats:
-    """Return per comparison [wins of the first | wins of the second], each as a table first x second."""
-    place = {name: i for i, name in enumerate(names)}
-    size = len(names)
-    cell = np.array([place[a] * size + place[b] for a, b in zip(first, second, strict=True)], dtype=np.int64)
-    rows = np.zeros((cell.size, 2 * size * size))
-    rows[np.arange(cell.size), cell] = result
-    rows[np.arange(cell.size), size * size + cell] = 1 - result
-    return rows
+def _rows(cells: Ints, result: Floats, size: int, codes: Ints | None) -> tuple[Floats, Floats]:
+    """Return the wins of each item as a row, and how many items have that row.
+
+    A row is [wins of the first | wins of the second], each as a table first x second. Without items each comparison is
+    one, and equal ones are put together.
+    """
+    width = 2 * size * size
+    if codes is None:
+        kinds, counts = np.unique(np.column_stack((cells, result)), axis=0, return_counts=True)
+        cells, result = kinds[:, 0].astype(np.int64), np.asarray(kinds[:, 1], dtype=np.float64)
+        codes, times = np.arange(len(kinds)), counts.astype(np.float64)
+    else:
+        codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+        times = np.ones(int(codes.max()) + 1)
+    at = np.concatenate((codes * width + cells, codes * width + size * size + cells))
+    wins = np.bincount(at, weights=np.concatenate((result, 1 - result)), minlength=len(times) * width)
+    return wins.astype(np.float64).reshape(len(times), width), times
 
 
 def _fit(sums: Floats, size: int, prior: float, *, position: bool) -> tuple[Floats, Floats]:

@@ -128,10 +128,9 @@ def flip_rate(scores: ArrayLike) -> FlipRate:
     data, counts = data[counts > 1], counts[counts > 1]
     if not len(data):
         return FlipRate(pair_rate=math.nan, item_rate=math.nan, n=0)
-    same = np.zeros(len(data))
-    for value in np.unique(data[~np.isnan(data)]):
-        c = (data == value).sum(axis=1)
-        same += c * (c - 1)
+    same = np.zeros(len(data))  # ordered pairs of repeats that are alike
+    for i in range(1, data.shape[1]):
+        same += 2 * (data[:, i:] == data[:, :-i]).sum(axis=1)
     pairs = counts * (counts - 1)
     differ = 1 - same / pairs
     return FlipRate(pair_rate=float(differ.mean()), item_rate=float((same < pairs).mean()), n=len(data))

@@ -126,6 +126,19 @@ def test_perfect_and_undefined():
     assert math.isnan(gwet_ac1([[1]], **FEW).value)
 
 
+def test_arrays_and_lists_are_the_same():
+    """An array of numbers takes a shorter way to the same numbers, gaps and given categories included."""
+    ratings = np.random.default_rng(3).integers(0, 3, (40, 2)).astype(float)
+    ratings[5, 1] = np.nan
+    for categories in (None, (2.0, 1.0, 0.0, 9.0)):
+        options = {"categories": categories, "scale": "ordinal", **FEW}
+        assert repr(agreement_report(ratings, **options)) == repr(agreement_report(ratings.tolist(), **options))
+    a, b = ratings.T
+    assert cohen_kappa(a, b, **FEW) == cohen_kappa(a.tolist(), b.tolist(), **FEW)
+    mixed = cohen_kappa(np.array([1, 2]), np.array(["1", "x"]), **FEW)
+    assert mixed.raw == 0
+
+
 def test_report_names_what_the_table_allows():
     """Two raters: Cohen; equal numbers of ratings: Fleiss; always alpha and AC1."""
     assert set(agreement_report([[1, 2], [2, 2]], **FEW)) == {
@@ -139,6 +152,8 @@ def test_refusals():
         gwet_ac1([[1, 2]], categories=[1], **FEW)
     with pytest.raises(ValueError, match="same items"):
         cohen_kappa([1], [1, 2])
+    with pytest.raises(ValueError, match="at most 100 labels, found 101"):
+        cohen_kappa(range(101), range(101))
     with pytest.raises(ValueError, match="needs numbers"):
         krippendorff_alpha([["a", "b"]], scale="interval")
 

@@ -80,3 +80,12 @@ def test_skewed_means_are_covered():
         found = bca_interval(rng.lognormal(sigma=0.7, size=100), draws=1000, seed=i)
         held += found.low <= np.exp(0.245) <= found.high
     assert 0.91 * 500 <= held <= 0.97 * 500
+
+
+def test_many_rows_take_another_way_to_the_same():
+    """Above 50,000 different rows: the same error as the textbook's, and the seed decides here as well."""
+    values = np.random.default_rng(7).normal(3, 2, 60_000)
+    found = bca_interval(values, draws=300, seed=1)
+    assert found.se == pytest.approx(2 / np.sqrt(60_000), rel=0.15)
+    assert found.low < found.estimate < found.high
+    assert found == bca_interval(values, draws=300, seed=1)

@@ -133,6 +133,11 @@ class AuditReport:
         return f"<AuditReport {len(self.events)} events, {self.scope}; chain {self._chain()}>"
 
     def _repr_html_(self) -> str:
+        return self.html
+
+    @property
+    def html(self) -> str:
+        """Return the report as HTML that needs neither script nor style sheet; the newest events of a long one."""
         style = "padding:1px 12px 1px 0;text-align:left;vertical-align:top"
         heads = ("event", "at (UTC)", "who", "what", "on", "change", "reason", "evidence")
         head = "".join(f'<th style="{style}">{name}</th>' for name in heads)

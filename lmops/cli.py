@@ -5,25 +5,23 @@ Exit codes: 0 pass, 1 fail, 2 usage or refused, 3 inconclusive.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lmops._cli_audit import audit
+from lmops._cli_eval import evaluate
+from lmops._cli_options import JSON as _JSON
+from lmops._cli_options import STORE as _STORE
+from lmops._cli_options import print_record as _print
+from lmops._cli_options import workspace as _workspace
+from lmops._cli_prompt import prompt
 from lmops._cli_runbook import runbook
-from lmops.errors import IngestError, LmopsError, NotFoundError, RunbookError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lmops.collector import Collector
-    from lmops.workspace import Workspace
-
-_STORE = click.option("--store", metavar="PATH", help="The store's folder; found upward from here by default.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,41 +31,9 @@ def main() -> None:
 
 
 main.add_command(runbook)
-
-
-@contextlib.contextmanager
-def _workspace(
-    store: str | None, *, read_only: bool = False, as_json: bool = False, must_exist: bool = False
-) -> Iterator[Workspace]:
-    """Yield the workspace; an error of lmops becomes one line and an exit code.
-
-    ``must_exist``: for commands that only look; in the wrong folder they must not make an empty store.
-    """
-    import lmops
-    from lmops.store import has_store
-
-    try:
-        if must_exist and not has_store(store):
-            place = store or "here or in a folder above"
-            raise NotFoundError(f"there is no store {place}; lmops ingest FILES makes one, --store PATH names one")
-        with lmops.open(store, read_only=read_only) as ws:
-            yield ws
-    except LmopsError as error:
-        code = 1 if isinstance(error, StoreError | IngestError | RunbookError) else 2
-        if as_json:
-            click.echo(json.dumps({"status": "error", "error": str(error)}))
-        else:
-            click.echo(f"lmops: {error}", err=True)
-        raise SystemExit(code) from None
-
-
-def _print(record: Any, *, as_json: bool) -> None:  # a record of any kind
-    """Print a record as JSON or as its repr."""
-    if not as_json:
-        click.echo(repr(record))
-        return
-    plain = dataclasses.asdict(record)
-    click.echo(json.dumps(plain, indent=2, default=str))
+main.add_command(prompt)
+main.add_command(evaluate)
+main.add_command(audit)
 
 
 # -- traces ------------------------------------------------------------------------------------------------------------
@@ -252,23 +218,6 @@ def store_export(path: str, store: str | None) -> None:
     """Write all views to PATH: one file when it ends in .duckdb, else a folder of Parquet files."""
     with _workspace(store, must_exist=True) as ws:
         click.echo(str(ws.store.export(path)))
-
-
-@main.group()
-def audit() -> None:
-    """The audit chain."""
-
-
-@audit.command(name="verify")
-@_STORE
-@_JSON
-def audit_verify(store: str | None, as_json: bool) -> None:
-    """Check every link of the audit chain; exit code 1 at the first broken one."""
-    with _workspace(store, as_json=as_json, must_exist=True) as ws:
-        found = ws.audit.verify()
-        _print(found, as_json=as_json)
-    if not found.ok:
-        raise SystemExit(1)
 
 
 # -- demo --------------------------------------------------------------------------------------------------------------

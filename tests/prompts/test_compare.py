@@ -6,6 +6,7 @@ import math
 import pytest
 
 from lmops.errors import NotFoundError, UsageError
+from lmops.prompts import Prompts
 from lmops.prompts._compare import Value, difference, vote_of
 
 DAY_NS = 86_400_000_000_000
@@ -56,13 +57,18 @@ def traffic(ws, tmp_path):
     return ws
 
 
+def plain(ws):
+    """Return the prompts without widgets."""
+    return Prompts(ws.store, actor="tester")
+
+
 def row(frame, measure, version):
     return frame[(frame["measure"] == measure) & (frame["version"] == f"greet@{version}")].iloc[0]
 
 
 def test_each_measure_has_n_and_an_interval(traffic):
     """Numbers are those of the traces; the second version is compared with the first."""
-    found = traffic.prompts.compare("greet", [1, 2])
+    found = plain(traffic).compare("greet", [1, 2])
     frame = found.df()
     assert found.traces == (40, 60)
     errors = row(frame, "error_rate", 2)
@@ -76,7 +82,7 @@ def test_each_measure_has_n_and_an_interval(traffic):
 
 def test_what_is_not_known_is_missing_and_not_zero(traffic):
     """Calls of unknown price have no cost; without votes there is no rate of votes."""
-    frame = traffic.prompts.compare("greet", [1, 2]).df()
+    frame = plain(traffic).compare("greet", [1, 2]).df()
     cost = row(frame, "cost_usd", 2)
     assert (cost["n"], cost["missing"]) == (48, 12)
     assert cost["value"] > 0
@@ -90,7 +96,7 @@ def test_what_is_not_known_is_missing_and_not_zero(traffic):
 
 def test_what_else_changed_is_said(traffic):
     """Versions that ran one after the other, models that differ, versions that nobody used."""
-    caveats = "; ".join(traffic.prompts.compare("greet", [1, 2, 3]).caveats)
+    caveats = "; ".join(plain(traffic).compare("greet", [1, 2, 3]).caveats)
     assert "at different times" in caveats
     assert "not use the same models" in caveats
     assert "an-unknown-model" in caveats
@@ -99,22 +105,22 @@ def test_what_else_changed_is_said(traffic):
 
 def test_a_range_of_time_limits_the_traces(traffic):
     """As everywhere else: last, since, until."""
-    assert traffic.prompts.compare("greet", [1, 2], until="2026-03-01T12:00").traces == (24, 0)
-    assert traffic.prompts.compare("greet", ["greet@2"], environment="staging").traces == (0,)
+    assert plain(traffic).compare("greet", [1, 2], until="2026-03-01T12:00").traces == (24, 0)
+    assert plain(traffic).compare("greet", ["greet@2"], environment="staging").traces == (0,)
 
 
 def test_nothing_to_compare_is_said(ws):
     """No traces at all: every measure is unmeasured, and there is a text."""
     ws.prompts.save("greet", "a")
-    found = ws.prompts.compare("greet", [1])
+    found = plain(ws).compare("greet", [1])
     assert found.df()["n"].tolist() == [0] * 7
     assert "not measured" in found.text
     assert found.outputs is None
     with pytest.raises(NotFoundError, match="version 1 only"):
-        ws.prompts.compare("greet", [2])
+        plain(ws).compare("greet", [2])
     for versions in ([], "1", None):
         with pytest.raises(UsageError, match="list of versions"):
-            ws.prompts.compare("greet", versions)
+            plain(ws).compare("greet", versions)
 
 
 def test_the_same_inputs_are_aligned(ws, monkeypatch):
@@ -135,7 +141,7 @@ def test_the_same_inputs_are_aligned(ws, monkeypatch):
                     "insert into eval_results (run_id, example_id, repeat, status, output) values (?, ?, 0, 'ok', ?)",
                     (f"run-{number}", example, f"<img src=x onerror=alert({number})>{example}"),
                 )
-    found = ws.prompts.compare("greet", [1, 2])
+    found = plain(ws).compare("greet", [1, 2])
     assert found.outputs["input"].tolist() == ["Why?", "<b>"]
     assert found.outputs.loc[1, "greet@2"] == "<img src=x onerror=alert(2)>q2"
     assert "<img" not in found._repr_html_()

@@ -1,0 +1,102 @@
+"""What commands share: options, the workspace with its errors as exit codes, and how records are printed."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lmops.errors import ConflictError, IngestError, LmopsError, NotFoundError, RunbookError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from lmops.workspace import Workspace
+
+STORE = click.option("--store", metavar="PATH", help="The store's folder; found upward from here by default.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+ACTOR = click.option("--actor", metavar="NAME", help="Who acts; LMOPS_ACTOR or the system's user by default.")
+REASON = click.option("--reason", metavar="TEXT", help="Why, for the audit chain.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Check everything and change nothing.")
+
+
+@contextlib.contextmanager
+def workspace(
+    store: str | None,
+    *,
+    read_only: bool = False,
+    as_json: bool = False,
+    must_exist: bool = False,
+    actor: str | None = None,
+) -> Iterator[Workspace]:
+    """Yield the workspace; an error of lmops becomes one line and an exit code.
+
+    ``must_exist``: for commands that only look; in the wrong folder they must not make an empty store.
+    """
+    import lmops
+    from lmops.store import has_store
+
+    with errors_in_words(as_json=as_json):
+        if must_exist and not has_store(store):
+            place = store or "here or in a folder above"
+            raise NotFoundError(f"there is no store {place}; lmops ingest FILES makes one, --store PATH names one")
+        with lmops.open(store, read_only=read_only, actor=actor) as ws:
+            yield ws
+
+
+@contextlib.contextmanager
+def errors_in_words(*, as_json: bool) -> Iterator[None]:
+    """Turn an error of lmops into one line and an exit code: 1 failed, 2 usage or refused."""
+    try:
+        yield
+    except LmopsError as error:
+        code = 1 if isinstance(error, StoreError | IngestError | RunbookError | ConflictError) else 2
+        if as_json:
+            click.echo(json.dumps({"status": "error", "error": str(error)}))
+        else:
+            click.echo(f"lmops: {error}", err=True)
+        raise SystemExit(code) from None
+
+
+def print_record(record: Any, *, as_json: bool) -> None:  # a record of any kind
+    """Print a record as JSON or as its repr."""
+    click.echo(to_json(dataclasses.asdict(record)) if as_json else repr(record))
+
+
+def print_frame(frame: pd.DataFrame, *, as_json: bool, empty: str) -> None:
+    """Print a frame as JSON or as aligned columns; ``empty`` instead of none."""
+    from lmops.text import plain_line
+
+    if as_json:
+        click.echo(frame.to_json(orient="records", date_format="iso", indent=2))
+        return
+    if frame.empty:
+        click.echo(empty)
+        return
+    shown = [[str(name) for name in frame.columns]]
+    shown += [[_cell(value, plain_line) for value in row] for row in frame.itertuples(index=False)]
+    widths = [max(len(row[place]) for row in shown) for place in range(len(shown[0]))]
+    for row in shown:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any, plain_line: Any) -> str:
+    import pandas as pd
+
+    if isinstance(value, list):
+        return str(plain_line(", ".join(map(str, value)) or "-", 60))
+    if pd.isna(value):
+        return "-"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return str(plain_line({True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value, 80))
+
+
+def to_json(value: Any) -> str:
+    """Return plain data as JSON, times as ISO text."""
+    return json.dumps(value, indent=2, default=str)

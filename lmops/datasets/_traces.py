@@ -143,7 +143,7 @@ def _example(
         "trace_id": trace_id,
         "input": _asked(asked),
         "output": None if answered is None else _said(answered),
-        "documents": documents(spans) or None,
+        "documents": documents(spans),
         "cluster": extra.get("cluster") or next((span["session_id"] for span in spans if span.get("session_id")), None),
         "labels": said or None,
         "metadata": {"tool_calls": tools} if tools else {},
@@ -152,8 +152,13 @@ def _example(
     return to_examples([row], {}).examples[0]
 
 
-def documents(spans: Sequence[Row]) -> list[Row]:
-    """Return the retrieved documents, best first, each once; ``is_kept`` says which ones a reranker left."""
+def documents(spans: Sequence[Row]) -> list[Row] | None:
+    """Return the retrieved documents, best first, each once; ``is_kept`` says which ones a reranker left.
+
+    A retriever that found nothing gives an empty list, no retriever at all None.
+    """
+    if not any(span["kind"] == "retriever" or span.get("documents") for span in spans):
+        return None
     found: dict[str, Row] = {}
     kept: set[str] | None = None
     for span in spans:

@@ -9,6 +9,21 @@ produces says so in its resource (``lmops.sample``, ``lmops.standin``).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from lmops.sample.folder import BuildReport, build, data_dir
 
-__all__ = ["BuildReport", "build", "data_dir"]
+if TYPE_CHECKING:
+    from lmops.sample.golden import golden
+
+__all__ = ["BuildReport", "build", "data_dir", "golden"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs the application itself when it is first used."""
+    if name == "golden":
+        from lmops.sample.golden import golden
+
+        globals()["golden"] = golden
+        return golden
+    raise AttributeError(f"module 'lmops.sample' has no attribute {name!r}")

@@ -14,6 +14,9 @@ from lmops.scorers._scorer import scorer_factory
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+#: Where an input has its question, and where its sources.
+_QUESTION: Final = ("question", "query", "message", "prompt", "input")
+_CONTEXT: Final = ("sources", "context", "documents")
 _CITED: Final = re.compile(r"\[([^\[\]\n]{1,80})\](?!\()")
 
 
@@ -21,28 +24,32 @@ _CITED: Final = re.compile(r"\[([^\[\]\n]{1,80})\](?!\()")
 def source_support(*, enough: float = ENOUGH, kept_only: bool = True) -> Callable[..., Any]:
     """The share of the answer's claims that its sources support, by words, numbers and names; no model is asked.
 
-    The sources are the documents and the results of tools. A claim passes when one place of them holds most of what it
-    says, every number with what it counts, and every name. It finds what was made up and numbers that were changed; it
-    does not see a negation that was turned, and it takes a free rewording for unsupported.
+    The sources are the documents, else the input's ``sources``, ``context`` or ``documents``, and the results of tools.
+    A claim passes when one place of them holds most of what it says, every number with what it counts, and every name.
+    It finds what was made up and numbers that were changed; it does not see a negation that was turned, and it takes a
+    free rewording for unsupported.
 
     Args:
         enough: Share of a claim's words that one place has to hold, 0..1, rare words counting more.
         kept_only: Of documents that a reranker chose from, only those it kept.
 
     Returns:
-        Unmeasured when there is no source, or no claim (a refusal, a greeting). ``detail`` has the unsupported
+        Unmeasured when nothing says what the sources were, or there is no claim (a refusal, a greeting); where nothing
+        was retrieved (an empty list) no claim is supported. ``detail`` has the unsupported
         sentences with the reason, and the mean coverage of the claims.
     """
 
     def score(output: Any, documents: Any = None, tool_calls: Any = None, input: Any = None) -> Score:  # noqa: A002
+        question, context = asked(input)
         texts = [text for text in map(_content, _kept(documents, kept_only=kept_only)) if text.strip()]
+        texts = texts or context
         data = [as_text(call.get("result")) for call in tool_calls or () if call.get("result") is not None]
-        if not texts and not data:
+        if documents is None and not texts and not data:
             return Score.unmeasured("there are no documents and no results of tools to hold the answer against")
         sentences = claims(as_text(output))
         if not sentences:
             return Score.unmeasured("the answer claims nothing")
-        sources = Sources(texts, data=data, also=[as_text(input)])
+        sources = Sources(texts, data=data, also=[question])
         checked = [sources.check(sentence, enough=enough) for sentence in sentences]
         wrong = [claim for claim in checked if not claim.is_supported]
         said = "; ".join(f"{claim.text!r}: {claim.reason}" for claim in wrong[:5])
@@ -102,6 +109,19 @@ def citation(*, pattern: str | None = None, by_article: bool = True) -> Callable
         return Score.of(right / len(cited), rationale=_words(unknown, wrong), detail=detail)
 
     return score
+
+
+def asked(given: Any) -> tuple[str, list[str]]:
+    """Return (what was asked, the sources that came along with it) of an input."""
+    if not isinstance(given, dict):
+        return as_text(given), []
+    context = [as_text(given[key]) for key in _CONTEXT if given.get(key)]
+    messages = given.get("messages")
+    if isinstance(messages, list):
+        said = [one.get("content") for one in messages if isinstance(one, dict) and one.get("role") == "user"]
+        return as_text(said[-1]) if said else "", context
+    rest = {key: value for key, value in given.items() if key not in _CONTEXT}
+    return as_text(next((rest[key] for key in _QUESTION if rest.get(key)), rest)), context
 
 
 def _words(unknown: list[str], wrong: list[str]) -> str:

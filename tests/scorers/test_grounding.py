@@ -1,6 +1,8 @@
 """Whether an answer says what its sources say, cites them, and calls the right tools."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lmops import scorers
 from lmops.errors import UsageError
@@ -69,8 +71,9 @@ def test_results_of_tools_support_names_and_numbers():
 
 
 def test_nothing_to_measure_is_said():
-    """No sources, or no claim."""
-    assert support("Dogs stay on a lead.", documents=()).status == "unmeasured"
+    """Unknown sources, or no claim; where nothing was retrieved, nothing is supported."""
+    assert scorers.source_support().score(ScoreInput(output="Dogs stay on a lead.")).status == "unmeasured"
+    assert support("Dogs stay on a lead.", documents=()).value == 0.0
     for output in ("I could not find this in our help pages.", "Hello! How can I help?", ""):
         assert support(output).reason == "the answer claims nothing"
 
@@ -222,3 +225,21 @@ def test_language():
     asked = {"input": "Wie viele Hunde darf ich mitnehmen?"}
     assert scorers.language().score(ScoreInput(output=german, example=asked)).value is True
     assert scorers.language("de").score(ScoreInput(output="ja")).status == "unmeasured"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=300), st.lists(st.text(max_size=300), max_size=3), st.text(max_size=80))
+def test_any_text_gives_a_share_or_a_reason(output, sources, question):
+    """No text breaks it."""
+    documents = [{"id": str(place), "content": text} for place, text in enumerate(sources)]
+    found = scorers.source_support().score(ScoreInput(output=output, documents=documents, example={"input": question}))
+    assert found.status in {"value", "unmeasured"}
+    assert found.value is None or 0 <= found.value <= 1
+
+
+def test_sources_may_stand_in_the_input():
+    """Where there are no documents."""
+    given_ = {"input": {"question": "Dogs?", "sources": "[pets] Dogs stay on a lead."}}
+    made = scorers.source_support()
+    assert made.score(ScoreInput(output="Dogs stay on a lead.", example=given_)).value == 1.0
+    assert made.score(ScoreInput(output="Dogs get a free towel.", example=given_)).value == 0.0

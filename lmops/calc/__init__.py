@@ -17,8 +17,8 @@
     judge          calibrate, corrected_pass_rate, allocate_labels, ppi_mean, position_bias, verbosity_slope,
                    self_preference
     ranking        bradley_terry -> Ranking, with ties, the bonus of the first place and intervals over items
-    sequential     betting_sequence, betting_test, bernstein_sequence, normal_sequence, msprt,
-                   normal_mixture_boundary: bounds that hold however often one looks
+    sequential     betting_sequence, betting_test, bernstein_sequence, normal_sequence, difference_sequence (A/B),
+                   msprt, normal_mixture_boundary: bounds that hold however often one looks
     retrieval      recall_at_k, precision_at_k, hit_at_k, reciprocal_rank, average_precision, ndcg_at_k
     rollup         facts of one trace
     =============  ====================================================================================================

@@ -15,7 +15,7 @@ import numpy as np
 from lmops.calc._arrays import Floats, check_level, check_open_unit, show, vector
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 _CHUNK = 512
 Side = Literal["two-sided", "above", "below"]
@@ -232,9 +232,10 @@ def normal_sequence(
     """Return a confidence sequence of the mean of values without bounds (cost, latency, a paired difference).
 
     ``mean_t -+ s_t u(t)/t`` with the normal-mixture boundary u at unit variance and s_t the running standard deviation.
-    It is asymptotic in s_t: nothing is claimed before ``n_min`` values. Source: I. Waudby-Smith, D. Arbour, R. Sinha,
-    E. Kennedy, A. Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Annals of
-    Statistics 52 (2024).
+    It is asymptotic in s_t: nothing is claimed before ``n_min`` values, and heavy tails need more. Simulated at 95 %:
+    normal values left the truth out in 4 % of the streams, lognormal ones of sigma 1 in 15 % from 30 values on and in
+    6 % from 300 on; take logarithms of such costs. Source: I. Waudby-Smith, D. Arbour, R. Sinha, E. Kennedy, A. Ramdas,
+    "Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 52 (2024).
 
     Args:
         values: in the order of arrival; NaN are left out.
@@ -297,6 +298,60 @@ def msprt(differences: ArrayLike, variances: ArrayLike, *, tau: float, alpha: fl
         ratio = np.exp(log_ratio)
     known = (v > 0) & ~np.isnan(ratio)
     return _test(np.where(known, ratio, 1.0), alpha, "msprt")
+
+
+def difference_sequence(
+    values: ArrayLike, in_a: ArrayLike, *, tau: float, level: float = 0.95, n_min: int = 30
+) -> ConfidenceSequence:
+    """Return a confidence sequence of mean(a) - mean(b) of two groups that arrive mixed, as in an A/B test.
+
+    The differences that :func:`msprt` has not rejected: ``d -+ sqrt(2 V (V + tau^2)/tau^2 (ln(1/alpha) +
+    ln(1 + tau^2/V)/2))`` with ``V = s2_a/n_a + s2_b/n_b`` after each arrival, intersected over time. Source: Johari et al. 2022, section 3.
+
+    Args:
+        values: in the order of arrival; NaN are left out.
+        in_a: whether each value belongs to group a.
+        tau: standard deviation of the effects one expects, positive, in the unit of the values.
+        level: confidence level in (0, 1).
+        n_min: values in each group before the first interval, at least 2.
+
+    Returns:
+        A ConfidenceSequence over the known values; its mean is the difference so far, NaN while one group is empty,
+        and its limits are infinite before ``n_min`` values in each.
+
+    Raises:
+        ValueError: different numbers of values and groups, or a tau that is not positive.
+    """
+    check_level(level)
+    if not tau > 0 or n_min < 2:
+        raise ValueError(f"tau must be positive and n_min at least 2, not {tau:g} and {n_min}")
+    data, group = vector(values), np.asarray(in_a, dtype=bool)
+    if data.shape != group.shape:
+        raise ValueError(f"values and in_a must be of one length: {data.size} and {group.size}")
+    known = ~np.isnan(data)
+    x, group = data[known], group[known]
+    mean_a, variance_a, n_a = _running_group(x, group)
+    mean_b, variance_b, n_b = _running_group(x, ~group)
+    gap, v = mean_a - mean_b, variance_a + variance_b
+    ready = (np.minimum(n_a, n_b) >= n_min) & (v > 0)
+    safe = np.where(ready, v, 1.0)
+    half = np.sqrt(2 * safe * (safe + tau**2) / tau**2 * (-math.log(1 - level) + 0.5 * np.log1p(tau**2 / safe)))
+    centre = np.where(ready, gap, 0.0)
+    limits = _intersect(np.where(ready, centre - half, -np.inf), np.where(ready, centre + half, np.inf))
+    return ConfidenceSequence(mean=gap, low=limits[0], high=limits[1], level=level, n=int(x.size),
+                              n_missing=int(data.size - x.size), method="msprt, two groups")  # fmt: skip
+
+
+def _running_group(x: Floats, member: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+    """Return mean, squared error of the mean and number of the members after each value; NaN while unknown."""
+    n = np.cumsum(member).astype(np.float64)
+    origin = float(x[member][0]) if bool(member.any()) else 0.0  # keeps the digits of large values that hardly vary
+    y = np.where(member, x - origin, 0.0)
+    total, squares = np.cumsum(y), np.cumsum(y * y)
+    some = np.maximum(n, 1)
+    spread = np.maximum(squares - total**2 / some, 0.0) / np.maximum(n - 1, 1)
+    mean = np.where(n > 0, origin + total / some, np.nan)
+    return mean, np.where(n > 1, spread / some, np.nan), n
 
 
 def _test(capital: Floats, alpha: float, method: str) -> SequentialTest:

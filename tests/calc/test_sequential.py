@@ -13,6 +13,7 @@ from lmops.calc.sequential import (
     bernstein_sequence,
     betting_sequence,
     betting_test,
+    difference_sequence,
     mixture_rho,
     msprt,
     normal_mixture_boundary,
@@ -163,3 +164,34 @@ def test_boundary_holds_a_random_walk():
     walks = np.cumsum(np.random.default_rng(5).normal(size=(1000, 2000)), axis=1)
     boundary = normal_mixture_boundary(np.arange(1, 2001), rho=mixture_rho(300))
     assert np.mean((np.abs(walks) > boundary).any(axis=1)) <= 0.055
+
+
+def test_difference_sequence_inverts_msprt():
+    """Two groups as they arrive: 0 leaves the interval at the value at which the test stops; missing ones are out."""
+    rng = np.random.default_rng(6)
+    values, in_a = rng.normal(size=400), rng.random(400) < 0.3
+    values[in_a] += 0.6
+    found = difference_sequence([*values, math.nan], [*in_a, True], tau=0.5)
+    differences, variances = [], []
+    for k in range(1, 401):
+        a, b = values[:k][in_a[:k]], values[:k][~in_a[:k]]
+        ready = min(a.size, b.size) >= 30
+        differences.append(a.mean() - b.mean() if ready else math.nan)
+        variances.append(a.var(ddof=1) / a.size + b.var(ddof=1) / b.size if ready else 0.0)
+    assert found.first_excluding(0.0) == msprt(differences, variances, tau=0.5).stopped_at
+    assert found.mean[-1] == pytest.approx(differences[-1])
+    assert (found.n, found.n_missing) == (400, 1)
+    assert difference_sequence([], [], tau=1).n == 0
+    assert math.isinf(difference_sequence([1.0, 2.0], [True, True], tau=1).last[0])
+    with pytest.raises(ValueError, match="one length"):
+        difference_sequence([1.0], [True, False], tau=1)
+
+
+def test_difference_sequence_keeps_its_error():
+    """Two alike versions on one stream of verdicts, a look after each: 0 is left out in at most 5 % of the streams."""
+    rng = np.random.default_rng(7)
+    left = sum(
+        difference_sequence(rng.random(1000) < 0.8, rng.random(1000) < 0.5, tau=0.1).first_excluding(0.0) is not None
+        for _ in range(500)
+    )
+    assert left / 500 <= 0.06

@@ -232,7 +232,7 @@ class Models:
         for place, text in enumerate(found):
             if not isinstance(text, str):
                 raise UsageError(f"embed(texts): item {place} is a {type(text).__name__} and not a text")
-        if endpoint.kind == "litellm" or (endpoint.kind == "standin" and endpoint.model != "embed-1"):
+        if endpoint.kind == "standin" and endpoint.model != "embed-1":
             raise UsageError(f"{model!r} makes no vectors here; 'openai:MODEL' or 'standin:embed-1' do")
         if not isinstance(batch_size, int) or batch_size < 1:
             raise UsageError(f"embed(batch_size={batch_size!r}): give a whole number from 1")

@@ -8,7 +8,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from lmops.errors import ModelError, UsageError
+from lmops.errors import ModelError
 from lmops.models import _spans, _standin
 from lmops.models._cache import cache_key
 from lmops.models._limits import limiter
@@ -20,10 +20,11 @@ from lmops.models._schema import parse
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from random import Random
+    from types import ModuleType
 
     from lmops.models._cache import ResponseCache
     from lmops.models._prices import Prices
-    from lmops.models._records import Call, Endpoint
+    from lmops.models._records import Call, Endpoint, Vectors
     from lmops.models._spans import CallSpan
 
 #: What a stream hands over: a piece of text, the completion at its end, or the error that ended it.
@@ -111,10 +112,7 @@ class Calls:
         return await BACKGROUND.hop(self._send(call, span))
 
     async def _send(self, call: Call, span: CallSpan | None) -> tuple[Answer, int]:
-        if call.endpoint.kind == "litellm":
-            from lmops.models import _litellm as adapter
-        else:
-            from lmops.models import _openai as adapter  # type: ignore[no-redef]  # two modules, one function
+        adapter = _adapter(call.endpoint)
         return await self._with_retries(call.endpoint, lambda: adapter.complete(call), call.max_wait_s, span)
 
     async def _with_retries(
@@ -243,20 +241,19 @@ class Calls:
 
     async def _embed_batch(
         self, endpoint: Endpoint, batch: list[str], params: Mapping[str, Any], timeout_s: float, max_wait_s: float
-    ) -> tuple[tuple[tuple[float, ...], ...], str | None, Usage]:
+    ) -> Vectors:
         span = _spans.start("embeddings", endpoint)
         with span or _NO_SPAN:
             if span is not None:
                 span.texts(batch)
             if endpoint.kind == "standin":
                 vectors, usage = _standin.embed(batch)
-                found: tuple[tuple[tuple[float, ...], ...], str | None, Usage] = vectors, endpoint.model, usage
+                found: Vectors = vectors, endpoint.model, usage
             else:
-                from lmops.models import _openai
-
+                adapter = _adapter(endpoint)
                 found, _ = await BACKGROUND.hop(
                     self._with_retries(
-                        endpoint, lambda: _openai.embed(endpoint, batch, params, timeout_s), max_wait_s, span
+                        endpoint, lambda: adapter.embed(endpoint, batch, params, timeout_s), max_wait_s, span
                     )
                 )
             if span is not None:
@@ -296,13 +293,20 @@ def _put_request(span: CallSpan, call: Call, *, is_stream: bool = False) -> None
     )
 
 
-async def _source(call: Call, answer: Answer) -> AsyncGenerator[str]:
-    if call.endpoint.kind == "litellm":
-        raise UsageError(f"{call.endpoint.spec!r} cannot be streamed; complete(...) asks for the whole answer")
-    if call.endpoint.kind == "openai":
-        from lmops.models import _openai
+def _adapter(endpoint: Endpoint) -> ModuleType:
+    """Return the module that speaks with an endpoint: ``complete``, ``stream``, ``embed``."""
+    if endpoint.kind == "litellm":
+        from lmops.models import _litellm
 
-        async with contextlib.aclosing(_openai.stream(call, answer)) as pieces:
+        return _litellm
+    from lmops.models import _openai
+
+    return _openai
+
+
+async def _source(call: Call, answer: Answer) -> AsyncGenerator[str]:
+    if call.endpoint.kind != "standin":
+        async with contextlib.aclosing(_adapter(call.endpoint).stream(call, answer)) as pieces:
             async for piece in pieces:
                 yield piece
         return

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from lmops.errors import MissingDependencyError, ModelError
-from lmops.models._openai import chat_arguments, read_answer, scrub
+from lmops.models._openai import chat_arguments, read_answer, read_stream, read_vectors, scrub, stream_arguments
 from lmops.models._retry import retry_after_s
 
 if TYPE_CHECKING:
-    from lmops.models._records import Answer, Call, Endpoint
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
-_KINDS = {"timeout": "timeout", "apiconnection": "connection", "ratelimit": "rate_limit", "authentication": "auth"}
+    from lmops.models._records import Answer, Call, Endpoint, Vectors
+
+_KINDS: Final = {
+    "timeout": "timeout",
+    "apiconnection": "connection",
+    "ratelimit": "rate_limit",
+    "authentication": "auth",
+}
 
 
 async def complete(call: Call) -> Answer:
@@ -24,24 +32,71 @@ async def complete(call: Call) -> Answer:
     Raises:
         MissingDependencyError: litellm is not installed.
     """
+    litellm, arguments = _litellm(), _flat(chat_arguments(call))
+    body = await _sent(litellm.acompletion, arguments, call.endpoint, call.timeout_s)
+    try:
+        return read_answer(body)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise ModelError(
+            f"{call.endpoint.spec!r} sent an answer that cannot be read: {error}", kind="bad_response"
+        ) from None
+
+
+async def stream(call: Call, answer: Answer) -> AsyncGenerator[str]:
+    """Yield the pieces of the text, and fill ``answer`` on the way; a stream that breaks off raises."""
+    litellm, arguments = _litellm(), _flat(stream_arguments(call))
+
+    async def begin() -> Any:
+        return await litellm.acompletion(**arguments, num_retries=0, timeout=call.timeout_s)
+
+    async with contextlib.aclosing(read_stream(begin, call, answer, _translate)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def embed(endpoint: Endpoint, texts: list[str], params: Mapping[str, Any], timeout_s: float) -> Vectors:
+    """Return the vectors of some texts in their order, the model that made them, and the usage."""
+    arguments = {"model": endpoint.model, "input": texts, **params}
+    body = await _sent(_litellm().aembedding, arguments, endpoint, timeout_s)
+    return read_vectors(body, endpoint, len(texts))
+
+
+def _litellm() -> Any:
     try:
         import litellm
     except ImportError:
         raise MissingDependencyError.of("litellm", "litellm") from None
-    arguments = chat_arguments(call)
-    arguments |= arguments.pop("extra_body", {})
+    return litellm
+
+
+def _flat(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments as litellm has them: it passes on what it does not know."""
+    return {
+        **{name: value for name, value in arguments.items() if name != "extra_body"},
+        **arguments.get("extra_body", {}),
+    }
+
+
+async def _sent(
+    function: Callable[..., Awaitable[Any]], arguments: dict[str, Any], endpoint: Endpoint, timeout_s: float
+) -> dict[str, Any]:
+    """Return the response as the JSON object that OpenAI would send."""
     problem = None
     try:
-        async with asyncio.timeout(call.timeout_s):
-            found = await litellm.acompletion(**arguments, num_retries=0, timeout=call.timeout_s)
+        async with asyncio.timeout(timeout_s):
+            found = await function(**arguments, num_retries=0, timeout=timeout_s)
         body: dict[str, Any] = orjson.loads(orjson.dumps(found.model_dump(), default=str))
-        return read_answer(body)
     except Exception as error:  # noqa: BLE001 - turned into an error of ours
-        problem = _translate(error, call.endpoint, call.timeout_s)
-    raise problem
+        problem = _translate(error, endpoint, timeout_s)
+    # Raised here, where no error of litellm is around to become its context.
+    if problem is not None:
+        raise problem
+    return body
 
 
 def _translate(error: Exception, endpoint: Endpoint, timeout_s: float) -> ModelError:
+    if isinstance(error, ModelError):
+        return error
     if isinstance(error, TimeoutError):
         return ModelError(f"{endpoint.spec!r} did not answer within {timeout_s:g} s", kind="timeout", is_retryable=True)
     status = getattr(error, "status_code", None)

@@ -8,6 +8,7 @@ Errors are made anew, without the client's own behind them: those hold the reque
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import os
@@ -24,13 +25,14 @@ from lmops.models._retry import retry_after_s
 from lmops.models._schema import response_format
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 
     from openai import AsyncOpenAI
 
-    from lmops.models._records import Call, Endpoint
+    from lmops.models._records import Call, Endpoint, Vectors
 
 _SHOWN: Final = 300
+_SHORTEST_SECRET: Final = 4
 #: The client must have a key; endpoints that want none ignore this word.
 _NO_KEY: Final = "none"
 _BAD: Final = "bad_response"
@@ -137,15 +139,23 @@ def _from_environment(endpoint: Endpoint, value: str) -> str:
 
 
 def scrub(text: str, endpoint: Endpoint) -> str:
-    """Return a text of an endpoint without the secrets that were sent to it, some echo them, and cut to a line."""
-    secrets = [os.environ.get(endpoint.api_key_env, "") if endpoint.api_key_env else ""]
-    secrets += [os.environ.get(value[1:], "") for _, value in endpoint.headers if value.startswith("$")]
-    for secret in secrets:
-        if len(secret.strip()) >= 4:
-            text = text.replace(secret.strip(), "[key]")
-    text = re.sub(r"\b(Bearer |sk-)[\w.*-]{6,}", r"\1[key]", text)
+    """Return a text of an endpoint without the secrets that were sent to it (some echo them), cut to a line."""
+    text = re.sub(r"\b(Bearer |sk-)[\w.*-]{6,}", r"\1[key]", scrub_all(text, endpoint))
     text = " ".join(text.split())
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+def scrub_all(text: str, endpoint: Endpoint) -> str:
+    """Return a whole text without the secrets that were sent to its endpoint."""
+    names = [value[1:] for _, value in endpoint.headers if value.startswith("$")]
+    names += [endpoint.api_key_env] if endpoint.api_key_env else []
+    if endpoint.kind == "litellm":
+        # It finds the keys of its providers by itself.
+        names += [name for name in os.environ if name.endswith(("_KEY", "_TOKEN", "_SECRET"))]
+    for secret in (os.environ.get(name, "").strip() for name in names):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "[key]")
+    return text
 
 
 # -- chat ----------------------------------------------------------------------------------------------------------
@@ -222,12 +232,6 @@ def _unusable(endpoint: Endpoint, why: str, body: object) -> ModelError:
     )
 
 
-def scrub_all(text: str, endpoint: Endpoint) -> str:
-    """Return a whole text without the key."""
-    key = os.environ.get(endpoint.api_key_env, "").strip() if endpoint.api_key_env else ""
-    return text.replace(key, "[key]") if len(key) >= 4 else text
-
-
 def read_answer(body: Mapping[str, Any]) -> Answer:
     """Return what a chat completion says; raise with the reason where it is none."""
     choices = body.get("choices")
@@ -299,15 +303,37 @@ async def stream(call: Call, answer: Answer) -> AsyncGenerator[str]:
 
     ``timeout_s`` is for each piece: a long answer may take longer in all.
     """
+    arguments = stream_arguments(call)
+    client = _CLIENTS.get(call.endpoint)
+
+    async def begin() -> Any:
+        return await client.chat.completions.create(**arguments, timeout=call.timeout_s)
+
+    async with contextlib.aclosing(read_stream(begin, call, answer, translate)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+def stream_arguments(call: Call) -> dict[str, Any]:
+    """Return the arguments of a streamed call; usage comes at its end unless that is switched off."""
     arguments = {"stream_options": {"include_usage": True}, **chat_arguments(call), "stream": True}
     if arguments["stream_options"] is None:
         del arguments["stream_options"]
-    client = _CLIENTS.get(call.endpoint)
+    return arguments
+
+
+async def read_stream(
+    begin: Callable[[], Awaitable[Any]],
+    call: Call,
+    answer: Answer,
+    in_words: Callable[[Exception, Endpoint, float], ModelError],
+) -> AsyncGenerator[str]:
+    """Yield the text of the chunks that ``begin`` opens; errors are put in words by ``in_words``."""
     pieces = _Pieces(answer)
     chunks, problem = None, None
     try:
         async with asyncio.timeout(call.timeout_s):
-            chunks = await client.chat.completions.create(**arguments, timeout=call.timeout_s)
+            chunks = await begin()
         while True:
             async with asyncio.timeout(call.timeout_s):
                 chunk = await anext(chunks, None)
@@ -316,10 +342,11 @@ async def stream(call: Call, answer: Answer) -> AsyncGenerator[str]:
             if text := pieces.add(chunk):
                 yield text
     except Exception as error:  # noqa: BLE001 - turned into an error of ours
-        problem = translate(error, call.endpoint, call.timeout_s)
+        problem = in_words(error, call.endpoint, call.timeout_s)
     finally:
-        if chunks is not None:
-            await chunks.close()
+        close = getattr(chunks, "close", None) or getattr(chunks, "aclose", None)
+        if close is not None and inspect.isawaitable(closing := close()):
+            await closing
     if problem is None and not pieces.is_finished:
         problem = ModelError(
             f"the stream of {call.endpoint.spec!r} broke off after {len(pieces.text)} characters, before "
@@ -328,7 +355,7 @@ async def stream(call: Call, answer: Answer) -> AsyncGenerator[str]:
             is_retryable=True,
         )
     if problem is not None:
-        problem.text = pieces.text
+        problem.text = scrub_all(pieces.text, call.endpoint)
         raise problem
     pieces.finish()
 
@@ -393,22 +420,25 @@ class _Pieces:
 # -- embeddings ----------------------------------------------------------------------------------------------------
 
 
-async def embed(
-    endpoint: Endpoint, texts: list[str], params: Mapping[str, Any], timeout_s: float
-) -> tuple[tuple[tuple[float, ...], ...], str | None, Usage]:
+async def embed(endpoint: Endpoint, texts: list[str], params: Mapping[str, Any], timeout_s: float) -> Vectors:
     """Return the vectors of some texts in their order, the model that made them, and the usage."""
     known = _known("embeddings")
     arguments: dict[str, Any] = {"model": endpoint.model, "input": texts, "encoding_format": "float"}
     arguments |= {name: value for name, value in params.items() if name in known}
     extra = {name: value for name, value in params.items() if name not in known}
     body = await _post(endpoint, "embeddings", timeout_s, arguments | ({"extra_body": extra} if extra else {}))
+    return read_vectors(body, endpoint, len(texts))
+
+
+def read_vectors(body: Mapping[str, Any], endpoint: Endpoint, expected: int) -> Vectors:
+    """Return the vectors of a response in the order of the texts, and what else it says."""
     try:
         rows = sorted(body["data"], key=lambda row: row.get("index", 0))
         vectors = tuple(tuple(float(number) for number in row["embedding"]) for row in rows)
     except (LookupError, TypeError, AttributeError, ValueError):
         raise _unusable(endpoint, "it holds no vectors", body) from None
-    if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) > 1:
-        raise _unusable(endpoint, f"it has {len(vectors)} vectors for {len(texts)} texts", body)
+    if len(vectors) != expected or len({len(vector) for vector in vectors}) > 1:
+        raise _unusable(endpoint, f"it has {len(vectors)} vectors for {expected} texts", body)
     raw = body.get("usage")
     usage = Usage(input_tokens=_count(raw.get("prompt_tokens")) if isinstance(raw, dict) else None)
     return vectors, _optional(body.get("model")), usage

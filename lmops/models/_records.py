@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+#: The vectors of some texts, the model that made them, and the usage.
+Vectors = tuple[tuple[tuple[float, ...], ...], "str | None", "Usage"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"]
 
 #: How endpoints say why an answer ended -> our word.

@@ -155,7 +155,18 @@ class FakeLitellm(types.ModuleType):
         self.asked.append(arguments)
         if isinstance(self._outcome, Exception):
             raise self._outcome
+        if arguments.get("stream"):
+            return self._chunks()
         return types.SimpleNamespace(model_dump=lambda: self._outcome)
+
+    aembedding = acompletion
+
+    async def _chunks(self):
+        for text, reason in (("Hel", None), ("lo.", "stop")):
+            delta = types.SimpleNamespace(content=text, tool_calls=None)
+            choice = types.SimpleNamespace(delta=delta, finish_reason=reason)
+            more = {"model": "small", "id": "r1", "system_fingerprint": None, "usage": None}
+            yield types.SimpleNamespace(choices=[choice], **more)
 
 
 def test_litellm_is_asked_for_when_it_is_missing(ws, monkeypatch):
@@ -176,13 +187,24 @@ def test_litellm_answers_as_an_endpoint_does(ws, monkeypatch, kit):
     }  # fmt: skip
 
 
+def test_litellm_streams_and_makes_vectors(ws, monkeypatch):
+    """In the forms that OpenAI has."""
+    monkeypatch.setitem(sys.modules, "litellm", FakeLitellm({"data": [{"index": 0, "embedding": [1, 2]}]}))
+    stream = ws.models.stream("litellm:mistral/small", "Hello?")
+    assert list(stream) == ["Hel", "lo."]
+    assert (stream.completion.content, stream.completion.provider) == ("Hello.", "mistral")
+    assert ws.models.embed("litellm:mistral/embed", ["a"]).vectors == ((1.0, 2.0),)
+
+
 def test_errors_of_litellm_are_ours(ws, monkeypatch):
     """By their names and statuses."""
 
     class RateLimitError(Exception):
         status_code = 429
 
-    monkeypatch.setitem(sys.modules, "litellm", FakeLitellm(RateLimitError("slow down")))
+    monkeypatch.setitem(sys.modules, "litellm", FakeLitellm(RateLimitError("slow down, m-key-123")))
+    monkeypatch.setenv("MISTRAL_API_KEY", "m-key-123")
     with pytest.raises(ModelError, match="slow down") as caught:
         ws.models.complete("litellm:mistral/small", "Hello?", max_wait_s=0)
     assert (caught.value.kind, caught.value.status, caught.value.is_retryable) == ("rate_limit", 429, True)
+    assert "m-key-123" not in str(caught.value)

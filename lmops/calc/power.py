@@ -1,7 +1,7 @@
 """How many items: for a difference to be seen, for "not worse" to be shown, and what n items could have shown.
 
 Every function is in the unit of the scores. Counts come back as whole items, rounded up; None where no number of items
-is enough (no difference to see, or a loss as large as the margin).
+is enough: no difference to see (or one that would take 1e16 items), or a loss as large as the margin.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def n_for_paired_binary(
     normal = NormalDist()
     root = normal.inv_cdf(1 - alpha / 2) * math.sqrt(discordance)
     root += normal.inv_cdf(power) * math.sqrt(max(discordance - delta**2, 0.0))
-    return _ceil(root**2 / delta**2)
+    return _ceil(root / delta)
 
 
 def mde_paired_binary(n: float, *, discordance: float, alpha: float = 0.05, power: float = 0.8) -> float:
@@ -248,9 +248,13 @@ def _z_sum(tail: float, power: float) -> float:
 def _items(numerator: float, difference: float) -> int | None:
     if math.isnan(numerator) or math.isnan(difference) or difference == 0:
         return None
-    return _ceil(numerator / difference**2)
+    return _ceil(math.sqrt(numerator) / abs(difference))
 
 
-def _ceil(items: float) -> int:
+def _ceil(root: float) -> int | None:
+    """Return the square, rounded up; None for more items than anyone could have."""
+    if root > 1e8:
+        return None
+    items = root**2
     # a result that is a whole number up to rounding is that number
     return max(1, math.ceil(items - 1e-9 * max(1.0, items)))

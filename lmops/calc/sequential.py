@@ -306,7 +306,8 @@ def difference_sequence(
     """Return a confidence sequence of mean(a) - mean(b) of two groups that arrive mixed, as in an A/B test.
 
     The differences that :func:`msprt` has not rejected: ``d -+ sqrt(2 V (V + tau^2)/tau^2 (ln(1/alpha) +
-    ln(1 + tau^2/V)/2))`` with ``V = s2_a/n_a + s2_b/n_b`` after each arrival, intersected over time. Source: Johari et al. 2022, section 3.
+    ln(1 + tau^2/V)/2))`` with ``V = s2_a/n_a + s2_b/n_b`` after each arrival, intersected over time. Source: Johari et
+    al. 2022, section 3.
 
     Args:
         values: in the order of arrival; NaN are left out.

@@ -77,6 +77,8 @@ def test_what_cannot_be_had():
     assert n_for_non_inferiority(0.1, variance=1, true_difference=-0.1) is None
     assert n_for_paired_binary(0, discordance=0.2) is None
     assert n_for_paired_t(0, sd=1) is None
+    assert n_for_difference(1e-200, variance=1) is None
+    assert n_for_paired_binary(1e-200, discordance=0.2) is None
     assert math.isnan(minimum_detectable_effect(0, variance=1))
     assert math.isnan(mde_paired_binary(3, discordance=0.1))
     assert math.isnan(paired_t_power(1, 1.0))

@@ -90,7 +90,8 @@ class Workspace:
 
         Args:
             query: One SELECT over traces, spans, llm_calls, tool_calls, retrieved_documents, prompts, prompt_versions,
-                prompt_history, prices, model_endpoints, runbook_runs, audit; ``describe VIEW`` lists columns.
+                prompt_history, datasets, examples, prices, model_endpoints, runbook_runs, audit; ``describe VIEW``
+                lists columns.
             params: A list for ``?`` or a dict for ``$name``.
 
         Raises:

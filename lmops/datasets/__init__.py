@@ -192,14 +192,14 @@ class Datasets:
         return self._change(name, change, report, note=note or f"{len(found)} traces added", action="dataset.add")
 
     def split(
-        self, ref: str, shares: Mapping[str, float], *, by: str | None = "cluster", seed: int = 0, note: str = ""
+        self, name: str, shares: Mapping[str, float], *, by: str | None = "cluster", seed: int = 0, note: str = ""
     ) -> DatasetVersion:
         """Give every example a split and return the new version.
 
         Who is where follows from the ids and the seed: examples that are added later leave the others in their splits.
 
         Args:
-            ref: The dataset.
+            name: The dataset.
             shares: Share of each split, such as ``{"dev": 0.8, "test": 0.2}``; they add up to 1.
             by: What must not be divided between splits: "cluster" or a key of the metadata; None for nothing.
             seed: Another seed, another assignment.
@@ -216,7 +216,7 @@ class Datasets:
             return [replace(one, split=names[one.example_id]) for one in before]
 
         said = note or f"split {', '.join(f'{key} {share:g}' for key, share in shares.items())}, seed {seed}"
-        return self._change(self.get(ref).name, change, None, note=said, action="dataset.split")
+        return self._change(self._existing(name), change, None, note=said, action="dataset.split")
 
     def tag(
         self, name: str, ids: Iterable[str], *, add: Sequence[str] = (), remove: Sequence[str] = (), note: str = ""
@@ -236,7 +236,7 @@ class Datasets:
                 for one in before
             ]
 
-        return self._change(self.get(name).name, change, None, note=note, action="dataset.tag")
+        return self._change(self._existing(name), change, None, note=note, action="dataset.tag")
 
     # -- out -------------------------------------------------------------------------------------------------------
 
@@ -315,6 +315,12 @@ class Datasets:
         return export(self.get(ref) if isinstance(ref, str) else ref, path)
 
     # -- steps -----------------------------------------------------------------------------------------------------
+
+    def _existing(self, name: str) -> str:
+        """Return the name of a dataset that there is."""
+        if parse_ref(name)[1] is not None:
+            raise UsageError(f"{name!r} is a version and never changes: give the name of the dataset")
+        return self.get(name).name
 
     def _change(
         self,

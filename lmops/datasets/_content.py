@@ -70,7 +70,18 @@ def version_hash(hashes: Iterable[bytes]) -> str:
     return hashlib.sha256(b"".join(hashes)).hexdigest()
 
 
-class Listed:
+class _Known:
+    """Examples that are found by their ids."""
+
+    examples: tuple[Example, ...]
+
+    @functools.cached_property
+    def by_id(self) -> dict[str, Example]:
+        """All examples by id."""
+        return {example.example_id: example for example in self.examples}
+
+
+class Listed(_Known):
     """Examples that are there already: a selection."""
 
     def __init__(self, examples: tuple[Example, ...]) -> None:
@@ -81,7 +92,7 @@ class Listed:
         return frame([[getattr(example, name) for example in self.examples] for name in FIELDS])
 
 
-class Stored:
+class Stored(_Known):
     """Examples as columns of JSON text, as the store has them."""
 
     def __init__(self, rows: Sequence[Sequence[str | None]]) -> None:
@@ -89,7 +100,7 @@ class Stored:
         self._columns: list[list[Any]] | None = None
 
     @functools.cached_property
-    def examples(self) -> tuple[Example, ...]:
+    def examples(self) -> tuple[Example, ...]:  # type: ignore[override]  # read when it is first asked for
         """All examples in order."""
         columns = self.columns()
         return tuple(

@@ -67,6 +67,10 @@ class Content(Protocol):
     def examples(self) -> tuple[Example, ...]:
         """All examples in order."""
 
+    @property
+    def by_id(self) -> dict[str, Example]:
+        """All examples by id."""
+
     def df(self) -> pd.DataFrame:
         """All examples as a frame."""
 
@@ -157,10 +161,10 @@ class DatasetVersion:
 
         if isinstance(key, int):
             return self.examples[key]
-        for example in self.examples:
-            if example.example_id == key:
-                return example
-        raise NotFoundError.of(f"example of {self.ref}", key, self.ids)
+        found = self.content.by_id.get(key)
+        if found is None:
+            raise NotFoundError.of(f"example of {self.ref}", key, self.ids)
+        return found
 
     def __repr__(self) -> str:
         selected = f", {plain_line(self.selection, 80)}" if self.selection else ""

@@ -49,6 +49,8 @@ PARAMETERS: Final[dict[str, str]] = {
 }
 _OF_EXAMPLE: Final = frozenset({"input", "metadata"})
 _MAX_REASON: Final = 2000
+#: Values that can be part of a version.
+_PLAIN: Final = (str, int, float, bool, list, dict, tuple, set, frozenset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +298,10 @@ def checked_name(name: str) -> str:
 def _parameters(function: Callable[..., Any], name: str) -> tuple[tuple[str, ...], list[str]]:
     """Return what the function takes, and what of it has no default."""
     names, required = [], []
+    given = function.keywords if isinstance(function, functools.partial) else {}
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.name in given:
+            continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY):
             raise UsageError(
                 f"scorer {name!r} takes {parameter}: name the parameters it needs, out of {', '.join(PARAMETERS)}"
@@ -310,20 +315,33 @@ def _parameters(function: Callable[..., Any], name: str) -> tuple[tuple[str, ...
     return tuple(names), required
 
 
-@functools.lru_cache(maxsize=1024)
 def _source(function: Callable[..., Any]) -> str:
-    """Return the source of a function with the plain values it closes over; its byte code when there is no source."""
-    made = function if inspect.isfunction(function) or inspect.ismethod(function) else type(function)
+    """Return the source of a function with the plain values that it uses; its byte code when there is no source."""
+    if isinstance(function, functools.partial):
+        return _source(function.func) + json.dumps(
+            [function.args, function.keywords], sort_keys=True, default=_identity
+        )
+    if not (inspect.isfunction(function) or inspect.ismethod(function)):
+        state = {key: value for key, value in getattr(function, "__dict__", {}).items() if isinstance(value, _PLAIN)}
+        kind: Any = type(function)
+        return _text(kind) + json.dumps(state, sort_keys=True, default=_identity)
     try:
-        text = inspect.getsource(made)
+        used = inspect.getclosurevars(function)
+    except ValueError:  # a cell that is still empty
+        return _text(function)
+    found = {**used.globals, **used.nonlocals}
+    plain = {key: value for key, value in found.items() if isinstance(value, _PLAIN)}
+    return _text(function) + (json.dumps(plain, sort_keys=True, default=_identity) if plain else "")
+
+
+@functools.lru_cache(maxsize=1024)
+def _text(made: Any) -> str:
+    """Return the source of a function or a class, its byte code or name where there is none."""
+    try:
+        return inspect.getsource(made)
     except (OSError, TypeError):
-        code = getattr(function, "__code__", None)
-        text = f"{code.co_code.hex()} {code.co_consts!r} {code.co_names!r}" if code else repr(type(function))
-    closed = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
-    plain = {
-        key: value for key, value in closed.items() if isinstance(value, str | int | float | bool | list | dict | tuple)
-    }
-    return text + json.dumps(plain, sort_keys=True, default=_identity) if plain else text
+        code = getattr(made, "__code__", None)
+        return f"{code.co_code.hex()} {code.co_consts!r} {code.co_names!r}" if code else repr(made)
 
 
 def _identity(value: Any) -> str:

@@ -126,6 +126,12 @@ def test_tags_are_added_and_removed(ws, golden):
         ws.datasets.tag("golden", ["e99"], add=["x"])
 
 
+def test_a_version_cannot_be_changed_by_its_ref(ws, golden):
+    """Changes make a new version of the dataset."""
+    with pytest.raises(UsageError, match="'golden@1' is a version and never changes"):
+        ws.datasets.split("golden@1", {"dev": 1.0})
+
+
 def test_adding_rows_replaces_those_with_a_known_id(ws, golden):
     """The others keep their places."""
     found = ws.datasets.add("golden", [{"id": "e0", "input": "changed"}, {"id": "z", "input": "last"}])

@@ -1,13 +1,16 @@
 """Whether an answer says what its sources say, cites them, and calls the right tools."""
 
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmops import scorers
-from lmops.errors import UsageError
+from lmops.errors import MissingDependencyError, UsageError
 from lmops.scorers import ScoreInput
 from lmops.scorers._claims import Sources, claims, sentences
+from lmops.scorers._operational import _identifier
 
 PETS = {
     "id": "pets#1",
@@ -215,6 +218,14 @@ def test_refusal():
     assert [scorers.refusal(wanted=False).score(one).value for one in (refused, answered)] == [False, True]
     wanted = ScoreInput(output="I could not find this.", example={"metadata": {"should_refuse": False}})
     assert scorers.refusal(wanted=True).score(wanted).value is False
+
+
+def test_language_says_what_to_install(monkeypatch):
+    """When its library is not there, as soon as it is made."""
+    _identifier.cache_clear()
+    monkeypatch.setitem(sys.modules, "py3langid.langid", None)
+    with pytest.raises(MissingDependencyError, match=r"lmops\[scorers\]"):
+        scorers.language("de")
 
 
 def test_language():

@@ -1,7 +1,9 @@
 """What a scorer is: a function that takes what it names, and never gives NaN or a silent 0."""
 
 import asyncio
+import functools
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -127,6 +129,39 @@ def test_versions_follow_source_and_options():
         scorers.judge("j", "is it good", model="m", few_shot=[{"output": "x", "verdict": "pass"}]),
     ]
     assert len({one.version, *(other.version for other in others)}) == 6
+
+
+LIMIT = 3
+
+
+def test_versions_follow_constants_partials_and_callable_objects():
+    """Whatever a score depends on is part of it; an address in memory is not."""
+
+    def short(output):
+        return len(output) < LIMIT
+
+    before = build(short).version
+    globals()["LIMIT"] = 4
+    assert build(short).version != before
+
+    def compared(output, limit):
+        return len(output) < limit
+
+    partials = [build(functools.partial(compared, limit=n), name="p") for n in (1, 1, 9)]
+    assert [one.score(GIVEN).value for one in partials] == [False, False, True]
+    assert partials[0].version == partials[1].version != partials[2].version
+    assert build(Callable_(1), name="c").version == build(Callable_(1), name="c").version
+    assert build(Callable_(1), name="c").version != build(Callable_(2), name="c").version
+
+
+@dataclass
+class Callable_:  # noqa: N801
+    """Equal by value, so it has no hash."""
+
+    limit: int
+
+    def __call__(self, output):
+        return len(output) < self.limit
 
 
 def test_scorers_are_known_by_name():

@@ -15,6 +15,7 @@ from lmops._cli_audit import audit
 from lmops._cli_eval import evaluate
 from lmops._cli_options import JSON as _JSON
 from lmops._cli_options import STORE as _STORE
+from lmops._cli_options import print_frame
 from lmops._cli_options import print_record as _print
 from lmops._cli_options import workspace as _workspace
 from lmops._cli_prompt import prompt
@@ -227,20 +228,30 @@ def store_export(path: str, store: str | None) -> None:
 @click.option("--store", metavar="PATH", help="Where the demo keeps its store; .lmops-demo here by default.")
 @_JSON
 def demo(store: str | None, as_json: bool) -> None:
-    """Ingest two weeks of sample traffic, run a runbook over it, and print a summary."""
+    """Ingest two weeks of sample traffic with the releases of its prompt, run a runbook, and print a summary."""
     from lmops.sample import data_dir
+    from lmops.sample.release import release
 
     with _workspace(store or ".lmops-demo", as_json=as_json) as ws:
+        release(ws.store)
         report = ws.traces.ingest(str(data_dir() / "traces" / "*.jsonl.gz"), progress=not as_json)
         run = ws.runbooks.run("traffic_report", {"last": "14d"}, progress=not as_json).raise_for_status()
         totals = ws.sql(_TOTALS).df().iloc[0].to_dict()
+        history = ws.prompts.history("support-answer")
+        chain = ws.audit.verify()
     if as_json:
-        click.echo(json.dumps({"totals": totals, "run": run.to_dict()}, indent=2, default=str))
+        releases = json.loads(history.to_json(orient="records", date_format="iso"))
+        found = {"totals": totals, "releases": releases, "run": run.to_dict()}
+        click.echo(json.dumps(found, indent=2, default=str))
         return
     click.echo(repr(report))
     click.echo("")
     for name, value in _summary(totals):
         click.echo(f"  {name:<13}{value}")
+    click.echo("")
+    click.echo("releases of support-answer")
+    print_frame(history[["at", "alias", "from", "to", "actor", "reason"]], as_json=False, empty="none")
+    click.echo(f"audit chain: {'whole' if chain.ok else 'BROKEN'}, {chain.events} events")
     click.echo("")
     click.echo(f"  notebook     {run.notebook_path}")
     click.echo(f"  report       {run.html_path}")
@@ -248,6 +259,7 @@ def demo(store: str | None, as_json: bool) -> None:
     click.echo(
         "  look around: make lab, or in Python: import lmops; ws = lmops.open('.lmops-demo'); ws.traces.browse()"
     )
+    click.echo("  undo a release: lmops prompt rollback support-answer --reason '...' --dry-run --store .lmops-demo")
 
 
 _TOTALS = """

@@ -134,3 +134,4 @@ def test_the_demo_summarises_the_sample(tmp_path):
     assert found["totals"]["unpriced_calls"] > 0
     assert found["run"]["status"] == "ok"
     assert found["run"]["html_path"].endswith(".html")
+    assert [row["to"] for row in found["releases"] if row["alias"] == "production"] == [1, 2, 3]

@@ -17,6 +17,7 @@ import pytest
 from lmops.errors import UsageError
 from lmops.sample import data_dir, folder
 from lmops.sample.asking import golden_rows
+from lmops.sample.release import release
 from lmops.sample.retrieval import Index, IndexSettings, rerank
 from lmops.sample.traffic import CHUNKING_NS, MODEL_UPDATE_NS, OUTAGE, PROMPT_3_NS
 from lmops.standin import content
@@ -379,3 +380,38 @@ def test_tools_answer_or_are_down():
 def test_golden_tool_questions_are_filled():
     """No placeholder is left in what is handed out."""
     assert not [row for row in golden_rows() if "{" in row["question"]]
+
+
+def test_releases_of_the_prompt_are_those_of_the_traffic(ws, traces, truth):
+    """The registry says what was in production when, as the spans do; a second run adds nothing."""
+    assert [release(ws.store), release(ws.store)] == [True, False]
+    near_ns = 600_000_000_000  # a turn that runs while the alias moves
+    moves = {name: ws.prompts.history(content.PROMPT_NAME, alias=name) for name in ("production", "staging")}
+    for trace_id, trace in traces.items():
+        history = moves[truth[trace_id]["environment"]]
+        for span in trace.named("prompt "):
+            gone = int(span["startTimeUnixNano"]) - history["at"].astype("int64")
+            if gone.abs().min() > near_ns:
+                assert attributes(span)["gen_ai.prompt.version"] == str(history["to"][gone > 0].iloc[-1])
+    assert ws.audit.verify().ok
+    times = ws.sql("select at from audit order by event_id").df()["at"]
+    assert times.is_monotonic_increasing
+
+
+@pytest.mark.parametrize("version", content.PROMPT_VERSIONS)
+def test_the_registry_renders_what_the_application_sent(ws, traces, version):
+    """The templates of the registry make the very messages of the traces."""
+    release(ws.store)
+    prompt = ws.prompts.get(f"{content.PROMPT_NAME}@{version}")
+    assert prompt.variables == ("sources", "question")
+    seen = 0
+    for trace in traces.values():
+        for span in trace.named("prompt "):
+            if attributes(span)["gen_ai.prompt.version"] != str(version) or not trace.named("chat gpt-5-mini"):
+                continue
+            sent = json.loads(attributes(trace.named("chat gpt-5-mini")[0])["gen_ai.input.messages"])
+            user = sent[-1]["parts"][0]["content"]
+            sources, _, question = user.removeprefix("Sources:\n").rpartition("\n\nQuestion:\n")
+            assert prompt.render(sources=sources, question=question)[1]["content"] == user
+            seen += 1
+    assert seen > 100

@@ -1,0 +1,86 @@
+"""The releases of the sample's prompt: what was saved and promoted when, as the registry would have recorded it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lmops.prompts import Prompts
+from lmops.sample.traffic import PROMPT_2_NS, PROMPT_3_NS, STAGING_PROMPT_2_NS, STAGING_PROMPT_3_NS, START_NS
+from lmops.standin import content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lmops.store import Store
+
+#: Answers without a key; the traffic of the sample calls the same stand-in by the name of a real model.
+MODEL: Final = "standin:ferry-1"
+#: a version is saved 20 minutes before it is first promoted
+_BEFORE_NS: Final = 1_200_000_000_000
+
+
+class _Release(NamedTuple):
+    version: int
+    author: str
+    note: str
+    #: alias -> (when it was promoted, why)
+    moves: dict[str, tuple[int, str]]
+
+
+_RELEASES: Final = (
+    _Release(1, "mara", "First version: answers from the sources, at most 4 sentences", {
+        "staging": (START_NS, "first release"), "production": (START_NS, "first release"),
+    }),
+    _Release(2, "mara", "Shorter answers, and name the source", {
+        "staging": (STAGING_PROMPT_2_NS, "try it with the staff"),
+        "production": (PROMPT_2_NS, "staff liked the sources at the end"),
+    }),
+    _Release(3, "jonas", "A warmer voice; complete answers that leave nobody without help", {
+        "staging": (STAGING_PROMPT_3_NS, "try it with the staff"),
+        "production": (PROMPT_3_NS, "friendlier, as marketing asked"),
+    }),
+)  # fmt: skip
+
+
+def messages(version: int) -> list[dict[str, str]]:
+    """Return one version of the prompt as template messages for the registry."""
+    system, _, user = content.prompt_text(version).strip().partition("\n\n")
+    for name in ("sources", "question"):
+        user = user.replace("{" + name + "}", "{{ " + name + " }}")
+    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+def release(store: Store) -> bool:
+    """Save the three versions and their promotions at the times of the story; return False when they are there.
+
+    A release that was interrupted goes on where it stopped.
+    """
+    is_changed = False
+    for at_ns, version, alias, reason in sorted(_steps()):
+        one = _RELEASES[version - 1]
+        prompts = _at(store, at_ns, one.author)
+        if alias is None:
+            saved = prompts.save(
+                content.PROMPT_NAME, messages(version), model=MODEL, params={"temperature": 0.2}, note=one.note,
+                tags=["sample"],
+            )  # fmt: skip
+            is_changed |= bool(saved.is_new)
+        elif version not in set(prompts.history(content.PROMPT_NAME, alias=alias)["to"]):
+            prompts.promote(content.PROMPT_NAME, version, to=alias, reason=reason)
+            is_changed = True
+    return is_changed
+
+
+def _steps() -> Iterator[tuple[int, int, str | None, str]]:
+    """Return what happened when: (time, version, alias, reason), without an alias for a save."""
+    for one in _RELEASES:
+        yield min(at_ns for at_ns, _ in one.moves.values()) - _BEFORE_NS, one.version, None, ""
+        for alias, (at_ns, reason) in one.moves.items():
+            yield at_ns, one.version, alias, reason
+
+
+def _at(store: Store, at_ns: int, actor: str) -> Prompts:
+    """Return the registry as somebody used it at a time of the story."""
+    moment = datetime.fromtimestamp(at_ns / 1e9, UTC)
+    return Prompts(store, actor=actor, now=lambda: moment)

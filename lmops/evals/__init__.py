@@ -256,6 +256,7 @@ class Evals:
         slices: Sequence[str] = (),
         alpha: float = 0.05,
         correction: Literal["bh", "holm", "none"] = "bh",
+        clustered: bool = True,
         allow_unmatched: bool = False,
         allow_changed: bool = False,
         seed: int = 0,
@@ -273,6 +274,7 @@ class Evals:
             slices: Compare within groups as well: "split", "tags", "cluster", keys of the metadata.
             alpha: Probability of a false alarm, in 0..0.5.
             correction: How p-values of slices are adjusted: "bh" to explore, "holm" to decide, "none".
+            clustered: Take the clusters of the examples into account, when they have some.
             allow_unmatched: Compare the examples that both finished, although one has more.
             allow_changed: Compare although the dataset or a scorer is not the same version.
             seed: Of permutations and the bootstrap.
@@ -283,7 +285,7 @@ class Evals:
         """
         return compare(
             self._store, self._project.datasets, self._as_run(a), self._as_run(b), scorers=scorers, margin=margin,
-            slices=slices, alpha=alpha, correction=correction, allow_unmatched=allow_unmatched,
+            slices=slices, alpha=alpha, correction=correction, clustered=clustered, allow_unmatched=allow_unmatched,
             allow_changed=allow_changed, seed=seed,
         )  # fmt: skip
 
@@ -303,7 +305,8 @@ class Evals:
             run: The run that is judged.
             baseline: What its losses are measured against; needed when a criterion says ``max_loss``.
             criteria: A mapping, or the path of a YAML or JSON file: ``scorers`` with ``min``, ``max`` and ``max_loss``
-                by scorer, ``min_coverage``, ``max_error_rate``, ``max_cost_usd``, ``max_latency_ms``, ``level``.
+                by scorer, ``min_coverage``, ``max_error_rate``, ``max_cost_usd``, ``max_latency_ms``, ``level``,
+                ``clustered``.
             allow_unmatched: As for :meth:`compare`.
             allow_changed: As for :meth:`compare`.
             seed: As for :meth:`compare`.
@@ -319,7 +322,7 @@ class Evals:
         if against is not None and asked.needs_baseline:
             comparison = self.compare(
                 judged, against, scorers=sorted(margins_of(asked)), margin=margins_of(asked), alpha=1 - asked.level,
-                allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
+                clustered=asked.clustered, allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
             )  # fmt: skip
         results = judge(judged, comparison, asked)
         return record(self._store, judged, against, asked, results, actor=self._project.actor)

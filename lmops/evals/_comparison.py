@@ -136,7 +136,7 @@ where one.run_id = $a and two.run_id = $b
 
 def compare(
     store: Store, datasets: Any, a: Run, b: Run, *, scorers: Sequence[str] | None, margin: Any, slices: Sequence[str],
-    alpha: float, correction: str, allow_unmatched: bool, allow_changed: bool, seed: int,
+    alpha: float, correction: str, clustered: bool, allow_unmatched: bool, allow_changed: bool, seed: int,
 ) -> Comparison:  # fmt: skip
     """Return the comparison of two runs.
 
@@ -151,6 +151,9 @@ def compare(
     names = [scorers] if isinstance(scorers, str) else scorers
     chosen = common_scorers(a, b, names, allow_changed=allow_changed)
     found, notes = sides(a, b, allow_unmatched=allow_unmatched, allow_changed=allow_changed)
+    if found.clusters is not None and not clustered:
+        found = found._replace(clusters=None)
+        notes = [*notes, "examples count as independent, although they have clusters (clustered=False)"]
 
     def margins(name: str) -> float | None:
         return _margin(margin, name, chosen)

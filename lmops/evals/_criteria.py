@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _OF_SCORER: Final = ("min", "max", "max_loss")
-_OF_RUN: Final = ("level", "min_coverage", "max_error_rate", "max_cost_usd", "max_latency_ms", "scorers")
+_OF_RUN: Final = ("level", "clustered", "min_coverage", "max_error_rate", "max_cost_usd", "max_latency_ms", "scorers")
 _SHARES: Final = ("min_coverage", "max_error_rate")
 _EXAMPLE: Final = "such as {'scorers': {'exact_match': {'min': 0.8, 'max_loss': 0.03}}}"
 _MAX_BYTES: Final = 1_000_000
@@ -38,6 +38,7 @@ class Criteria:
     Args:
         scorers: By scorer: "min" and "max" of its mean, "max_loss" against the baseline; in the unit of the score.
         level: Confidence level of every interval.
+        clustered: Whether differences are clustered when the examples have clusters.
         min_coverage: Share of the cases that every scorer must have measured.
         max_error_rate: Share of the cases that may fail.
         max_cost_usd: Mean cost of a case.
@@ -46,6 +47,7 @@ class Criteria:
 
     scorers: dict[str, dict[str, float]] = field(default_factory=dict)
     level: float = 0.95
+    clustered: bool = True
     min_coverage: float | None = None
     max_error_rate: float | None = None
     max_cost_usd: float | None = None
@@ -59,6 +61,8 @@ class Criteria:
     def as_dict(self) -> dict[str, Any]:
         """Return what is asked, as it can be written into a file."""
         found: dict[str, Any] = {name: getattr(self, name) for name in _OF_RUN if name != "scorers"}
+        if self.clustered:
+            del found["clustered"]
         return {name: value for name, value in found.items() if value is not None} | {"scorers": self.scorers}
 
 
@@ -103,7 +107,11 @@ def _checked(given: Any, where: str) -> Criteria:
     for name in given:
         if name not in _OF_RUN:
             raise UsageError(f"{where}: {did_you_mean('criterion', str(name), _OF_RUN)}")
-    values = {name: _number(given[name], f"{where}: {name}") for name in _OF_RUN if name != "scorers" and name in given}
+    plain = [name for name in _OF_RUN if name not in ("scorers", "clustered") and name in given]
+    values = {name: _number(given[name], f"{where}: {name}") for name in plain}
+    clustered = given.get("clustered", True)
+    if not isinstance(clustered, bool):
+        raise UsageError(f"{where}: clustered is {plain_line(clustered, 40)!r}; give true or false")
     for name in (*_SHARES, "level"):
         if name in values and not 0 <= values[name] <= 1:
             raise UsageError(f"{where}: {name} is {values[name]:g}; give a share in 0..1")
@@ -112,7 +120,7 @@ def _checked(given: Any, where: str) -> Criteria:
     scorers = _scorers(given.get("scorers") or {}, where)
     if not scorers and len(values) == ("level" in values):
         raise UsageError(f"{where}: nothing is asked; name a criterion, {_EXAMPLE}")
-    return Criteria(scorers=scorers, **values)
+    return Criteria(scorers=scorers, clustered=clustered, **values)
 
 
 def _scorers(given: Any, where: str) -> dict[str, dict[str, float]]:

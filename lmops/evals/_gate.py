@@ -153,7 +153,10 @@ def _level(summary: ScorerSummary, key: str, asked: float, ends: tuple[float, fl
 
 
 def _loss(one: Difference, asked: float) -> CriterionResult:
-    """Return whether the loss against the baseline is at most what is asked."""
+    """Return whether the loss against the baseline is at most what is asked: as :func:`lmops.calc.decide.decide` does.
+
+    A loss that is certain, and may be larger than what is asked, fails.
+    """
     sign = -1.0 if one.higher_is_better else 1.0
     loss, ends = sign * one.difference, sorted((sign * one.low, sign * one.high))
     low, high = ends
@@ -166,12 +169,12 @@ def _loss(one: Difference, asked: float) -> CriterionResult:
         return _made(name, "pass", f"a larger loss is excluded ({one.outcome.replace('_', '-')}, {p_value})", **found)
     if low > asked:
         return _made(name, "fail", f"the loss is larger, {number(low)} at least ({p_value})", **found)
-    if low > 0 and asked == 0:
-        return _made(name, "fail", f"there is a loss ({p_value})", **found)
-    worse = "there is a loss" if low > 0 else "no loss is shown"
+    if low > 0:
+        reason = f"there is a loss, {number(low)} at least, and a larger one than {asked:g} is not excluded ({p_value})"
+        return _made(name, "fail", reason, **found)
     reason = (
-        f"{worse}, and one of more than {asked:g} is not excluded ({p_value}); these examples would have shown a "
-        f"difference of {number(one.minimum_detectable_effect)}"
+        f"no loss is shown, and one of more than {asked:g} is not excluded ({p_value}); these examples would have shown "
+        f"a difference of {number(one.minimum_detectable_effect)}"
     )
     return _made(name, "inconclusive", reason, n_needed=one.n_needed, **found)
 

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 
 import lmops
 from lmops.cli import main
+from lmops.sample import golden
 
 from .conftest import rows_of
-from .ferry import golden, save_prompts
+from .ferry import save_prompts
 from .test_compare import skilled
 
 

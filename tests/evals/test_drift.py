@@ -8,8 +8,9 @@ import pytest
 from lmops.errors import UsageError
 from lmops.evals import TaskResult
 from lmops.evals._drift import permuted
+from lmops.sample import golden
 
-from .ferry import golden, save_prompts
+from .ferry import save_prompts
 
 
 def answers(*rows):

@@ -35,7 +35,7 @@ def run(ws):
         (0.95, {"max": 0.8}, "fail", 1),
         (0.9, {"max_loss": 0.02}, "pass", 0),
         (0.5, {"max_loss": 0.02}, "fail", 1),
-        (0.87, {"max_loss": 0.02}, "inconclusive", 3),
+        (0.89, {"max_loss": 0.02}, "inconclusive", 3),
     ],
 )
 def test_three_outcomes(ws, run, share, asked, outcome, code):
@@ -105,6 +105,7 @@ def test_criteria_are_a_file_under_version_control(ws, run, tmp_path, suffix):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("clustered: maybe\nmax_latency_ms: 1", "clustered is 'maybe'; give true or false"),
         ("scorers: {exact_match: {minimum: 1}}", "did you mean 'min'"),
         ("max_latency: 3", "did you mean 'max_latency_ms'"),
         ("scorers: {exact_match: {min: high}}", "scorers.exact_match.min is 'high'; give a number"),

@@ -157,6 +157,116 @@ def bars(frame: pd.DataFrame, x: str, y: str, *, title: str | None = None) -> go
     return _or_no_data(figure, part)
 
 
+def scores(frame: pd.DataFrame, *, title: str = "Scores") -> go.Figure:
+    """Return the mean of each scorer with its interval, one mark per run: ``ws.evals.summary(runs)``.
+
+    Args:
+        frame: Columns label, scorer, mean, low, high; missing limits leave out the bar.
+        title: Above the figure.
+    """
+    _need(frame, "label", "scorer", "mean", "low", "high")
+    figure = _figure(title, None, y_title=None)
+    labels = list(dict.fromkeys(frame["label"].tolist()))
+    for place, label in enumerate(labels):
+        part = frame[(frame["label"] == label) & frame["mean"].notna()]
+        names = [escape(_name(value)) for value in part["scorer"].tolist()]
+        _marks(figure, names, part, ("mean", "low", "high"), name=escape(_name(label)), colour=_colour(place))
+    figure.update_layout(scattermode="group", scattergap=0.6, hovermode="closest")
+    figure.update_yaxes(rangemode="normal")
+    return _or_no_data(figure, frame)
+
+
+def differences(frame: pd.DataFrame, *, title: str = "Difference, a - b") -> go.Figure:
+    """Return the difference of each scorer with its interval and the line of no difference: ``comparison.df()``.
+
+    Args:
+        frame: Columns name, difference, low, high, outcome; "kind" and "slice" when there are measures or slices, of
+            which the measures are left out, because their unit is another.
+        title: Above the figure.
+    """
+    _need(frame, "name", "difference", "low", "high", "outcome")
+    figure = _figure(title, None, y_title=None)
+    part = frame[frame["kind"] == "scorer"] if "kind" in frame else frame
+    part = part[part["difference"].notna()].iloc[::-1]
+    places = list(range(len(part)))
+    where = part["slice"].tolist() if "slice" in part else [""] * len(part)
+    labels = [
+        escape(f"{_name(name)} [{_name(place)}]" if place else _name(name))
+        for name, place in zip(part["name"].tolist(), where, strict=True)
+    ]
+    for outcome, colour in _OUTCOME_COLOURS.items():
+        chosen = (part["outcome"] == outcome).tolist()
+        if any(chosen):
+            at = [place for place, is_in in zip(places, chosen, strict=True) if is_in]
+            columns = ("difference", "low", "high")
+            _marks(figure, at, part[chosen], columns, name=outcome.replace("_", "-"), colour=colour, is_sideways=True)
+    if places:
+        figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
+        figure.update_yaxes(tickmode="array", tickvals=places, ticktext=labels, showgrid=False, rangemode="normal")
+        figure.update_xaxes(showgrid=True)
+        figure.update_layout(hovermode="closest", height=110 + 30 * len(places))
+    return _or_no_data(figure, part)
+
+
+def quality_and_cost(
+    frame: pd.DataFrame, *, cost: str = "cost_per_case_usd", title: str = "Quality against cost"
+) -> go.Figure:
+    """Return the mean of each scorer against the cost of a case, one mark per run: ``ws.evals.summary(runs)``.
+
+    Args:
+        frame: Columns label, scorer, mean, low, high and the cost.
+        cost: The column on the horizontal axis, such as "p50_ms".
+        title: Above the figure.
+    """
+    import plotly.graph_objects as go
+
+    _need(frame, "label", "scorer", "mean", "low", "high", cost)
+    figure = _figure(title, None, y_title=None)
+    known = frame[frame["mean"].notna() & frame[cost].notna()]
+    for place, scorer in enumerate(dict.fromkeys(known["scorer"].tolist())):
+        part = known[known["scorer"] == scorer].sort_values(cost)
+        labels = [escape(_name(value)) for value in part["label"].tolist()]
+        figure.add_trace(go.Scatter(
+            x=_numbers(part, cost), y=_numbers(part, "mean"), error_y=_error(part, ("mean", "low", "high")),
+            mode="markers+lines", line={"width": 1, "dash": "dot"}, marker={"size": 9, "color": _colour(place)},
+            name=escape(_name(scorer)), customdata=labels,
+            hovertemplate="%{customdata}: %{y:.3f} at %{x:,.5g}<extra></extra>",
+        ))  # fmt: skip
+    figure.update_xaxes(showgrid=True, title=escape(cost))
+    figure.update_yaxes(rangemode="normal")
+    figure.update_layout(hovermode="closest")
+    return _or_no_data(figure, known)
+
+
+#: Good, acceptable, unknown and bad; the legend says the word.
+_OUTCOME_COLOURS: Final = {"better": "#009E73", "non_inferior": "#0072B2", "inconclusive": GREY, "worse": RED}
+
+
+def _marks(
+    figure: go.Figure, places: Sequence[Any], part: pd.DataFrame, columns: tuple[str, str, str], *, name: str,
+    colour: str, is_sideways: bool = False,
+) -> None:  # fmt: skip
+    """Add one mark with its interval per row."""
+    import plotly.graph_objects as go
+
+    values, bar = _numbers(part, columns[0]), _error(part, columns)
+    along, hover = ("x", "%{x:.4f}") if is_sideways else ("y", "%{x}: %{y:.4f}")
+    figure.add_trace(go.Scatter(
+        x=values if is_sideways else places, y=places if is_sideways else values, **{f"error_{along}": bar},
+        mode="markers", marker={"size": 9, "color": colour}, name=name, showlegend=True,
+        hovertemplate=f"{hover}<extra>{name}</extra>",
+    ))  # fmt: skip
+
+
+def _error(part: pd.DataFrame, columns: tuple[str, str, str]) -> dict[str, Any]:
+    value, low, high = (part[column].astype(float) for column in columns)
+    return {
+        "type": "data", "symmetric": False, "thickness": 1.5, "width": 4,
+        "array": [None if up != up else up for up in (high - value).tolist()],  # noqa: PLR0124  # NaN
+        "arrayminus": [None if down != down else down for down in (value - low).tolist()],  # noqa: PLR0124
+    }  # fmt: skip
+
+
 def _bars_in_time(frame: pd.DataFrame, column: str, *, title: str, axis: str, hover: str) -> go.Figure:
     import plotly.graph_objects as go
 

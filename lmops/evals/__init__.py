@@ -244,6 +244,21 @@ class Evals:
         ).df()
         return found
 
+    def summary(self, runs: Sequence[Run | str], *, level: float = 0.95) -> pd.DataFrame:
+        """Return one row per run and scorer, to be shown side by side (``lmops.charts.scores``).
+
+        Args:
+            runs: Runs, their ids, or names of experiments.
+            level: Confidence level in (0, 1).
+
+        Returns:
+            Columns run_id, label (the prompt version, or the name), scorer, mean, low, high, n, coverage,
+            cost_per_case_usd, p50_ms; missing values are NaN.
+        """
+        from lmops.evals._summary import side_by_side
+
+        return side_by_side([self._as_run(run) for run in runs], level=level)
+
     # -- decisions -------------------------------------------------------------------------------------------------
 
     def compare(

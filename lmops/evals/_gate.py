@@ -173,8 +173,8 @@ def _loss(one: Difference, asked: float) -> CriterionResult:
         reason = f"there is a loss, {number(low)} at least, and a larger one than {asked:g} is not excluded ({p_value})"
         return _made(name, "fail", reason, **found)
     reason = (
-        f"no loss is shown, and one of more than {asked:g} is not excluded ({p_value}); these examples would have shown "
-        f"a difference of {number(one.minimum_detectable_effect)}"
+        f"no loss is shown, and one of more than {asked:g} is not excluded ({p_value}); these examples would have "
+        f"shown a difference of {number(one.minimum_detectable_effect)}"
     )
     return _made(name, "inconclusive", reason, n_needed=one.n_needed, **found)
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
     from lmops.evals._matrix import Matrix
     from lmops.evals._runs import Run
 
-_HEAD = ("scorer", "mean", "95 % interval", "coverage", "unmeasured", "errors", "note")
+_SIDE_BY_SIDE: Final = (
+    "run_id", "label", "scorer", "mean", "low", "high", "n", "coverage", "cost_per_case_usd", "p50_ms",
+)  # fmt: skip
+_HEAD: Final = ("scorer", "mean", "95 % interval", "coverage", "unmeasured", "errors", "note")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +97,27 @@ def summarise(run: Run, *, level: float = 0.95) -> list[ScorerSummary]:
             within_sd=math.sqrt(split.within), between_sd=math.sqrt(split.between), flip_rate=flips.pair_rate,
         ))  # fmt: skip
     return made
+
+
+def side_by_side(runs: Sequence[Run], *, level: float) -> pd.DataFrame:
+    """Return one row per run and scorer, with the mean cost of a case and the median latency of the run."""
+    import numpy as np
+    import pandas as pd
+
+    labels = [plain_line(run.prompt_ref or run.name, 60) for run in runs]
+    made = []
+    for run, label in zip(runs, labels, strict=True):
+        shown = label if labels.count(label) == 1 else f"{label} ({run.run_id[-6:]})"
+        measures = run.measured().measures
+        cost, latency = (
+            float(measure(values)) if (values := matrix[~np.isnan(matrix)]).size else math.nan
+            for measure, matrix in ((np.mean, measures["cost_usd"]), (np.median, measures["latency_ms"]))
+        )
+        made += [
+            (run.run_id, shown, one.scorer, one.mean, one.low, one.high, one.n, one.coverage, cost, latency)
+            for one in run.summary(level=level)
+        ]
+    return pd.DataFrame(made, columns=list(_SIDE_BY_SIDE))
 
 
 def row_means(matrix: Matrix) -> Matrix:

@@ -35,7 +35,7 @@ def run(ws):
         (0.95, {"max": 0.8}, "fail", 1),
         (0.9, {"max_loss": 0.02}, "pass", 0),
         (0.5, {"max_loss": 0.02}, "fail", 1),
-        (0.89, {"max_loss": 0.02}, "inconclusive", 3),
+        (0.9, {"max_loss": 0.01}, "inconclusive", 3),
     ],
 )
 def test_three_outcomes(ws, run, share, asked, outcome, code):

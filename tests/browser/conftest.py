@@ -273,8 +273,16 @@ class Notebook:
     def run(self, index, *, wait=True):
         """Run a cell and wait until the kernel is idle again."""
         cell = self.page.locator(".jp-Notebook .jp-Cell").nth(index)
-        cell.locator(".jp-InputArea-prompt").first.click()
-        self.page.keyboard.press("Control+Enter")
+        prompt = cell.locator(".jp-InputArea-prompt").first
+        before = prompt.inner_text()
+        for _ in range(10):  # a loaded machine now and then loses the first Ctrl+Enter
+            prompt.click()
+            self.page.keyboard.press("Control+Enter")
+            end = time.monotonic() + 3
+            while prompt.inner_text() == before and time.monotonic() < end:
+                self.page.wait_for_timeout(30)
+            if prompt.inner_text() != before:
+                break
         if wait:
             self.page.wait_for_function(
                 "(i) => { const c = document.querySelectorAll('.jp-Notebook .jp-Cell')[i]; "

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 #: Each sets window.__xss when it runs; those that ran in a live notebook are here, and some more.
 PAYLOADS = (
     "<img src=x onerror=\"window.__xss='img'\">",
@@ -103,17 +105,44 @@ def test_the_live_browser_shows_hostile_text_as_text(controller, stage, traffic,
     assert not s.page_errors
 
 
+#: Every public view as the code of a cell, after FIRST. To add one: its code, and whether it shows texts of traces as
+#: they are (then the test sees that they are there, as text). A widget shows itself and must become ready.
+FIRST = "import lmops\nws = lmops.open('../hostile')\nids = list(ws.traces.search()['trace_id'])"
 CELLS = (
-    "import lmops\nws = lmops.open('../hostile', read_only=True)\nids = ws.traces.search()['trace_id']",
-    "b = ws.traces.browse(); b",
-    "ws.traces.get(ids[3])",
-    "ws.traces.search()",
-    "print(ws.traces.get(ids[3])); ws.traces.get(ids[3]).df()",
-    "from lmops import charts\ncharts.errors(ws.traces.stats(by=['model'], every='1h'), title=ids[0])",
-    "charts.bars(ws.traces.stats(by=['service', 'name']), 'service', 'traces')",
-    "import os\nos.environ['LMOPS_STATIC'] = '1'\nws.traces.browse()",
-    "ws.traces.search(\"name = '<img src=x onerror=window.__xss=1>' and nonsense\")",
+    ("ws.traces.browse()", True),
+    ("ws.traces.get(ids[3])", True),
+    ("ws.traces.search()", True),
+    ("print(ws.traces.get(ids[3]))\nws.traces.get(ids[3]).df()", True),
+    ("print(ws.traces.get(ids[3]).text, ws.traces.get(ids[3]).root, ws.traces.browse())", True),
+    (
+        "from lmops import charts\ncharts.errors(ws.traces.stats(by=['model'], every='1h'), title=str(ws.traces.get(ids[0]).name))",
+        False,
+    ),
+    ("charts.bars(ws.traces.stats(by=['service', 'name']), 'service', 'traces')", False),
+    ("ws.datasets.add_traces('golden', ids[:3])", False),
+    ("ws.datasets.get('golden').df()", True),
+    ("ws.sql('select name, input, output, session_id from traces')", True),
+    ("ws.traces.search(\"name = '<img src=x onerror=window.__xss=1>' and nonsense\")", False),
+    ("import os\nos.environ['LMOPS_STATIC'] = '1'\nws.traces.browse()", True),
 )
+
+#: Every static form, as a function of a workspace and the ids of its traces: what an archived notebook holds.
+STATIC = {
+    "browser, HTML": lambda ws, ids: ws.traces.browse()._controller.bundle()["text/html"],
+    "browser, text": lambda ws, ids: ws.traces.browse()._controller.bundle()["text/plain"],
+    "trace, HTML": lambda ws, ids: ws.traces.get(ids[3])._repr_html_(),
+    "trace, text": lambda ws, ids: ws.traces.get(ids[3]).text,
+}
+
+
+@pytest.fixture
+def hostile(tmp_path, conversation):
+    """A workspace full of hostile texts."""
+    import lmops
+
+    with lmops.open(tmp_path / ".lmops") as ws:
+        ws.store.load(spans=hostile_rows(conversation))
+        yield ws
 
 
 def test_no_view_in_a_live_notebook_runs_hostile_text(lab, notebook, conversation):
@@ -122,16 +151,72 @@ def test_no_view_in_a_live_notebook_runs_hostile_text(lab, notebook, conversatio
 
     with Store.open(lab.folder / "hostile") as store:
         store.load(spans=hostile_rows(conversation))
-    nb = notebook("hostile.ipynb", *CELLS)
-    for index in range(len(CELLS)):
+    nb = notebook("hostile.ipynb", FIRST, *(code for code, _ in CELLS))
+    nb.run(0)
+    for index, (_, is_shown) in enumerate(CELLS, start=1):
         nb.run(index)
-    nb.page.wait_for_selector(".lm-root[data-state=ready] .lm-row:not(.lm-loading)")
-    for index in (2, 3, 4, 7):
-        assert "<scri" in nb.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-OutputArea").inner_text(), (
-            index
-        )
-    assert nb.page.locator(".jp-Notebook .jp-Cell").nth(7).locator(".lm-root").count() == 0
+        output = nb.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-OutputArea")
+        output.locator(
+            ".lm-root[data-state=ready], .jp-RenderedHTMLCommon, .jp-RenderedText, .js-plotly-plot"
+        ).first.wait_for()
+        if is_shown:
+            nb.page.wait_for_function(
+                "([i, word]) => document.querySelectorAll('.jp-Notebook .jp-Cell')[i].querySelector('.jp-OutputArea').innerText.includes(word)",
+                arg=[index, "<img src"],
+            )
     nothing_ran(nb.page)
+
+
+@pytest.mark.parametrize("name", STATIC)
+def test_no_static_form_runs_hostile_text(hostile, chromium, name):
+    """As a page of its own, with no sanitiser in between: the worst place that it can end up in."""
+    import html
+
+    form = STATIC[name](hostile, list(hostile.traces.search()["trace_id"]))
+    page = chromium.new_page()
+    page.set_content(form if name.endswith("HTML") else f"<pre>{html.escape(form)}</pre>")
+    assert "<img src" in page.locator("body").inner_text()
+    assert page.evaluate("() => document.querySelectorAll('img, script, a, svg, iframe, form').length") == 0
+    assert (
+        page.evaluate(
+            "() => [...document.querySelectorAll('*')].flatMap((el) => el.getAttributeNames()).filter((n) => n.startsWith('on')).length"
+        )
+        == 0
+    )
+    nothing_ran(page)
+    page.close()
+
+
+def test_no_attribute_of_the_browser_holds_more_than_text(controller, stage, traffic, conversation):
+    """Tooltips and labels for assistive technology are attributes: they carry the text, and none is an address or a handler."""
+    store = traffic(0)
+    store.load(spans=hostile_rows(conversation))
+    s = stage(controller(store=store), width=1500)
+    s.root.focus()
+    s.press("j", "Enter")
+    s.page.wait_for_selector(".lm-body[data-index]")
+    found = s.page.evaluate(
+        """() => [...document.querySelectorAll('.lm-root, .lm-root *')].flatMap((el) => el.getAttributeNames().map((n) => [n, el.getAttribute(n)]))"""
+    )
+    assert {name for name, value in found if "<img src" in value} <= {"title", "aria-label", "placeholder", "value"}
+    assert not [
+        name for name, _ in found if name.startswith("on") or name in ("href", "src", "srcdoc", "action", "formaction")
+    ]
+    assert any(name == "title" and "<img src" in value for name, value in found)
+
+
+def test_copied_text_is_the_text_itself(controller, stage, traffic, conversation):
+    """Copying a hostile filter as SQL gives that SQL, by the clipboard or by the way around it."""
+    store = traffic(0)
+    store.load(spans=hostile_rows(conversation))
+    s = stage(controller(store=store, where="name <> '<img src=x onerror=\"window.__xss=1\">'"))
+    copied = """() => { window.copied = []; Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true});
+      document.addEventListener('copy', () => { const el = document.activeElement; window.copied.push(el.value.slice(el.selectionStart, el.selectionEnd)); }); }"""
+    s.page.evaluate(copied)
+    s.page.click("[aria-label='copy SQL']")
+    s.until(lambda: s.data("said").startswith("SQL copied"))
+    assert s.page.evaluate("() => window.copied") == [s.controller.sql]
+    nothing_ran(s.page)
 
 
 def test_an_untrusted_notebook_shows_the_table(controller, notebook, traffic, conversation):
@@ -153,3 +238,108 @@ def test_an_untrusted_notebook_shows_the_table(controller, notebook, traffic, co
     for cell in (0, 1):
         assert nb.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator("table tbody tr").count() == 10
     nothing_ran(nb.page)
+
+
+def hostile_prompt(ws):
+    """Two versions of a prompt of which every text is hostile, evaluated over hostile inputs; names cannot be."""
+    for number, more in enumerate((" first", " {{ question }} second"), start=1):
+        ws.prompts.save(
+            "hostile", [{"role": "system", "content": HOSTILE.replace("{{", "{").replace("}}", "}") + more}, {"role": "user", "content": HOSTILE}],
+            model=HOSTILE + more, params={HOSTILE: HOSTILE + more}, response_schema={HOSTILE: HOSTILE + more},
+            tools=[{"name": HOSTILE, "description": HOSTILE + more}], note=HOSTILE, actor=HOSTILE,
+        )  # fmt: skip
+        ws.prompts.promote("hostile", number, to="production", reason=HOSTILE, actor=HOSTILE)
+    rows = [{"example_id": f"{HOSTILE} {i}", "input": {"question": f"{HOSTILE} {i}"}} for i in range(3)]
+    ws.datasets.save("hostile", rows)
+    for number in (1, 2):
+        ws.evals.run(
+            lambda question, number=number: f"{question} {number}",
+            "hostile",
+            prompt=f"hostile@{number}",
+            progress=False,
+        )
+
+
+def test_prompt_widgets_show_hostile_text_as_text(stage):
+    """Diff, comparison and playground: templates, settings, notes, authors, models, inputs, answers, errors, the draft."""
+    import lmops
+    from lmops.prompts import Prompts
+    from lmops.widgets.prompt_compare_controller import PromptCompareController
+    from lmops.widgets.prompt_diff_controller import PromptDiffController
+    from lmops.widgets.prompt_playground_controller import PlaygroundController
+
+    async def refuse(*_args, **_more):
+        raise ConnectionError(HOSTILE)
+
+    with lmops.open(":memory:") as ws:
+        hostile_prompt(ws)
+        s = stage(PromptDiffController(ws.prompts, Prompts.diff(ws.prompts, "hostile", 1, 2)), name="prompt_diff")
+        s.page.wait_for_selector(".lm-diff-section[data-filled]")
+        s.root.focus()
+        s.press("n", "n", "u", "s")
+        nothing_ran(s.page)
+        s.page.get_by_label("roll back").click()
+        s.page.locator(".lm-move [name=alias]").fill(HOSTILE[:100])
+        s.page.wait_for_selector(".lm-plan.lm-s-error")
+        nothing_ran(s.page)
+        s = stage(
+            PromptCompareController(ws.prompts, Prompts.compare(ws.prompts, "hostile", [1, 2])), name="prompt_compare"
+        )
+        s.page.wait_for_selector(".lm-output-row[data-filled]")
+        nothing_ran(s.page)
+        controller = PlaygroundController(
+            ws.prompts,
+            "hostile",
+            complete=refuse,
+            inputs=[{"question": HOSTILE, "constructor": HOSTILE}],
+            models=lambda: [HOSTILE],
+        )
+        s = stage(controller, name="prompt_playground")
+        s.controller.on_change = lambda _message: None
+        controller.run()
+        s.push(controller.state("done"))
+        s.page.wait_for_selector(".lm-play-error")
+        nothing_ran(s.page)
+        s.root.focus()
+        s.press("e")
+        s.page.locator(".lm-draft textarea").first.fill(HOSTILE)
+        s.page.wait_for_selector(".lm-draft-error, .lm-draft-vars")
+        s.page.locator(".lm-play-model").first.fill(HOSTILE)
+        nothing_ran(s.page)
+        assert not s.page_errors
+
+
+PROMPT_CELLS = (
+    "import lmops\nws = lmops.open('../hostile-prompts')",
+    "d = ws.prompts.diff('hostile', 1, 2); d",
+    "c = ws.prompts.compare('hostile', [1, 2]); c",
+    "p = ws.prompts.playground('hostile', inputs='hostile'); p.run(); p",
+    "from lmops.prompts import Prompts\nPrompts.diff(ws.prompts, 'hostile', 1, 2)",
+    "Prompts.compare(ws.prompts, 'hostile', [1, 2])",
+    "print(d.text, c.text); p.df()",
+    "import os\nos.environ['LMOPS_STATIC'] = '1'\nws.prompts.diff('hostile', 1, 2)",
+    "ws.prompts.compare('hostile', [1, 2])",
+    "p = ws.prompts.playground('hostile', inputs='hostile'); p.run(); p",
+)
+
+
+def test_no_view_of_prompts_in_a_live_notebook_runs_hostile_text(lab, notebook):
+    """Every public view of a prompt, live, plain and static, in a notebook that was run here and so is trusted."""
+    import lmops
+
+    with lmops.open(lab.folder / "hostile-prompts") as ws:
+        hostile_prompt(ws)
+    nb = notebook("hostile_prompts.ipynb", *PROMPT_CELLS)
+    cells = nb.page.locator(".jp-Notebook .jp-Cell")
+    drawn = {1: ".lm-diff-section[data-filled]", 2: ".lm-output-row[data-filled]", 3: ".lm-play-error"}
+    for index in range(len(PROMPT_CELLS)):
+        nb.run(index)
+        if index:
+            # what is drawn late would move the next cell away from the pointer
+            cells.nth(index).locator(drawn.get(index, ".jp-OutputArea-output")).first.wait_for()
+            nb.page.wait_for_timeout(300)
+    for index in range(4, len(PROMPT_CELLS)):
+        assert "<img" in cells.nth(index).locator(".jp-OutputArea").inner_text(), index
+        assert cells.nth(index).locator(".lm-root").count() == 0
+    nothing_ran(nb.page)
+    assert nb.page.locator('a[href^="javascript"]').count() == 0

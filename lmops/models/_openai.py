@@ -36,6 +36,8 @@ _SHORTEST_SECRET: Final = 4
 #: The client must have a key; endpoints that want none ignore this word.
 _NO_KEY: Final = "none"
 _BAD: Final = "bad_response"
+#: What the client sends with.
+_TRANSPORTS: Final = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "ssl", "socket", "anyio"})
 
 
 #: Clients that came with a fork.
@@ -462,6 +464,13 @@ def translate(error: Exception, endpoint: Endpoint, timeout_s: float) -> ModelEr
         cause = scrub(str(error.__cause__ or error), endpoint)
         return ModelError(
             f"no connection to {spec!r} at {endpoint.base_url}: {cause}", kind="connection", is_retryable=True
+        )
+    if type(error).__module__.partition(".")[0] in _TRANSPORTS:
+        # Older clients let these out of a stream as they are.
+        is_slow = "Timeout" in type(error).__name__
+        cause = scrub(str(error) or type(error).__name__, endpoint)
+        return ModelError(
+            f"the connection to {spec!r} broke: {cause}", kind="timeout" if is_slow else "connection", is_retryable=True
         )
     if isinstance(error, openai.APIError) and not isinstance(error, openai.APIResponseValidationError):
         # An error in the middle of a stream.

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 BASE_S: Final = 0.5
 CAP_S: Final = 16.0
+#: So many times a server that asks for a short wait gets just that.
+TAKEN_AT_ITS_WORD: Final = 4
 #: Statuses by which an endpoint says that it gets too much.
 OVERLOADED: Final = frozenset({429, 503, 529})
 
@@ -82,14 +84,23 @@ async def with_retries(
         if not error.is_retryable:
             raise error
         left = max_wait_s - waited
-        wait = min(backoff_s(failures, random), left) if error.retry_after_s is None else error.retry_after_s
-        if wait > left or left <= 0:
+        asked = error.retry_after_s
+        if left <= 0 or (asked is not None and asked > left):
             raise _given_up(error, max_wait_s)
+        wait = _wait_s(asked, failures, left, random)
         on_retry(error, wait, failures)
-        if error.retry_after_s is not None:
-            limiter.pause(wait)
+        if asked is not None:
+            limiter.pause(asked)
         await asyncio.sleep(wait)
         waited += wait
+
+
+def _wait_s(asked: float | None, failures: int, left: float, random: Random) -> float:
+    """Return the next wait: what the server asks, or our own; our own as well when it keeps asking for too little."""
+    if asked is None:
+        return min(backoff_s(failures, random), left)
+    patience = failures - TAKEN_AT_ITS_WORD
+    return max(asked, min(backoff_s(patience, random), left)) if patience > 0 else asked
 
 
 async def _once(attempt: Callable[[], Awaitable[T]], limiter: Limiter) -> tuple[T | None, ModelError | None]:

@@ -85,6 +85,15 @@ def test_waiting_has_a_ceiling_in_all(ws, house, kit):
     assert len(house.asked) == 3
 
 
+def test_a_server_that_asks_for_no_wait_is_not_hammered(ws, house, kit):
+    """Taken at its word four times, then the waits grow as without it, and the ceiling holds."""
+    house.reply(kit.reply({}, status=429, headers={"retry-after": "0"}))
+    with pytest.raises(ModelError) as caught:
+        ws.models.complete("house", ASK, max_wait_s=0.3)
+    assert caught.value.waited_s == pytest.approx(0.3)
+    assert 6 <= len(house.asked) < 30
+
+
 @pytest.mark.parametrize(
     ("body", "headers"),
     [({"error": {"code": "insufficient_quota", "message": "pay"}}, {}), ({}, {"x-should-retry": "false"})],

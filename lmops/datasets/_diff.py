@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.datasets._content import encode
 from lmops.datasets._records import FIELDS
 from lmops.text import plain_line
 
@@ -107,8 +108,9 @@ def diff(before: DatasetVersion, after: DatasetVersion) -> DatasetDiff:
     new = {example.example_id: example for example in after.examples}
     changed = []
     for name, example in new.items():
-        if name in old and old[name] != example:
-            fields = tuple(one for one in FIELDS if getattr(old[name], one) != getattr(example, one))
+        # Compared as they are stored: 1, 1.0 and True are different, though Python calls them equal.
+        fields = _changed(old[name], example) if name in old else ()
+        if fields:
             changed.append(Change(example_id=name, fields=fields, before=old[name], after=example))
     common_before = [name for name in old if name in new]
     common_after = [name for name in new if name in old]
@@ -121,6 +123,13 @@ def diff(before: DatasetVersion, after: DatasetVersion) -> DatasetDiff:
         unchanged=len(common_after) - len(changed),
         is_reordered=common_before != common_after,
     )
+
+
+def _changed(before: Example, after: Example) -> tuple[str, ...]:
+    one, other = encode(before), encode(after)
+    if one.hash == other.hash:
+        return ()
+    return tuple(name for name, text, new in zip(FIELDS, one.texts, other.texts, strict=True) if text != new)
 
 
 def _row(change: str, example_id: str, name: str | None, before: Any, after: Any) -> dict[str, Any]:

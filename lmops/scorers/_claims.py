@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from lmops.scorers._phrases import ABBREVIATION, NUMBER_WORDS, POLITE, REFUSES, STOP
+from lmops.scorers._phrases import ABBREVIATION, NUMBER_WORDS, OPENER, POLITE, REFUSES, STOP, TURN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -154,16 +154,29 @@ class Sources:
 
 
 def claims(text: str) -> list[str]:
-    """Return the sentences of an answer that state something: no citations, greetings, offers and questions."""
+    """Return what the sentences of an answer state: without citations, greetings, offers, questions and refusals.
+
+    What stands beside a greeting, an apology or a refusal in one sentence is a claim all the same.
+    """
     found = []
     for sentence in sentences(_CITATION.sub("", text)):
-        plain = sentence.strip(" \t*_#>\"'")
-        if not plain or plain.endswith("?") or POLITE.search(plain) or REFUSES.search(plain):
-            continue
-        words, numbers, _ = _analysed(plain)
-        if words or numbers:
-            found.append(plain)
+        parts = TURN.split(sentence)
+        # Only what is no claim falls away; a sentence that is one stays whole.
+        said = [_stated(part) for part in parts]
+        claim = _stated(sentence) if all(said) else " ".join(part for part in said if part)
+        if claim and any(_analysed(claim)[:2]):
+            found.append(claim)
     return found
+
+
+def _stated(sentence: str) -> str:
+    """Return what a sentence states, or nothing."""
+    plain = sentence.strip(" \t*_#>\"'")
+    if plain.endswith("?") and not plain.lower().startswith("did you know"):
+        return ""
+    while (rest := OPENER.sub("", plain, count=1)) != plain:
+        plain = rest
+    return "" if POLITE.search(plain) or REFUSES.search(plain) else plain
 
 
 def is_refusal(text: str) -> bool:

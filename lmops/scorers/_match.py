@@ -48,7 +48,9 @@ def exact_match(
 
     def score(output: Any, expected: Any) -> bool:
         if not isinstance(output, str):
-            return bool(output == expected) or (isinstance(expected, str) and clean(as_text(output)) == clean(expected))
+            answers = expected if isinstance(expected, list | tuple) and not isinstance(output, list | tuple) else []
+            is_text = isinstance(expected, str) and clean(as_text(output)) == clean(expected)
+            return bool(output == expected) or is_text or any(output == answer for answer in answers)
         answers = expected if isinstance(expected, list | tuple) else [expected]
         given = clean(output)
         return any(given == clean(as_text(answer)) for answer in answers)

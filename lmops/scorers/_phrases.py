@@ -30,17 +30,36 @@ ABBREVIATION: Final = re.compile(
       | (?-i:(?:^|[\s.(])[A-Z]\.$)""",
     re.IGNORECASE | re.VERBOSE,
 )
+#: What may stand before a claim in its sentence without being part of it; taken off, again and again.
+OPENER: Final = re.compile(
+    r"""^(?: (?:sure|of\ course|certainly|absolutely|definitely|great|yes|no|well|ok(?:ay)?)\b[,:!\s]+
+      | (?:hello|hi|hey|dear|good\ (?:morning|day|evening|question)|great\ question)\b[^,:.]{0,40}[,:]\s*
+      | (?:thank\ you|thanks|sorry|apologies|i(?:'m|\ am)\ (?:very\ |so\ )?sorry|(?:i|we)\ apologi[sz]e)\b
+        [^,:]{0,80}[,:]\s*
+      | (?:unfortunately|fortunately|luckily)\b,?\s+ | (?:but|however|and)\b,?\s+
+      | (?:i|we)(?:'m|'re|\ am|\ are)\ (?:glad|happy|pleased)\ to[ ]
+        (?:say|tell\ you|confirm|inform\ you|report|let\ you\ know)(?:\ that)?\b[,:]?\s*
+      | (?:please\ note|note|did\ you\ know|i\ can\ (?:confirm|tell\ you|assure\ you)|rest\ assured)
+        (?:\ that)?\b[,:]?\s+
+      | (?:let\ me|here\ (?:is|are)|in\ (?:summary|short))\b[^:.]{0,80}:\s* )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+#: What a clause after a greeting, an apology or a refusal begins with.
+TURN: Final = re.compile(r"[,;]\s*(?:but|however|though|although|yet)\b,?\s*", re.IGNORECASE)
 #: What people say around an answer: it states nothing about the world that a source could hold.
 POLITE: Final = re.compile(
-    r"""^(?: thank | thanks | hello | hi\b | hey\b | dear\b | welcome | sorry | sure\b | of\ course | certainly
-      | absolutely | good\ (?:question|morning|day) | great\ question | that(?:\ is|'s)\ a\ (?:good|great)
-      | you(?:'re|\ are)\ welcome | i\ hope\b | i(?:'m|\ am)\ (?:glad|happy|sorry|here) | we\ look\ forward | we\ hope
-      | have\ a\ (?:nice|great|safe|good) | best\ (?:regards|wishes) | kind\ regards | feel\ free | let\ me
-      | is\ there\ anything | in\ summary:?$ | here\ (?:is|are)\ (?:the|what|an?)\b[^.]*:?$
-      | (?:please\ )?(?:let\ (?:me|us)\ know|do\ not\ hesitate|don't\ hesitate|reach\ out|contact\ us\ (?:if|for))
-      | if\ (?:you\ have|there\ are)\ (?:any|more|further) )
-      | \blet\ (?:me|us)\ know\ if\b | \bhappy\ to\ (?:help|go\ into|explain|assist)\b
-      | \bany\ (?:other|further|more)\ questions\b | \b(?:this|our)\ chat\b""",
+    r"""^(?: (?:thank\ you|thanks|many\ thanks)\b | (?:hello|hi|hey|dear)\b[^.]{0,40}$ | sorry\b
+      | (?:sure|of\ course)\W*$
+      | welcome(?:\ (?:to|back|aboard)\b[^,.]*)?\W*$ | good\ (?:question|morning|day|evening)\W*$ | great\ question
+      | that(?:\ is|'s)\ a\ (?:very\ )?(?:good|great)\ question | you(?:'re|\ are)\ (?:very\ )?welcome\W*$ | i\ hope\b
+      | i(?:'m|\ am)\ (?:very\ |so\ )?(?:glad|happy|sorry|here) | we\ (?:look\ forward|hope)\b
+      | have\ a\ (?:nice|great|safe|good|pleasant) | (?:best|kind|warm)\ (?:regards|wishes) | is\ there\ anything
+      | feel\ free\ to\ (?:ask|contact|reach|write|call|get\ in\ touch|come\ back) | in\ (?:summary|short):?$
+      | let\ me\b[^:]*:?$ | here\ (?:is|are)\ (?:the|what|an?)\b[^.:]*:?$
+      | (?:please\ )?
+        (?:let\ (?:me|us)\ know|do\ not\ hesitate|don['\u2019]t\ hesitate|reach\ out|contact\ us\ (?:if|for))
+      | if\ (?:you\ have|there\ are)\ (?:any\ |more\ |further\ |other\ )+(?:questions|queries|concerns|doubts) )
+      | \bcome\ back\ to\ (?:this|our)\ chat\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 #: What says that nothing was found, or that nothing will be said.

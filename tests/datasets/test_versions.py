@@ -60,6 +60,12 @@ def test_a_diff_names_the_fields(ws, golden):
     assert ws.datasets.diff("golden@1", "golden@1").is_empty
 
 
+def test_a_diff_sees_what_python_calls_equal(ws):
+    """1, 1.0 and True are different values of a column."""
+    first, second, third = (ws.datasets.save("d", [{"id": "a", "input": value}]) for value in (1, True, 1.0))
+    assert [len(ws.datasets.diff(first, other).changed) for other in (second, third, first)] == [1, 1, 0]
+
+
 def test_hostile_text_is_shown_as_text(ws):
     """In the HTML of a version and of a diff, and in a terminal."""
     first = ws.datasets.save("golden", [{"id": HOSTILE, "input": HOSTILE, "expected": "\x1b[31m"}], note=HOSTILE)

@@ -102,6 +102,34 @@ def test_claims_are_what_states_something():
     assert claims("Hi! Dogs are free [pets#1]. Anything else? I hope this helps.") == ["Dogs are free."]
 
 
+@pytest.mark.parametrize(
+    ("said", "claim"),
+    [
+        ("Sure, dogs travel free.", "dogs travel free."),
+        ("Of course dogs travel free.", "dogs travel free."),
+        ("Thank you for your question, I am glad to look into this.", None),
+        ("Hello Ida, dogs travel free.", "dogs travel free."),
+        ("I'm sorry, but dogs cannot travel.", "dogs cannot travel."),
+        ("I could not find this, but dogs travel free.", "dogs travel free."),
+        ("I am happy to confirm that dogs travel free.", "dogs travel free."),
+        ("Did you know that dogs travel free?", "dogs travel free?"),
+        ("Here is what we offer: dogs travel free.", "dogs travel free."),
+        ("Here is what I found:", None),
+        ("Welcome drinks are free for all guests.", "Welcome drinks are free for all guests."),
+        ("You are welcome to bring a dog.", "You are welcome to bring a dog."),
+        ("You're welcome!", None),
+        ("If you have any Flex ticket, changes are free.", "If you have any Flex ticket, changes are free."),
+        ("If you have any further questions, just ask.", None),
+        ("Feel free to bring a dog.", "Feel free to bring a dog."),
+        ("Dogs travel free, but cats do not.", "Dogs travel free, but cats do not."),
+        ("The sources do not mention dogs.", None),
+    ],
+)
+def test_politeness_hides_no_claim(said, claim):
+    """What stands beside it is held against the sources."""
+    assert claims(said) == ([] if claim is None else [claim])
+
+
 def test_numbers_are_the_same_in_every_spelling():
     """Words, thousands, leading zeros."""
     sources = Sources(["It takes 1,500 cars and leaves at 07:40 with three crews."])

@@ -26,7 +26,8 @@ def value(made, output, expected=None, **more):
         ({}, "b", ["a", "b"], True),
         ({}, {"a": [1]}, {"a": [1]}, True),
         ({}, {"a": 1}, '{"a": 1}', True),
-        ({}, 1, True, True),
+        ({}, 5, [4, 5], True),
+        ({}, [4, 5], [4, 5], True),
         ({}, "x", None, "unmeasured"),
     ],
 )

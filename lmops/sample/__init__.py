@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lmops.sample.folder import BuildReport, build, data_dir
 
 if TYPE_CHECKING:
-    from lmops.sample.golden import golden
+    from lmops.sample.questions import golden
 
 __all__ = ["BuildReport", "build", "data_dir", "golden"]
 
@@ -22,7 +22,7 @@ __all__ = ["BuildReport", "build", "data_dir", "golden"]
 def __getattr__(name: str) -> Any:
     """Load what needs the application itself when it is first used."""
     if name == "golden":
-        from lmops.sample.golden import golden
+        from lmops.sample.questions import golden
 
         globals()["golden"] = golden
         return golden

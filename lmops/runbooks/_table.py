@@ -118,7 +118,8 @@ def _cell(name: str, value: object) -> _Cell:
         return _Cell(text) if len(text) <= _MAX_TEXT else _Cell(text[: _MAX_TEXT - 1] + "…")
     if hasattr(value, "__iter__"):
         return _Cell(", ".join(_cell(name, item).text for item in value))
-    if value is None or value != value:  # noqa: PLR0124 - NaN and NaT are not themselves
+    # pandas' NA answers no question, not even whether it is itself
+    if value is None or type(value).__name__ == "NAType" or value != value:  # noqa: PLR0124 - NaN, NaT are not themselves
         return _Cell("-")
     if isinstance(value, datetime):
         return _Cell(value.strftime("%Y-%m-%d %H:%M:%S").removesuffix(" 00:00:00"))

@@ -193,7 +193,7 @@ def _head(trace: Trace) -> str:
     if len(trace.models) > len(models):
         models.append(f"+{len(trace.models) - len(models)} models")
     facts = [
-        f"<b>{milliseconds(trace.duration_ms)}</b>",
+        f"<b>{milliseconds(trace.known_duration_ms) or 'no times'}</b>",
         counted(len(trace), "span"),
         counted(len(trace.call_span_ids), "model call"),
         tokens(trace.input_tokens, trace.output_tokens).replace("tok", "tokens"),
@@ -285,7 +285,11 @@ def _row(span: Span, trace: Trace, budget: Budget) -> str:
     name = _name(span)
     numbers = "".join(
         f'<span class="lmt-num" style="width:{width};text-align:right;flex-shrink:0">{text}</span> '
-        for text, width in ((milliseconds(span.latency_ms), "68px"), (_used(span), "124px"), (_cost(span), "72px"))
+        for text, width in (
+            (milliseconds(span.known_latency_ms), "68px"),
+            (_used(span), "124px"),
+            (_cost(span), "72px"),
+        )
     )
     line = f'<span style="{_NAME}">{name}</span> {_bar(span, trace)} {numbers}'
     body = _body(span, trace, budget)
@@ -492,7 +496,7 @@ def tree_text(trace: Trace, *, max_spans: int = MAX_SPANS) -> str:
     """Return the trace as lines of text: a heading, what failed, then one line per span with its indent."""
     mark = "✗" if trace.status == "error" else "✓"
     facts = (
-        milliseconds(trace.duration_ms),
+        milliseconds(trace.known_duration_ms) or "no times",
         counted(len(trace), "span"),
         counted(len(trace.call_span_ids), "call"),
         tokens(trace.input_tokens, trace.output_tokens),
@@ -509,7 +513,7 @@ def tree_text(trace: Trace, *, max_spans: int = MAX_SPANS) -> str:
     width = min(max((len(name) for name in names), default=0), 64)
     for span, name in zip(shown, names, strict=True):
         error = f"✗ {plain_line(span.row.get('error_type') or 'error', 40)}" if span.is_error else ""
-        numbers = f"{milliseconds(span.latency_ms):>10}  {_used(span):>18}  {html.unescape(_cost(span)):>10}"
+        numbers = f"{milliseconds(span.known_latency_ms):>10}  {_used(span):>18}  {html.unescape(_cost(span)):>10}"
         lines.append(f"{name:<{width}} {numbers}  {error}".rstrip())
     if len(trace) > len(shown):
         lines.append(f"… {counted(len(trace) - len(shown), 'more span')}: trace.spans, trace.df(), trace.find(text)")

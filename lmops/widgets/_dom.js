@@ -253,7 +253,8 @@ export class Channel {
 
   take(message) {
     const mine = this.waiting.has(message.id);
-    if (mine) this.handlers.onSilence(null);
+    // Answers that come late count as well: a kernel that was busy is back.
+    if (mine || message.origin === this.view) this.handlers.onSilence(null);
     if (message.kind === "error") {
       if (mine) {
         if (!/has changed since$/.test(message.message)) this.handlers.onError(message.message);

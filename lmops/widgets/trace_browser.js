@@ -83,6 +83,8 @@ export class TraceBrowserView {
     this.root.addEventListener("focusin", (event) => this.focused(event));
     this.root.addEventListener("pointerdown", (event) => this.pointed(event));
     el.append(this.root);
+    this.table.empty.hidden = false;
+    this.table.empty.append(h("p", {}, "loading …"));
     this.showPane(false);
   }
 
@@ -191,6 +193,7 @@ export class TraceBrowserView {
     const tick = async () => {
       if (this.isClosed) return;
       let wait = this.state?.is_live ? 2_000 : 10_000;
+      if (this.root.dataset.state === "slow") wait = 60_000; // what is asked of a busy kernel piles up
       if (!document.hidden && this.root.isConnected && this.root.offsetParent !== null && !this.isPolling) {
         this.isPolling = true;
         const answer = await this.ask("poll");

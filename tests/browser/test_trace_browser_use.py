@@ -259,6 +259,91 @@ def test_the_waterfall_has_an_axis_that_stays(controller, stage):
     assert abs(lane["width"] - ticks["width"]) < 1
 
 
+def test_a_conversation_is_shown_as_the_user_saw_it(controller, stage):
+    """Roles in order, what is long or technical folded, JSON with one member a line, raw attributes on demand."""
+    s = stage(controller(6))
+    opened(s)
+    s.press("j", "j")
+    s.page.wait_for_selector(".lm-body[data-index='2']")
+    roles = s.page.locator(".lm-body .lm-message").evaluate_all(
+        "(els) => els.map((el) => el.className.match(/lm-role-(\\w+)/)[1])"
+    )
+    assert roles == ["system", "user", "assistant", "tool", "assistant"]
+    folds = s.page.locator(".lm-body details")
+    assert folds.evaluate_all("(els) => els.map((el) => el.open)") == [False] * folds.count()
+    call = s.page.locator(".lm-role-assistant details").first
+    assert "lookup" in call.locator("summary").inner_text()
+    call.locator("summary").click()
+    assert call.locator("pre").inner_text() == '{\n  "port": "Skarholm"\n}'
+    s.press("r")
+    s.page.wait_for_selector(".lm-body details[open] pre")
+    assert '"k": "v"' in s.page.locator(".lm-body pre").first.inner_text()
+
+
+def test_retrieved_documents_have_their_scores(controller, stage):
+    """Id, score in words and as a bar, content."""
+    s = stage(controller(6))
+    opened(s)
+    s.press("j")
+    document = s.page.locator(".lm-document")
+    document.wait_for()
+    assert "article-5" in document.inner_text()
+    assert "score 0.83" in document.inner_text()
+    assert "pet cabins" in document.inner_text()
+    bar, full = (document.locator(one).bounding_box()["width"] for one in (".lm-score i", ".lm-score"))
+    assert abs(bar / full - 0.83) < 0.02
+
+
+def test_the_failing_span_comes_first(controller, stage):
+    """It is open, named above the tree, and marked by more than colour."""
+    s = stage(controller(10))
+    opened(s, 6)
+    s.page.wait_for_selector(".lm-body[data-index='3']")
+    assert s.page.locator(".lm-alert").inner_text().split("\n")[0] == "TimeoutError"
+    assert "no answer within 5 s" in s.page.locator(".lm-body .lm-role-error").inner_text()
+    failed = s.page.locator(".lm-span-row.lm-failed .lm-i-error")
+    assert failed.count() == 2
+
+
+def test_a_click_on_a_bar_filters(controller, stage):
+    """A bar of a histogram becomes a chip; the rows are as many as it said."""
+    s = stage(controller(60))
+    s.page.wait_for_selector(".lm-th[data-column=latency_ms] .lm-bar")
+    bar = s.page.locator(".lm-th[data-column=latency_ms] .lm-bar").nth(2)
+    said = bar.get_attribute("title")
+    bar.click()
+    s.page.wait_for_selector(".lm-chip")
+    assert f": {s.data('total')} trace" in said
+    assert s.controller.where.startswith("(latency_ms >= ")
+
+
+def test_new_traces_are_announced_and_shown_when_asked(controller, stage, traffic, conversation):
+    """Without live=True nothing moves: a button says how many there are and goes to them."""
+    store = traffic(200)
+    s = stage(controller(store=store))
+    s.page.evaluate("() => { document.querySelector('.lm-scroll').scrollTop = 2000; }")
+    store.load(spans=[row for i in range(300, 303) for row in conversation(i)])
+    s.page.wait_for_selector(".lm-fresh:not([hidden])", timeout=8_000)
+    assert s.page.locator(".lm-fresh").inner_text() == "3 new traces"
+    assert s.data("total") == "200"
+    s.page.click(".lm-fresh")
+    s.page.wait_for_selector(".lm-root[data-total='203']")
+    s.page.wait_for_selector(f"{FIRST}[data-trace-id='{303:032x}']:not([hidden])")
+    assert s.page.locator(".lm-fresh").is_hidden()
+
+
+def test_a_kernel_that_was_busy_is_forgiven(controller, stage):
+    """An answer that comes too late for its question still says that the kernel is there."""
+    s = stage(controller(30))
+    s.page.evaluate("() => { window.delay = 9_500; }")
+    s.root.focus()
+    s.press("j")
+    s.page.wait_for_selector(".lm-root[data-state=slow]", timeout=12_000)
+    assert "busy or gone" in s.data("said")
+    s.page.wait_for_selector(".lm-root[data-state=ready]", timeout=12_000)
+    assert s.data("said") == ""
+
+
 def test_turns_of_a_session_by_keys(controller, stage):
     """j and k go through the conversation, Enter opens a turn."""
     s = stage(controller(12))

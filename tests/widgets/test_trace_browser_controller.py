@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -361,3 +363,10 @@ def test_height_is_checked():
 
     with pytest.raises(UsageError):
         TraceBrowser(None, height=10)
+
+
+def test_the_logic_needs_no_widget():
+    """The controller works where neither anywidget nor ipywidgets is installed."""
+    code = "import sys, lmops.widgets.trace_browser_controller; print({'anywidget', 'ipywidgets'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

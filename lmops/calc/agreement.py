@@ -260,7 +260,7 @@ def krippendorff_alpha(
     counts, times = distinct_rows(counts)
     pairs = counts[:, :, None] * counts[:, None, :]
     pairs[:, np.arange(size), np.arange(size)] -= counts
-    rows = (pairs / np.maximum(counts.sum(axis=1) - 1, 1)[:, None, None]).reshape(len(counts), -1)
+    rows = (pairs / np.maximum(counts.sum(axis=1) - 1, 1)[:, None, None]).reshape(len(counts), size * size)
 
     def alpha(sums: Floats) -> Floats:
         cells = sums.reshape(len(sums), size, size)

@@ -141,14 +141,18 @@ def _n_needed(
     gain: float, margin: float | None, effect: float | None, variance: float, n: int, alpha: float, power: float
 ) -> int | None:
     """Return the items in all, more than there are; None where no number of them would decide."""
+    more = n + 1  # plans take the spread as known; with a handful of items the interval is wider than that
     if margin:
         needed = n_for_non_inferiority(margin, variance=variance, alpha=alpha / 2, power=power)
         if needed is None or needed > n:
             return needed
-        return n_for_non_inferiority(
-            margin, variance=variance, true_difference=min(gain, 0.0), alpha=alpha / 2, power=power
-        )
-    needed = n_for_difference(gain if effect is None else effect, variance=variance, alpha=alpha, power=power)
+        loss = min(gain, 0.0)
+        needed = n_for_non_inferiority(margin, variance=variance, true_difference=loss, alpha=alpha / 2, power=power)
+        return None if needed is None else max(needed, more)
+    if effect is None:
+        needed = n_for_difference(gain, variance=variance, alpha=alpha, power=power)
+        return None if needed is None else max(needed, more)
+    needed = n_for_difference(effect, variance=variance, alpha=alpha, power=power)
     return None if needed is None or needed <= n else needed
 
 

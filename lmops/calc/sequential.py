@@ -336,7 +336,8 @@ def difference_sequence(
     gap, v = mean_a - mean_b, variance_a + variance_b
     ready = (np.minimum(n_a, n_b) >= n_min) & (v > 0)
     safe = np.where(ready, v, 1.0)
-    half = np.sqrt(2 * safe * (safe + tau**2) / tau**2 * (-math.log(1 - level) + 0.5 * np.log1p(tau**2 / safe)))
+    spread = 0.5 * (np.log(safe + tau**2) - np.log(safe))
+    half = np.sqrt(2 * safe * (safe + tau**2) / tau**2 * (-math.log(1 - level) + spread))
     centre = np.where(ready, gap, 0.0)
     limits = _intersect(np.where(ready, centre - half, -np.inf), np.where(ready, centre + half, np.inf))
     return ConfidenceSequence(mean=gap, low=limits[0], high=limits[1], level=level, n=int(x.size),

@@ -156,7 +156,10 @@ def mean_difference(
     mean_a, se_a, units_a, n_a = _group(a, clusters_a)
     mean_b, se_b, units_b, n_b = _group(b, clusters_b)
     se = math.hypot(se_a, se_b)
-    df = se**4 / (se_a**4 / (units_a - 1) + se_b**4 / (units_b - 1)) if se > 0 else math.nan
+    df = math.nan
+    if se > 0:  # in shares of the error, which cannot underflow
+        share = (se_a / se) ** 2
+        df = 1 / (share**2 / (units_a - 1) + (1 - share) ** 2 / (units_b - 1))
     gap = mean_a - mean_b
     half = t_value(level, df) * se
     return UnpairedDifference(difference=gap, low=gap - half, high=gap + half, se=se,

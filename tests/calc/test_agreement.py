@@ -119,10 +119,11 @@ def test_perfect_and_undefined():
     assert math.isnan(krippendorff_alpha(only, **FEW).value)
     assert math.isnan(cohen_kappa(["yes"] * 5, ["yes"] * 5, **FEW).value)
     assert gwet_ac1(only, **FEW).value == 1
-    for empty in ([], [[1, None], [None, 2]]):
-        found = krippendorff_alpha(empty, **FEW)
-        assert math.isnan(found.value)
-        assert found.n == 0
+    for empty in ([], [[1, None], [None, 2]], np.empty((0, 2))):
+        for scale in ("nominal", "ordinal", "interval"):
+            found = krippendorff_alpha(empty, scale=scale, **FEW)
+            assert math.isnan(found.value)
+            assert found.n == 0
     assert math.isnan(gwet_ac1([[1]], **FEW).value)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmops.calc.decide import decide
@@ -105,6 +105,24 @@ def test_exactly_one_word(low, width, margin):
         assert verdict.n_needed is None
     elif verdict.n_needed is not None:
         assert verdict.n_needed > verdict.n
+
+
+@given(
+    st.lists(st.tuples(*[st.sampled_from([0.0, 0.3, 0.5, 0.51, 1.0, math.nan])] * 2), max_size=8),
+    st.sampled_from([None, 0.0, 0.05]),
+    st.sampled_from([None, 0.1]),
+)
+@settings(deadline=None)
+def test_a_handful_of_pairs(pairs, margin, effect):
+    """However few and alike: the difference lies in its interval, and the items needed are more than there are."""
+    a, b = np.array(pairs, dtype=float).reshape(-1, 2).T
+    found = paired_difference(a, b)
+    verdict = decide(found, margin=margin, effect=effect)
+    assert verdict.n_needed is None or verdict.n_needed > found.n
+    if not math.isnan(found.low):
+        assert found.low <= found.difference <= found.high
+    if found.n < 2:
+        assert (verdict.outcome, verdict.n_needed) == ("inconclusive", None)
 
 
 def test_error_rates():

@@ -69,6 +69,7 @@ def test_edges():
     assert math.isnan(mean_difference([1], [1, 2]).low)
     assert math.isnan(mean_difference([1, 1], [2, 2]).low)
     assert np.isnan(newcombe([0, 1], [0, 2], 1, 2)[0]).tolist() == [True, False]
+    assert not math.isnan(mean_difference([0, 1e-160, 3e-160], [0, 2e-160]).low)  # squares of the errors underflow
     with pytest.raises(ValueError, match="both groups"):
         mean_difference([1], [2], clusters_a=["x"])
 

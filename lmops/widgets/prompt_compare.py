@@ -31,7 +31,7 @@ class PromptCompareWidget(Skin):
 
     def __repr__(self) -> str:
         """Say what is compared."""
-        return f"<PromptCompareWidget {self.value!r}>"
+        return repr(self.value).replace("<PromptComparison", "<PromptCompareWidget")
 
     @property
     def value(self) -> PromptComparison:

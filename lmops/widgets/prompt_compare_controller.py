@@ -148,7 +148,10 @@ def _text(value: Any) -> str | None:
         except ValueError:
             return value
         if isinstance(found, dict) and found and all(isinstance(one, str) for one in found.values()):
-            return next(iter(found.values())) if len(found) == 1 else "\n".join(f"{k}: {v}" for k, v in found.items())
+            if len(found) == 1:
+                return str(next(iter(found.values())))
+            # The question before the pages that were found for it.
+            return "\n\n".join(f"{name}: {text}" for name, text in sorted(found.items(), key=lambda one: len(one[1])))
     return value
 
 

@@ -81,7 +81,9 @@ export class PromptDiffView {
     this.root = h("div.lm-root.lm-diff.lm-wrapped", { tabindex: 0, "data-lm": "prompt-diff", "data-state": "loading", "aria-label": "prompt diff" }, this.bar, this.moves.el, this.rows.el, this.foot, this.help);
     this.status = new StatusLine(this.root);
     this.foot.append(this.status.el);
-    this.root.style.height = `${this.model.get("_height")}px`;
+    // A short difference takes no more room than it needs; the form of a move has to fit.
+    this.root.style.maxHeight = `${this.model.get("_height")}px`;
+    this.root.style.minHeight = `${Math.min(320, this.model.get("_height"))}px`;
     this.root.addEventListener("keydown", (event) => this.key(event));
     this.root.addEventListener("pointerdown", (event) => this.pointed(event));
     el.append(this.root);

@@ -29,6 +29,8 @@ export function totalsOf(trials) {
 }
 
 const keyOf = (column, input) => `${column}|${input}`;
+// A variable may be called "constructor".
+const valueOf = (input, name) => (Object.hasOwn(input.values, name) ? input.values[name] : "");
 
 export class PlaygroundView {
   constructor(model, el) {
@@ -98,8 +100,6 @@ export class PlaygroundView {
     this.trials = new Map(message.trials.map((trial) => [keyOf(trial.column, trial.input), trial]));
     this.name.textContent = message.name;
     this.editor.draw(message.draft);
-    if (message.reason === "draft" && Boolean(before?.draft) !== Boolean(message.draft)) this.edit(Boolean(message.draft));
-    if (!message.draft) this.edit(false);
     this.editButton.classList.toggle("lm-on", !this.editor.el.hidden);
     swap(this.models, ...message.models.map((name) => h("option", { value: name })));
     const shape = JSON.stringify([message.columns.map((one) => one.id), message.inputs.map((one) => one.id), message.variables, message.versions.length, Boolean(message.draft)]);
@@ -107,6 +107,8 @@ export class PlaygroundView {
     else this.refresh();
     this.drawCells();
     this.drawJob();
+    if (!message.draft) this.edit(false);
+    else if (message.reason === "draft" && before && !before.draft) this.edit(true);
     if (message.said) this.status.say(message.said, message.reason === "saved" ? "done" : "", message.reason === "saved");
   }
 
@@ -152,7 +154,7 @@ export class PlaygroundView {
   inputCell(input, place) {
     const { state } = this;
     const fields = state.variables.map((name) => {
-      const field = new GrowingField({ label: `${name}, input ${place + 1}`, value: input.values[name] ?? "", onType: (value) => this.ask("input", { op: "set", input: input.id, name, value }) });
+      const field = new GrowingField({ label: `${name}, input ${place + 1}`, value: valueOf(input, name), onType: (value) => this.ask("input", { op: "set", input: input.id, name, value }) });
       field.area.dataset.field = `${input.id}|${name}`;
       this.fields.set(keyOf(input.id, name), field);
       return h("label.lm-play-field", {}, h("span.lm-var", {}, name), field.el);
@@ -176,7 +178,7 @@ export class PlaygroundView {
       edit.disabled = column.version === null;
       el.classList.toggle("lm-play-draft", column.version === null);
     }
-    for (const input of state.inputs) for (const name of state.variables) this.fields.get(keyOf(input.id, name))?.set(input.values[name] ?? "");
+    for (const input of state.inputs) for (const name of state.variables) this.fields.get(keyOf(input.id, name))?.set(valueOf(input, name));
   }
 
   drawCells() {
@@ -240,6 +242,7 @@ export class PlaygroundView {
     this.editor.el.hidden = !isOpen;
     this.editButton.classList.toggle("lm-on", isOpen);
     this.root.classList.toggle("lm-editing", isOpen);
+    if (isOpen) this.scroll.scrollLeft = this.scroll.scrollWidth;
     if (isOpen && !this.editor.el.contains(document.activeElement)) this.editor.fields[0]?.area.focus({ preventScroll: true });
     else if (!isOpen && this.editor.el.contains(document.activeElement)) this.root.focus({ preventScroll: true });
   }

@@ -238,9 +238,10 @@ class PlaygroundController:
             self._columns.remove(column)
             return self.state("column")
         if "version" in message:
-            column.version = None if message["version"] is None else self._known(integer(message, "version", 1, 2**53))
-            if column.version is None and self._draft is None:
+            number = message["version"]
+            if number is None and self._draft is None:
                 raise UsageError("there is no draft: edit a version first")
+            column.version = None if number is None else self._known(integer(message, "version", 1, 2**53))
         if "model" in message:
             column.model = optional_string(message, "model", 300)
         column.rev += 1

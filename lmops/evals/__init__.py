@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lmops.errors import UsageError
 from lmops.evals._compare import Difference
 from lmops.evals._comparison import Comparison, compare
-from lmops.evals._criteria import Criteria, margins_of, read_criteria
+from lmops.evals._criteria import Criteria, margins_of, read_criteria, read_pairs
 from lmops.evals._drift import BASELINE_NAME, NAME, Drift, find_baseline, measure
 from lmops.evals._gate import judge, read_verdict, record
 from lmops.evals._journal import Journal
@@ -40,6 +40,8 @@ __all__ = [
     "Totals",
     "Verdict",
     "assert_gate",
+    "read_criteria",
+    "read_pairs",
 ]
 
 
@@ -243,6 +245,28 @@ class Evals:
             [name, name, limit],
         ).df()
         return found
+
+    def latest(self, prompt: Any, dataset: Any, *, scorers: Sequence[str] = ()) -> Run | None:
+        """Return the newest complete run of exactly this prompt version on exactly this dataset version, or None.
+
+        Args:
+            prompt: Such as "support-answer@production".
+            dataset: Such as "golden".
+            scorers: Names of scorers that the run has to have.
+
+        Raises:
+            NotFoundError: A prompt or a dataset that is not there.
+        """
+        version = self._project.prompts.get(prompt) if isinstance(prompt, str) else prompt
+        examples = resolve_dataset(self._project, dataset, name=None)
+        query = (
+            "select run_id from eval_runs where prompt_hash = ? and dataset_hash = ? and task_kind = 'prompt' "
+            "and status = 'finished' and cases = ? * repeats order by started_ns desc"
+        )
+        with self._store.reading() as con:
+            rows = con.execute(query, (version.hash, examples.hash, len(examples))).fetchall()
+        found = (Run(self._store, row[0]) for row in rows)
+        return next((run for run in found if set(scorers) <= set(run.scorers)), None)
 
     def summary(self, runs: Sequence[Run | str], *, level: float = 0.95) -> pd.DataFrame:
         """Return one row per run and scorer, to be shown side by side (``lmops.charts.scores``).

@@ -148,3 +148,26 @@ def _number(value: Any, where: str) -> float:
 def margins_of(criteria: Criteria) -> Mapping[str, float]:
     """Return the acceptable loss of each scorer that names one."""
     return {name: asked["max_loss"] for name, asked in criteria.scorers.items() if "max_loss" in asked}
+
+
+def read_pairs(text: str) -> dict[str, float]:
+    """Return what a text such as "source_support=0.03 refusal=0.05" says, for the parameters of a runbook.
+
+    Raises:
+        UsageError: A part is no NAME=NUMBER.
+
+    Example:
+        >>> read_pairs("source_support=0.03 refusal=0.05")
+        {'source_support': 0.03, 'refusal': 0.05}
+    """
+    found: dict[str, float] = {}
+    for part in text.replace(",", " ").split():
+        name, _, value = part.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not name or not math.isfinite(number):
+            raise UsageError(f"{plain_line(part, 60)!r}: give NAME=NUMBER, such as source_support=0.03")
+        found[name] = number
+    return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from lmops.errors import NotFoundError, ReadOnlyError, StoreError, UsageError
+from lmops.errors import ReadOnlyError, StoreError, UsageError
 from lmops.models._records import Completion, ToolCall, Usage
 from lmops.store import append_event
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Longer answers go to a file of their own.
-BLOB_BYTES: Final = 65_536
 _KEPT: Final = (
     "content", "parsed", "finish_reason", "model", "requested_model", "provider", "response_id",
     "system_fingerprint", "refusal",
@@ -62,14 +60,13 @@ class ResponseCache:
     def get(self, key: str) -> Completion | None:
         """Return the answer kept for a request, marked as cached, or None."""
         with self._store.reading() as con:
-            row = con.execute("select content, blob from response_cache where key = ?", (key,)).fetchone()
+            row = con.execute("select content from response_cache where key = ?", (key,)).fetchone()
         if row is None:
             return None
         try:
-            text = row["content"] if row["blob"] is None else self._store.blobs.get(row["blob"])
-            return _completion(orjson.loads(text))
-        except (NotFoundError, StoreError, ValueError, TypeError, KeyError):
-            # Swept or damaged: it is asked again, and kept again.
+            return _completion(orjson.loads(row["content"]))
+        except (ValueError, TypeError, KeyError):
+            # Damaged, or kept by another version: it is asked again, and kept again.
             log.warning("the cached answer %s cannot be read and is asked again", key[:12])
             with contextlib.suppress(StoreError), self._store.transaction(durable=False) as con:
                 con.execute("delete from response_cache where key = ?", (key,))
@@ -80,14 +77,12 @@ class ResponseCache:
         kept = {name: getattr(completion, name) for name in _KEPT}
         kept["tool_calls"] = [dataclasses.asdict(call) for call in completion.tool_calls]
         kept["usage"] = dataclasses.asdict(completion.usage)
-        content = orjson.dumps(kept)
+        content = orjson.dumps(kept).decode()
         try:
-            blob = self._store.blobs.put(content) if len(content) > BLOB_BYTES else None
             with self._store.transaction(durable=False) as con:
                 con.execute(
-                    "insert or ignore into response_cache (key, model, content, blob, created_ns) "
-                    "values (?, ?, ?, ?, ?)",
-                    (key, completion.requested_model, None if blob else content.decode(), blob, time.time_ns()),
+                    "insert or ignore into response_cache (key, model, content, created_ns) values (?, ?, ?, ?)",
+                    (key, completion.requested_model, content, time.time_ns()),
                 )
         except ReadOnlyError:
             log.debug("the store is read-only: the answer was not cached")

@@ -12,12 +12,11 @@ create table model_endpoints (
     registered_ns integer not null
 ) without rowid;
 
--- Answers by the hash of the whole request; content is JSON, or in the blob of this hash when it is long.
+-- Answers by the hash of the whole request; content is JSON.
 create table response_cache (
     key text primary key,
     model text not null,
-    content text,
-    blob text,
+    content text not null,
     created_ns integer not null
 ) without rowid;
 create index response_cache_created on response_cache (created_ns);

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.datasets._content import Encoded, Stored, encode
 from lmops.datasets._diff import Change, DatasetDiff, diff
 from lmops.datasets._mapping import Columns, refuse_repeated_ids, to_examples
-from lmops.datasets._records import FIELDS, DatasetVersion, Example, SaveReport
+from lmops.datasets._records import FIELDS, NAMED, DatasetVersion, Example, SaveReport
 from lmops.errors import NotFoundError, UsageError
 from lmops.text import plain_line
 
@@ -230,7 +230,7 @@ class Datasets:
 
         def change(before: tuple[Example, ...]) -> list[Example]:
             for one in sorted(chosen - {example.example_id for example in before}):
-                raise NotFoundError.of(f"example of {name}", one, [example.example_id for example in before])
+                raise NotFoundError.of(f"example of {name}", one, [example.example_id for example in before[:NAMED]])
             return [
                 replace(one, tags=tuple(sorted({*one.tags, *add} - set(remove)))) if one.example_id in chosen else one
                 for one in before

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+#: So many ids are searched for the nearest to one that is not there.
+NAMED: Final = 2_000
 #: The columns of an example, in the order of its canonical form.
 FIELDS: Final = (
     "example_id", "input", "expected", "metadata", "split", "tags", "cluster", "trace_id", "output", "documents",
@@ -163,7 +165,7 @@ class DatasetVersion:
             return self.examples[key]
         found = self.content.by_id.get(key)
         if found is None:
-            raise NotFoundError.of(f"example of {self.ref}", key, self.ids)
+            raise NotFoundError.of(f"example of {self.ref}", key, self.ids[:NAMED])
         return found
 
     def __repr__(self) -> str:

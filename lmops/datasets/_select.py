@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.datasets._records import NAMED
 from lmops.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def filtered(
         chosen = set([ids] if isinstance(ids, str) else ids)
         there = {example.example_id for example in found}
         for one in sorted(chosen - there):
-            raise NotFoundError.of(f"example of {version.ref}", one, there)
+            raise NotFoundError.of(f"example of {version.ref}", one, version.ids[:NAMED])
         found = [example for example in found if example.example_id in chosen]
         said.append(f"{len(chosen)} ids")
     if where is not None:

@@ -1,4 +1,4 @@
-"""Datasets: rows a second saved and loaded, against JSON lines written and read in the same run."""
+"""Datasets: rows a second saved and loaded, in CPU time, against JSON lines written and read in the same run."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def rows():
 
 def timed(work):
     gc.collect()
-    start = time.perf_counter()
+    start = time.process_time()
     found = work()
-    return time.perf_counter() - start, found
+    return time.process_time() - start, found
 
 
 def floor(data, path):
@@ -60,9 +60,9 @@ def main():
             changed = [*data[:1000], {**data[1000], "answer": "none"}, *data[1001:]]
             again_s, _ = timed(lambda: ws.datasets.save("bench", changed, id="id", cluster="session"))
             more = size(ws)
-            view_s, _ = timed(lambda: ws.sql("select topic, count(*) from (select json_extract_string(metadata, '$.topic') "
-                                             "as topic from examples) group by 1").fetchall())  # fmt: skip
-    print(f"datasets, {ROWS:,} rows")
+            query = "select json_extract_string(metadata, '$.topic') as topic, count(*) from examples group by 1"
+            view_s, _ = timed(lambda: ws.sql(query).fetchall())
+    print(f"datasets, {ROWS:,} rows, CPU time")
     print(f"  save                 {save_s:6.2f} s  {ROWS / save_s:9,.0f} rows/s  {save_s / write_s:5.1f} x JSON lines")
     print(f"  load                 {get_s + examples_s:6.2f} s  {ROWS / (get_s + examples_s):9,.0f} rows/s  "
           f"{(get_s + examples_s) / read_s:5.1f} x JSON lines")  # fmt: skip

@@ -86,13 +86,13 @@ _PRE: Final = "white-space:pre-wrap;overflow-wrap:break-word;margin:0;padding:0;
 
 
 def milliseconds(value: float | None) -> str:
-    """Return a duration for people: 812 ms, 2.31 s, 3 min 05 s; "" for None."""
+    """Return a duration for people: 812 ms, 2.31 s, 20.0 s, 3 min 05 s; "" for None."""
     if value is None:
         return ""
     if value < _MS_PER_SECOND:
         return f"{value:.0f} ms" if value >= 10 or value == 0 else f"{value:.2g} ms"
     if value < _MS_PER_MINUTE:
-        return f"{value / _MS_PER_SECOND:.3g} s"
+        return f"{value / _MS_PER_SECOND:.{2 if value < 9_995 else 1}f} s"
     minutes, rest = divmod(round(value / _MS_PER_SECOND), 60)
     return f"{minutes:,} min {rest:02} s"
 
@@ -255,7 +255,7 @@ def _axis(trace: Trace) -> str:
     ticks = "".join(f"<span>{milliseconds(trace.duration_ms * i / 4)}</span> " for i in range(5))
     heads = "".join(
         f'<span style="width:{width};text-align:right;flex-shrink:0">{name}</span> '
-        for name, width in (("latency", "68px"), ("tokens in → out", "124px"), ("cost", "72px"))
+        for name, width in (("latency", "68px"), ("tokens in → out", "124px"), ("cost", "84px"))
     )
     lane = "flex-grow:1;margin:0 10px;display:flex;justify-content:space-between;overflow:hidden"
     return (
@@ -288,7 +288,7 @@ def _row(span: Span, trace: Trace, budget: Budget) -> str:
         for text, width in (
             (milliseconds(span.known_latency_ms), "68px"),
             (_used(span), "124px"),
-            (_cost(span), "72px"),
+            (_cost(span), "84px"),
         )
     )
     line = f'<span style="{_NAME}">{name}</span> {_bar(span, trace)} {numbers}'

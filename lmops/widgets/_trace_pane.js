@@ -57,7 +57,7 @@ export class TracePane {
     this.data = head;
     this.isSession = false;
     this.tree.clear();
-    this.tree.setDuration(head.duration_ms);
+    this.tree.setDuration(head.duration_ms ?? 0);
     this.tree.el.scrollTop = 0;
     this.tree.el.hidden = false;
     this.tree.el.style.setProperty("--lm-rows", Math.min(tree.total, 14));
@@ -99,7 +99,7 @@ export class TracePane {
         h("strong", { title: data.name }, data.name),
         button("copy", "copy the trace id", () => this.copyId(), { text: data.trace_id.slice(0, 8), title: `copy ${data.trace_id}  y`, cls: "lm-mono" }),
         h("span.lm-gap"), tools),
-      h("div.lm-facts", {}, h("div.lm-fact-list", {}, fact(duration(data.duration_ms), "duration"), fact(plural(data.span_count, "span"), ""), fact(plural(data.call_count, "model call"), "billable model calls"), fact(tokens, "input → output"), fact(cost, "cost"),
+      h("div.lm-facts", {}, h("div.lm-fact-list", {}, fact(duration(data.duration_ms) || "no times", "duration"), fact(plural(data.span_count, "span"), ""), fact(plural(data.call_count, "model call"), "billable model calls"), fact(tokens, "input → output"), fact(cost, "cost"),
         data.models.length ? h("span.lm-fact.lm-models", { title: data.models.join(", ") }, chatFirst(data.models).join(", ")) : null, fact(relative(data.start_ms, host.now()), `${exact(data.start_ms)} UTC`), data.is_orphan ? fact("no root span", "the root span has not arrived") : null), this.hits, this.find),
     );
   }

@@ -91,7 +91,7 @@ def test_facts():
     assert [span.tool_name for span in trace.tool_calls] == ["lookup"]
     assert trace.documents[0]["id"] == "help/7"
     assert trace.documents[0]["span_id"].endswith("2")
-    assert repr(trace) == f"<Trace {'t' * 32} 'assistant' error 1 s, 6 spans, 2 calls>"
+    assert repr(trace) == f"<Trace {'t' * 32} 'assistant' error 1.00 s, 6 spans, 2 calls>"
 
 
 def test_missing_is_none():
@@ -170,7 +170,7 @@ def test_frame_and_json():
 def test_text():
     """The tree of text has heading, cause, indent, numbers and marks."""
     lines = str(Trace.from_rows(rows())).splitlines()
-    assert lines[0] == "✗ assistant  1 s · 6 spans · 2 calls · 1,210 → 30 tok · $0.0040 · 1 unpriced"
+    assert lines[0] == "✗ assistant  1.00 s · 6 spans · 2 calls · 1,210 → 30 tok · $0.0040 · 1 unpriced"
     assert lines[2] == "  ReadTimeout: too slow (in GET /x)"
     assert re.fullmatch(r"    llm chat +500 ms +1,200 → 30 tok +\$0\.0040", lines[5])
     assert re.fullmatch(r"      unknown GET /x +180 ms +✗ ReadTimeout", lines[7])

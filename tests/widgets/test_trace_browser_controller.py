@@ -174,6 +174,17 @@ def test_a_trace_comes_as_a_tree_and_a_span_with_its_conversation(controller):
     assert ask(browser, "find", trace_id=trace_id, text="PET CABINS")["indexes"] == [1]
 
 
+def test_a_span_that_never_ended_has_no_duration(span_row):
+    """Missing is missing: not 0 ms."""
+    from lmops.traces import Trace
+    from lmops.widgets import _trace_detail
+
+    trace = Trace.from_rows([span_row("e" * 32, "1" * 16, latency_ms=5.0) | {"latency_ms": None, "end_ns": None}])
+    assert _trace_detail.head(trace)["duration_ms"] is None
+    assert _trace_detail.rows(trace.tree, trace.start_ns, 0)["rows"][0][4] is None
+    assert _trace_detail.span(trace.root, 0)["latency_ms"] is None
+
+
 def test_a_session_is_all_its_turns_in_order(controller):
     """Three traces of one conversation."""
     answer = ask(controller(12), "session", session_id="s1")

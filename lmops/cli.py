@@ -122,7 +122,8 @@ def _line(row: dict[Any, Any]) -> str:
     cost = f"${row['cost_usd']:8.5f}" if row["cost_usd"] == row["cost_usd"] else "        -"  # NaN
     asked = " ".join(str(row["input"] or "").split())[:60]
     head = f"{row['trace_id']}  {row['start_at']:%Y-%m-%d %H:%M:%S}  {row['status']:5}"
-    return f"{head}  {row['latency_ms']:9,.0f} ms  {cost}  {_plain(row['name'])}  {_plain(asked)}"
+    took = f"{row['latency_ms']:9,.0f} ms" if row["latency_ms"] == row["latency_ms"] else f"{'-':>12}"
+    return f"{head}  {took}  {cost}  {_plain(row['name'])}  {_plain(asked)}"
 
 
 @main.command()

@@ -273,6 +273,7 @@ class Store:
     def _compact_when_due(self, *, wait: bool = True) -> None:
         if self._maintenance.is_due(self._engine.manifest()):
             self._maintenance.compact(wait=wait)
+            release_memory()
 
     def drain(self) -> int:
         """Move everything that waits in the inbox into segments now; return the rows moved."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 #: A segment is full at either of these; a merge reads about this much into memory at a time.
 FULL_ROWS: Final = 262_144
-FULL_BYTES: Final = 64_000_000
+FULL_BYTES: Final = 48_000_000
 #: So many small segments of a table are worth a merge.
 SMALL_FILES: Final = 16
 #: An open reader keeps its snapshot for this long after a file was replaced.

@@ -26,7 +26,7 @@ MOST_SHARED: Final = 8
 MODEL_KINDS_SQL: Final = "(" + ", ".join(f"'{kind}'" for kind in sorted(MODEL_KINDS)) + ")"
 #: What is needed of a stored span to put its trace together again.
 FACT_COLUMNS: Final = (
-    "trace_id", "span_id", "parent_span_id", "name", "kind", "start_ns", "end_ns", "status", "error_type",
+    "trace_id", "span_id", "parent_span_id", "name", "kind", "start_ns", "end_ns", "latency_ms", "status", "error_type",
     "error_message", "service", "environment", "session_id", "user_id", "requested_model", "model", "prompt_name",
     "prompt_version", "input", "output", "input_tokens", "output_tokens", "cost_usd", "response_id", "scope", "is_call",
     "duplicate_span_ids",
@@ -271,7 +271,8 @@ def trace_row(spans: Sequence[Row], facts: TraceFacts, calls: Sequence[Row]) -> 
         "name": root["name"],
         "start_ns": start,
         "end_ns": end,
-        "latency_ms": (end - start) / 1e6,
+        # Made-up times put the spans of a log in order and say nothing of how long it took.
+        "latency_ms": (end - start) / 1e6 if any(row["latency_ms"] is not None for row in spans) else None,
         "status": status,
         "error_type": failing.get("error_type"),
         "error_message": failing.get("error_message"),

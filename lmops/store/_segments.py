@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SEGMENTS_DIR: Final = "segments"
 #: Rows that are read together: few where single rows are looked up by the hundred, more where columns are scanned.
 ROW_GROUP_ROWS: Final = {"spans": 16_384, "traces": 4_096, "logs": 16_384, "results": 16_384, "scores": 65_536}
+#: Rows with long texts come in smaller row groups: one is copied and packed in memory at a time.
+ROW_GROUP_BYTES: Final = 16_000_000
 #: Repeated values: a dictionary makes them small and lets filters skip. Free text gains nothing from one.
 _DICTIONARY: Final = frozenset(
     [
@@ -164,8 +166,10 @@ def write_segment(folder: Path, tbl: str, table: pa.Table) -> Written:
     target = folder / relative
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")
+    size_of_row = table.nbytes // max(table.num_rows, 1) + 1
+    group_rows = min(ROW_GROUP_ROWS[tbl], max(1_024, ROW_GROUP_BYTES // size_of_row))
     try:
-        bloom = {"trace_id": {"ndv": min(table.num_rows, ROW_GROUP_ROWS[tbl]), "fpp": 0.01}}
+        bloom = {"trace_id": {"ndv": min(table.num_rows, group_rows), "fpp": 0.01}}
         with pq.ParquetWriter(
             temporary,
             table.schema,
@@ -178,9 +182,9 @@ def write_segment(folder: Path, tbl: str, table: pa.Table) -> Written:
             store_schema=False,
         ) as writer:
             # One row group at a time: a sorted copy of the whole table would double the memory of a merge.
-            for start in range(0, table.num_rows, ROW_GROUP_ROWS[tbl]):
-                rows = table.take(order.slice(start, ROW_GROUP_ROWS[tbl]))
-                writer.write_table(rows, row_group_size=ROW_GROUP_ROWS[tbl])
+            for start in range(0, table.num_rows, group_rows):
+                rows = table.take(order.slice(start, group_rows))
+                writer.write_table(rows, row_group_size=group_rows)
         size, digest = _sync_and_hash(temporary)
         temporary.rename(target)
         fsync_dir(target.parent)

@@ -75,7 +75,7 @@ TRACE_COLUMNS: Final[tuple[Column, ...]] = (
     ("name", "VARCHAR", "name of the root span"),
     ("start_ns", "BIGINT", "start of the first span"),
     ("end_ns", "BIGINT", "end of the last span"),
-    ("latency_ms", "DOUBLE", "last end - first start"),
+    ("latency_ms", "DOUBLE", "last end - first start; NULL when no span says how long it took"),
     ("status", "VARCHAR", "status of the root span; of any span when the root never arrived"),
     ("error_type", "VARCHAR", "of the deepest failing span"),
     ("error_message", "VARCHAR", "of the deepest failing span"),

@@ -29,9 +29,9 @@ Source = str | os.PathLike[str] | bytes | IO[bytes] | Iterable[str | os.PathLike
 OnError = Literal["reject", "raise"]
 
 #: Rows that one segment is made of: enough to be worth a file, few enough to hold as Python objects.
-CHUNK_ROWS: Final = 12_000
+CHUNK_ROWS: Final = 8_000
 #: The same for rows with long texts: characters of attributes, which hold most of a row.
-CHUNK_CHARACTERS: Final = 12_000_000
+CHUNK_CHARACTERS: Final = 8_000_000
 #: A report keeps so many rejected records by name; the rest are counted.
 SHOWN_REJECTIONS: Final = 1000
 

@@ -50,7 +50,7 @@ class Span:
 
         failed = " error" if self.row["status"] == "error" else ""
         name = plain(self.row["name"], 60)
-        return f"<Span {self.row['span_id']} {self.row['kind']} {name!r} {milliseconds(self.latency_ms)}{failed}>"
+        return f"<Span {self.row['span_id']} {self.row['kind']} {name!r} {milliseconds(self.known_latency_ms)}{failed}>"
 
     @property
     def start_at(self) -> datetime:
@@ -67,6 +67,11 @@ class Span:
         """End minus start in milliseconds."""
         known = self.row.get("latency_ms")
         return float(known) if known is not None else (_end_ns(self.row) - int(self.row["start_ns"])) / 1e6
+
+    @property
+    def known_latency_ms(self) -> float | None:
+        """As ``latency_ms``; None where the source says no times, or the span never ended."""
+        return self.latency_ms if self.row.get("latency_ms", self) is not None else None
 
     @property
     def is_error(self) -> bool:
@@ -241,6 +246,11 @@ class Trace:
         """From the earliest start to the latest end, in milliseconds."""
         return (max(_end_ns(span.row) for span in self.by_id.values()) - self.start_ns) / 1e6
 
+    @cached_property
+    def known_duration_ms(self) -> float | None:
+        """As ``duration_ms``; None where no span says how long it took."""
+        return self.duration_ms if any(span.known_latency_ms is not None for span in self.by_id.values()) else None
+
     @property
     def cost_usd(self) -> float | None:
         """Cost of the priced calls; None when no call has a price. See ``unpriced_calls``."""
@@ -355,7 +365,7 @@ class Trace:
         from lmops.traces._waterfall import counted, milliseconds
 
         return (
-            f"<Trace {self.trace_id} {plain(self.name, 60)!r} {self.status} {milliseconds(self.duration_ms)}, "
+            f"<Trace {self.trace_id} {plain(self.name, 60)!r} {self.status} {milliseconds(self.known_duration_ms)}, "
             f"{counted(len(self), 'span')}, {counted(len(self.call_span_ids), 'call')}>"
         )
 

@@ -7,12 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmops.errors import ReadOnlyError, StoreError, UsageError
 from lmops.store import Store
+from lmops.store._segments import to_arrow, write_segment
 from lmops.store._tables import LOG_COLUMNS, SPAN_COLUMNS
 
 from .helpers import DAY, EMPTY, SPAN_NAMES, START, Row, bodies, count, llm, log_of, shown, span, state, trace_of
@@ -298,3 +300,14 @@ def test_rewriting_settles_traces_again(store: Store) -> None:
         (0.001, 0),
     ]
     assert store.check().ok
+
+
+def test_rows_with_long_texts_come_in_small_row_groups(tmp_path: Path) -> None:
+    """What is copied and packed at a time while a file is written is bounded in bytes, not only in rows."""
+    rows = [
+        row | {"input": "x" * 20_000, "is_call": False, "duplicate_span_ids": None} for row in trace_of("t", spans=4000)
+    ]
+    written = write_segment(tmp_path, "spans", to_arrow("spans", rows, rev=1))
+    about = pq.ParquetFile(tmp_path / written.path).metadata
+    sizes = [about.row_group(place).num_rows for place in range(about.num_row_groups)]
+    assert (sum(sizes), max(sizes)) == (4000, 1024)

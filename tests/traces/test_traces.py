@@ -252,3 +252,20 @@ def test_a_failed_call_with_usage_may_have_cost_something(ws):
     ws.traces.ingest(request(call(1, 1, model="harbour-1") | failed, bare))
     assert ws.sql("select unpriced_calls from traces order by trace_id").fetchall() == [(1,), (0,)]
     assert ws.traces.stats(by="model", every=None).unpriced_calls.tolist() == [1]
+
+
+def test_a_log_without_times_has_no_latency(ws):
+    """Made-up times keep the order of the turns; how long they took is unknown, and is shown as that."""
+    turns = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "yes"},
+        {"role": "tool", "content": "x"},
+    ]
+    ws.traces.ingest(json.dumps({"messages": turns}).encode(), format="chat-jsonl")
+    assert ws.sql("select count(latency_ms), count(*) from traces").fetchall() == [(0, 1)]
+    assert ws.sql("select count(latency_ms) from spans").fetchall() == [(0,)]
+    trace = ws.traces.get(ws.traces.search()["trace_id"].iloc[0])
+    assert "no times" in trace.text.splitlines()[0]
+    assert " ms" not in trace.text
+    assert trace.known_duration_ms is None
+    assert {span.known_latency_ms for span in trace.spans} == {None}

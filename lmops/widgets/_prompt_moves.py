@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lmops.errors import LmopsError, UsageError
 from lmops.widgets._protocol import integer, one_of, optional_string, string
@@ -19,7 +19,7 @@ class _Mover(Protocol):
     name: str
     _prompts: Prompts
 
-    def state(self, reason: str, **more: Any) -> Message: ...
+    def state(self, reason: str, *, said: str = ...) -> Message: ...
 
 
 def version_row(version: PromptVersion, aliases: dict[str, int]) -> Message:

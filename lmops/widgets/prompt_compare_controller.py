@@ -52,7 +52,7 @@ class PromptCompareController:
         """Return the answers to one message of the page; what goes wrong is an answer of kind ``error``."""
         return answer(self, _HANDLERS, message)
 
-    def state(self, reason: str, **more: Any) -> Message:
+    def state(self, reason: str, *, said: str = "") -> Message:
         """Return everything a view needs to show the same as the others."""
         self._seq += 1
         found, aliases = self.comparison, self._prompts.aliases(self.name)
@@ -92,7 +92,7 @@ class PromptCompareController:
                 "has_outputs": found.outputs is not None,
                 "outputs": len(self._rows),
                 "different": [place for place, row in enumerate(self._rows) if len(set(row[2])) > 1],
-                **more,
+                "said": said,
             }
         )
         return state

@@ -66,7 +66,7 @@ class PromptDiffController:
         """Return the answers to one message of the page; what goes wrong is an answer of kind ``error``."""
         return answer(self, _HANDLERS, message)
 
-    def state(self, reason: str, **more: Any) -> Message:
+    def state(self, reason: str, *, said: str = "") -> Message:
         """Return everything a view needs to show the same as the others."""
         self._seq += 1
         found, aliases = self._diff, self._prompts.aliases(self.name)
@@ -102,7 +102,7 @@ class PromptDiffController:
                 "hunks": [
                     hunk for message, at in zip(found.messages, starts, strict=True) for hunk in _hunks(message, at)
                 ],
-                **more,
+                "said": said,
             }
         )
         return state

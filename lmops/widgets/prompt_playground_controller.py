@@ -181,7 +181,7 @@ class PlaygroundController:
         with self._lock:
             return answer(self, _HANDLERS, message)
 
-    def state(self, reason: str, **more: Any) -> Message:
+    def state(self, reason: str, *, said: str = "") -> Message:
         """Return everything a view needs to show the same as the others."""
         with self._lock:
             self._seq += 1
@@ -211,7 +211,7 @@ class PlaygroundController:
                     "job": None
                     if job is None
                     else {"done": job.done, "total": job.total, "is_stopping": job.is_stopping},
-                    **more,
+                    "said": said,
                 }
             )
             return state

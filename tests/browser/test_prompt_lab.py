@@ -1,14 +1,12 @@
 """The widgets of prompts in JupyterLab: what only the real page can show."""
 
-from __future__ import annotations
+# ruff: noqa: E501
 
-import sys
-from pathlib import Path
+from __future__ import annotations
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "widgets"))
-from prompt_samples import saved
+from tests.widgets.prompt_samples import saved
 
 OPEN = "import lmops\nws = lmops.open('../prompts')"
 
@@ -70,12 +68,14 @@ def test_the_diff_keeps_its_keys_and_is_a_value(store, notebook):
 def test_the_playground_runs_on_ctrl_enter_and_answers_while_a_cell_runs(store, notebook):
     """The cell is not run again; answers arrive although the kernel is busy; the next cell has them, and the draft saved."""
     slow = (
-        "import time\nfrom lmops.models import Models\nreal = Models.acomplete\n"
-        "async def later(self, *a, **k):\n    import asyncio\n    await asyncio.sleep(1.5)\n    return await real(self, *a, **k)\n"
-        "Models.acomplete = later"
+        "import asyncio, time\nasync def later(*args, **more):\n    await asyncio.sleep(1.5)\n"
+        "    return await ws.models.acomplete(*args, **more)"
     )
     play = (
-        "p = ws.prompts.playground('support-answer', versions=[2, 3], inputs=[{'sources': '', 'question': 'Dogs?'}]); p"
+        "from lmops.widgets.prompt_playground import PromptPlayground\n"
+        "from lmops.widgets.prompt_playground_controller import PlaygroundController\n"
+        "inputs = [{'sources': '', 'question': 'Dogs?'}]\n"
+        "p = PromptPlayground(PlaygroundController(ws.prompts, 'support-answer', complete=later, versions=[2, 3], inputs=inputs)); p"
     )
     nb = notebook(
         "play.ipynb", OPEN, slow, play, "time.sleep(6)", "print(len(p.value), p.saved, p.df()['error'].isna().all())"

@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "widgets"))
-from prompt_samples import saved
+from tests.widgets.prompt_samples import saved
 
 INPUTS = [{"sources": "[a] Dogs travel free.", "question": "My dog?"}, {"sources": "", "question": "A refund?"}]
 

@@ -251,13 +251,13 @@ def render(ref: str, variables: tuple[str, ...], store: str | None, as_json: boo
 @STORE
 @JSON
 def verify(store: str | None, as_json: bool) -> None:
-    """Derive the hash of every version again; exit code 1 when one is not what was saved."""
+    """Hold versions and aliases against the audit chain; exit code 1 when one is not what was saved or moved."""
     with workspace(store, as_json=as_json, must_exist=True) as ws:
         problems = ws.prompts.verify()
     if as_json:
         click.echo(to_json({"ok": not problems, "problems": problems}))
     else:
-        click.echo("\n".join(problems) or "every version is what was saved")
+        click.echo("\n".join(problems) or "every version and alias is what was saved and moved")
     if problems:
         raise SystemExit(1)
 

@@ -160,9 +160,9 @@ class Prompts:
             return {row[0]: int(row[1]) for row in rows}
 
     def verify(self) -> tuple[str, ...]:
-        """Derive every hash again; return what is wrong, nothing when every version is what was saved."""
+        """Hold versions, moves and aliases against their hashes and the audit chain; return what is wrong."""
         with self._store.reading() as con:
-            return tuple(_versions.broken(con))
+            return (*_versions.broken(con), *_aliases.broken(con))
 
     def diff(self, name: str, a: int | str | PromptVersion, b: int | str | PromptVersion) -> PromptDiff:
         """Return what changed from one version to another: ``.text``, ``.df()``, ``.changes``, ``.stats``.

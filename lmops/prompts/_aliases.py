@@ -145,6 +145,31 @@ def pointed_at(con: sqlite3.Connection, name: str, alias: str, at_ns: int) -> in
     )
 
 
+def broken(con: sqlite3.Connection) -> list[str]:
+    """Return the moves and pointers that are not what the audit chain and each other say."""
+    problems: list[str] = []
+    at: dict[tuple[str, str], int] = {}
+    rows = con.execute(
+        "select m.*, e.action as told, e.subject, e.actor as by, e.at_ns as told_ns, e.after from prompt_moves m "
+        "left join audit e using (event_id) order by event_id"
+    )
+    for row in rows:
+        alias = f"{row['name']}@{row['alias']}"
+        after = json.loads(row["after"]) if row["after"] else {}
+        said = (row["told"], row["subject"], row["by"], row["told_ns"], after.get("version"))
+        if said != (f"prompt.{row['action']}", alias, row["actor"], row["at_ns"], row["to_version"]):
+            problems.append(f"{alias}: the audit chain tells another move as event {row['event_id']}")
+        if row["from_version"] != at.get((row["name"], row["alias"])):
+            problems.append(f"{alias}: the move of event {row['event_id']} does not start where the one before ended")
+        at[row["name"], row["alias"]] = row["to_version"]
+    now = {(row[0], row[1]): row[2] for row in con.execute("select name, alias, version from prompt_aliases")}
+    for name, alias in sorted(at.keys() | now.keys()):
+        if at.get((name, alias)) != now.get((name, alias)):
+            where, last = now.get((name, alias), "nothing"), at.get((name, alias), "nothing")
+            problems.append(f"{name}@{alias} points to {where} and its last move led to {last}")
+    return problems
+
+
 # -- protection --------------------------------------------------------------------------------------------------------
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
 
-PASS = "pass"  # noqa: S105  # an outcome
+PASS: Final = "pass"  # noqa: S105  # an outcome
+ALTERED: Final = "altered"
 
 
 def ids_of(evidence: object) -> tuple[str, ...]:
@@ -38,7 +39,11 @@ def ids_of(evidence: object) -> tuple[str, ...]:
 
 
 def look_up(con: sqlite3.Connection, ids: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return what is known of each id: outcome, prompt_ref and a hash of the whole verdict; outcome None: unknown."""
+    """Return what is known of each id: outcome, prompt_ref and a hash of the whole verdict.
+
+    The outcome is None for an unknown id, and "altered" for a verdict that the audit chain knows otherwise: a row that
+    somebody wrote or edited by hand is no evidence.
+    """
     has_table = con.execute("select 1 from sqlite_master where type = 'table' and name = 'verdicts'").fetchone()
     found = []
     for one in ids:
@@ -48,8 +53,19 @@ def look_up(con: sqlite3.Connection, ids: tuple[str, ...]) -> list[dict[str, Any
             continue
         text = json.dumps(dict(row), sort_keys=True, ensure_ascii=False, default=str)
         digest = "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        found.append({"id": one, "outcome": row["outcome"], "prompt_ref": row["prompt_ref"], "hash": digest})
+        outcome = row["outcome"] if _is_confirmed(con, row) else ALTERED
+        found.append({"id": one, "outcome": outcome, "prompt_ref": row["prompt_ref"], "hash": digest})
     return found
+
+
+def _is_confirmed(con: sqlite3.Connection, row: sqlite3.Row) -> bool:
+    """Return whether the audit chain has this verdict, with this outcome on this version."""
+    event = con.execute("select action, after from audit where event_id = ?", (row["event_id"],)).fetchone()
+    if event is None or event["action"] != "eval.gate" or not event["after"]:
+        return False
+    after = json.loads(event["after"])
+    names = ("verdict_id", "outcome", "prompt_ref")
+    return [after.get(name) for name in names] == [row[name] for name in names]
 
 
 def suffices(found: list[dict[str, Any]], ref: str) -> bool:
@@ -79,6 +95,8 @@ def _problem(ref: str) -> Any:
     def say(one: dict[str, Any]) -> str:
         if one["outcome"] is None:
             return f"{one['id']!r} is no verdict of this store"
+        if one["outcome"] == ALTERED:
+            return f"{one['id']} is not what the audit chain says of it"
         if one["prompt_ref"] != ref:
             return f"{one['id']} is about {one['prompt_ref'] or 'no prompt'}"
         return f"{one['id']} says {one['outcome']}" + ("" if one["outcome"] != PASS else ", another one does not")

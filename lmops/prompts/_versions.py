@@ -192,6 +192,7 @@ def broken(con: sqlite3.Connection) -> list[str]:
             problems.append(f"{ref}: its content is not what was saved")
         elif from_body(row["body"]).hash != row["hash"]:
             problems.append(f"{ref}: its content is not in canonical form")
-        if (row["action"], row["subject"]) != ("prompt.save", ref) or json.loads(row["after"])["hash"] != row["hash"]:
+        after = json.loads(row["after"]) if row["after"] else {}
+        if (row["action"], row["subject"], after.get("hash")) != ("prompt.save", ref, row["hash"]):
             problems.append(f"{ref}: the audit chain says something else was saved")
     return problems

@@ -1,9 +1,12 @@
 """Aliases: moves with a history, the way back, evidence for protected ones, and what was there at a time."""
 
+import sqlite3
+
 import pytest
 
 from lmops.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from lmops.prompts import Prompts
+from lmops.store import append_event
 
 NAME = "support-answer"
 
@@ -163,21 +166,39 @@ def test_what_was_in_production_at_a_time(prompts, clock):
         prompts.at(f"{NAME}@3", "2026-03-02")
 
 
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("update prompt_aliases set version = 4", "points to 4 and its last move led to 3"),
+        ("delete from prompt_aliases", "points to nothing and its last move led to 3"),
+        ("update prompt_moves set to_version = 4 where to_version = 3", "the audit chain tells another move"),
+        ("update prompt_moves set actor = 'eve' where to_version = 2", "the audit chain tells another move"),
+        ("update prompt_moves set from_version = 4 where to_version = 2", "does not start where the one before ended"),
+        ("delete from prompt_moves where to_version = 2", "does not start where the one before ended"),
+    ],
+)
+def test_a_pointer_or_a_move_that_was_edited_is_found(prompts, ws, statement, words):
+    """Somebody with write access to the file cannot move production unseen."""
+    go(prompts, 1, 2, 3)
+    assert prompts.verify() == ()
+    with sqlite3.connect(ws.store.path / "meta.sqlite") as con:
+        con.execute(statement)
+    con.close()
+    assert words in "; ".join(prompts.verify())
+
+
 # -- protected aliases -------------------------------------------------------------------------------------------------
 
 
-def verdict(ws, name, outcome, ref):
-    """Write a verdict as an evaluation does."""
+def verdict(ws, name, outcome, ref, *, told=None):
+    """Write a verdict as a gate does; ``told`` is what the audit chain says instead."""
     with ws.store.transaction() as con:
-        columns = {row["name"] for row in con.execute("pragma table_info(verdicts)")}
-        values = {
-            "verdict_id": name, "run_id": "run-1", "prompt_ref": ref, "outcome": outcome, "criteria": "[]",
-            "detail": "{}", "created_ns": 1, "actor": "eva",
-        }  # fmt: skip
-        used = [column for column in values if column in columns]
+        after = {"verdict_id": name, "outcome": told or outcome, "prompt_ref": ref}
+        event_id = append_event(con, actor="eva", action="eval.gate", subject="run-1", after=after)
         con.execute(
-            f"insert into verdicts ({', '.join(used)}) values ({', '.join('?' * len(used))})",
-            [values[column] for column in used],
+            "insert into verdicts (verdict_id, run_id, prompt_ref, outcome, criteria, detail, created_ns, actor, "
+            "event_id) values (?, 'run-1', ?, ?, '{}', '{}', 1, 'eva', ?)",
+            (name, ref, outcome, event_id),
         )
 
 
@@ -204,6 +225,8 @@ def test_a_protected_alias_takes_what_passed(prompts, ws):
         ("failed", "failed says fail"),
         ("unclear", "unclear says inconclusive"),
         (["passed", "failed"], "failed says fail"),
+        ("altered", "altered is not what the audit chain says of it"),
+        (["passed", "altered"], "altered is not what the audit chain says of it"),
     ],
 )
 def test_a_protected_alias_refuses_the_rest(prompts, ws, evidence, words):
@@ -213,9 +236,24 @@ def test_a_protected_alias_refuses_the_rest(prompts, ws, evidence, words):
     verdict(ws, "passed", "pass", f"{NAME}@2")
     verdict(ws, "failed", "fail", f"{NAME}@2")
     verdict(ws, "unclear", "inconclusive", f"{NAME}@2")
+    verdict(ws, "altered", "pass", f"{NAME}@2", told="fail")
     with pytest.raises(RefusedError, match=words):
         prompts.promote(NAME, 2, to="production", evidence=evidence)
     assert prompts.aliases(NAME) == {}
+
+
+def test_the_verdict_of_a_gate_is_evidence(ws):
+    """From an evaluation of the version to production, with nothing in between."""
+    ws.prompts.save("echo", "{{ question }}", model="standin:ferry-1")
+    ws.prompts.protect("echo")
+    rows = [{"id": f"q{number}", "input": {"question": "a"}, "expected": "a"} for number in range(30)]
+    run = ws.evals.run(lambda question: question, rows, "exact_match", prompt="echo@1", progress=False)
+    passed = ws.evals.gate(run, criteria={"scorers": {"exact_match": {"min": 0.5}}})
+    failed = ws.evals.gate(run, criteria={"scorers": {"exact_match": {"max": 0.5}}})
+    with pytest.raises(RefusedError, match="says fail"):
+        ws.prompts.promote("echo", 1, to="production", evidence=failed)
+    assert ws.prompts.promote("echo", 1, to="production", evidence=passed).evidence == (passed.verdict_id,)
+    assert f"{passed.verdict_id} (pass)" in ws.audit.report(subject="echo").text
 
 
 def test_force_needs_a_reason_and_is_shown(prompts, ws):

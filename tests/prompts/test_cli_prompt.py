@@ -107,7 +107,7 @@ def test_sync_render_and_verify(run, tmp_path):
     assert run("prompt", "render", "greet", "name=Ada") == "[user]\nHi Ada, take 3\n"
     assert json.loads(run("prompt", "render", "greet", "name=A=B", "--json"))[0]["content"] == "Hi A=B, take 3"
     assert "needs variable 'name'" in run("prompt", "render", "greet", code=2)
-    assert "every version is what was saved" in run("prompt", "verify")
+    assert "every version and alias is what was saved" in run("prompt", "verify")
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import lmops
 from lmops.errors import NotFoundError, UsageError
+from lmops.evals._provenance import lmops_version
 from lmops.store import append_event
 from lmops.store._alive import Process, is_alive, this_process
 
@@ -87,7 +87,7 @@ class Journal:
             "params": None if plan.params is None else orjson.dumps(plan.params).decode(),
             "scorers": orjson.dumps(plan.scorers).decode(), "settings": orjson.dumps(plan.settings).decode(),
             "examples": plan.examples, "repeats": plan.repeats, "seed": plan.seed, "code_version": code_version,
-            "lmops_version": lmops.__version__, "environment": environment, "actor": actor, "started_ns": now_ns,
+            "lmops_version": lmops_version(), "environment": environment, "actor": actor, "started_ns": now_ns,
             "owner": owner, "pid": process.pid, "pid_started": process.started, "host": process.host,
             "heartbeat_ns": now_ns,
         }  # fmt: skip

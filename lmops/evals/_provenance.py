@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import platform
 import subprocess
@@ -10,6 +11,11 @@ from importlib import metadata
 from typing import Final
 
 _PACKAGES: Final = ("lmops", "openai", "duckdb", "numpy", "scipy", "pandas")
+
+
+def lmops_version() -> str:
+    """Return the version of lmops."""
+    return str(importlib.import_module("lmops").__version__)
 
 
 def code_version() -> str | None:

@@ -28,6 +28,8 @@ MAX_SECONDS: Final = 10.0
 _MAX_BITS: Final = 10_000
 _MAX_INDENT: Final = 1000
 _MAX_DIGITS: Final = 20
+_MAX_DEPTH: Final = 100
+_MAX_NUMERAL: Final = 1000
 
 _STRING_METHODS: Final = (
     "capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha", "isdigit", "islower",
@@ -39,7 +41,7 @@ _METHODS: Final[dict[type, frozenset[str]]] = {
     str: frozenset(_STRING_METHODS),
     dict: frozenset(("get", "items", "keys", "values")),
     list: frozenset(("count", "index")),
-    tuple: frozenset(("count", "index")),
+    tuple: frozenset(("count", "index", "grouper", "list")),  # the last two: groups of groupby
 }
 _FILTERS: Final = (
     "abs", "capitalize", "count", "d", "default", "dictsort", "filesizeformat", "first", "float", "groupby", "indent",
@@ -51,7 +53,7 @@ _FILTERS: Final = (
 _FREE: Final = frozenset(("count", "d", "default", "first", "last", "length"))
 _NODES: Final = (
     nodes.Expr, nodes.Helper, nodes.Template, nodes.Output, nodes.For, nodes.If, nodes.Macro, nodes.CallBlock,
-    nodes.FilterBlock, nodes.With, nodes.Assign, nodes.AssignBlock, nodes.ScopedEvalContextModifier,
+    nodes.FilterBlock, nodes.With, nodes.Assign, nodes.AssignBlock,
 )  # fmt: skip
 
 
@@ -104,11 +106,13 @@ def text_of(value: Any) -> str:
 def _size(value: Any, depth: int = 0) -> int:
     """Return about how many characters a value has as text, counting the steps that finding out takes."""
     budget().step()
+    if depth > _MAX_DEPTH:
+        raise SecurityError(f"it nests lists deeper than {_MAX_DEPTH} levels")
     if isinstance(value, str):
         size = len(value)
-    elif isinstance(value, Mapping) and depth < 100:
+    elif isinstance(value, Mapping):
         size = sum(_size(key, depth + 1) + _size(item, depth + 1) + 4 for key, item in value.items())
-    elif isinstance(value, list | tuple | set | frozenset) and depth < 100:
+    elif isinstance(value, list | tuple | set | frozenset):
         size = sum(_size(item, depth + 1) + 2 for item in value)
     else:
         size = 20
@@ -135,8 +139,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         # Not optimised: nothing of a template runs before its budget is there.
         super().__init__(
-            undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False, optimized=False, cache_size=0,
-            finalize=_finalize, loader=None,
+            undefined=StrictUndefined, keep_trailing_newline=True, optimized=False, cache_size=0, finalize=_finalize
         )  # fmt: skip
         self.globals = {name: self.globals[name] for name in ("range", "dict", "namespace")}
         self.filters = {name: _measured(filters.FILTERS[name], name) for name in _FILTERS}
@@ -153,26 +156,30 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return super().is_safe_attribute(obj, attr, value)
         return False
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return what ``obj.attribute`` means: of data its own keys come first, whatever methods a dict has."""
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
     def wrap_str_format(self, value: Any) -> None:
         """``str.format`` is a language of its own and is not offered."""
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063  # jinja2's
+    def call(__self, __context: Context, __obj: Any, *args: Any, **_kwargs: Any) -> Any:  # noqa: N805, PYI063  # jinja2's
         """Call a macro, a loop, a global function or a method of plain data, and count it."""
         spent = budget()
         spent.step()
         owner = getattr(__obj, "__self__", None)
         if isinstance(owner, str):
-            values = [*args, *kwargs.values()]
+            values = [*args, *_kwargs.values()]
             if __obj.__name__ == "replace" and len(values) > 1:
                 _check_replace(owner, str(values[0]), str(values[1]))
             elif __obj.__name__ == "join" and values:
                 _check_join(list(spent.counted(iter(values[0]))), owner)
             else:
                 spent.step(chars=len(owner))
-        result = super().call(__context, __obj, *args, **kwargs)
-        if isinstance(result, list):
-            spent.step(steps=len(result))
-        return result
+        result = super().call(__context, __obj, *args, **_kwargs)
+        return __self.measured(result) if isinstance(result, list | dict) else result
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002  # jinja2's
         """Compute ``+ * ** %`` after looking at how large the result gets."""
@@ -193,6 +200,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def tick(self, chars: int) -> None:
         """Count one turn of a loop or one call of a macro, with the fixed text in it."""
         budget().step(chars=chars)
+
+    def measured(self, value: Any) -> Any:
+        """Return a list or dict that a template makes: comparing or writing it must not take for ever."""
+        _size(value)
+        return value
 
     def concat_measured(self, *parts: Any) -> str:
         """Return what ``a ~ b`` makes."""
@@ -230,6 +242,20 @@ class _Bounded(NodeTransformer):
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         return _call("concat_measured", node.nodes, node.lineno)
+
+    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802
+        return self._measured(node)
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802
+        return self._measured(node)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _call("measured", [node], node.lineno) if node.ctx == "load" else node
+
+    def _measured(self, node: Any) -> nodes.Node:
+        self.generic_visit(node)
+        return _call("measured", [node], node.lineno)
 
     def _counting(self, node: Any) -> Any:
         chars = sum(map(_static_chars, node.body))
@@ -326,6 +352,8 @@ def _check_filter(name: str, value: Any, options: list[Any]) -> Any:
         if width > _MAX_INDENT:
             raise SecurityError(f"it indents by {width:,} characters; the most is {_MAX_INDENT:,}")
         budget().room_for(width * (text_of(value).count("\n") + 1))
+    elif name in ("int", "float") and isinstance(value, str) and len(value) > _MAX_NUMERAL:
+        raise SecurityError(f"it reads a number of {len(value):,} digits; the most is {_MAX_NUMERAL:,}")
     elif name == "round" and any(isinstance(option, int) and abs(option) > _MAX_DIGITS for option in options):
         raise SecurityError(f"it rounds to more than {_MAX_DIGITS} digits")
     elif name == "sum" and any(isinstance(option, list | tuple) for option in options):

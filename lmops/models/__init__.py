@@ -401,6 +401,7 @@ class Models:
         provider: str | None = None,
         valid_from: str | datetime | None = None,
         reason: str | None = None,
+        actor: str | None = None,
     ) -> int:
         """Set what a model costs from a time on, and put it on the calls already stored; return how many changed.
 
@@ -416,6 +417,7 @@ class Models:
             valid_from: ISO time or datetime, UTC when it has no zone; for all time by default, which only the first
                 price of a model may be.
             reason: Why, for the audit chain.
+            actor: Who sets it; the workspace's actor by default.
 
         Raises:
             UsageError: A price that is negative or no number, or no ``valid_from`` where a price is set already.
@@ -424,7 +426,7 @@ class Models:
             model, input_usd_per_mtok=input_usd_per_mtok, output_usd_per_mtok=output_usd_per_mtok,
             cached_input_usd_per_mtok=cached_input_usd_per_mtok,
             cache_write_input_usd_per_mtok=cache_write_input_usd_per_mtok, provider=provider, valid_from=valid_from,
-            reason=reason,
+            reason=reason, actor=actor,
         )  # fmt: skip
 
     def prices(self) -> pd.DataFrame:

@@ -245,6 +245,7 @@ class Prices:
         provider: str | None = None,
         valid_from: str | datetime | None = None,
         reason: str | None = None,
+        actor: str | None = None,
     ) -> int:
         """Set what a model costs from a time on, and put it on the calls already stored; return how many changed.
 
@@ -260,6 +261,7 @@ class Prices:
             valid_from: ISO time or datetime, UTC when it has no zone; for all time by default, which only the first
                 price of a model may be.
             reason: Why, for the audit chain.
+            actor: Who sets it; the workspace's actor by default.
 
         Raises:
             UsageError: A price that is negative or no number, or no ``valid_from`` where a price is set already.
@@ -267,7 +269,8 @@ class Prices:
         numbers = (input_usd_per_mtok, output_usd_per_mtok, cached_input_usd_per_mtok, cache_write_input_usd_per_mtok)
         _check_price(model, numbers)
         since = 0 if valid_from is None else to_ns(valid_from)
-        values = (model, provider, since, *numbers, self._actor, time.time_ns())
+        who = actor or self._actor
+        values = (model, provider, since, *numbers, who, time.time_ns())
         with self._store.transaction() as con:
             known = con.execute(
                 "select max(valid_from_ns) from prices where model = ? and provider is ?", (model, provider)
@@ -285,7 +288,7 @@ class Prices:
                 values,
             )
             after = {"provider": provider, "valid_from_ns": since, "usd_per_mtok": list(numbers)}
-            append_event(con, actor=self._actor, action="price.set", subject=model, after=after, reason=reason)
+            append_event(con, actor=who, action="price.set", subject=model, after=after, reason=reason)
         self._held = None
         return self._reprice(model)
 

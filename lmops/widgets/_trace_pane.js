@@ -100,7 +100,7 @@ export class TracePane {
         button("copy", "copy the trace id", () => this.copyId(), { text: data.trace_id.slice(0, 8), title: `copy ${data.trace_id}  y`, cls: "lm-mono" }),
         h("span.lm-gap"), tools),
       h("div.lm-facts", {}, h("div.lm-fact-list", {}, fact(duration(data.duration_ms) || "no times", "duration"), fact(plural(data.span_count, "span"), ""), fact(plural(data.call_count, "model call"), "billable model calls"), fact(tokens, "input → output"), fact(cost, "cost"),
-        data.models.length ? h("span.lm-fact.lm-models", { title: data.models.join(", ") }, chatFirst(data.models).join(", ")) : null, fact(relative(data.start_ms, host.now()), `${exact(data.start_ms)} UTC`), data.is_orphan ? fact("no root span", "the root span has not arrived") : null), this.hits, this.find),
+        fact(relative(data.start_ms, host.now()), `${exact(data.start_ms)} UTC`), data.models.length ? h("span.lm-fact.lm-models", { title: data.models.join(", ") }, chatFirst(data.models).join(", ")) : null, data.is_orphan ? fact("no root span", "the root span has not arrived") : null), this.hits, this.find),
     );
   }
 

@@ -64,9 +64,10 @@ export function cellText(column, value, now, isExact) {
   return String(value);
 }
 
-/** The order of columns in a narrow list: status and the first text, then the rest as it was. */
+/** The order of columns in a narrow list: status, the first text, when and how long, then the rest as it was. */
 export function compact(columns) {
-  const first = [columns.find((column) => column.name === "status"), columns.find((column) => column.kind === "text")].filter(Boolean);
+  const named = (name) => columns.find((column) => column.name === name);
+  const first = [named("status"), columns.find((column) => column.kind === "text"), named("start_at"), named("latency_ms")].filter(Boolean);
   return [...first, ...columns.filter((column) => !first.includes(column))];
 }
 

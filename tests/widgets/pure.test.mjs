@@ -58,11 +58,11 @@ test("a time axis has round marks, at most five, whatever the length", async () 
   }
 });
 
-test("beside a trace the list has status and text first", async () => {
+test("beside a trace the list has first what tells rows apart", async () => {
   const { compact } = await load("_trace_table");
   const column = (name, kind) => ({ name, kind });
-  const names = compact([column("status", "category"), column("start_at", "time"), column("input", "text"), column("output", "text")]).map((one) => one.name);
-  assert.deepEqual(names, ["status", "input", "start_at", "output"]);
+  const names = compact([column("status", "category"), column("start_at", "time"), column("name", "category"), column("input", "text"), column("output", "text"), column("latency_ms", "number")]).map((one) => one.name);
+  assert.deepEqual(names, ["status", "input", "start_at", "latency_ms", "name", "output"]);
 });
 
 test("a range in words of one day has minutes, else days", async () => {

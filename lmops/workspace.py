@@ -269,7 +269,7 @@ class BrowsablePrompts(Prompts):
         name: str,
         *,
         versions: Sequence[int | str] | None = None,
-        inputs: Sequence[Mapping[str, Any]] | str = (),
+        inputs: Sequence[Mapping[str, Any]] | str | None = None,
         height: int = 620,
     ) -> PromptPlayground:
         """Return the playground: inputs tried on versions and models side by side, a draft to edit and to save.
@@ -278,8 +278,9 @@ class BrowsablePrompts(Prompts):
 
         Args:
             name: Name of the prompt.
-            versions: Numbers or aliases; by default the one in production and the newest one.
-            inputs: Variables by name, one mapping a row; or the name of a dataset, of which the first five are taken.
+            versions: Numbers or aliases; by default the one in production and the newest one (or the one before).
+            inputs: Variables by name, one mapping a row; or the name of a dataset, of which the first five are taken;
+                by default the latest that traces of this prompt remember.
             height: Height in pixels.
 
         Raises:
@@ -292,18 +293,21 @@ class BrowsablePrompts(Prompts):
         models = self._workspace.models
         controller = PlaygroundController(
             self, name, complete=models.acomplete, versions=versions,
-            inputs=self._inputs(name, inputs) if isinstance(inputs, str) else inputs,
+            inputs=self._inputs(name, inputs) if inputs is None or isinstance(inputs, str) else inputs,
             models=functools.partial(_names_of, models),
         )  # fmt: skip
         return PromptPlayground(controller, height=height)
 
-    def _inputs(self, name: str, dataset: str) -> list[dict[str, Any]]:
-        """Return the first inputs of a dataset; a text is the value of the prompt's last variable."""
-        examples = self._workspace.datasets.get(dataset).examples[:5]
+    def _inputs(self, name: str, dataset: str | None) -> list[dict[str, Any]]:
+        """Return the first inputs of a dataset (a text is the prompt's last variable), or the latest real ones."""
+        from lmops.prompts._playground import recent_inputs
+
         variables = self.get(name).variables
+        if dataset is None:
+            return recent_inputs(self._store, name, variables)
         return [
             dict(one.input) if isinstance(one.input, dict) else dict.fromkeys(variables[-1:], one.input)
-            for one in examples
+            for one in self._workspace.datasets.get(dataset).examples[:5]
         ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.prompts._records import PromptVersion
+    from lmops.store import Store
 
 CONCURRENCY: Final = 8
+#: characters at which a span cuts a variable
+_CUT: Final = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +177,34 @@ async def _called(candidate: Candidate, messages: Any, complete: Complete) -> An
         tools=[tool for tool in candidate.tools or () if isinstance(tool, Mapping)] or None,
         response_schema=candidate.response_schema, prompt=(name, version) if version else None,
     )  # fmt: skip
+
+
+def recent_inputs(store: Store, name: str, variables: Sequence[str], *, limit: int = 3) -> list[dict[str, str]]:
+    """Return what the prompt was last rendered with, as its traces remember it, newest first.
+
+    Values that a span may have cut are left out; rows that have every variable come first.
+
+    Args:
+        store: Where the traces are.
+        name: Name of the prompt.
+        variables: Those of the version that is tried.
+        limit: Rows.
+    """
+    query = (
+        "select attributes from spans where prompt_name = $name and attributes like '%gen_ai.prompt.variable.%' "
+        "order by start_at desc limit 200"
+    )
+    found: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+    for (text,) in store.sql(query, {"name": name}).fetchall():
+        given = {
+            variable: value
+            for variable in variables
+            if isinstance(value := json.loads(text).get(f"gen_ai.prompt.variable.{variable}"), str)
+            and len(value) < _CUT
+        }
+        if given:
+            found.setdefault(tuple(given.items()), given)
+    return sorted(found.values(), key=lambda given: -len(given))[:limit]
 
 
 def as_frame(trials: Sequence[Trial]) -> pd.DataFrame:

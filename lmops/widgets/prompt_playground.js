@@ -28,6 +28,7 @@ export function totalsOf(trials) {
   return found;
 }
 
+const ERRORS = { prompt: "template", model: "model", rate_limit: "rate limit", timeout: "timeout", server: "server", bad_request: "refused request", auth: "key", connection: "connection", bad_response: "unreadable answer", budget: "budget" };
 const keyOf = (column, input) => `${column}|${input}`;
 // A variable may be called "constructor".
 const valueOf = (input, name) => (Object.hasOwn(input.values, name) ? input.values[name] : "");
@@ -200,7 +201,7 @@ export class PlaygroundView {
       ["cost", trial.error === null ? dollars(trial.cost_usd) || "no price" : ""], ["why it ended", ["stop", null].includes(trial.finish_reason) ? "" : trial.finish_reason], ["from the cache", trial.is_cached ? "cached" : ""], ["", trial.is_stale ? "older than what is typed" : ""],
     ].filter(([, text]) => text);
     swap(cell,
-      trial.error !== null ? h("div.lm-play-error.lm-s-error", {}, icon("warn"), h("span", {}, h("b", {}, trial.error_kind ?? "error"), " ", trial.error)) : "",
+      trial.error !== null ? h("div.lm-play-error.lm-s-error", {}, icon("warn"), h("span", {}, h("b", {}, `${ERRORS[trial.error_kind] ?? "error"}: `), trial.error)) : "",
       trial.output === null ? "" : h("div.lm-play-answer", {}, trial.output || h("span.lm-note", {}, "an empty answer")),
       ...trial.calls.map(([name, given]) => h("div.lm-play-call", {}, icon("tool"), h("code", {}, `${name}(${given})`))),
       h("div.lm-play-facts", {}, facts.map(([title, text]) => h("span", { title }, text)), h("span.lm-gap"), trial.output ? button("copy", "copy the answer", () => this.copy(trial.output), { text: "" }) : ""));

@@ -54,7 +54,6 @@ class _Job:
     is_stopping: bool = False
     loop: asyncio.AbstractEventLoop | None = None
     task: asyncio.Task[Any] | None = None
-    thread: threading.Thread | None = None
 
 
 class PlaygroundController:
@@ -64,7 +63,7 @@ class PlaygroundController:
         prompts: The registry.
         name: Name of the prompt.
         complete: The call of a model, ``ws.models.acomplete``.
-        versions: What the columns show; by default the version in production and the newest one.
+        versions: What the columns show; by default the version in production and the newest one, or the newest two.
         inputs: Variables by name, one mapping a row; by default one empty row.
         models: Names of models to offer, asked for when they are shown.
     """
@@ -89,6 +88,7 @@ class PlaygroundController:
         self._draft: Draft | None = None
         self._trials: dict[tuple[int, int], tuple[Trial, tuple[int, int]]] = {}
         self._job: _Job | None = None
+        self._thread: threading.Thread | None = None
         self.saved: PromptVersion | None = None
         #: called with every message that Python itself causes; from the thread of a run too
         self.on_change: Callable[[Message], None] = lambda _message: None
@@ -126,23 +126,22 @@ class PlaygroundController:
 
     def run(self) -> list[Trial]:
         """Try every column on every input and return the answers when all are there."""
-        job = self._start(self._columns, self._inputs)
+        thread = self._start(self._columns, self._inputs)
         self.on_change(self.state("run"))
-        assert job.thread is not None  # noqa: S101  # just started
         try:
-            job.thread.join()
+            thread.join()
         except KeyboardInterrupt:
             self.cancel()
-            job.thread.join()
+            thread.join()
             raise
         return self.trials
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for a run to end; return whether it has."""
-        job = self._job
-        if job is not None and job.thread is not None:
-            job.thread.join(timeout_s)
-        return self._job is None
+        """Wait until a run has ended and was told; return whether it has."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
+        return thread is None or not thread.is_alive()
 
     def cancel(self) -> None:
         """Stop the run; answers that are there stay."""
@@ -312,7 +311,7 @@ class PlaygroundController:
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
-    def _start(self, columns: Sequence[Column], inputs: Sequence[Input]) -> _Job:
+    def _start(self, columns: Sequence[Column], inputs: Sequence[Input]) -> threading.Thread:
         with self._lock:
             if self._job is not None:
                 raise UsageError("a run is going on: wait for it or stop it")
@@ -328,10 +327,10 @@ class PlaygroundController:
                 self._take(job, trial, keys[trial.input][trial.candidate])
 
             work = self._work(job, candidates, values, on_trial)
-            job.thread = threading.Thread(target=asyncio.run, args=(work,), name="lmops-playground", daemon=True)
-            self._job = job
-        job.thread.start()
-        return job
+            thread = threading.Thread(target=asyncio.run, args=(work,), name="lmops-playground", daemon=True)
+            self._job, self._thread = job, thread
+        thread.start()
+        return thread
 
     async def _work(self, job: _Job, candidates: Any, values: Any, on_trial: Callable[[Trial], None]) -> None:
         with self._lock:
@@ -380,9 +379,9 @@ class PlaygroundController:
 
     def _first(self, versions: Sequence[int | str] | None) -> list[int]:
         if versions is None:
-            production = self._prompts.aliases(self.name).get("production")
-            numbers = [production, max(self._versions)] if production else sorted(self._versions)[-2:]
-            return list(dict.fromkeys(number for number in numbers if number))
+            known = sorted(self._versions)
+            production = self._prompts.aliases(self.name).get("production", known[-1])
+            return [production, known[-1]] if production != known[-1] else known[-2:]
         if isinstance(versions, str) or not 1 <= len(versions) <= MAX_COLUMNS:
             raise UsageError(f"versions={versions!r}: give a list of 1 to {MAX_COLUMNS} numbers or aliases")
         return [self._prompts.get(f"{self.name}@{one}").version for one in versions]

@@ -74,3 +74,23 @@ def test_the_frame_has_what_is_unknown_as_missing():
     assert frame["variable.name"].tolist() == ["Ada"]
     assert frame["input_tokens"].tolist() == [3]
     assert frame[["output_tokens", "cost_usd"]].isna().all(axis=None)
+
+
+def test_the_latest_inputs_come_from_traces():
+    """Once each, complete ones first; a value that may be cut is not offered."""
+    import json
+
+    import lmops
+    from lmops.prompts._playground import recent_inputs
+    from tests.store.helpers import span
+
+    values = [{"name": "Ada"}, {"name": "Ada"}, {"name": "Bo", "mark": "!"}, {"name": "x" * 2000}, {"other": "y"}]
+    rows = [
+        span(str(place), "a", prompt_name="greet", prompt_version="1", start_ns=place * 10**9,
+             attributes=json.dumps({f"gen_ai.prompt.variable.{key}": value for key, value in given.items()}))
+        for place, given in enumerate(values)
+    ]  # fmt: skip
+    with lmops.open(":memory:") as ws:
+        ws.store.load(spans=rows)
+        assert recent_inputs(ws.store, "greet", ["name", "mark"]) == [{"name": "Bo", "mark": "!"}, {"name": "Ada"}]
+        assert recent_inputs(ws.store, "other", ["name"]) == []

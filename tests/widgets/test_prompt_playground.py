@@ -51,14 +51,15 @@ def ask(controller, kind, **more):
 
 
 def test_it_starts_with_production_and_the_newest(make, ws):
-    """Once when they are the same; versions can be chosen; an input row is there even without inputs."""
-    assert [one["version"] for one in ask(make(), "hello")["columns"]] == [3]
-    ws.prompts.rollback("support-answer", reason="x")
+    """The newest two when they are the same; versions can be chosen; an input row is there even without inputs."""
+    assert [one["version"] for one in ask(make(), "hello")["columns"]] == [2, 3]
+    for _ in range(2):
+        ws.prompts.rollback("support-answer", reason="x")
     state = ask(make(inputs=()), "hello")
-    assert [one["version"] for one in state["columns"]] == [2, 3]
+    assert [one["version"] for one in state["columns"]] == [1, 3]
     assert state["variables"] == ["sources", "question"]
     assert [one["values"] for one in state["inputs"]] == [{}]
-    assert [one["version"] for one in ask(make(versions=[1, "production"]), "hello")["columns"]] == [1, 2]
+    assert [one["version"] for one in ask(make(versions=[2, "production"]), "hello")["columns"]] == [2, 1]
     with pytest.raises(UsageError, match="a list of 1 to 8"):
         make(versions="production")
 
@@ -82,7 +83,7 @@ def test_a_run_answers_every_cell_and_tells_each_as_it_comes(make):
 
 def test_a_run_can_be_stopped_and_only_one_goes_on(make):
     """What was answered stays; the rest is not waited for."""
-    controller = make(inputs=[{"sources": "", "question": "now"}, {"sources": "", "question": "forever"}])
+    controller = make(versions=[3], inputs=[{"sources": "", "question": "now"}, {"sources": "", "question": "forever"}])
     told = []
     controller.on_change = told.append
     ask(controller, "run")
@@ -112,7 +113,7 @@ def test_an_answer_of_before_is_old(make):
 
 def test_a_draft_is_checked_while_it_is_typed_and_saved_as_a_version(make, ws):
     """A wrong template or wrong parameters are said and cannot be saved; the version remembers its parent."""
-    controller = make()
+    controller = make(versions=[3])
     assert "no draft" in ask(controller, "save")["message"]
     ask(controller, "draft", op="open", base=2)
     state = ask(controller, "draft", op="set", messages=[["user", "Hi {{ name"]], params="{}")
@@ -133,7 +134,7 @@ def test_a_draft_is_checked_while_it_is_typed_and_saved_as_a_version(make, ws):
 
 def test_a_discarded_draft_leaves_its_column(make):
     """The column of the draft goes; one column stays."""
-    controller = make()
+    controller = make(versions=[3])
     ask(controller, "draft", op="open", base=3)
     first = ask(controller, "hello")["columns"][0]["id"]
     ask(controller, "column", op="remove", column=first)
@@ -153,7 +154,7 @@ def test_a_discarded_draft_leaves_its_column(make):
 )  # fmt: skip
 def test_what_cannot_be_used_is_an_error_message_and_changes_nothing(make, message):
     """A closed set of kinds, checked parameters."""
-    controller = make()
+    controller = make(versions=[3])
     before = ask(controller, "hello")
     assert ask(controller, message.pop("kind"), **message)["kind"] == "error"
     after = ask(controller, "hello")
@@ -162,7 +163,7 @@ def test_what_cannot_be_used_is_an_error_message_and_changes_nothing(make, messa
 
 def test_there_are_limits(make):
     """Columns, inputs."""
-    controller = make()
+    controller = make(versions=[3])
     for _ in range(7):
         ask(controller, "column", op="add")
     assert "at most 8 columns" in ask(controller, "column", op="add")["message"]

@@ -22,7 +22,7 @@ def plain(value: object, limit: int | None = None) -> str:
         >>> plain("red" + chr(27) + "[31m", 40)
         'red[U+001B][31m'
     """
-    text = "" if value is None else str(value)
+    text = as_text(value)
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
     return _INVISIBLE.sub(lambda match: "" if match[0] == "\r" else f"[U+{ord(match[0]):04X}]", text)
@@ -30,7 +30,22 @@ def plain(value: object, limit: int | None = None) -> str:
 
 def plain_line(value: object, limit: int) -> str:
     """Return plain text with every run of white space as one space, cut at ``limit`` characters."""
-    return plain(" ".join(("" if value is None else str(value)[: limit * 4]).split()), limit)
+    return plain(" ".join(as_text(value)[: limit * 4].split()), limit)
+
+
+def as_text(value: object) -> str:
+    """Return any object as text, nothing for None; one that cannot say what it is, such as a broken error, by its type.
+
+    Example:
+        >>> as_text(ValueError("no such port"))
+        'no such port'
+    """
+    if value is None:
+        return ""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  # the object is somebody else's
+        return f"a {type(value).__name__} without a text"
 
 
 def escape(value: object, limit: int | None = None) -> str:

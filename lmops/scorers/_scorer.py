@@ -49,6 +49,8 @@ PARAMETERS: Final[dict[str, str]] = {
 }
 _OF_EXAMPLE: Final = frozenset({"input", "metadata"})
 _MAX_REASON: Final = 2000
+#: Not a scorer's own failure: somebody stops the program or the task.
+_STOP: Final = (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
 #: Values that can be part of a version.
 _PLAIN: Final = (str, int, float, bool, list, dict, tuple, set, frozenset)
 
@@ -83,16 +85,14 @@ class Scorer:
     @property
     def version(self) -> str:
         """A short hash of its source and options (a judge: of its prompt and model too): equal when it scores alike."""
-        made = json.dumps(
+        made = _canonical(
             {
                 "source": self.source or _source(self.function),
                 "options": self.options,
                 "needs": self.needs,
                 "range": self.range,
                 "higher_is_better": self.higher_is_better,
-            },
-            sort_keys=True,
-            default=_identity,
+            }
         )
         return hashlib.sha256(made.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
@@ -121,9 +121,11 @@ class Scorer:
             found = self.function(*self._arguments(given))
             if self.is_async:
                 found = _run(found)
-        except Exception as error:  # noqa: BLE001  # a scorer that fails is a score that says so
+            return self._as_score(found)
+        except _STOP:
+            raise
+        except BaseException as error:  # noqa: BLE001  # a scorer that fails, or calls sys.exit, is a score that says so
             return self._raised(error)
-        return self._as_score(found)
 
     async def ascore(self, given: ScoreInput) -> Score:
         """Return the score of one output; whatever goes wrong is in it."""
@@ -133,10 +135,11 @@ class Scorer:
         if missing is not None:
             return missing
         try:
-            found = await cast("Awaitable[Any]", self.function(*self._arguments(given)))
-        except Exception as error:  # noqa: BLE001
+            return self._as_score(await cast("Awaitable[Any]", self.function(*self._arguments(given))))
+        except _STOP:
+            raise
+        except BaseException as error:  # noqa: BLE001
             return self._raised(error)
-        return self._as_score(found)
 
     def _arguments(self, given: ScoreInput) -> list[Any]:
         return [given.example.get(name) if name in _OF_EXAMPLE else getattr(given, name) for name in self.parameters]
@@ -148,7 +151,7 @@ class Scorer:
                 return Score(name=self.name, status="unmeasured", reason=f"there is not {PARAMETERS[name]}")
         return None
 
-    def _raised(self, error: Exception) -> Score:
+    def _raised(self, error: BaseException) -> Score:
         said = plain_line(error, _MAX_REASON)
         return Score(name=self.name, status="error", reason=f"{type(error).__name__}{': ' if said else ''}{said}")
 
@@ -156,9 +159,10 @@ class Scorer:
         if isinstance(found, dict):
             found = _from_dict(found)
         if isinstance(found, Score):
-            if found.status != "value":
-                return found if found.name == self.name else replace(found, name=self.name)
-            value, rationale, detail = found.value, found.rationale, found.detail
+            made = _plain_score(found, self.name)
+            if made.status != "value":
+                return made
+            value, rationale, detail = made.value, made.rationale, made.detail
         else:
             value, rationale, detail = found, None, None
         if value is None:
@@ -318,20 +322,18 @@ def _parameters(function: Callable[..., Any], name: str) -> tuple[tuple[str, ...
 def _source(function: Callable[..., Any]) -> str:
     """Return the source of a function with the plain values that it uses; its byte code when there is no source."""
     if isinstance(function, functools.partial):
-        return _source(function.func) + json.dumps(
-            [function.args, function.keywords], sort_keys=True, default=_identity
-        )
+        return _source(function.func) + _canonical([function.args, function.keywords])
     if not (inspect.isfunction(function) or inspect.ismethod(function)):
         state = {key: value for key, value in getattr(function, "__dict__", {}).items() if isinstance(value, _PLAIN)}
         kind: Any = type(function)
-        return _text(kind) + json.dumps(state, sort_keys=True, default=_identity)
+        return _text(kind) + _canonical(state)
     try:
         used = inspect.getclosurevars(function)
     except ValueError:  # a cell that is still empty
         return _text(function)
     found = {**used.globals, **used.nonlocals}
     plain = {key: value for key, value in found.items() if isinstance(value, _PLAIN)}
-    return _text(function) + (json.dumps(plain, sort_keys=True, default=_identity) if plain else "")
+    return _text(function) + (_canonical(plain) if plain else "")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -342,6 +344,14 @@ def _text(made: Any) -> str:
     except (OSError, TypeError):
         code = getattr(made, "__code__", None)
         return f"{code.co_code.hex()} {code.co_consts!r} {code.co_names!r}" if code else repr(made)
+
+
+def _canonical(value: Any) -> str:
+    """Return values as one text, equal for equal values; by their repr when keys are no texts, or it holds itself."""
+    try:
+        return json.dumps(value, sort_keys=True, default=_identity)
+    except (TypeError, ValueError, RecursionError):
+        return _identity(value)
 
 
 def _identity(value: Any) -> str:
@@ -368,6 +378,17 @@ def _from_dict(found: dict[str, Any]) -> Score:
             "a dict spells out a Score: value, rationale, detail"
         )
     return Score(**found)
+
+
+def _plain_score(found: Score, name: str) -> Score:
+    """Return a score as it can be kept: a known status, a value only where there is one, words that are text."""
+    value = found.value if found.status == "value" else None
+    reason, rationale = (None if text is None else str(text) for text in (found.reason, found.rationale))
+    if found.status not in ("value", "unmeasured", "error"):
+        reason = f"the scorer returned a Score with the status {plain_line(found.status, 40)!r}"
+        return Score(name=name, status="error", reason=reason, rationale=rationale)
+    detail = found.detail if found.detail is None or isinstance(found.detail, dict) else {"detail": found.detail}
+    return replace(found, name=name, value=value, reason=reason, rationale=rationale, detail=detail)
 
 
 def _range_words(range: tuple[float | None, float | None]) -> str:  # noqa: A002

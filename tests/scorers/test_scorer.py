@@ -258,3 +258,49 @@ def test_a_summary_keeps_what_is_missing_apart():
     assert (found.n, found.total, found.mean, found.coverage) == (2, 5, 0.75, 0.4)
     assert found.reasons == {("unmeasured", "no reference"): 2, ("error", "x"): 1}
     assert scorers.summarise([]).mean is None
+
+
+class _SilentError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), _SilentError()])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_scorer_cannot_end_the_program(error, is_async):
+    """Code that calls sys.exit, or an error that cannot be printed, is an error of that score."""
+
+    def fails(output):
+        raise error
+
+    async def fails_later(output):
+        raise error
+
+    found = build(fails_later if is_async else fails, name="f")
+    assert asyncio.run(found.ascore(GIVEN)).reason.startswith(type(error).__name__)
+    assert found.score(GIVEN).status == "error"
+
+
+@pytest.mark.parametrize(
+    ("returned", "status", "value"),
+    [
+        (Score(value=0.0, status="error", reason="broken"), "error", None),
+        (Score(value=1.0, status="unmeasured"), "unmeasured", None),
+        (Score(value=1.0, status="great"), "error", None),
+        (Score(value=1.0, rationale=["a", "b"], detail=[1]), "value", 1.0),
+    ],
+)
+def test_a_score_is_made_consistent(returned, status, value):
+    """No number beside an error, no unknown status, words as text: it can be stored and averaged."""
+    found = build(lambda output: returned, name="f").score(GIVEN)
+    assert (found.status, found.value) == (status, value)
+    assert found.rationale is None or isinstance(found.rationale, str)
+    assert found.detail is None or isinstance(found.detail, dict)
+
+
+def test_a_version_is_there_whatever_the_options():
+    """Keys that are no texts, and values that hold themselves."""
+    itself: list[object] = []
+    itself.append(itself)
+    for options in ({"weights": {1: 2, "a": 3}}, {"weights": {(1, 2): 3}}, {"weights": itself}):
+        assert len(build(lambda output: 1, name="f", options=options).version) == 16

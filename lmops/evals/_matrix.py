@@ -43,40 +43,46 @@ class Measured(NamedTuple):
 def measured(store: Store, run_id: str) -> Measured:
     """Return the cases of a run as arrays."""
     import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     columns = ("example_id", "repeat", "status", "cluster", *MEASURES)
     cases = store.sql(f"select {', '.join(columns)} from results where run_id = ?", [run_id]).to_arrow_table()
-    names, rows = np.unique(_words(cases["example_id"]), return_inverse=True)
+    # Words stay in Arrow, which knows them by number: as Python objects they would cost seconds for long runs.
+    ids: Any = pa.array(sorted(pc.unique(cases["example_id"]).to_pylist()), pa.string())
+    rows = pc.index_in(cases["example_id"], value_set=ids).to_numpy()
     repeats = cases["repeat"].to_numpy()
-    shape = (len(names), int(repeats.max()) + 1 if len(repeats) else 0)
-    status = _words(cases["status"])
-    measures = {}
-    for measure in MEASURES:
-        values = np.where(status == "ok", _floats(cases[measure]), np.nan)
-        measures[measure] = _filled(shape, rows, repeats, values)
+    shape = (len(ids), int(repeats.max()) + 1 if len(repeats) else 0)
+    is_ok = _is(cases["status"], "ok")
+    measures = {name: _filled(shape, rows, repeats, np.where(is_ok, _floats(cases[name]), np.nan)) for name in MEASURES}
     query = "select example_id, repeat, scorer, value, status from scores where run_id = ?"
     found = store.sql(query, [run_id]).to_arrow_table()
-    scorer, kinds, values = _words(found["scorer"]), _words(found["status"]), _floats(found["value"])
-    where, again = np.searchsorted(names, _words(found["example_id"])), found["repeat"].to_numpy()
+    where, again = pc.index_in(found["example_id"], value_set=ids).to_numpy(), found["repeat"].to_numpy()
+    values = _floats(found["value"])
+    is_error, is_unmeasured = (_is(found["status"], word) for word in ("error", "unmeasured"))
     scores, errors, unmeasured = {}, {}, {}
-    for name in dict.fromkeys(scorer.tolist()):
-        mine = scorer == name
+    for name in pc.unique(found["scorer"]).to_pylist():
+        mine = _is(found["scorer"], name)
         scores[name] = _filled(shape, where[mine], again[mine], values[mine])
-        errors[name] = int((kinds[mine] == "error").sum())
-        unmeasured[name] = int((kinds[mine] == "unmeasured").sum())
-    kinds_of_cases, counts = np.unique(status, return_counts=True)
+        errors[name] = int(is_error[mine].sum())
+        unmeasured[name] = int(is_unmeasured[mine].sum())
+    kinds: Any = pc.value_counts(cases["status"]).to_pylist()
+    names: list[str] = ids.to_pylist()
+    late = np.unique(rows[_is(cases["status"], "not_run")]).tolist()
     return Measured(
-        ids=names.tolist(), clusters=_clusters(cases["cluster"], rows, len(names)), scores=scores, measures=measures,
-        errors=errors, unmeasured=unmeasured,
-        statuses=dict(zip(kinds_of_cases.tolist(), counts.tolist(), strict=True)),
-        not_run=names[np.unique(rows[status == "not_run"])].tolist(),
+        ids=names, clusters=_clusters(cases["cluster"], rows, len(names)), scores=scores, measures=measures,
+        errors=errors, unmeasured=unmeasured, statuses={one["values"]: one["counts"] for one in kinds},
+        not_run=[names[row] for row in late],
     )  # fmt: skip
 
 
-def _words(column: Any) -> NDArray[np.str_]:
-    import numpy as np
+def _is(column: Any, word: str) -> NDArray[np.bool_]:
+    """Return where a column of words holds one."""
+    import pyarrow.compute as pc
 
-    return np.asarray(column.to_numpy(), dtype=np.str_)
+    equal: Any = pc.equal  # its stubs do not know plain values
+    found: NDArray[np.bool_] = equal(column, word).to_numpy()
+    return found
 
 
 def _floats(column: Any) -> Matrix:

@@ -140,21 +140,21 @@ class Run:
 
     def df(self) -> pd.DataFrame:
         """Return one row per case: the columns of the view ``results`` and one for the value of each scorer."""
-        import pandas as pd
-
         results = self._frame("select * exclude (run_id) from results where run_id = ? order by example_id, repeat")
-        scores = self._frame("select example_id, repeat, scorer, value from scores where run_id = ?")
-        if scores.empty:
-            for name in self.scorers:
-                results[name] = pd.Series([None] * len(results), dtype="float64")
-            return results
+        scores = self._frame(
+            "select example_id, repeat, scorer, value from scores where run_id = ? order by scorer, example_id, repeat"
+        )
         keys = ["example_id", "repeat"]
-        place = {key: position for position, key in enumerate(zip(*(results[k] for k in keys), strict=True))}
-        for scorer, part in scores.groupby("scorer", sort=False):
-            name = str(scorer)
+        found = {str(name): part for name, part in scores.groupby("scorer", sort=False)}
+        for name in self.scorers:
             column = name if name not in results.columns else f"score.{name}"
-            at = [place[key] for key in zip(*(part[k] for k in keys), strict=True)]
-            results[column] = pd.Series(part["value"].to_numpy(), index=at).reindex(range(len(results)))
+            part = found.get(name, scores[:0])
+            if len(part) == len(results):
+                # Every case has its row of every scorer, in the same order.
+                results[column] = part["value"].to_numpy()
+            else:
+                values = part[[*keys, "value"]].rename(columns={"value": column})
+                results = results.merge(values, on=keys, how="left")
         return results
 
     def scores(self) -> pd.DataFrame:

@@ -25,11 +25,8 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from lmops.workspace import Workspace
 
-Task = "Callable[[str], Awaitable[str]]"
 WIDE = 64
 
 
@@ -148,19 +145,22 @@ def cost(folder: str, items: int) -> None:
         spans = ws.sql("select count(*) from spans").fetchall()[0][0]
         kept = ws.sql("select count(*) from results").fetchall()[0][0]
         ws.close()
-        print(f"  tracing {'on ' if tracing else 'off'}: {each:.0f} us an item (bar {bar}), {items / wall:,.0f} items/s, "
+        said = "on " if tracing else "off"
+        print(f"  tracing {said}: {each:.0f} us an item (bar {bar}), {items / wall:,.0f} items/s; "
               f"{kept:,} results, {spans:,} spans")  # fmt: skip
 
 
 MEMORY = """
-import resource, sys
+import sys
 sys.path[:0] = [{root!r}]
 from tests.bench.bench_evals import open_store, quick, rows
 ws = open_store({folder!r}, "memory-{tracing}")
 dataset = ws.datasets.save("d", rows({items}))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+before = peak()
 ws.evals.run(quick, dataset, ["exact_match"], concurrency=64, progress=False, tracing={tracing})
-print(before / 1000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+print(before / 1000, peak() / 1000)
 """
 
 
@@ -238,7 +238,8 @@ def killed(folder: str) -> None:
         totals = run.totals
         found = ws.sql("select count(*), count(distinct example_id) from results").fetchall()[0]
     asked = calls.read_text().split()
-    print(f"kill -9 after {before.cases:,} of {count:,} rows: repeated calls {len(asked) - len(set(asked))} (bar {WIDE}), "
+    again = len(asked) - len(set(asked))
+    print(f"kill -9 after {before.cases:,} of {count:,} rows: repeated calls {again} (bar {WIDE}), "
           f"lost rows {count - found[1]}, doubled {found[0] - found[1]}; tokens {totals.input_tokens:,} of "
           f"{count * 10:,}, cost ${totals.cost_usd:.3f} of ${count * 0.001:.3f}, duration {totals.duration_s:.2f} s in "
           f"{totals.sessions} sessions (first {before.duration_s:.2f} s)")  # fmt: skip

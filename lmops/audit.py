@@ -142,8 +142,11 @@ class AuditReport:
         heads = ("event", "at (UTC)", "who", "what", "on", "change", "reason", "evidence")
         head = "".join(f'<th style="{style}">{name}</th>' for name in heads)
         shown = self.events[-_HTML_ROWS:]
+        styles = [style + (";white-space:nowrap" if place < 4 else "") for place in range(len(heads))]
         body = "".join(
-            "<tr>" + "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in _cells(event)) + "</tr>"
+            "<tr>"
+            + "".join(f'<td style="{one}">{escape(cell)}</td>' for one, cell in zip(styles, _cells(event), strict=True))
+            + "</tr>"
             for event in shown
         )
         cut = f", the newest {_HTML_ROWS} shown" if len(shown) < len(self.events) else ""
@@ -430,6 +433,7 @@ def _change(event: Mapping[str, Any]) -> str:
     before = before if isinstance(before, dict) else {}
     hidden = {"verdicts", "forced", "protected"}
     names = [name for name in after if name not in hidden and before.get(name) != after[name]]
+    names = [name for name in names if name != "note" or after[name] != event["reason"]]
     names.sort(key=lambda name: name == "hash")
     return "; ".join(
         f"{name}: {_short(before[name])} -> {_short(after[name])}"
@@ -456,6 +460,8 @@ def _is_forced(event: Mapping[str, Any]) -> bool:
 
 
 def _short(value: object) -> str:
+    if isinstance(value, str) and value.startswith("sha256:"):
+        return value[:19] + "…"
     return plain_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 80)
 
 

@@ -7,8 +7,11 @@ import sys
 
 import pytest
 
+import lmops
 from lmops.audit import Head, verify_export
 from lmops.errors import NotFoundError, UsageError
+from lmops.store import event_hash
+from lmops.store._meta import migrations, statements
 
 COLUMNS = (
     "event_id",
@@ -131,6 +134,26 @@ def test_the_head_of_nothing(ws):
     """An empty chain is whole."""
     assert ws.audit.head() == Head(events=0, hash="0" * 64)
     assert ws.audit.verify(anchor=ws.audit.head()).ok
+
+
+def test_a_chain_from_before_there_was_a_head_keeps_its_events(tmp_path):
+    """A store of the first schema gets its head when it is migrated, and a cut after that is found."""
+    path, previous = tmp_path / "old" / ".lmops", "0" * 64
+    path.mkdir(parents=True)
+    with sqlite3.connect(path / "meta.sqlite") as con:
+        for statement in statements(migrations()[0][1]):
+            con.execute(statement)
+        con.execute("pragma user_version=1")
+        for number in (1, 2, 3):
+            event = dict.fromkeys(COLUMNS[:-1]) | {"event_id": number, "at_ns": number, "actor": "a", "action": "b"}
+            event |= {"subject": "c", "previous_hash": previous}
+            previous = event_hash(event)
+            con.execute(f"insert into audit values ({', '.join('?' * 11)})", [*event.values(), previous])
+    con.close()
+    with lmops.open(path) as ws:
+        assert (ws.audit.verify().ok, ws.audit.append(action="x", subject="y")) == (True, 4)
+        edit(ws, "delete from audit where event_id > 2")
+        assert ws.audit.verify().problem == "the last 2 of 4 events are missing"
 
 
 def test_the_database_refuses_changes(chain):

@@ -8,7 +8,7 @@ not returned to by the next rollback.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import ConflictError, NotFoundError, RefusedError
 from lmops.prompts._versions import to_time
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lmops.prompts._records import Move
+
+
+#: how many rollbacks in a row there can be
+_WAY_BACK: Final = 1000
 
 
 def pointer(con: sqlite3.Connection, name: str, alias: str) -> int | None:
@@ -79,7 +83,7 @@ def move(
     )  # fmt: skip
     con.execute(
         "insert or replace into prompt_aliases (name, alias, version, earlier, event_id) values (?, ?, ?, ?, ?)",
-        (found.name, found.alias, found.to_version, json.dumps(list(earlier_versions)), event_id),
+        (found.name, found.alias, found.to_version, json.dumps(list(earlier_versions)[-_WAY_BACK:]), event_id),
     )
     con.execute(
         "insert into prompt_moves (event_id, name, alias, action, from_version, to_version, at_ns, actor, reason, "

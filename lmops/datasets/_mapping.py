@@ -32,6 +32,7 @@ DEFAULTS: Final[dict[str, tuple[str, ...]]] = {
     "labels": ("labels",),
 }
 _MAX_NAMED: Final = 5
+_MAX_ID: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,13 @@ def _word(value: Any, what: str, number: int) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return str(value)
+        word = str(value)
+        if len(word) > _MAX_ID or "\0" in word:
+            raise UsageError(
+                f"row {number}: {what} is {plain_line(word, 60)!r}; give at most {_MAX_ID:,} characters, none of them "
+                "NUL: texts belong into the input or the metadata"
+            )
+        return word
     raise UsageError(f"row {number}: {what} is {plain_line(value, 60)!r}; give a text or a number")
 
 

@@ -70,6 +70,10 @@ def _row(row: Any, number: int) -> Row:
 
 
 def _frame(frame: Any) -> list[Row]:
+    aside = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    if aside:
+        # An index with a name is a column that somebody put aside, such as the ids.
+        frame = frame.reset_index(aside)
     names = [str(name) for name in frame.columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

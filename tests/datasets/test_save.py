@@ -32,6 +32,21 @@ def test_columns_are_taken_by_their_names(ws):
     )
 
 
+def test_an_index_with_a_name_is_a_column(ws):
+    """Ids that were made the index of a frame are still the ids; one that repeats a column is left alone."""
+    frame = pd.DataFrame(ROWS)
+    assert ws.datasets.save("golden", frame.set_index("id")).hash == ws.datasets.save("golden", ROWS).hash
+    assert ws.datasets.save("golden", frame.set_index(["id", "topic"])).hash == ws.datasets.save("golden", ROWS).hash
+    assert ws.datasets.save("golden", frame.set_index("id", drop=False)).version == 1
+
+
+@pytest.mark.parametrize("name", ["a" * 1001, "a\0"])
+def test_ids_that_are_no_names_are_refused(ws, name):
+    """Results are paired and shown by ids."""
+    with pytest.raises(UsageError, match=r"row 1: id is .* give at most 1,000 characters"):
+        ws.datasets.save("golden", [{"id": name, "input": "x"}])
+
+
 def test_columns_can_be_named(ws):
     """A list of columns makes an object of them; the metadata can be chosen."""
     rows = [{"q": "x", "context": "c", "gold": "y", "doc": "d1", "extra": 1, "more": 2}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -120,6 +121,17 @@ def test_static_it_is_text_and_a_table(ws, monkeypatch):
     assert set(data) == {"text/html", "text/plain"}
     assert "<ins>warm and helpful voice</ins>" in data["text/html"]
     assert data["text/plain"] == found.text
+
+
+def test_without_anywidget_there_are_the_plain_records(ws, monkeypatch):
+    """A server or a pipeline has the same text and frame."""
+    for name in ("_skin", "prompt_diff", "prompt_compare"):
+        monkeypatch.delitem(sys.modules, f"lmops.widgets.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    found = ws.prompts.diff("support-answer", 2, 3)
+    assert type(found).__name__ == "PromptDiff"
+    assert type(ws.prompts.compare("support-answer", [2, 3])).__name__ == "PromptComparison"
+    assert found.text.startswith("support-answer@2 -> support-answer@3")
 
 
 def test_what_a_notebook_stores_is_small():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNBOOK = ROOT / "notebooks" / "runbooks" / "traffic_report.ipynb"
@@ -107,3 +108,11 @@ def test_the_exploring_notebook_runs(ws, traffic):
     for _ in range(2):
         ws.runbooks.run(notebook, {"source": str(traffic)}, progress=False, html=False).raise_for_status()
     assert ws.sql("select count(*) from traces").fetchall() == [(60,)]
+
+
+def test_the_exploring_notebook_runs_as_it_is_opened(ws, monkeypatch):
+    """With the files it names itself, from the folder it lies in: what a newcomer does first."""
+    monkeypatch.setenv("LMOPS_STORE", str(ws.store.path))
+    notebook = nbformat.read(ROOT / "notebooks" / "01_traces.ipynb", 4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
+    assert ws.sql("select count(*) from traces").fetchall() == [(2000,)]

@@ -214,11 +214,13 @@ def _of_path(path: Path) -> _Input:
 def _expand(source: str | os.PathLike[str]) -> list[Path]:
     """Return the files that a path or a glob names, sorted."""
     path = Path(source).expanduser()
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name its files with a glob such as {str(path / '*.jsonl.gz')!r}")
-    if path.exists():
+    if path.is_file():
         return [path]
-    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207  # absolute patterns too
+    named = [path] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207  # absolute patterns too
+    found = [name for name in named if name.is_file()]
+    folder = next((name for name in named if name.is_dir()), None)
+    if folder is not None and not found:
+        raise UsageError(f"{folder} is a folder; name its files with a glob such as {str(folder / '*.jsonl.gz')!r}")
     if not found:
         raise NotFoundError(f"no file matches {str(path)!r} (looked from {Path.cwd()})")
     return found

@@ -190,8 +190,7 @@ def _parse(where: str) -> dict[str, Any]:
     for tree in (bare, wrapped):
         if tree["error"]:
             reason = str(tree.get("error_message", "")).split("\n", maxsplit=1)[0]
-            if "Only SELECT" in reason:
-                reason = "give one condition, such as status = 'error' and latency_ms > 2000"
+            reason = "give one condition, such as status = 'error'" if "Only SELECT" in reason else reason
             raise QueryError(f"cannot read the search {_shown(where)}: {reason}")
     condition: dict[str, Any] = bare["statements"][0]["node"]["where_clause"]
     return condition

@@ -76,6 +76,8 @@ def test_bad_sources_are_named(ws, tmp_path):
         ws.traces.ingest(tmp_path / "nothing*.json")
     with pytest.raises(lmops.UsageError, match=r"is a folder; .*\*\.jsonl\.gz"):
         ws.traces.ingest(tmp_path)
+    with pytest.raises(lmops.UsageError, match=r"is a folder; .*\*\.jsonl\.gz"):
+        ws.traces.ingest(f"{tmp_path}*")
     with pytest.raises(lmops.UsageError, match="binary mode"):
         ws.traces.ingest(io.StringIO("{}"))
     with pytest.raises(lmops.UsageError, match="no format 'csv'"):

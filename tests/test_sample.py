@@ -398,6 +398,14 @@ def test_releases_of_the_prompt_are_those_of_the_traffic(ws, traces, truth):
     assert times.is_monotonic_increasing
 
 
+def test_a_release_leaves_what_has_its_name_alone(ws):
+    """Whoever has a prompt of this name gets three versions more, and their own is not promoted."""
+    ws.prompts.save(content.PROMPT_NAME, "mine")
+    assert release(ws.store)
+    assert ws.prompts.history(content.PROMPT_NAME, alias="production")["to"].tolist() == [2, 3, 4]
+    assert not release(ws.store)
+
+
 @pytest.mark.parametrize("version", content.PROMPT_VERSIONS)
 def test_the_registry_renders_what_the_application_sent(ws, traces, version):
     """The templates of the registry make the very messages of the traces."""

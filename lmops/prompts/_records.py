@@ -45,6 +45,9 @@ class PromptVersion:
     #: True when this call saved it, False when its content was there already, None when it was looked up
     is_new: bool | None = field(default=None, compare=False)
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.version, self.hash))
+
     @property
     def ref(self) -> str:
         """Return the name that always means this version: ``"support-answer@7"``."""

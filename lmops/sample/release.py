@@ -56,7 +56,7 @@ def release(store: Store) -> bool:
 
     A release that was interrupted goes on where it stopped.
     """
-    is_changed = False
+    is_changed, saved_as = False, dict[int, int]()
     for at_ns, version, alias, reason in sorted(_steps()):
         one = _RELEASES[version - 1]
         prompts = _at(store, at_ns, one.author)
@@ -65,9 +65,10 @@ def release(store: Store) -> bool:
                 content.PROMPT_NAME, messages(version), model=MODEL, params={"temperature": 0.2}, note=one.note,
                 tags=["sample"],
             )  # fmt: skip
+            saved_as[version] = saved.version  # another number where the name was taken already
             is_changed |= bool(saved.is_new)
-        elif version not in set(prompts.history(content.PROMPT_NAME, alias=alias)["to"]):
-            prompts.promote(content.PROMPT_NAME, version, to=alias, reason=reason)
+        elif saved_as[version] not in set(prompts.history(content.PROMPT_NAME, alias=alias)["to"]):
+            prompts.promote(content.PROMPT_NAME, saved_as[version], to=alias, reason=reason)
             is_changed = True
     return is_changed
 

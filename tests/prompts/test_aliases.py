@@ -1,14 +1,18 @@
 """Aliases: moves with a history, the way back, evidence for protected ones, and what was there at a time."""
 
+import itertools
 import sqlite3
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lmops.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from lmops.prompts import Prompts
 from lmops.store import append_event
 
 NAME = "support-answer"
+NUMBERS = itertools.count()
 
 
 @pytest.fixture
@@ -91,6 +95,25 @@ def test_a_version_that_was_rolled_back_is_not_returned_to(prompts):
     go(prompts, 4)
     assert prompts.rollback(NAME, reason="worse").to_version == 2
     assert prompts.history(NAME)["action"].tolist() == ["promote"] * 3 + ["rollback", "promote", "rollback"]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.none() | st.integers(1, 4), max_size=12))
+def test_moves_are_those_of_an_undo_list(prompts, steps):
+    """Any sequence of promotions (a version) and rollbacks (None) against a plain list."""
+    alias, undo = f"a{next(NUMBERS)}", []
+    for step in steps:
+        if step is None:
+            if len(undo) > 1:
+                assert prompts.rollback(NAME, alias=alias, reason="r").from_version == undo.pop()
+            else:
+                with pytest.raises((RefusedError, NotFoundError)):
+                    prompts.rollback(NAME, alias=alias, reason="r")
+        else:
+            assert prompts.promote(NAME, step, to=alias).is_moved == (undo[-1:] != [step])
+            undo += [step] if undo[-1:] != [step] else []
+        assert prompts.aliases(NAME).get(alias) == (undo[-1] if undo else None)
+    assert prompts.verify() == ()
 
 
 def test_a_dry_run_changes_nothing(prompts, ws):

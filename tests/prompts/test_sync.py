@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lmops.errors import UsageError
 from lmops.prompts._content import make
 from lmops.prompts._files import dump, load
+from lmops.prompts._sync import _write_atomically
 
 LETTERS = st.text(st.characters(exclude_categories=["Cs"]))
 JSON = st.recursive(
@@ -304,6 +305,17 @@ def test_a_link_in_the_place_of_a_file_that_is_to_be_written(ws, folder, tmp_pat
     ws.prompts.save("new", "x")
     assert actions(ws.prompts.sync(folder))["new"] == "problem"
     assert target.read_text() == "keep"
+
+
+def test_an_edit_during_a_sync_is_not_overwritten(tmp_path):
+    """A file is replaced only while it holds what was read of it."""
+    path = tmp_path / "a.prompt.md"
+    path.write_bytes(b"edited meanwhile")
+    with pytest.raises(UsageError, match="changed while it was synced"):
+        _write_atomically(path, b"new", before=b"read before")
+    with pytest.raises(UsageError, match="changed while it was synced"):
+        _write_atomically(path, b"new", before=None)
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a.prompt.md", b"edited meanwhile")]
 
 
 def test_a_hostile_name_in_a_report_is_text(ws, folder):

@@ -65,6 +65,12 @@ def test_what_a_caller_does_to_a_version_stays_with_the_caller(ws):
     assert ws.prompts.get("chat").messages[0]["content"] == "Be brief."
 
 
+def test_versions_can_be_kept_in_sets(ws):
+    """A version is a value."""
+    ws.prompts.save("chat", CHAT, params={"n": 1})
+    assert len({ws.prompts.get("chat"), ws.prompts.get("chat@1")}) == 1
+
+
 def test_parents(ws):
     """The newest version is the parent unless another one is named."""
     for text in ("a", "b", "c"):

@@ -14,6 +14,9 @@ _LAST_COMMENT: Final = re.compile(r"(?<=[;{},)]) // .*$", re.MULTILINE)
 _ROOT: Final = re.compile(r"\.lm-root(?![\w-])")
 _INDENT: Final = re.compile(r"^[ \n]+", re.MULTILINE)
 
+#: a line of code without templates and patterns; in it a string, or spaces that mean nothing (around + they may)
+_PLAIN_LINE: Final = re.compile(r"^[^'`/\\\n]+$", re.MULTILINE)
+_JS_SPACE: Final = re.compile(r'("[^"]*")| *(=>|===|!==|&&|\|\||\?\?|[{}(),;=<>?:]) *')
 #: spaces that mean nothing in our style sheets (those around + and - and before : in selectors do)
 _CSS_SPACE: Final = re.compile(r" *([{};,]) *|(:) +")
 
@@ -22,8 +25,8 @@ _CSS_SPACE: Final = re.compile(r" *([{};,]) *|(:) +")
 def script(name: str) -> str:
     """Return one module with everything that it imports, each file once, in the order of need.
 
-    Comments on lines of their own and indents are left out: the text is stored in every notebook that saves the state
-    of its widgets. So a template literal stays on one line; a test holds that.
+    Comments, indents and most spaces are left out: the text is stored in every notebook that saves the state of its
+    widgets. So a template literal stays on one line; a test holds that.
     """
     parts: dict[str, str] = {}
     _collect(name, parts)
@@ -36,7 +39,8 @@ def _collect(name: str, parts: dict[str, str]) -> None:
     text = text_of(name)
     for found in _IMPORT.finditer(text):
         _collect(found["name"], parts)
-    parts[name] = _lean(_EXPORT.sub("", _IMPORT.sub("", text)))
+    lean = _lean(_EXPORT.sub("", _IMPORT.sub("", text)))
+    parts[name] = _PLAIN_LINE.sub(lambda line: _JS_SPACE.sub(r"\1\2", line[0]), lean)
 
 
 @cache

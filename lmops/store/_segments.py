@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import operator
 import os
+import sys
 import time
 import uuid
 from dataclasses import dataclass
@@ -207,10 +209,13 @@ def _sync_and_hash(path: Path) -> tuple[int, str]:
 
 
 def release_memory() -> None:
-    """Give back what Arrow keeps for a next table: a long-lived receiver merges now and then, and a lot at a time."""
+    """Give back what Arrow and the C library keep for a next table: a merge takes a lot now and then, briefly."""
     import pyarrow as pa
 
     pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def file_sha256(path: Path) -> str:

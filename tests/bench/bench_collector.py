@@ -88,8 +88,11 @@ def send(port: int, load: Load, seed: int, results: multiprocessing.Queue[tuple[
     accepted = refused = 0
     started = time.monotonic()
     while time.monotonic() - started < load.seconds:
-        # New ids each time: an upsert of the same spans would be another measurement.
+        # New ids each time: an upsert of the same spans would be another measurement, and so would traces that never
+        # end.
+        ids: dict[bytes, bytes] = {}
         for span in spans:
+            span.trace_id = ids.setdefault(span.trace_id, chance.randbytes(16))
             span.span_id = chance.randbytes(8)
         body = request.SerializeToString()
         connection.request("POST", "/v1/traces", gzip.compress(body, 1) if load.is_gzip else body, headers)

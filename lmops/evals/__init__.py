@@ -472,7 +472,11 @@ class Evals:
         from lmops.evals._resume import prepare_again
 
         run = self.get(run_id)
-        if run.is_complete and run.status == "finished" and not (retry_errors and run.totals.errors):
+        # Counted, not remembered: a file of results may have been lost since.
+        query = "select count(*) from results where run_id = ? and status <> 'not_run'"
+        there = self._store.sql(query, [run.run_id]).fetchall()[0][0]
+        is_whole = run.status == "finished" and there == run.totals.planned
+        if is_whole and not (retry_errors and run.totals.errors):
             return None
         prepared = prepare_again(
             self._project, run, task=task, scorers=scorers, budget_usd=budget_usd, concurrency=concurrency

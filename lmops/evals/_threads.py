@@ -31,9 +31,11 @@ class Threads:
         work = self._idle.pop() if self._idle else self._start()
         context = contextvars.copy_context()
         work.put((context, function, args, loop, done))
-        result = await done  # cancelled: the thread is busy, and is not used again
-        self._idle.append(work)
-        return result
+        try:
+            return await done
+        finally:
+            if not done.cancelled():  # otherwise the thread is still busy: it ends by itself and is not used again
+                self._idle.append(work)
 
     def close(self) -> None:
         """Let the threads that wait end."""

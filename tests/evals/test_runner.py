@@ -82,6 +82,31 @@ def test_sync_tasks_run_beside_each_other(quiet):
     assert most == 8
 
 
+def test_threads_are_used_again_and_end(quiet):
+    """Neither failures nor the end of a run leave threads behind; one that hangs ends with its task."""
+
+    def task(question):
+        if question.endswith("3"):
+            raise ValueError
+        if question == "q7":
+            time.sleep(0.2)
+        return question
+
+    before, seen = threading.active_count(), 0
+
+    def counted(question):
+        nonlocal seen
+        seen = max(seen, threading.active_count())
+        return task(question)
+
+    quiet(counted, rows_of(100), concurrency=4, timeout_s=0.05)
+    assert seen <= before + 8
+    until = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
 def test_never_more_than_the_workers_at_a_time(quiet):
     """Concurrency is a limit, and there is no task per row."""
     inside, most, tasks = 0, 0, 0

@@ -223,8 +223,9 @@ def difference(one: Value, other: Value) -> Value:
     A. Donner, Statistics in Medicine 27 (2008) 1693-1702 for any pair of intervals. ``n`` is the smaller one. A
     limit is None when one that it needs is.
 
-    >>> difference(Value(0.2, 0.1, 0.4, 50), Value(0.1, 0.05, 0.2, 60))
-    Value(estimate=0.1, low=-0.04142135623730952, high=0.3061552812808831, n=50, missing=0)
+    >>> found = difference(Value(0.2, 0.1, 0.4, 50), Value(0.1, 0.05, 0.2, 60))
+    >>> f"{found.estimate:.2f} [{found.low:.4f}, {found.high:.4f}] n={found.n}"
+    '0.10 [-0.0414, 0.3062] n=50'
     """
     n, missing = min(one.n, other.n), max(one.missing, other.missing)
     if one.estimate is None or other.estimate is None:

@@ -182,6 +182,8 @@ export class TraceTable {
     const from = Math.max(0, first - 4), to = Math.min(this.total - 1, last + 4);
     const needed = Math.max(0, to - from + 1);
     while (this.pool.length < needed) this.pool.push(this.newRow());
+    this.shown = this.columns;
+    this.shownKey = this.shown.map((column) => column.at).join();
     // The row of an index always uses the same element: neighbours stay as they are while scrolling.
     const size = this.pool.length, offset = this.el.scrollTop - this.pixels;
     const used = new Set();
@@ -203,10 +205,10 @@ export class TraceTable {
   }
 
   fill(row, index) {
-    const { state } = this.host, data = this.pages.row(index), columns = this.columns;
+    const { state } = this.host, data = this.pages.row(index), columns = this.shown;
     const isCursor = index === this.cursor, isMarked = data ? this.host.isMarked(data[0]) : false;
     const minute = Math.floor(this.host.now() / 15_000);
-    const key = data ? `${state.rev}|${index}|${data[0]}|${isCursor}|${isMarked}|${minute}|${this.isExact}|${columns.map((column) => column.at)}` : `-${index}|${columns.length}`;
+    const key = data ? `${state.rev}|${index}|${data[0]}|${isCursor}|${isMarked}|${minute}|${this.isExact}|${this.shownKey}` : `-${index}|${columns.length}`;
     if (row.key === key) return;
     row.key = key;
     row.el.hidden = false;
@@ -214,56 +216,68 @@ export class TraceTable {
     row.el.dataset.index = index;
     row.el.setAttribute("aria-rowindex", index + 2);
     row.el.setAttribute("aria-selected", isMarked || isCursor);
+    row.el.setAttribute("aria-busy", !data);
     row.el.className = `lm-row${isCursor ? " lm-cursor" : ""}${isMarked ? " lm-marked" : ""}${data ? "" : " lm-loading"}`;
+    row.el.dataset.traceId = data ? data[0] : "";
     while (row.cells.length < columns.length + 1) {
       const cell = h("div.lm-cell", { role: "gridcell" });
       row.cells.push(cell);
       row.el.append(cell);
     }
+    if (!data) return; // what the cells hold is not shown until they are filled
     row.cells.forEach((cell, i) => { cell.hidden = i > columns.length; });
-    row.el.dataset.traceId = data ? data[0] : "";
-    row.cells[0].className = "lm-cell lm-mark-cell";
-    row.cells[0].replaceChildren(icon(isMarked ? "marked" : "mark"));
-    row.cells[0].setAttribute("aria-label", isMarked ? "marked" : "not marked");
-    columns.forEach((column, i) => this.fillCell(row.cells[i + 1], column, data?.[column.at]));
+    this.fillMark(row.cells[0], isMarked);
+    columns.forEach((column, i) => this.fillCell(row.cells[i + 1], column, data[column.at], minute));
   }
 
-  fillCell(cell, column, value) {
-    const isNumber = column.kind === "number";
-    cell.className = `lm-cell lm-k-${column.kind}${isNumber ? " lm-number" : ""}`;
+  fillMark(cell, isMarked) {
+    if (cell.key === isMarked) return;
+    cell.key = isMarked;
+    cell.className = "lm-cell lm-mark-cell";
+    cell.replaceChildren(icon(isMarked ? "marked" : "mark"));
+    cell.setAttribute("aria-label", isMarked ? "marked" : "not marked");
+  }
+
+  fillCell(cell, column, value, minute) {
+    const isTime = column.kind === "time", key = `${column.name}|${value}${isTime ? `|${minute}|${this.isExact}` : ""}`;
+    if (cell.key === key) return;
+    cell.key = key;
+    cell.className = `lm-cell lm-k-${column.kind}${column.kind === "number" ? " lm-number" : ""}`;
     if (column.name === "status" && value) {
-      cell.className += ` lm-s-${["ok", "error", "unset"].includes(value) ? value : "unset"}`;
-      cell.replaceChildren(icon(value === "error" ? "error" : value === "ok" ? "ok" : "unset"), h("span", {}, value));
+      const known = value === "error" || value === "ok" ? value : "unset";
+      cell.className += ` lm-s-${known}`;
+      cell.replaceChildren(icon(known), h("span", {}, value));
       return;
     }
     const text = cellText(column, value, this.host.now(), this.isExact);
     cell.textContent = text;
-    if (column.kind === "time") cell.title = value ? `${exact(value)} UTC` : "";
+    if (isTime) cell.title = value ? `${exact(value)} UTC` : "";
     else cell.title = column.kind === "text" || column.kind === "number" ? "" : text;
   }
 
-  /** Ask for what is missing, at most two windows at a time, always what is needed now. */
+  /** Ask for what is missing, at most two windows at a time, what is on screen first and in one. */
   want(first, last) {
-    if (this.asked.size >= 2) return;
     for (const page of pagesFor(first, last, this.total, this.direction)) {
-      if (this.pages.get(page) || this.asked.has(page)) continue;
-      this.load(page);
       if (this.asked.size >= 2) return;
+      if (this.isThere(page)) continue;
+      let count = 1;
+      while (count < 3 && (page + count) * PAGE <= last && !this.isThere(page + count)) count += 1;
+      this.load(page, count);
     }
   }
 
-  async load(page) {
-    const { rev } = this.host.state, pages = this.pages;
-    this.asked.add(page);
-    const answer = await this.host.ask("window", { rev, start: page * PAGE, count: PAGE });
+  isThere(page) { return this.pages.get(page) || this.asked.has(page); }
+
+  async load(page, count = 1) {
+    const { rev } = this.host.state, pages = this.pages, wanted = Array.from({ length: count }, (_, i) => page + i);
+    for (const one of wanted) this.asked.add(one);
+    const answer = await this.host.ask("window", { rev, start: page * PAGE, count: count * PAGE });
     if (rev !== this.host.state.rev || pages !== this.pages) return;
-    this.asked.delete(page);
-    if (!answer) setTimeout(() => this.schedule(), 1_000);
-    if (answer) {
-      this.pages.put(page, answer.rows);
-      this.draw();
-      this.host.onRows();
-    }
+    for (const one of wanted) this.asked.delete(one);
+    if (!answer) { setTimeout(() => this.schedule(), 1_000); return; }
+    wanted.forEach((one, i) => this.pages.put(one, answer.rows.slice(i * PAGE, (i + 1) * PAGE)));
+    this.draw();
+    this.host.onRows();
   }
 
   /** Return the row of an index, loading it when needed. */

@@ -302,7 +302,7 @@ def test_prompt_widgets_show_hostile_text_as_text(stage):
         nothing_ran(s.page)
         s.root.focus()
         s.press("e")
-        s.page.locator(".lm-draft textarea").first.fill(HOSTILE)
+        s.page.locator(".lm-draft-messages textarea").first.fill(HOSTILE)
         s.page.wait_for_selector(".lm-draft-error, .lm-draft-vars")
         s.page.locator(".lm-play-model").first.fill(HOSTILE)
         nothing_ran(s.page)

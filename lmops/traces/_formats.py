@@ -34,6 +34,7 @@ _BATCH_CHARACTERS: Final = 8 * 1024 * 1024
 _HEAD_BYTES: Final = 64 * 1024
 _FIRST_LINES: Final = 5
 _BOM: Final = b"\xef\xbb\xbf"
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _OTLP_WORDS: Final = (
     b'"resourceSpans"',
     b'"resourceLogs"',
@@ -121,7 +122,9 @@ def read(
     chosen = format or detect(head, name)
     fallback = _file_time(source) if fallback_time_ns is None else fallback_time_ns
     maker = _Maker(name, batch_size)
-    if chosen == "otlp":
+    if head[:2] in _UTF_16:
+        yield from maker.run([Rejection("", "the file is UTF-16: save it as UTF-8 (in PowerShell: -Encoding utf8)")])
+    elif chosen == "otlp":
         yield from maker.run(walk(stream))
     elif chosen == "otlp-json":
         yield from maker.run(_document(stream))

@@ -38,6 +38,8 @@ class Rejection:
     why: str
 
 
+_CUT_OFF: Final = "the message is cut off"
+
 Item = RawSpan | RawLog | Rejection
 
 
@@ -73,9 +75,11 @@ def _messages(stream: ByteStream, end: int | None) -> Iterator[Item]:
             yield from _descend(stream, stream.offset + size)
             continue
         data = stream.take(size)
-        yield from _whole(data)
-        if len(data) < size:
-            raise _CutOffError("the message is cut off")
+        is_cut = len(data) < size
+        # What is whole of it is kept; that the rest is missing is said once, with the place.
+        yield from (item for item in _whole(data) if not (is_cut and item == Rejection("", _CUT_OFF)))
+        if is_cut:
+            raise _CutOffError(_CUT_OFF)
 
 
 def _fields(stream: ByteStream, end: int | None) -> Iterator[tuple[int, int]]:
@@ -83,14 +87,14 @@ def _fields(stream: ByteStream, end: int | None) -> Iterator[tuple[int, int]]:
     while (stream.offset < end) if end is not None else (not stream.at_end):
         tag = stream.varint()
         if tag is None or tag >> 3 == 0:
-            raise _CutOffError("not an OTLP protobuf message" if tag is not None else "the message is cut off")
+            raise _CutOffError("not an OTLP protobuf message" if tag is not None else _CUT_OFF)
         yield tag >> 3, tag & 7
 
 
 def _size(stream: ByteStream) -> int:
     size = stream.varint()
     if size is None:
-        raise _CutOffError("the message is cut off")
+        raise _CutOffError(_CUT_OFF)
     return size
 
 
@@ -106,7 +110,7 @@ def _skip(stream: ByteStream, wire: int) -> None:
     else:
         raise _CutOffError("not an OTLP protobuf message")
     if not done:
-        raise _CutOffError("the message is cut off")
+        raise _CutOffError(_CUT_OFF)
 
 
 def _whole(data: bytes) -> Iterator[Item]:
@@ -193,7 +197,7 @@ def _take(stream: ByteStream) -> bytes:
         return b""
     data = stream.take(size)
     if len(data) < size:
-        raise _CutOffError("the message is cut off")
+        raise _CutOffError(_CUT_OFF)
     return data
 
 

@@ -418,3 +418,20 @@ def test_memory_does_not_grow_with_the_source(kind, tmp_path):
     count, megabytes = map(int, found.stdout.split())
     assert count >= 8000
     assert megabytes < 200  # of a source of 160 MB
+
+
+def test_a_file_in_utf_16_says_so():
+    """As some shells write what is piped into a file."""
+    batch = read_all(lines(request_json(span_json())).decode().encode("utf-16"))
+    assert batch.spans == []
+    assert [why for _, why in batch.rejected] == [
+        "the file is UTF-16: save it as UTF-8 (in PowerShell: -Encoding utf8)"
+    ]
+
+
+def test_a_cut_message_is_reported_once():
+    """What is whole before the cut is kept."""
+    body = request_pb(span_json(number=1), span_json(number=2))
+    batch = read_all(body[:-5])
+    assert len(batch.spans) == 1
+    assert [why for _, why in batch.rejected] == ["the message is cut off"]

@@ -94,7 +94,7 @@ def test_the_playground_runs_on_ctrl_enter_and_answers_while_a_cell_runs(store, 
     assert cell.locator(".jp-InputArea-prompt").inner_text() == number
     nb.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=20_000)
     cell.get_by_label("edit this version").last.click()
-    cell.locator(".lm-draft textarea").first.fill("Be kind.")
+    cell.locator(".lm-draft-messages textarea").first.fill("Be kind.")
     cell.get_by_label("Save as new version").click()
     nb.page.wait_for_selector(".lm-root[data-said='saved as support-answer@4']")
     nb.run(4)

@@ -126,7 +126,7 @@ def test_editing_makes_a_draft_that_runs_and_is_saved_as_a_version(opened, ws):
     s.press("e")
     s.page.wait_for_selector(".lm-draft:not([hidden])")
     assert s.page.locator(".lm-play-head").count() == 3
-    area = s.page.locator(".lm-draft textarea").first
+    area = s.page.locator(".lm-draft-messages textarea").first
     area.fill("You are brief. {{ tone")
     s.page.wait_for_selector(".lm-draft-error:not([hidden])")
     save = s.page.get_by_label("Save as new version")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import os
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from lmops.audit import Audit
 from lmops.datasets import Datasets
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from lmops.evals import Comparison, Run
     from lmops.models import Pricer
     from lmops.prompts import PromptVersion
     from lmops.prompts._compare import PromptComparison
     from lmops.prompts._diff import PromptDiff
+    from lmops.widgets._eval_comparison import ShownComparison
+    from lmops.widgets.eval_explorer import EvalExplorer
+    from lmops.widgets.eval_explorer_controller import EvalExplorerController
     from lmops.widgets.prompt_compare import PromptCompareWidget
     from lmops.widgets.prompt_diff import PromptDiffWidget
     from lmops.widgets.prompt_playground import PromptPlayground
@@ -120,9 +124,9 @@ class Workspace:
         return Datasets(self.store, actor=self.actor)
 
     @functools.cached_property
-    def evals(self) -> Evals:
-        """The evaluations: run, resume, compare, gate, drift."""
-        return Evals(self)
+    def evals(self) -> BrowsableEvals:
+        """The evaluations: run, resume, compare, explore, gate, drift."""
+        return BrowsableEvals(self)
 
     @functools.cached_property
     def runbooks(self) -> Runbooks:
@@ -309,6 +313,89 @@ class BrowsablePrompts(Prompts):
             dict(one.input) if isinstance(one.input, dict) else dict.fromkeys(variables[-1:], one.input)
             for one in self._workspace.datasets.get(dataset).examples[:5]
         ]
+
+
+class BrowsableEvals(Evals):
+    """The evaluations with their widget: bound here, so that no phase imports one."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._workspace = workspace
+
+    def explore(
+        self,
+        run: Run | str,
+        *others: Run | str,
+        scorer: str | None = None,
+        pass_at: float | Mapping[str, float] | None = None,
+        height: int = 640,
+    ) -> EvalExplorer:
+        """Return the eval explorer: runs by cases, what became worse, outputs side by side; press ? for the keys.
+
+        What is done in it is a Python value: ``.selected``, ``.selected_ids``, ``.df()``, ``.where``. The traces of
+        marked cases go into a dataset by the key a. In a runbook and in an exported or untrusted notebook the same
+        call shows a table, the worst regressions first.
+
+        Args:
+            run: The run that is judged, its id, or the name of its experiment.
+            others: Up to four runs that it is compared with, the baseline first.
+            scorer: The scorer to look at first; by default the one by which most cases became worse.
+            pass_at: From which score on a case passes, one for all scorers or by name; by default the middle of the
+                scale.
+            height: Height in pixels.
+
+        Raises:
+            NotFoundError: There is no such run or scorer.
+            UsageError: A run is given twice, or there are more than five.
+            MissingDependencyError: anywidget is not installed.
+        """
+        from lmops.widgets.eval_explorer import EvalExplorer
+
+        runs = [self._as_run(one) for one in (run, *others)]
+        return EvalExplorer(self._explorer(runs, scorer=scorer, pass_at=pass_at), height=height)
+
+    def compare(
+        self,
+        a: Run | str,
+        b: Run | str,
+        *,
+        scorers: Sequence[str] | None = None,
+        margin: float | Mapping[str, float] | None = None,
+        slices: Sequence[str] = (),
+        alpha: float = 0.05,
+        correction: Literal["bh", "holm", "none"] = "bh",
+        clustered: bool = True,
+        allow_unmatched: bool = False,
+        allow_changed: bool = False,
+        seed: int = 0,
+    ) -> ShownComparison:
+        """Return run a against run b, as :meth:`lmops.evals.Evals.compare`; in a notebook it shows the explorer."""
+        from lmops.widgets._eval_comparison import ShownComparison
+
+        found = super().compare(
+            a, b, scorers=scorers, margin=margin, slices=slices, alpha=alpha, correction=correction,
+            clustered=clustered, allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
+        )  # fmt: skip
+        return ShownComparison(found, lambda: self._explorer([found.a, found.b], comparison=found))
+
+    def _explorer(
+        self,
+        runs: Sequence[Run],
+        *,
+        scorer: str | None = None,
+        pass_at: float | Mapping[str, float] | None = None,
+        comparison: Comparison | None = None,
+    ) -> EvalExplorerController:
+        from lmops.evals._explore import CaseSource
+        from lmops.widgets._actions import add_to_dataset
+        from lmops.widgets.eval_explorer_controller import EvalExplorerController
+
+        names = {name for one in runs for name in one.scorers}
+        return EvalExplorerController(
+            CaseSource(self._store, self._workspace.datasets, runs), scorer=scorer, comparison=comparison,
+            pass_at=dict.fromkeys(names, pass_at) if isinstance(pass_at, int | float) else pass_at,
+            trace=self._workspace.traces.get, actions={"dataset": add_to_dataset(self._workspace.datasets)},
+        )  # fmt: skip
 
 
 def _names_of(models: Models) -> list[str]:

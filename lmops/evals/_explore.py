@@ -66,7 +66,6 @@ class Board:
         ids: The rows: the examples in the order of their dataset.
         scores: By scorer; NaN where there is none.
         states: By scorer, an index of :data:`STATES`.
-        spreads: By scorer, the largest value of the repeats less the smallest one.
     """
 
     runs: tuple[RunFacts, ...]
@@ -74,7 +73,6 @@ class Board:
     ids: tuple[str, ...]
     scores: Mapping[str, Matrix]
     states: Mapping[str, NDArray[np.int8]]
-    spreads: Mapping[str, Matrix]
 
     def __repr__(self) -> str:
         return f"<Board {len(self.ids):,} cases x {len(self.runs)} runs, {len(self.scorers)} scorers>"
@@ -203,25 +201,24 @@ class CaseSource:
         column = {run.run_id: at for at, run in enumerate(runs)}
         scorers = {name: one for run in reversed(self.runs) for name, one in run.scorers.items()}
         scorers = {name: scorers[name] for run in self.runs for name in run.scorers}
-        states, (scores, spreads) = _blank((len(ids), len(runs)), scorers, results, place, column), ({}, {})
-        for name in scorers:
-            scores[name], spreads[name] = _nan((len(ids), len(runs))), _nan((len(ids), len(runs)))
+        states = _blank((len(ids), len(runs)), scorers, results, place, column)
+        scores = {name: _nan((len(ids), len(runs))) for name in scorers}
         found = self._table(
-            "select run_id, example_id, scorer, avg(value) as value, max(value) - min(value) as spread, "
-            "count(*) filter (status = 'error') as errors, count(value) as n from scores where run_id in (?) group by all"
+            "select run_id, example_id, scorer, avg(value) as value, count(*) filter (status = 'error') as errors, "
+            "count(value) as n from scores where run_id in (?) group by all"
         )
-        for run_id, example_id, name, value, spread, errors, n in zip(*found.values(), strict=True):
+        for run_id, example_id, name, value, errors, n in zip(*found.values(), strict=True):
             if name not in scores:
                 continue
             at = place[example_id], column[run_id]
             if n:
-                scores[name][at], spreads[name][at], states[name][at] = value, spread, _VALUE
+                scores[name][at], states[name][at] = value, _VALUE
             elif states[name][at] not in (_FAILED, _NOT_RUN):
                 states[name][at] = _ERROR if errors else _UNMEASURED
         return Board(
             runs=runs, scorers=tuple(ScorerFacts(name, *scale(one["range"]), bool(one["higher_is_better"]))
                                      for name, one in scorers.items()),
-            ids=tuple(ids), scores=scores, states=states, spreads=spreads,
+            ids=tuple(ids), scores=scores, states=states,
         )  # fmt: skip
 
     def case(self, example_id: str) -> Case:
@@ -274,8 +271,8 @@ class CaseSource:
     def outputs(self) -> dict[str, dict[str, tuple[str | None, str | None]]]:
         """Return (output, error) of the first answer by run and example."""
         found = self._table(
-            "select run_id, example_id, arg_min({output, error}, repeat) as it from results where run_id in (?) group by all"
-            .replace("{output, error}", "{'output': output, 'error': error}")
+            "select run_id, example_id, arg_min({'output': output, 'error': nullif(concat_ws(': ', error_type, error), "
+            "'')}, repeat) as it from results where run_id in (?) group by all"
         )
         made: dict[str, dict[str, tuple[str | None, str | None]]] = {run.run_id: {} for run in self.runs}
         for run_id, example_id, one in zip(*found.values(), strict=True):

@@ -1,0 +1,53 @@
+"""A comparison that shows itself as the eval explorer where a kernel answers, and as tables elsewhere."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from lmops.errors import MissingDependencyError
+from lmops.evals import Comparison
+from lmops.widgets._static import is_static
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lmops.widgets.eval_explorer import EvalExplorer
+    from lmops.widgets.eval_explorer_controller import EvalExplorerController
+
+
+class ShownComparison(Comparison):
+    """A comparison with its ``.explorer``; nothing of that is made before it is shown.
+
+    Args:
+        found: The comparison.
+        make: Makes what the explorer shows.
+    """
+
+    def __init__(self, found: Comparison, make: Callable[[], EvalExplorerController]) -> None:
+        vars(self).update(vars(found))
+        self._make = make
+
+    @cached_property
+    def _controller(self) -> EvalExplorerController:
+        return self._make()
+
+    @cached_property
+    def explorer(self) -> EvalExplorer:
+        """The eval explorer of the two runs: ``.selected``, ``.selected_ids``, ``.df()``, ``.where``.
+
+        Raises:
+            MissingDependencyError: anywidget is not installed.
+        """
+        from lmops.widgets.eval_explorer import EvalExplorer
+
+        return EvalExplorer(self._controller, height=640)
+
+    def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the view and the static forms; only these in a notebook that is read later, or without anywidget."""
+        if not is_static():
+            try:
+                return self.explorer._repr_mimebundle_()
+            except MissingDependencyError:
+                pass
+        return dict(self._controller.bundle()), {}

@@ -1,0 +1,578 @@
+"""What the eval explorer knows and does, without any widget: which cases are shown, one in full, what is marked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.errors import LmopsError, NotFoundError, QueryError, UsageError, did_you_mean
+from lmops.evals._explore import STATES, frame
+from lmops.text import plain, plain_line
+from lmops.widgets import _eval_case as detail
+from lmops.widgets import _eval_view as arithmetic
+from lmops.widgets import _trace_detail as traces
+from lmops.widgets._actions import KNOWN
+from lmops.widgets._eval_static import bundle
+from lmops.widgets._eval_view import CODES, OUTCOMES, Filter
+from lmops.widgets._protocol import answer, as_json, finite, handlers_of, integer, one_of, string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from lmops.evals import Comparison
+    from lmops.evals._explore import Board, Case, CaseSource, ScorerFacts
+    from lmops.traces import Trace
+    from lmops.widgets._actions import Action
+    from lmops.widgets._protocol import Message
+
+MAX_WINDOW: Final = 200
+MAX_MARKED: Final = 20_000
+MAX_ID: Final = 2_000
+MAX_SPANS: Final = 300
+_PREVIEW: Final = 160
+_WORDS: Final = 300
+_MAX_SLICES: Final = 200
+_CHOICES: Final = 1_000
+_ANSWER: Final = 200
+
+
+class _StaleError(QueryError):
+    """The list that was asked about is not the one that is shown; the page asks again on its own."""
+
+
+class EvalExplorerController:
+    """Runs by cases.
+
+    Args:
+        source: One to five runs.
+        scorer: The scorer to look at first; by default the one with the largest loss, or the first.
+        pass_at: From which value on a score passes, by scorer; the middle of its scale by default.
+        actions: Name ("dataset", "labeling") -> what to do with trace ids; what is missing is shown as not there.
+        trace: Returns a trace by its id.
+        comparison: The first run against the second, where it is known already.
+    """
+
+    def __init__(
+        self,
+        source: CaseSource,
+        *,
+        scorer: str | None = None,
+        pass_at: Mapping[str, float] | None = None,
+        actions: Mapping[str, Action] | None = None,
+        trace: Callable[[str], Trace] | None = None,
+        comparison: Comparison | None = None,
+    ) -> None:
+        self._source = source
+        self._actions = dict(actions or {})
+        self._trace = trace
+        self._pass_at: dict[str, float | None] = dict(pass_at or {})
+        self._comparisons: dict[tuple[int, int], Comparison | str] = {} if comparison is None else {(0, 1): comparison}
+        self._rev = 0
+        self._seq = 0
+        self.cursor: str | None = None
+        self._marked: dict[str, None] = {}
+        #: called with every state message that Python itself causes
+        self.on_change: Callable[[Message], None] = lambda _message: None
+        self._read()
+        for name in self._pass_at:
+            self._check_scorer(name)
+        if scorer is not None:
+            self._check_scorer(scorer)
+        b = 1 if len(self.board.runs) > 1 else None
+        self._filter = Filter(scorer="", b=b)
+        self._show(self._with_scorer(self._filter, self._first() if scorer is None else scorer))
+
+    def __repr__(self) -> str:
+        """Say what is shown."""
+        return f"<EvalExplorerController {self.total:,} of {len(self.board.ids):,} cases, {self.words}>"
+
+    def _read(self) -> None:
+        """Read the runs, and what is known of their examples."""
+        self.board: Board = self._source.board()
+        self._place = {example_id: row for row, example_id in enumerate(self.board.ids)}
+        examples = self._source.examples
+        self._examples = [examples.get(example_id) for example_id in self.board.ids]
+        self._previews = [detail.preview_of(None if one is None else one.input)[:2_000] for one in self._examples]
+        self._haystack = [f"{one} {text}".lower() for one, text in zip(self.board.ids, self._previews, strict=True)]
+        self._groups = arithmetic.groups_of(self._examples)
+        self._labels = arithmetic.labels_of(self._examples)
+        clusters = [None if one is None else one.cluster for one in self._examples]
+        self._clusters = clusters if any(one is not None for one in clusters) else None
+        self._scorers = {one.name: one for one in self.board.scorers}
+        self._outputs: dict[str, dict[str, tuple[str | None, str | None]]] | None = None
+
+    # -- Python's side ---------------------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        """How many cases are shown."""
+        return len(self.order)
+
+    @property
+    def filter(self) -> Filter:
+        """Which cases are shown, and how."""
+        return self._filter
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """The filter as a plain record; give a part of one to change what is shown."""
+        return self._filter.as_dict([run.label for run in self.board.runs])
+
+    @where.setter
+    def where(self, where: Mapping[str, Any]) -> None:
+        if not isinstance(where, dict):
+            raise UsageError(f"where: give a record such as {{'regressions': True}}; this is {type(where).__name__}")
+        self._show(self._changed(dict(where)))
+        self.on_change(self.state("filter"))
+
+    @property
+    def words(self) -> str:
+        """The runs and the filter in words."""
+        chosen = self._filter
+        a = self.board.runs[chosen.a].label
+        said = [a if chosen.b is None else f"{a} against {self.board.runs[chosen.b].label}"]
+        said += [f"by {chosen.scorer}"] if chosen.scorer else []
+        said += ["only regressions"] if chosen.regressions else []
+        said += ["only flips"] if chosen.flips else []
+        said += [f"{chosen.slice[0]} = {chosen.slice[1]}"] if chosen.slice else []
+        if chosen.cell:
+            which, row, column = chosen.cell
+            said.append(f"{row} before, {column} now" if which == "runs" else f"{which} {row}, judged {column}")
+        said += [f"with {chosen.text!r}"] if chosen.text else []
+        worst = "worst regressions first" if chosen.b is not None else "worst first"
+        said += [worst] if chosen == arithmetic.worst_first(chosen, self._scorer) else []
+        return plain_line(", ".join(said), _WORDS)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """Run a against run b, with intervals and verdicts; None for one run, or where nothing can be compared."""
+        found = self._compared()
+        return found if found is not None and not isinstance(found, str) else None
+
+    @property
+    def selected(self) -> Case | None:
+        """The case under the cursor; None when no row was chosen."""
+        return None if self.cursor is None else self._source.case(self.cursor)
+
+    @property
+    def selected_ids(self) -> list[str]:
+        """The marked cases in the order they were marked; the one under the cursor when none is marked."""
+        return list(self._marked) or ([] if self.cursor is None else [self.cursor])
+
+    @property
+    def shown_runs(self) -> list[int]:
+        """The places of the runs from left to right: what is compared with first, what is judged last."""
+        ends = [one for one in (self._filter.b, self._filter.a) if one is not None]
+        others = [place for place in range(len(self.board.runs)) if place not in ends]
+        return [*ends[:-1], *others, ends[-1]]
+
+    def preview(self, place: int) -> str:
+        """Return the start of the input of a row of the board."""
+        return self._previews[place]
+
+    def output(self, run: int, example_id: str) -> str:
+        """Return what a run answered to an example the first time; the error where it failed."""
+        if self._outputs is None:
+            self._outputs = self._source.outputs()
+        output, error = self._outputs[self.board.runs[run].run_id].get(example_id, (None, None))
+        return output if output is not None else f"failed: {error}" if error else ""
+
+    def df(self) -> pd.DataFrame:
+        """Return the cases shown in their order: input, expected, scores and outputs by run, change, flip."""
+        chosen, places = self._filter, self.order.tolist()
+        ids = [self.board.ids[place] for place in places]
+        examples = [self._examples[place] for place in places]
+        made: dict[str, list[Any]] = {
+            "example_id": ids,
+            "input": [None if one is None else one.input for one in examples],
+            "expected": [None if one is None else one.expected for one in examples],
+        }
+        for run in self.shown_runs:
+            label = self.board.runs[run].label
+            if chosen.scorer:
+                made[label] = self.board.scores[chosen.scorer][places, run].tolist()
+        if chosen.b is not None:
+            made["change"] = self.columns.change[places].tolist()
+            made["flip"] = [{1: "gained", -1: "lost", 0: ""}[flip] for flip in self.columns.flip[places].tolist()]
+        for run in self.shown_runs:
+            made[f"output {self.board.runs[run].label}"] = [self.output(run, one) or None for one in ids]
+        return frame(made)
+
+    def refresh(self) -> None:
+        """Read the runs again, as far as they are now."""
+        self._refresh()
+        self.on_change(self.state("refresh"))
+
+    def bundle(self) -> dict[str, str]:
+        """Return the static forms by their media types."""
+        return bundle(self)
+
+    # -- the page's side -------------------------------------------------------------------------------------------
+
+    def handle(self, message: object) -> list[Message]:
+        """Return the answers to one message of the page; what goes wrong is an answer of kind ``error``."""
+        return answer(self, _HANDLERS, message)
+
+    def state(self, reason: str) -> Message:
+        """Return everything a view needs to show the same as the others."""
+        self._seq += 1
+        chosen, seen = self._filter, self.columns
+        state: Message = as_json(
+            {
+                "kind": "state",
+                "seq": self._seq,
+                "rev": self._rev,
+                "reason": reason,
+                "runs": [
+                    {
+                        "run_id": run.run_id, "label": run.label, "short": run.short, "name": plain(run.name, 80),
+                        "dataset": run.dataset, "model": run.model, "repeats": run.repeats, "cases": run.cases,
+                        "planned": run.planned, "errors": run.errors, "cost_usd": run.cost_usd,
+                    }
+                    for run in self.board.runs
+                ],
+                "shown": self.shown_runs,
+                "scorers": [self._tab(one) for one in self.board.scorers],
+                **{name: getattr(chosen, name) for name in (
+                    "scorer", "a", "b", "pass_at", "regressions", "flips", "text", "sort", "descending",
+                )},
+                "cell": None if chosen.cell is None else list(chosen.cell),
+                "slice": None if chosen.slice is None else list(chosen.slice),
+                "total": self.total,
+                "all": len(self.board.ids),
+                "worse": int((seen.change < 0).sum()),
+                "better": int((seen.change > 0).sum()),
+                "lost": int((seen.flip < 0).sum()),
+                "gained": int((seen.flip > 0).sum()),
+                "is_verdict": self._is_verdict(),
+                "cursor": self.cursor,
+                "marked": list(self._marked),
+                "actions": [
+                    {
+                        "name": name, "label": label, "hint": hint, "is_there": name in self._actions,
+                        "asks": self._actions[name].asks if name in self._actions else "",
+                    }
+                    for name, (label, hint) in KNOWN.items()
+                ],
+            }
+        )  # fmt: skip
+        return state
+
+    def _tab(self, scorer: ScorerFacts) -> Message:
+        """Return a scorer with the mean of each run over its examples."""
+        import numpy as np
+
+        scores = self.board.scores[scorer.name]
+        known = ~np.isnan(scores)
+        counts = known.sum(axis=0)
+        sums = np.where(known, scores, 0.0).sum(axis=0)
+        means = [total / n if n else None for total, n in zip(sums.tolist(), counts.tolist(), strict=True)]
+        return {"name": scorer.name, "higher_is_better": scorer.higher_is_better, "means": means, "n": counts.tolist(),
+                "low": scorer.low, "high": scorer.high}  # fmt: skip
+
+    def _is_verdict(self) -> bool:
+        """Return whether all scores are 0 or 1, so that a word says more than a number."""
+        import numpy as np
+
+        if not self._filter.scorer:
+            return False
+        values = self.board.scores[self._filter.scorer]
+        known = values[~np.isnan(values)]
+        return bool(known.size) and bool(np.isin(known, (0.0, 1.0)).all())
+
+    def _on_hello(self, _message: Message) -> Message:
+        return self.state("hello")
+
+    def _on_refresh(self, _message: Message) -> Message:
+        self._refresh()
+        return self.state("refresh")
+
+    def _on_window(self, message: Message) -> Message:
+        self._check_rev(message)
+        start, count = integer(message, "start", 0, 2**53), integer(message, "count", 1, MAX_WINDOW)
+        places = self.order[start : start + count].tolist()
+        return {"kind": "window", "rev": self._rev, "start": start, "rows": [self._row(place) for place in places]}
+
+    def _row(self, place: int) -> list[Any]:
+        """Return [id, start of the input, a cell per run, change]; a cell is a number, or why there is none."""
+        seen, scorer = self.columns, self._filter.scorer
+        cells: list[Any] = []
+        for run in self.shown_runs:
+            value = float(self.board.scores[scorer][place, run]) if scorer else math.nan
+            state = int(self.board.states[scorer][place, run]) if scorer else 4
+            cells.append(_rounded(value) if not math.isnan(value) else STATES[state])
+        change = [_rounded(float(seen.change[place])), int(seen.flip[place])] if self._filter.b is not None else []
+        text = plain_line(self._previews[place], _PREVIEW)
+        return [self.board.ids[place], text, *cells, *([change] if change else [])]
+
+    def _on_filter(self, message: Message) -> Message:
+        change = {name: message[name] for name in _PARTS if name in message}
+        if "clear" in message:
+            change = {"regressions": False, "flips": False, "cell": None, "slice": None, "text": ""}
+        self._show(self._changed(change))
+        return self.state("filter")
+
+    def _on_locate(self, message: Message) -> Message:
+        self._check_rev(message)
+        places = [self._where_is(one) for one in _ids(message, "case_ids", 10)]
+        return {"kind": "places", "rev": self._rev, "places": places}
+
+    def _on_select(self, message: Message) -> Message:
+        cursor = message.get("cursor")
+        if cursor is not None and cursor not in self._place:
+            raise UsageError("select: the cursor is the id of a case of these runs")
+        marked = _ids(message, "marked", MAX_MARKED) if "marked" in message else list(self._marked)
+        self.cursor, self._marked = cursor, dict.fromkeys(one for one in marked if one in self._place)
+        self._seq += 1
+        return {"kind": "selection", "seq": self._seq, "cursor": cursor, "marked": list(self._marked)}
+
+    def _on_case(self, message: Message) -> Message:
+        chosen, runs = self._filter, self.board.runs
+        case = self._source.case(string(message, "case_id", MAX_ID))
+        b = None if chosen.b is None else runs[chosen.b].run_id
+        found = detail.message(case, runs[chosen.a].run_id, b, integer(message, "repeat", 0, 2**31))
+        return {**found, "rev": self._rev}
+
+    def _on_panels(self, message: Message) -> Message:
+        """Return the matrices and slices of the cases that match everything but the cell or slice itself."""
+        self._check_rev(message)
+        chosen, seen = self._filter, self.columns
+        matrices = []
+        keep = self._matching("cell")
+        if chosen.b is not None:
+            matrices.append({"name": "runs", "counts": arithmetic.matrix(seen.passes_b, seen.passes_a, keep)})
+        for name, said in self._labels.items():
+            counts = arithmetic.matrix(said, seen.passes_a, keep)
+            rates = arithmetic.agreement(said[keep], seen.passes_a[keep])
+            matrices.append({"name": f"label:{name}", "counts": counts, "rates": rates})
+        is_pair = chosen.b is not None
+        rows = arithmetic.slices(seen, self._groups, self._matching("slice"), self._clusters, is_pair=is_pair)
+        recorded = self.board.runs[chosen.a].task_kind == "recorded"
+        return {
+            "kind": "panels", "rev": self._rev, "matrices": matrices if chosen.pass_at is not None else [],
+            "slices": [list(row) for row in rows[:_MAX_SLICES]], "labels_fit": recorded,
+            "differences": self._difference_rows(), "notes": self._notes(),
+        }  # fmt: skip
+
+    def _on_trace(self, message: Message) -> Message:
+        if self._trace is None:
+            raise UsageError("traces cannot be read here")
+        found = self._trace(string(message, "trace_id", 64))
+        tree = found.tree[:MAX_SPANS]
+        return {"kind": "trace", "head": traces.head(found), "tree": traces.rows(tree, found.start_ns, 0),
+                "depths": [span.depth for span in tree], "left_out": len(found) - len(tree)}  # fmt: skip
+
+    def _on_question(self, message: Message) -> Message:
+        action = self._actions[one_of(message, "name", self._actions)]
+        return {"kind": "question", "choices": [str(choice)[:_ANSWER] for choice in action.choices()][:_CHOICES]}
+
+    def _on_action(self, message: Message) -> Message:
+        action = self._actions[one_of(message, "name", self._actions)]
+        value = string(message, "value", _ANSWER).strip() if action.asks else ""
+        if action.asks and not value:
+            raise UsageError(f"give the name of the {action.asks}")
+        ids = _ids(message, "case_ids", MAX_MARKED)
+        if not ids:
+            raise UsageError("no case is marked or open")
+        run = self.board.runs[self._filter.a]
+        found = self._source.trace_ids(run.run_id, ids)
+        if not found:
+            raise UsageError(
+                f"run {run.run_id} has no traces of these cases: ws.evals.run(..., tracing=True) makes some"
+            )
+        missing = len(ids) - len(found)
+        rest = f"; {missing:,} without a trace left out" if missing else ""
+        return {"kind": "done", "message": action.run([found[one] for one in ids if one in found], value) + rest}
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _scorer(self) -> ScorerFacts | None:
+        return self._scorers.get(self._filter.scorer)
+
+    def _check_scorer(self, name: str) -> None:
+        if name not in self._scorers:
+            raise NotFoundError.of("scorer of these runs", name, list(self._scorers))
+
+    def _check_rev(self, message: Message) -> None:
+        if message.get("rev") != self._rev:
+            raise _StaleError("this list has changed since")
+
+    def _first(self) -> str:
+        """Return the scorer with the largest share of losses, the first one where none lost."""
+        names = list(self._scorers)
+        if not names or self._filter.b is None:
+            return names[0] if names else ""
+        losses = {
+            name: int((arithmetic.columns(self.board, self._with_scorer(self._filter, name), one).change < 0).sum())
+            for name, one in self._scorers.items()
+        }
+        return max(names, key=lambda name: losses[name])
+
+    def _with_scorer(self, chosen: Filter, name: str) -> Filter:
+        """Return a filter that looks at another scorer; a cell or order of the old one would mean something else."""
+        scorer = self._scorers.get(name)
+        if scorer is None:
+            return replace(chosen, scorer="", pass_at=None)
+        if name not in self._pass_at:
+            self._pass_at[name] = arithmetic.threshold(self.board, scorer)
+        return arithmetic.worst_first(replace(chosen, scorer=name, pass_at=self._pass_at[name], cell=None), scorer)
+
+    def _changed(self, change: dict[str, Any]) -> Filter:
+        """Return the filter with some parts changed, all of them checked."""
+        for name in change:
+            if name not in _PARTS:
+                raise UsageError(did_you_mean("part of the filter", str(name), _PARTS))
+        chosen = self._with_pair(self._filter, change)
+        if "scorer" in change and change["scorer"] != chosen.scorer:
+            one_of(change, "scorer", self._scorers)
+            chosen = self._with_scorer(chosen, change["scorer"])
+        if "pass_at" in change:
+            value = None if change["pass_at"] is None else float(finite(change, "pass_at"))
+            self._pass_at[chosen.scorer] = value
+            chosen = replace(chosen, pass_at=value, cell=None, flips=chosen.flips and value is not None)
+        check: dict[str, Callable[[Any], Any]] = {
+            "regressions": bool, "flips": bool, "descending": bool, "cell": self._cell, "slice": self._slice,
+            "text": lambda _: string(change, "text", 1_000).strip(),
+            "sort": lambda _: one_of(change, "sort", self._orders),
+        }  # fmt: skip
+        chosen = replace(chosen, **{name: look(change[name]) for name, look in check.items() if name in change})
+        needs_pair = [name for name in ("regressions", "flips") if getattr(chosen, name)]
+        if chosen.b is None and needs_pair:
+            raise UsageError(f"{needs_pair[0]}: there is one run only; ws.evals.explore(run, baseline) shows two")
+        if chosen.pass_at is None and chosen.flips:
+            raise UsageError(
+                f"flips: {chosen.scorer or 'nothing'} has no value from which on a case passes; give pass_at"
+            )
+        return chosen
+
+    @property
+    def _orders(self) -> list[str]:
+        return ["change", "case", *(f"run:{place}" for place in range(len(self.board.runs)))]
+
+    def _with_pair(self, chosen: Filter, change: dict[str, Any]) -> Filter:
+        """Return a filter of another pair of runs, the worst cases first."""
+        if "a" not in change and "b" not in change:
+            return chosen
+        a, b = (self._run_of(change[name]) if name in change else getattr(chosen, name) for name in ("a", "b"))
+        if a is None or a == b:
+            raise UsageError("choose two runs: a is judged, b is what it is compared with")
+        return arithmetic.worst_first(replace(chosen, a=a, b=b, cell=None), self._scorer)
+
+    def _run_of(self, asked: object) -> int | None:
+        """Return the place of a run that is named by place, id or label."""
+        runs = self.board.runs
+        if asked is None:
+            return None
+        if isinstance(asked, int) and not isinstance(asked, bool) and 0 <= asked < len(runs):
+            return asked
+        for place, run in enumerate(runs):
+            if asked in (run.run_id, run.label):
+                return place
+        raise NotFoundError.of("run that is shown", str(asked), [run.label for run in runs])
+
+    def _cell(self, asked: object) -> tuple[str, str, str] | None:
+        if asked is None:
+            return None
+        known = ["runs"] * (self._filter.b is not None) + [f"label:{name}" for name in self._labels]
+        if not isinstance(asked, list | tuple) or len(asked) != 3 or asked[0] not in known:
+            raise UsageError(f"cell: give [matrix, row, column], the matrix one of {', '.join(known) or 'none'}")
+        if asked[1] not in CODES or asked[2] not in CODES:
+            raise UsageError(f"cell: rows and columns are {', '.join(OUTCOMES.values())}")
+        return (asked[0], asked[1], asked[2])
+
+    def _slice(self, asked: object) -> tuple[str, str] | None:
+        if asked is None:
+            return None
+        pair = next(iter(asked.items()), ("", "")) if isinstance(asked, dict) else asked
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise UsageError("slice: give {key: value}, such as {'language': 'de'}")
+        key, value = str(pair[0]), str(pair[1])
+        if key not in self._groups:
+            raise NotFoundError.of("key to slice by", key, list(self._groups))
+        if value not in self._groups[key]:
+            raise NotFoundError.of(f"value of {key}", value, list(self._groups[key]))
+        return (key, value)
+
+    def _matching(self, without: str = "") -> NDArray[np.bool_]:
+        return arithmetic.matching(
+            self.board, self._filter, self.columns, groups=self._groups, labels=self._labels, haystack=self._haystack,
+            without=without,
+        )  # fmt: skip
+
+    def _show(self, chosen: Filter) -> None:
+        """Put a new list in the place of the old one."""
+        import numpy as np
+
+        self._filter = chosen
+        self.columns = arithmetic.columns(self.board, chosen, self._scorer)
+        self.order = arithmetic.ordered(self.board, chosen, self.columns, self._matching())
+        self._rank = np.full(len(self.board.ids), -1)
+        self._rank[self.order] = np.arange(len(self.order))
+        self._rev += 1
+
+    def _refresh(self) -> None:
+        self._comparisons.clear()
+        self._read()
+        self._marked = {one: None for one in self._marked if one in self._place}
+        self.cursor = self.cursor if self.cursor in self._place else None
+        self._show(self._filter)
+
+    def _where_is(self, example_id: str) -> int | None:
+        row = self._place.get(example_id)
+        return None if row is None or self._rank[row] < 0 else int(self._rank[row])
+
+    def _compared(self) -> Comparison | str | None:
+        """Return the comparison of the pair, or why there is none; made when it is first asked for."""
+        chosen = self._filter
+        if chosen.b is None:
+            return None
+        pair = (chosen.a, chosen.b)
+        if pair not in self._comparisons:
+            try:
+                self._comparisons[pair] = self._source.compare(*pair)
+            except LmopsError as error:
+                self._comparisons[pair] = str(error)
+        return self._comparisons[pair]
+
+    def _difference_rows(self) -> list[Message]:
+        """Return what is said of each scorer: the difference, its interval, and the word one can act on."""
+        comparison = self.comparison
+        return [] if comparison is None else [
+            {
+                "name": one.name, "difference": one.difference, "low": one.low, "high": one.high, "n": one.n,
+                "p": one.p_value, "outcome": one.outcome.replace("_", "-"), "reason": plain(one.reason, _WORDS),
+                "higher_is_better": one.higher_is_better,
+            }
+            for one in comparison.scorers
+        ]  # fmt: skip
+
+    def _notes(self) -> list[str]:
+        found = self._compared()
+        notes = [] if found is None else [found] if isinstance(found, str) else list(found.notes)
+        datasets = {run.dataset for run in self.board.runs}
+        if len(datasets) > 1 and len(self.board.runs) > 2:
+            notes.append(f"the runs are on different datasets: {', '.join(sorted(datasets))}")
+        return [plain(one, 1_000) for one in notes]
+
+
+_PARTS: Final = (
+    "scorer", "a", "b", "pass_at", "regressions", "flips", "cell", "slice", "text", "sort", "descending",
+)  # fmt: skip
+_HANDLERS: Final = handlers_of(EvalExplorerController)
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else float(f"{value:.6g}")
+
+
+def _ids(message: Message, name: str, most: int) -> list[str]:
+    found = message.get(name)
+    if not isinstance(found, list) or len(found) > most or any(not isinstance(one, str) for one in found):
+        raise UsageError(f"{name} are ids of cases, at most {most:,}")
+    return found

@@ -62,7 +62,7 @@ export class PromptDiffView {
   build(el) {
     this.name = h("strong.lm-diff-name");
     this.pickers = ["left", "right"].map((side) => h("select.lm-select", { "aria-label": side === "left" ? "old version" : "new version", onchange: () => this.pick() }));
-    this.modes = ["side by side", "inline"].map((label, i) => h("button.lm-range", { type: "button", role: "radio", onclick: () => this.mode(Boolean(i)) }, label));
+    this.modes = ["side by side", "inline"].map((label, i) => h("button.lm-range", { type: "button", role: "radio", onclick: () => this.choose(Boolean(i)) }, label));
     this.wrap = button("", "wrap long lines", () => this.toggleWrap(), { text: "wrap", title: "wrap long lines  w", cls: "lm-on" });
     this.place = h("span.lm-diff-place", { "aria-live": "polite" });
     this.promote = button("", "promote", () => this.moves.open("promote", this.state.right), { text: "Promote…", cls: "lm-act" });
@@ -87,7 +87,10 @@ export class PromptDiffView {
     this.root.addEventListener("keydown", (event) => this.key(event));
     this.root.addEventListener("pointerdown", (event) => this.pointed(event));
     el.append(this.root);
-    this.mode(this.root.clientWidth > 0 && this.root.clientWidth < 760);
+    this.mode(false);
+    // Two columns need room; who chose otherwise is left alone.
+    this.sizes = new ResizeObserver(([seen]) => { const isNarrow = seen.contentRect.width < 720; if (!this.isChosen && seen.contentRect.width && isNarrow !== this.rows.isInline) this.mode(isNarrow); });
+    this.sizes.observe(this.root);
   }
 
   // -- news from Python --------------------------------------------------------------------------------------------
@@ -160,6 +163,11 @@ export class PromptDiffView {
     if (this.stop === -1) { this.rows.current = -1; this.rows.mark(false); this.rows.el.scrollTop = 0; } else this.rows.jump(this.stop);
   }
 
+  choose(isInline) {
+    this.isChosen = true;
+    this.mode(isInline);
+  }
+
   mode(isInline) {
     this.rows.isInline = isInline;
     this.modes.forEach((one, i) => { one.setAttribute("aria-checked", Boolean(i) === isInline); one.classList.toggle("lm-on", Boolean(i) === isInline); });
@@ -205,7 +213,7 @@ export class PromptDiffView {
     event.stopPropagation();
     const { el } = this.rows, by = (top) => el.scrollBy({ top });
     ({
-      next: () => this.step(1), previous: () => this.step(-1), side: () => this.mode(!this.rows.isInline), wrap: () => this.toggleWrap(), unfold: () => this.rows.unfold(), copy: () => this.copy(), help: () => this.toggleHelp(),
+      next: () => this.step(1), previous: () => this.step(-1), side: () => this.choose(!this.rows.isInline), wrap: () => this.toggleWrap(), unfold: () => this.rows.unfold(), copy: () => this.copy(), help: () => this.toggleHelp(),
       swap: () => this.ask("versions", { left: this.state.right, right: this.state.left }), down: () => by(40), up: () => by(-40), pageDown: () => by(el.clientHeight - 40), pageUp: () => by(40 - el.clientHeight),
       first: () => { el.scrollTop = 0; }, last: () => { el.scrollTop = el.scrollHeight; }, escape: () => this.escape(),
     })[command]();
@@ -218,6 +226,7 @@ export class PromptDiffView {
   }
 
   close() {
+    this.sizes.disconnect();
     for (const undo of this.undo) undo();
     for (const part of [this.status, this.rows, this.channel]) part.close();
     this.root.remove();

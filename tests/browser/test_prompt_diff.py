@@ -180,3 +180,16 @@ def test_keys_of_the_widget_do_not_reach_the_notebook_and_escape_gives_back(stag
     assert s.page.evaluate("window.keys.filter((key) => key !== 'Control')") == ["s", "b"]
     s.press("Escape")
     assert s.page.evaluate("document.activeElement.className") == "jp-Cell"
+
+
+def test_a_narrow_page_shows_one_column_unless_two_were_chosen(stage, ws):
+    """Every button can still be reached."""
+    s = opened(stage, ws, width=600)
+    s.page.wait_for_selector(".lm-root[data-mode=inline] .lm-inline .lm-diff-row")
+    box = s.page.get_by_label("keys").first.bounding_box()
+    assert box["x"] + box["width"] <= 600
+    s.root.focus()
+    s.press("s")
+    s.page.set_viewport_size({"width": 500, "height": 800})
+    s.page.wait_for_timeout(200)
+    assert s.data("mode") == "side"

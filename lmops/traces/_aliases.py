@@ -45,11 +45,13 @@ KIND_SETS: Final[dict[str, frozenset[str]]] = {
 DIALECTS: Final[tuple[tuple[str, str], ...]] = (
     ("chat", "chat"), ("openinference", "openinference"), ("langfuse", "langfuse"), ("mlflow", "mlflow"),
     ("traceloop", "traceloop"), ("langsmith", "langsmith"), ("genai", "genai"), ("pydantic_ai", "genai"),
-    ("logfire", "genai"), ("litellm", "genai"), ("mcp", "genai"), ("legacy", "traceloop"), ("lmops", "genai"),
+    ("logfire", "genai"), ("litellm", "genai"), ("mcp", "genai"), ("vercel", "genai"), ("legacy", "traceloop"),
+    ("lmops", "genai"),
 )  # fmt: skip
 
 _OI, _LF, _ML, _GA, _TL, _LS = "openinference", "langfuse", "mlflow", "genai", "traceloop", "langsmith"
 _PAI, _LO, _LL, _MCP, _OLD, _OWN, _ANY = "pydantic_ai", "logfire", "litellm", "mcp", "legacy", "lmops", "shared"
+_AI: Final = "vercel"
 
 #: Word of a kind attribute (lower case) -> our kind. A word that is not here lets the next attribute speak.
 KIND_WORDS: Final[dict[str, dict[str, str]]] = {
@@ -85,6 +87,14 @@ KIND_WORDS: Final[dict[str, dict[str, str]]] = {
         "llm": "llm", "chain": "chain", "tool": "tool", "retriever": "retriever", "embedding": "embedding",
         "prompt": "prompt", "parser": "chain", "agent": "agent",
     },
+    # Vercel's AI SDK: the outer span repeats the usage of the requests below it.
+    "ai.operationId": {
+        "ai.generatetext": "chain", "ai.streamtext": "chain", "ai.generateobject": "chain", "ai.streamobject": "chain",
+        "ai.embed": "chain", "ai.embedmany": "chain", "ai.toolcall": "tool", "ai.rerank": "chain",
+        "ai.generatetext.dogenerate": "llm", "ai.streamtext.dostream": "llm", "ai.generateobject.dogenerate": "llm",
+        "ai.streamobject.dostream": "llm", "ai.embed.doembed": "embedding", "ai.embedmany.doembed": "embedding",
+        "ai.rerank.dorerank": "reranker",
+    },
     "mcp.method.name": {"tools/call": "tool", "prompts/get": "prompt", "resources/read": "retriever"},
 }  # fmt: skip
 
@@ -106,6 +116,7 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("kind", "mlflow.spanType", _ML, "kind", ""),
     # LangSmith says "embeddings" as the operation of a retriever: its own word comes first.
     ("kind", "langsmith.span.kind", _LS, "kind", ""),
+    ("kind", "ai.operationId", _AI, "kind", ""),
     ("kind", "gen_ai.operation.name", _GA, "kind", ""),
     ("kind", "traceloop.span.kind", _TL, "kind", ""),
     ("kind", "llm.request.type", _OLD, "kind", ""),
@@ -121,6 +132,7 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("session_id", "langsmith.metadata.thread_id", _LS, "text", ""),
     ("session_id", "langsmith.metadata.conversation_id", _LS, "text", ""),
     ("session_id", "langsmith.trace.session_id", _LS, "text", ""),
+    ("session_id", "ai.telemetry.metadata.sessionId", _AI, "text", ""),
     ("user_id", "lmops.user.id", _OWN, "text", ""),
     ("user_id", "user.id", _ANY, "text", ""),
     ("user_id", "enduser.id", _ANY, "text", ""),
@@ -130,6 +142,7 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("user_id", "langsmith.metadata.user_id", _LS, "text", ""),
     ("user_id", "gen_ai.user", _TL, "text", ""),
     ("user_id", "llm.user", _OLD, "text", ""),
+    ("user_id", "ai.telemetry.metadata.userId", _AI, "text", ""),
     # where; the resource speaks before these
     ("environment", "langfuse.environment", _LF, "text", ""),
     ("environment", "deployment.environment.name", _ANY, "text", ""),
@@ -148,6 +161,7 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("requested_model", "mlflow.spanInputs", _ML, "json:model|model_name", "asks"),
     ("requested_model", "gen_ai.request.model", _GA, "text", "asks"),
     ("requested_model", "langsmith.metadata.ls_model_name", _LS, "text", "asks"),
+    ("requested_model", "ai.model.id", _AI, "text", "asks"),
     ("requested_model", "request_data", _LO, "json:model", "asks"),
     ("requested_model", "model_name", _PAI, "text", "asks"),
     ("requested_model", "model", _ANY, "text", "asks"),
@@ -159,7 +173,9 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("model", "mlflow.spanOutputs", _ML, "json:model", "asks"),
     ("model", "mlflow.llm.model", _ML, "text", "asks"),
     ("model", "gen_ai.response.model", _GA, "text", "asks"),
+    ("model", "ai.response.model", _AI, "text", "asks"),
     ("response_id", "gen_ai.response.id", _GA, "text", "asks"),
+    ("response_id", "ai.response.id", _AI, "text", "asks"),
     ("response_id", "output.value", _OI, "response_id", "model"),
     ("response_id", "mlflow.spanOutputs", _ML, "json:id", "model"),
     ("response_id", "litellm.call_id", _LL, "text", "model"),
@@ -184,6 +200,9 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("input_tokens", "mlflow.chat.tokenUsage", _ML, "usage:input", "model"),
     ("input_tokens", "gen_ai.usage.input_tokens", _GA, "count", "model"),
     ("input_tokens", "gen_ai.usage.prompt_tokens", _GA, "count", "model"),
+    ("input_tokens", "ai.usage.inputTokens", _AI, "count", "model"),
+    ("input_tokens", "ai.usage.promptTokens", _AI, "count", "model"),
+    ("input_tokens", "ai.usage.tokens", _AI, "count", "embedding"),
     ("input_tokens", "llm.usage.prompt_tokens", _OLD, "count", "model"),
     ("input_tokens", "gen_ai.usage.raw", _LO, "usage:input", "model"),
     ("input_tokens", "mlflow.spanOutputs", _ML, "usage_within:input", "embedding"),
@@ -192,6 +211,8 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("output_tokens", "mlflow.chat.tokenUsage", _ML, "usage:output", "model"),
     ("output_tokens", "gen_ai.usage.output_tokens", _GA, "count", "model"),
     ("output_tokens", "gen_ai.usage.completion_tokens", _GA, "count", "model"),
+    ("output_tokens", "ai.usage.outputTokens", _AI, "count", "model"),
+    ("output_tokens", "ai.usage.completionTokens", _AI, "count", "model"),
     ("output_tokens", "llm.usage.completion_tokens", _OLD, "count", "model"),
     ("output_tokens", "gen_ai.usage.raw", _LO, "usage:output", "model"),
     ("cached_input_tokens", "llm.token_count.prompt_details.cache_read", _OI, "count", "model"),
@@ -202,6 +223,7 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("cached_input_tokens", "gen_ai.usage.cache_read_input_tokens", _TL, "count", "model"),
     ("cached_input_tokens", "gen_ai.usage.details.cache_read_tokens", _PAI, "count", "model"),
     ("cached_input_tokens", "gen_ai.usage.details.cached_tokens", _PAI, "count", "model"),
+    ("cached_input_tokens", "ai.usage.cachedInputTokens", _AI, "count", "model"),
     ("cached_input_tokens", "gen_ai.usage.raw", _LO, "usage:cached", "model"),
     ("cached_input_tokens", "gen_ai.usage.input_token_details", _LS, "usage:cached", "model"),
     ("cached_input_tokens", "langsmith.metadata.usage_metadata", _LS, "usage:cached", "model"),
@@ -223,6 +245,7 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("reasoning_tokens", "gen_ai.usage.reasoning_tokens", _TL, "count", "model"),
     ("reasoning_tokens", "llm.usage.reasoning_tokens", _OLD, "count", "model"),
     ("reasoning_tokens", "gen_ai.usage.details.reasoning_tokens", _PAI, "count", "model"),
+    ("reasoning_tokens", "ai.usage.reasoningTokens", _AI, "count", "model"),
     ("reasoning_tokens", "gen_ai.usage.raw", _LO, "usage:reasoning", "model"),
     ("reasoning_tokens", "gen_ai.usage.output_token_details", _LS, "usage:reasoning", "model"),
     ("reasoning_tokens", "langsmith.metadata.usage_metadata", _LS, "usage:reasoning", "model"),
@@ -239,6 +262,7 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("finish_reason", "llm.finish_reason", _OI, "reasons", "model"),
     ("finish_reason", "gen_ai.response.finish_reasons", _GA, "reasons", "model"),
     ("finish_reason", "gen_ai.response.finish_reason", _GA, "reasons", "model"),
+    ("finish_reason", "ai.response.finishReason", _AI, "reasons", "model"),
     ("finish_reason", "llm.response.finish_reason", _OLD, "reasons", "model"),
     ("finish_reason", "llm.response.stop_reason", _OLD, "reasons", "model"),
     ("finish_reason", "anthropic.message.stop_reason", _GA, "reasons", "model"),
@@ -250,11 +274,13 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("finish_reason", "response_data", _LO, "reasons_within", "model"),
     ("ttft_ms", "gen_ai.response.time_to_first_chunk", _GA, "seconds", "model"),
     ("ttft_ms", "gen_ai.server.time_to_first_token", _GA, "seconds", "model"),
+    ("ttft_ms", "ai.response.msToFirstChunk", _AI, "milliseconds", "model"),
     ("ttft_ms", "langfuse.observation.completion_start_time", _LF, "since_start", "model"),
     # tool
     ("tool_name", "tool.name", _OI, "text", "tool"),
     ("tool_name", "mlflow.spanFunctionName", _ML, "text", "tool"),
     ("tool_name", "gen_ai.tool.name", _GA, "text", "tool"),
+    ("tool_name", "ai.toolCall.name", _AI, "text", "tool"),
     ("tool_name", "traceloop.entity.name", _TL, "text", "tool"),
     # retrieval
     ("index_fingerprint", "lmops.index.fingerprint", _OWN, "text", ""),
@@ -275,6 +301,11 @@ ALIASES: Final[tuple[Alias, ...]] = (
     # what went in
     ("input", "lmops.input", _OWN, "input", ""),
     ("input", "gen_ai.tool.call.arguments", _GA, "value", "tool"),
+    ("input", "ai.toolCall.args", _AI, "value", "tool"),
+    ("input", "ai.prompt.messages", _AI, "input", ""),
+    ("input", "ai.prompt", _AI, "input", ""),
+    ("input", "ai.value", _AI, "input", "embedding"),
+    ("input", "ai.values", _AI, "input", "embedding"),
     ("input", "gen_ai.retrieval.query.text", _GA, "value", "retrieval"),
     ("input", "reranker.query", _OI, "value", "reranker"),
     ("input", "llm.input_messages.", _OI, "messages_indexed_in", "llm"),
@@ -297,6 +328,10 @@ ALIASES: Final[tuple[Alias, ...]] = (
     # what came out
     ("output", "lmops.output", _OWN, "output", ""),
     ("output", "gen_ai.tool.call.result", _GA, "value", "tool"),
+    ("output", "ai.toolCall.result", _AI, "value", "tool"),
+    ("output", "ai.response.text", _AI, "output", "not_embedding"),
+    ("output", "ai.response.object", _AI, "output", "not_embedding"),
+    ("output", "ai.response.toolCalls", _AI, "output", "not_embedding"),
     ("output", "llm.output_messages.", _OI, "messages_indexed_out", "llm"),
     ("output", "llm.choices.", _OI, "choices_indexed", "llm"),
     ("output", "langfuse.observation.output", _LF, "output", "not_embedding"),

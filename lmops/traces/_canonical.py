@@ -246,9 +246,15 @@ class _Body:
     def call(self, call: dict[str, object]) -> None:
         function = call.get("function")
         inner = function if isinstance(function, dict) else call
-        name = inner.get("name", call.get("tool_name"))
+        name = inner.get("name", call.get("tool_name", call.get("toolName")))
         arguments = next((inner[key] for key in _ARGUMENT_KEYS if inner.get(key) is not None), "")
-        identity = call.get("call_id") or call.get("id") or call.get("tool_call_id") or call.get("tool_id")
+        identity = (
+            call.get("call_id")
+            or call.get("id")
+            or call.get("tool_call_id")
+            or call.get("tool_id")
+            or call.get("toolCallId")
+        )
         self.calls.append({
             "id": identity if isinstance(identity, str) else None,
             "name": name if isinstance(name, str) else "",

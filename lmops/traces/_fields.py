@@ -141,6 +141,11 @@ def seconds(raw: RawSpan, key: str, _kind: str) -> float | None:
     return None if number is None else number * 1000.0
 
 
+def milliseconds(raw: RawSpan, key: str, _kind: str) -> float | None:
+    """Return a time given in milliseconds."""
+    return as_number(raw.attributes.get(key))
+
+
 def since_start(raw: RawSpan, key: str, _kind: str) -> float | None:
     """Return milliseconds from the start of the span to a moment written in ISO 8601."""
     moment = iso_ns(as_text(raw.attributes.get(key)))
@@ -360,9 +365,10 @@ def _memo(raw: RawSpan, key: str) -> object:
 
 _PLAIN: Final[dict[str, Callable[[RawSpan, str, str], object]]] = {
     "text": text, "provider": provider, "provider_of_model": provider_of_model, "count": count, "money": money,
-    "seconds": seconds, "since_start": since_start, "cost_details": cost_details, "reasons": reasons,
-    "reasons_within": reasons_within, "reasons_indexed": reasons_indexed, "response_id": response_id,
-    "documents": documents, "documents_indexed": documents_indexed, "input": input_of, "output": output_of,
+    "milliseconds": milliseconds, "seconds": seconds, "since_start": since_start, "cost_details": cost_details,
+    "reasons": reasons, "reasons_within": reasons_within, "reasons_indexed": reasons_indexed,
+    "response_id": response_id, "documents": documents, "documents_indexed": documents_indexed,
+    "input": input_of, "output": output_of,
     "value": value_of, "arguments": arguments_of, "value_in": value_in, "value_out": value_out,
     "embedded_texts": embedded_texts,
     "messages_indexed_in": messages_indexed_in, "messages_indexed_out": messages_indexed_out,

@@ -61,6 +61,7 @@ SAMPLES = {
     "count": ("17", 17),
     "money": (0.25, 0.25),
     "seconds": (0.5, 500.0),
+    "milliseconds": (500.0, 500.0),
     "reasons": (["stop"], "stop"),
     "since_start": ('"2026-09-21T14:13:21.500000Z"', 1500.0),
     "cost_details": ('{"input":0.1,"total":0.25}', 0.25),

@@ -107,3 +107,35 @@ def test_input_tokens_include_cached_ones(given, total):
     )
     usage = {name: number for name, number in zip(names, given, strict=True) if number is not None}
     assert row_of({"gen_ai.operation.name": "chat", **usage})["input_tokens"] == total
+
+
+def test_the_ai_sdk_of_vercel():
+    """The inner span is the request, the outer one, which repeats its usage, is a step; a tool has name and values."""
+    usage = {"ai.usage.promptTokens": 12, "ai.usage.completionTokens": 5, "ai.model.id": "gpt-4o-mini"}
+    asked = json.dumps([{"role": "user", "content": [{"type": "text", "text": "weather?"}]}])
+    outer = row_of({
+        "ai.operationId": "ai.generateText", **usage, "ai.prompt": '{"prompt":"weather?"}',
+        "ai.response.text": "sunny", "ai.telemetry.metadata.sessionId": "s1",
+    })  # fmt: skip
+    assert (outer["kind"], outer["input_tokens"], outer["session_id"], outer["output"]) == (
+        "chain",
+        None,
+        "s1",
+        "sunny",
+    )
+    inner = row_of({
+        "ai.operationId": "ai.generateText.doGenerate", **usage, "gen_ai.system": "openai",
+        "gen_ai.request.model": "gpt-4o-mini", "gen_ai.response.id": "chatcmpl-1", "ai.prompt.messages": asked,
+        "ai.response.toolCalls": '[{"type":"tool-call","toolCallId":"c1","toolName":"weather","input":"{}"}]',
+        "ai.response.finishReason": "tool-calls",
+    })  # fmt: skip
+    assert (inner["kind"], inner["input_tokens"], inner["output_tokens"]) == ("llm", 12, 5)
+    assert (inner["provider"], inner["model"], inner["finish_reason"]) == ("openai", "gpt-4o-mini", "tool_calls")
+    assert talk(inner["input"]) == [("user", "weather?")]
+    (answer,) = json.loads(inner["output"])
+    assert (answer["role"], [call["name"] for call in answer["tool_calls"]]) == ("assistant", ["weather"])
+    tool = row_of({
+        "ai.operationId": "ai.toolCall", "ai.toolCall.name": "weather", "ai.toolCall.args": "{}",
+        "ai.toolCall.result": '"sunny"',
+    })  # fmt: skip
+    assert (tool["kind"], tool["tool_name"], tool["input"]) == ("tool", "weather", "{}")

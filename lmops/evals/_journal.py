@@ -140,15 +140,19 @@ class Journal:
         query = "select example_id, repeat from results where run_id = ? and status <> 'not_run'"
         return set(self._store.sql(query, [self.run_id]).fetchall())
 
-    def write(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Commit finished cases with the totals they move; with none, say that the process is alive."""
+    def write(self, rows: Sequence[Sequence[Any]], *, wait: bool = True) -> None:
+        """Commit finished cases with the totals they move; with none, say that the process is alive.
+
+        Raises:
+            BusyError: Somebody else writes at the moment, and ``wait`` is False; nothing was written.
+        """
         try:
-            self._write(rows)
+            self._write(rows, wait=wait)
         except UnicodeEncodeError:
             # A lone surrogate in one text must not cost the others.
-            self._write([[_encodable(value) for value in row] for row in rows])
+            self._write([[_encodable(value) for value in row] for row in rows], wait=wait)
 
-    def _write(self, rows: Sequence[Sequence[Any]]) -> None:
+    def _write(self, rows: Sequence[Sequence[Any]], *, wait: bool) -> None:
         moved = {
             "cases": len(rows),
             "errors": sum(row[AT["status"]] != "ok" for row in rows),
@@ -159,7 +163,7 @@ class Journal:
             "scoring": _sum(row[AT["scoring_cost_usd"]] for row in rows),
             "duration_s": self.seconds, "now": time.time_ns(), "run_id": self.run_id, "owner": self._owner,
         }  # fmt: skip
-        with self._store.transaction(durable=False) as con:
+        with self._store.transaction(durable=False, wait=wait) as con:
             if rows:
                 con.executemany(_INSERT, rows)
             if con.execute(_MOVE, moved).rowcount != 1:

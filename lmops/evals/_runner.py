@@ -68,12 +68,14 @@ class Runner:
         state: Kept up to date.
         concurrency: How many at a time.
         budget_usd: No case starts when so much is spent; None for no limit.
+        owns_loop: Whether nobody else is in the loop.
     """
 
     def __init__(
         self, journal: Journal, cases: Cases, work: Iterator[Work], state: State, *, concurrency: int,
-        budget_usd: float | None,
+        budget_usd: float | None, owns_loop: bool,
     ) -> None:  # fmt: skip
+        self._owns_loop = owns_loop
         self._journal = journal
         self._cases = cases
         self._work = work
@@ -89,7 +91,7 @@ class Runner:
 
     async def run(self) -> None:
         """Run until there is nothing left, the budget is spent or the endpoint is gone; ``stopped`` says which."""
-        writer = Writer(self._journal.write)
+        writer = Writer(self._journal, owns_loop=self._owns_loop)
         count = min(self._concurrency, max(1, self._state.total - self._state.done))
         workers = [asyncio.create_task(self._worker(writer)) for _ in range(count)]
         try:

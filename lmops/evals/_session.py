@@ -61,7 +61,9 @@ class Session:
         """Work in a loop of its own, also where one is running; an interrupt keeps what is finished."""
         state = self._state()
         with _bar(self.plan.name, state, is_shown=progress) as bar:
-            run_blocking(lambda: self._work(state), tick=lambda: bar.update(state.done, note=state.note()))
+            run_blocking(
+                lambda: self._work(state, owns_loop=True), tick=lambda: bar.update(state.done, note=state.note())
+            )
             bar.update(state.done, note=state.note())
             bar.close(state.note())
 
@@ -71,7 +73,7 @@ class Session:
         with _bar(self.plan.name, state, is_shown=progress) as bar:
             ticker = asyncio.create_task(_tick(bar, state))
             try:
-                await self._work(state)
+                await self._work(state, owns_loop=False)
             finally:
                 ticker.cancel()
             bar.update(state.done, note=state.note())
@@ -87,7 +89,7 @@ class Session:
         known = [part for part in (cost, scoring) if part is not None]
         return State(total=total, done=cases, cost_usd=sum(known) if known else None)
 
-    async def _work(self, state: State) -> None:
+    async def _work(self, state: State, *, owns_loop: bool) -> None:
         journal, settings = self.journal, self.plan.settings
         tracer = CaseTracer(self.traces, self.plan, journal.run_id) if self.traces is not None else None
         cases = Cases(
@@ -95,7 +97,10 @@ class Session:
             retries=settings["retries"], models=self.models, is_cached=settings["cache"], tracer=tracer,
         )  # fmt: skip
         left = self._left()
-        runner = Runner(journal, cases, left, state, concurrency=settings["concurrency"], budget_usd=self.budget_usd)
+        runner = Runner(
+            journal, cases, left, state, concurrency=settings["concurrency"], budget_usd=self.budget_usd,
+            owns_loop=owns_loop,
+        )  # fmt: skip
         try:
             await runner.run()
         except (asyncio.CancelledError, KeyboardInterrupt):

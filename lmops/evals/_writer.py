@@ -11,10 +11,14 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.evals._threads import Threads
+from lmops.store import BusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from lmops.evals._journal import Journal
 
+#: So many cases that end in one turn of the loop are committed while the others are still being scored: workers that
+#: wait for each other end together the next time as well.
+EARLY_ROWS: Final = 8
 #: A run that finishes nothing says that often that it is alive.
 HEARTBEAT_S: Final = 5.0
 
@@ -22,14 +26,18 @@ Case = list[Any]
 
 
 class Writer:
-    """Commits cases in batches, in a thread beside the loop.
+    """Commits cases in batches: at once where the loop belongs to the run, else in a thread beside it.
+
+    A commit takes a millisecond, a thread often as long to wake up. While the store is busy it is left to the thread.
 
     Args:
-        commit: Makes a batch durable; called with an empty one as a heartbeat.
+        journal: Makes a batch durable; an empty one is a heartbeat.
+        owns_loop: Whether nobody else is in the loop who must not be held up.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Case]], None]) -> None:
-        self._commit = commit
+    def __init__(self, journal: Journal, *, owns_loop: bool) -> None:
+        self._journal = journal
+        self._owns_loop = owns_loop
         self._threads = Threads()
         self._rows: list[Case] = []
         self._loop = asyncio.get_running_loop()
@@ -43,9 +51,11 @@ class Writer:
         """Return when the case is committed; raise what committing raised."""
         if self._error is not None:
             raise self._error
+        self._rows.append(row)
+        if len(self._rows) >= EARLY_ROWS and self._owns_loop and self._write_here():
+            return
         # One for each: a worker that is cancelled must not cancel the batch for the others.
         done: asyncio.Future[None] = self._loop.create_future()
-        self._rows.append(row)
         self._waiting.append(done)
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
@@ -72,18 +82,37 @@ class Writer:
                 self._wake = None
                 # Whoever finished in this turn of the loop comes along.
                 await asyncio.sleep(0)
-            await self._write()
+            if self._is_closing and not self._rows:
+                return
+            if not self._owns_loop or not self._write_here():
+                await self._write_beside()
 
-    async def _write(self) -> None:
-        rows, waiting = self._rows, self._waiting
-        self._rows, self._waiting = [], []
-        if not rows and self._is_closing:
-            return
+    def _write_here(self) -> bool:
+        """Commit now, unless somebody else writes at the moment; return whether it was done, or failed for good."""
         try:
-            await self._threads.run(self._commit, rows)
+            self._journal.write(self._rows, wait=False)
+        except BusyError:
+            return False
         except Exception as error:  # noqa: BLE001  # raised in every worker, and by close
             self._error = error
-        for done in (*waiting, *(self._waiting if self._error is not None else ())):
+        waiting, self._rows, self._waiting = self._waiting, [], []
+        self._tell(waiting)
+        if self._error is not None:
+            raise self._error
+        return True
+
+    async def _write_beside(self) -> None:
+        """Commit in the thread, which may wait."""
+        rows, waiting, self._rows, self._waiting = self._rows, self._waiting, [], []
+        try:
+            await self._threads.run(self._journal.write, rows)
+        except Exception as error:  # noqa: BLE001  # raised in every worker, and by close
+            self._error = error
+            waiting += self._waiting
+        self._tell(waiting)
+
+    def _tell(self, waiting: list[asyncio.Future[None]]) -> None:
+        for done in waiting:
             if done.done():
                 continue
             if self._error is None:

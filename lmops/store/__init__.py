@@ -33,7 +33,7 @@ from lmops.store._filesystem import find_store, has_store, remove_folder, resolv
 from lmops.store._intake import prepared, refuse_bad
 from lmops.store._long import resolve as resolve_long
 from lmops.store._maintenance import GRACE_S, SMALL_FILES, CheckReport, Maintenance
-from lmops.store._meta import Meta, in_words
+from lmops.store._meta import BusyError, Meta, in_words
 from lmops.store._planner import Bounds
 from lmops.store._results import PACK_ROWS
 from lmops.store._segments import release_memory
@@ -50,6 +50,7 @@ __all__ = [
     "GENESIS",
     "VIEW_NAMES",
     "Bounds",
+    "BusyError",
     "CheckReport",
     "DamagedSegmentWarning",
     "LoadReport",
@@ -316,9 +317,14 @@ class Store:
     # -- records ---------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """Run one write transaction over the record tables."""
-        with self._meta.write(durable=durable) as con:
+    def transaction(self, *, durable: bool = True, wait: bool = True) -> Iterator[sqlite3.Connection]:
+        """Run one write transaction over the record tables.
+
+        Args:
+            durable: Survive a power cut, not only a killed process.
+            wait: Wait for whoever writes at the moment; otherwise raise BusyError.
+        """
+        with self._meta.write(durable=durable, wait=wait) as con:
             yield con
 
     @contextlib.contextmanager

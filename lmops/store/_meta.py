@@ -152,17 +152,18 @@ class Meta:
             raise ReadOnlyError(f"the store {self.folder} is open read-only; nothing was written")
 
     @contextlib.contextmanager
-    def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+    def write(self, *, durable: bool = False, wait: bool = True) -> Iterator[sqlite3.Connection]:
         """Run one ``BEGIN IMMEDIATE`` transaction; commit at the end, roll back on any error.
 
         Args:
             durable: Survive a power cut, not only a killed process (records, labels, audit).
+            wait: Wait for whoever writes at the moment; otherwise raise BusyError.
         """
         self.refuse_read_only()
         with in_words(self.folder):
             con = self.connection()
             con.execute(f"pragma synchronous={'full' if durable or self.is_network else 'normal'}")
-            con.execute("begin immediate")
+            _begin(con, wait=wait)
             try:
                 yield con
             except BaseException:
@@ -243,6 +244,25 @@ class Meta:
         _INHERITED.extend(self._open_here.values())
         self._open_here = {}
         self._local = threading.local()
+
+
+def _begin(con: sqlite3.Connection, *, wait: bool) -> None:
+    if wait:
+        con.execute("begin immediate")
+        return
+    con.execute("pragma busy_timeout=0")
+    try:
+        con.execute("begin immediate")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            raise BusyError("somebody else writes at the moment") from error
+        raise
+    finally:
+        con.execute(f"pragma busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
+
+
+class BusyError(StoreError):
+    """Somebody else writes at the moment, and the caller does not want to wait."""
 
 
 class _Held:

@@ -270,8 +270,8 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
         ),
         "select run_id, name, status, task_kind, task, dataset, dataset_hash, prompt_ref, prompt_hash, model, params, "
         "scorers, settings, examples, repeats, cases, errors, input_tokens, output_tokens, cost_usd, scoring_cost_usd, "
-        "unpriced, seed, code_version, lmops_version, environment, actor, started_ns, ended_ns, duration_s, sessions, error, "
-        "pid, pid_started, host, heartbeat_ns from eval_runs order by started_ns",
+        "unpriced, seed, code_version, lmops_version, environment, actor, started_ns, ended_ns, duration_s, sessions, "
+        "error, pid, pid_started, host, heartbeat_ns from eval_runs order by started_ns",
     ),
     "verdicts": RecordView(
         (

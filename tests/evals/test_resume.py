@@ -276,3 +276,27 @@ def test_a_thread_that_takes_the_number_of_another_sees_the_present(ws):
         for _ in range(3):
             run = ws.evals.run(right, rows_of(count), progress=False)
             assert run.totals.cases == count
+
+
+def test_a_busy_store_holds_up_the_run_and_loses_nothing(ws):
+    """While somebody else writes, batches wait in a thread; then everything is there."""
+    is_held, is_over = threading.Event(), threading.Event()
+
+    def hold():
+        with ws.store.transaction():
+            is_held.set()
+            is_over.wait(20)
+
+    thread = threading.Thread(target=hold)
+
+    def task(question):
+        if question == "q20":
+            thread.start()
+            assert is_held.wait(20)
+            threading.Timer(0.3, is_over.set).start()
+        return right(question)
+
+    run = ws.evals.run(task, rows_of(60), "exact_match", concurrency=20, progress=False)
+    thread.join()
+    assert (run.status, run.totals.cases) == ("finished", 60)
+    assert ws.sql("select count(*) from results").fetchall() == [(60,)]

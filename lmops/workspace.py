@@ -62,7 +62,7 @@ def open(  # noqa: A001  # lmops.open reads as what it does
 
 
 class Workspace:
-    """One store, by its nouns: ``traces``, ``models``, ``runbooks``, ``audit``, ``store``, and ``sql``."""
+    """One store, by its nouns: traces, prompts, models, datasets, evals, runbooks, audit, store; and ``sql``."""
 
     def __init__(self, store: Store, *, actor: str | None = None) -> None:
         self.store = store
@@ -94,8 +94,8 @@ class Workspace:
 
         Args:
             query: One SELECT over traces, spans, llm_calls, tool_calls, retrieved_documents, prompts, prompt_versions,
-                prompt_history, datasets, examples, prices, model_endpoints, runbook_runs, audit; ``describe VIEW``
-                lists columns.
+                prompt_history, datasets, examples, runs, results, scores, verdicts, prices, model_endpoints,
+                runbook_runs, audit; ``describe VIEW`` lists columns.
             params: A list for ``?`` or a dict for ``$name``.
 
         Raises:

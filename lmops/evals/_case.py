@@ -12,7 +12,7 @@ import orjson
 
 from lmops.errors import LmopsError
 from lmops.evals._records import TaskResult
-from lmops.evals._task import as_result
+from lmops.evals._task import as_result, without_answer
 from lmops.evals._threads import Threads
 from lmops.scorers import Score, ScoreInput
 from lmops.text import plain
@@ -89,8 +89,9 @@ class Cases:
             status, error_type, message = "ok", None, None
         else:
             output, is_json, status = None, 0, "timeout" if isinstance(error, _TimedOutError) else "error"
-            error_type, message = type(error).__name__.lstrip("_"), _words(error)
             kind = getattr(error, "kind", None)
+            error_type = type(error).__name__.lstrip("_") + (f" ({kind})" if isinstance(kind, str) else "")
+            message = _words(error)
             outage = kind if kind in OUTAGE else "connection" if isinstance(error, ConnectionError) else None
         meter = Meter()
         scores = await self._scores(example, repeat, result, latency_ms, meter, error) if self._scorers else []
@@ -126,7 +127,7 @@ class Cases:
                     raise
                 result, error = _NOTHING, _CancelledTaskError(str(cancelled) or "the task cancelled itself")
             except Exception as raised:  # noqa: BLE001  # recorded: one bad case must not end the others
-                result, error = _NOTHING, raised
+                result, error = without_answer(raised), raised
             finally:
                 if self._tracer is not None:
                     self._tracer.leave(token)
@@ -192,7 +193,8 @@ class Cases:
             if time.perf_counter() - began > _SLOW_S:
                 self._slow.add(scorer.name)
         except Exception as error:  # noqa: BLE001  # a scorer that fails is a score that says so
-            return Score(name=scorer.name, status="error", reason=f"{type(error).__name__}: {_words(error)}")
+            words = _words(error) if str(error) or self._timeout_s is None else f"longer than {self._timeout_s:g} s"
+            return Score(name=scorer.name, status="error", reason=f"{type(error).__name__}: {words}")
         return score
 
     def _completing(self, meter: Meter) -> Any:

@@ -197,6 +197,14 @@ def as_result(found: Any) -> TaskResult:
     )
 
 
+def without_answer(error: Exception) -> TaskResult:
+    """Return what is known of an attempt that failed: an answer that could not be used has cost something as well."""
+    from dataclasses import replace
+
+    found = getattr(error, "completion", None)
+    return TaskResult(None) if found is None else replace(_of_completion(found), output=None)
+
+
 def _of_completion(found: Any) -> TaskResult:
     usage = found.usage
     return TaskResult(

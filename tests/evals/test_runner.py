@@ -391,3 +391,50 @@ def test_progress_says_rate_cost_and_what_is_left(ws, rows, capsys):
     assert "$0.5000" in note
     assert "2 failed" in note
     assert "left" in note
+
+
+def test_a_failed_call_costs_what_it_cost(ws, quiet):
+    """An answer that could not be used has tokens and a price: they are in the totals."""
+    from lmops.errors import ModelError
+
+    ws.models.set_price("ferry-1", input_usd_per_mtok=10, output_usd_per_mtok=10)
+
+    def task(question):
+        error = ModelError("no JSON", kind="bad_response")
+        error.completion = ws.models.complete("standin:ferry-1", [{"role": "user", "content": question}])
+        raise error
+
+    run = quiet(task, rows_of(3))
+    assert run.totals.errors == 3
+    assert run.totals.input_tokens > 0
+    assert run.totals.cost_usd > 0
+    assert run.failures()["error_type"].unique().tolist() == ["ModelError (bad_response)"]
+
+
+def test_repeats_are_not_served_from_one_cache_entry(ws):
+    """With the cache on, the second run costs nothing, and repeats differ as they did."""
+    from lmops.sample import golden
+
+    from .ferry import save_prompts
+
+    save_prompts(ws)
+    ws.datasets.save("golden", golden()[:15])
+    runs = [ws.evals.run("support-answer@3", "golden", repeats=4, cache=True, progress=False).df() for _ in range(2)]
+    assert not runs[0]["is_cached"].any()
+    assert runs[1]["is_cached"].all()
+    assert runs[0]["output"].tolist() == runs[1]["output"].tolist()
+    assert (runs[0].groupby("example_id")["output"].nunique() > 1).any()
+
+
+def test_a_judge_that_answers_garbage_is_an_error_and_its_cost_is_counted(ws, quiet):
+    """The score says so, the run goes on, and what the judge spent stands beside the cost of the task."""
+    ws.models.set_price("ferry-1", input_usd_per_mtok=10, output_usd_per_mtok=10)
+
+    async def judge(output, complete):
+        found = await complete("standin:ferry-1", [{"role": "user", "content": "Is this right? " + output}])
+        return {"verdict": found.content}
+
+    run = quiet(priced, rows_of(3), scorers=[build(judge, name="judge")])
+    assert ws.sql("select distinct status from scores").fetchall() == [("error",)]
+    assert run.totals.scoring_cost_usd > 0
+    assert run.totals.cost_usd == pytest.approx(0.03)

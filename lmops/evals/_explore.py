@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lmops.evals._comparison import Comparison
     from lmops.evals._matrix import Matrix
     from lmops.evals._runs import Run
+    from lmops.evals._summary import ScorerSummary
     from lmops.store import Store
 
 MAX_RUNS: Final = 5
@@ -292,6 +293,10 @@ class CaseSource:
             correction="bh", clustered=True, allow_unmatched=True, allow_changed=True, seed=0,
         )  # fmt: skip
 
+    def summary(self, run: int) -> list[ScorerSummary]:
+        """Return the mean of each scorer of a run with its interval and coverage."""
+        return self.runs[run].summary()
+
     def _table(self, query: str, more: Sequence[Any] = ()) -> dict[str, list[Any]]:
         """Return columns; ``(?)`` in the query stands for all runs."""
         ids = [run.run_id for run in self.runs]
@@ -308,7 +313,7 @@ def facts(runs: Sequence[Run]) -> tuple[RunFacts, ...]:
         for label, run in zip(labels, runs, strict=True)
     ]
     names = {(run.prompt_ref or "").rpartition("@")[0] for run in runs}
-    is_one_prompt = len(names) == 1 and "" not in names and len(runs) > 1
+    is_one_prompt = len(names) == 1 and "" not in names
     found = []
     for label, run in zip(labels, runs, strict=True):
         totals = run.totals

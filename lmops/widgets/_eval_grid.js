@@ -45,11 +45,20 @@ export class CaseGrid extends TraceTable {
     return this.made;
   }
 
+  /** Beside an open case, and on a narrow page, numbers stand without their meters. */
+  layout() {
+    super.layout();
+    if (!this.host.state) return;
+    this.el.classList.toggle("lm-compact", this.wasNarrow);
+    if (this.drawnFor !== this.made) this.drawHead();
+  }
+
   get scorer() { return this.host.state.scorers.find((one) => one.name === this.host.state.scorer); }
 
   /** The headings: a click sorts; under the name of a run its mean over the cases that have a score. */
   drawHead() {
     const { state } = this.host, { scorer } = this;
+    this.drawnFor = this.columns;
     const mean = (column) => {
       if (column.kind === "score") return scorer ? `${scoreText(scorer.means[column.run])}` : "";
       if (column.kind === "change") return `−${count(state.worse)}  +${count(state.better)}`;

@@ -56,7 +56,7 @@ export class Overview {
     if (!answer || answer.rev !== this.host.state.rev) return;
     this.rev = answer.rev;
     const { scrollTop } = this.el;
-    swap(this.el, ...[answer.notes.map((text) => h("div.lm-caveat", {}, icon("warn"), h("span", {}, text))), this.verdicts(answer.differences), answer.matrices.map((one) => this.matrix(one, answer)), this.slices(answer.slices)].flat().filter(Boolean));
+    swap(this.el, ...[answer.notes.map((text) => h("div.lm-caveat", {}, icon("warn"), h("span", {}, text))), this.verdicts(answer.differences), this.means(answer.means), answer.matrices.map((one) => this.matrix(one, answer)), this.slices(answer.slices)].flat().filter(Boolean));
     this.el.scrollTop = scrollTop;
     this.el.dataset.rev = answer.rev;
   }
@@ -72,7 +72,23 @@ export class Overview {
     }));
   }
 
+  means(rows) {
+    if (!rows.length) return null;
+    return h("section.lm-card", {}, h("h4", {}, this.names[1]), rows.map((one) => h(`button.lm-verdict.lm-mean${one.name === this.host.state.scorer ? ".lm-on" : ""}`, { type: "button", "data-scorer": one.name, onclick: () => this.host.filter({ scorer: one.name }) },
+      h("span.lm-verdict-name", {}, one.name), h("b.lm-number", {}, scoreText(one.mean)), h("span.lm-note", {}, one.low === null || one.high === null ? "" : `${scoreText(one.low)} to ${scoreText(one.high)}`), h("span.lm-note", {}, `n ${count(one.n)}${one.coverage < 1 ? `, ${(100 * one.coverage).toFixed(0)} % have one` : ""}`))));
+  }
+
+  /** The outcomes of a run alone, in one row. */
+  outcomes(counts) {
+    const { cell } = this.host.state;
+    return h("section.lm-card", { "data-matrix": "run" }, h("div.lm-outcomes", {}, OUTCOME.map((name, i) => {
+      const n = counts[i][i], isOn = cell && cell[0] === "run" && cell[2] === name;
+      return n || i < 2 ? h(`button.lm-count${isOn ? ".lm-on" : ""}${i === 1 && n ? ".lm-worse" : ""}`, { type: "button", "data-cell": `${name}-${name}`, "aria-pressed": Boolean(isOn), onclick: () => this.host.filter({ cell: isOn ? null : ["run", name, name] }) }, h("b", {}, count(n)), h("span", {}, i === 2 ? "no score" : name)) : null;
+    })));
+  }
+
   matrix({ name, counts, rates }, answer) {
+    if (name === "run") return this.outcomes(counts);
     const [old, now] = this.names, isRuns = name === "runs", label = name.replace(/^label:/, "");
     const side = isRuns ? old : `label “${label}”`, top = Math.max(1, ...counts.flat());
     const { cell } = this.host.state, isOn = (row, column) => cell && cell[0] === name && cell[1] === OUTCOME[row] && cell[2] === OUTCOME[column];
@@ -102,7 +118,7 @@ export class Overview {
             : [h("td.lm-number", {}, scoreText(meanA)), h("td.lm-note", { colspan: 3 }, low === null || high === null ? "" : `${scoreText(low)} to ${scoreText(high)}`)]);
       })];
     });
-    return h("section.lm-card", {}, h("h4", {}, "Slices"), h("table.lm-slices", {}, h("thead", {}, h("tr", {}, h("th"), h("th.lm-number", {}, "n"), isPair ? [h("th.lm-number", {}, old), h("th.lm-number", {}, now), h("th", {}, "change, 95 %"), h("th", {}, "flips")] : [h("th.lm-number", {}, "mean"), h("th", { colspan: 3 }, "95 %")])), h("tbody", {}, body)),
+    return h("section.lm-card", {}, h("h4", {}, "Slices"), h(`table.lm-slices${isPair ? "" : ".lm-single"}`, {}, h("thead", {}, h("tr", {}, h("th"), h("th.lm-number", {}, "n"), isPair ? [h("th.lm-number", {}, old), h("th.lm-number", {}, now), h("th", {}, "change, 95 %"), h("th", {}, "flips")] : [h("th.lm-number", {}, "mean"), h("th", { colspan: 3 }, "95 %")])), h("tbody", {}, body)),
       h("p.lm-note", {}, "Intervals of slices are not adjusted for their number: ws.evals.compare(…, slices=[…]) tests them."));
   }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OUTCOMES: Final = {1: "pass", 0: "fail", -1: "none"}
 CODES: Final = {name: code for code, name in OUTCOMES.items()}
 MAX_VALUES: Final = 30
+MAX_TEXT: Final = 200
 #: changes smaller than this are rounding
 _TINY: Final = 1e-9
 _GOOD: Final = frozenset({"pass", "passed", "yes", "true", "up", "good", "correct", "1"})
@@ -157,8 +158,9 @@ def matching(
 
 
 def _rows_of(which: str, seen: Columns, labels: Mapping[str, Ints]) -> Ints:
-    """Return the outcomes down the side of a matrix: those of the other run, or what people said."""
-    return seen.passes_b if which == "runs" else labels[which.removeprefix("label:")]
+    """Return the outcomes down the side of a matrix: those of the other run, of the run alone, or what people said."""
+    own = {"runs": seen.passes_b, "run": seen.passes_a}
+    return own[which] if which in own else labels[which.removeprefix("label:")]
 
 
 def ordered(board: Board, chosen: Filter, seen: Columns, keep: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -272,10 +274,11 @@ def groups_of(examples: Sequence[Any]) -> dict[str, dict[str, Ints]]:
 
 
 def _facets(example: Any) -> Iterable[tuple[str, str]]:
-    yield from (("tags", str(tag)[:80]) for tag in example.tags)
+    """Return (key, value) of what may group examples; a long text is none of it."""
+    yield from (("tags", str(tag)) for tag in example.tags if len(str(tag)) <= MAX_TEXT)
     for key, value in (("split", example.split), *example.metadata.items(), ("cluster", example.cluster)):
-        if isinstance(value, str | bool | int) and value != "":
-            yield str(key)[:80], str(value)[:80]
+        if isinstance(value, str | bool | int) and value != "" and max(len(str(key)), len(str(value))) <= MAX_TEXT:
+            yield str(key), str(value)
 
 
 def labels_of(examples: Sequence[Any]) -> dict[str, Ints]:
@@ -290,8 +293,8 @@ def labels_of(examples: Sequence[Any]) -> dict[str, Ints]:
         if isinstance(example.expected, bool):
             said.setdefault("expected", example.expected)
         for name, value in said.items():
-            if value is not None:
-                found.setdefault(str(name)[:80], []).append((row, as_outcome(value)))
+            if value is not None and len(str(name)) <= MAX_TEXT:
+                found.setdefault(str(name), []).append((row, as_outcome(value)))
     made = {}
     for name, values in found.items():
         known = [(row, code) for row, code in values if code is not None]

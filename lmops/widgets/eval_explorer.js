@@ -49,7 +49,7 @@ export class EvalExplorerView {
   build(el) {
     const self = this, shared = { ask: (kind, params) => this.ask(kind, params), view: this.view, now: () => 0, say: (text, kind) => this.say(text, kind), focus: () => this.focus(), filter: (change) => this.filter(change), get state() { return self.state; }, get root() { return self.root; } };
     const make = (more) => Object.defineProperties(more, Object.getOwnPropertyDescriptors(shared));
-    this.grid = new CaseGrid(make({ isMarked: (id) => this.marks.has(id), isCompact: () => this.pane.isOpen, onCursor: (index) => this.moveTo(index), onOpen: () => this.open(), onMark: (index, isRange) => this.mark(index, isRange), onSort: (name) => this.sort(name), onRows: () => { this.root.dataset.rows = this.grid.pages.map.size; } }));
+    this.grid = new CaseGrid(make({ isMarked: (id) => this.marks.has(id), isCompact: () => this.pane.isOpen || this.root.clientWidth < 900, onCursor: (index) => this.moveTo(index), onOpen: () => this.open(), onMark: (index, isRange) => this.mark(index, isRange), onSort: (name) => this.sort(name), onRows: () => { this.root.dataset.rows = this.grid.pages.map.size; } }));
     this.pane = new CasePane(make({ onClose: () => this.closePane(), onMove: (by) => this.step(by), onMark: () => this.mark(this.grid.cursor), isMarked: (id) => this.marks.has(id), onAction: (name) => this.act(name, [this.pane.caseId], "this case") }));
     this.overview = new Overview(make({}));
     this.form = new ActionForm(make({}));
@@ -165,7 +165,7 @@ export class EvalExplorerView {
     if (document.activeElement !== this.search) this.search.value = state.text;
     const chip = (text, change) => h("span.lm-chip", {}, h("span", { title: text }, text), h("button.lm-chip-close", { type: "button", "aria-label": `remove ${text}`, onclick: () => this.filter(change) }, icon("close")));
     const { cell, slice } = state, names = isPair ? [state.runs[state.b].short, state.runs[state.a].short] : ["", state.runs[state.a].short];
-    swap(this.chips, ...[cell && chip(`${cell[0] === "runs" ? names[0] : cell[0].replace(/^label:/, "")} ${cell[1]} · ${names[1]} ${cell[2]}`, { cell: null }), slice && chip(`${slice[0]} = ${slice[1]}`, { slice: null })].filter(Boolean));
+    swap(this.chips, ...[cell && chip(cell[0] === "run" ? `${names[1]} ${cell[2]}` : `${cell[0] === "runs" ? names[0] : cell[0].replace(/^label:/, "")} ${cell[1]} · ${names[1]} ${cell[2]}`, { cell: null }), slice && chip(`${slice[0]} = ${slice[1]}`, { slice: null })].filter(Boolean));
   }
 
   /** Which run is judged and which is the baseline; with two runs there is nothing to choose but the direction. */
@@ -279,7 +279,6 @@ export class EvalExplorerView {
     this.pane.el.hidden = !isShown;
     this.overview.el.hidden = isShown;
     this.root.classList.toggle("lm-with-case", isShown);
-    if (this.state) this.grid.drawHead();
     this.grid.layout();
     if (this.grid.cursor >= 0) this.grid.reveal(this.grid.cursor);
     if (!isShown) this.overview.draw();
@@ -350,6 +349,9 @@ export class EvalExplorerView {
       await this.moveTo(Math.max(0, this.grid.cursor));
       if (!this.cursorId) return;
       this.showPane(true);
+    }
+    if (this.pane.caseId !== this.cursorId) {
+      clearTimeout(this.opening);
       await this.pane.open(this.cursorId);
     }
     if (this.pane.answer) this.pane.toggleTrace();

@@ -142,7 +142,8 @@ class EvalExplorerController:
         said += [f"{chosen.slice[0]} = {chosen.slice[1]}"] if chosen.slice else []
         if chosen.cell:
             which, row, column = chosen.cell
-            said.append(f"{row} before, {column} now" if which == "runs" else f"{which} {row}, judged {column}")
+            told = {"runs": f"{row} before, {column} now", "run": column}
+            said.append(told.get(which, f"{which} {row}, judged {column}"))
         said += [f"with {chosen.text!r}"] if chosen.text else []
         worst = "worst regressions first" if chosen.b is not None else "worst first"
         said += [worst] if chosen == arithmetic.worst_first(chosen, self._scorer) else []
@@ -346,6 +347,8 @@ class EvalExplorerController:
         keep = self._matching("cell")
         if chosen.b is not None:
             matrices.append({"name": "runs", "counts": arithmetic.matrix(seen.passes_b, seen.passes_a, keep)})
+        else:
+            matrices.append({"name": "run", "counts": arithmetic.matrix(seen.passes_a, seen.passes_a, keep)})
         for name, said in self._labels.items():
             counts = arithmetic.matrix(said, seen.passes_a, keep)
             rates = arithmetic.agreement(said[keep], seen.passes_a[keep])
@@ -356,7 +359,7 @@ class EvalExplorerController:
         return {
             "kind": "panels", "rev": self._rev, "matrices": matrices if chosen.pass_at is not None else [],
             "slices": [list(row) for row in rows[:_MAX_SLICES]], "labels_fit": recorded,
-            "differences": self._difference_rows(), "notes": self._notes(),
+            "differences": self._difference_rows(), "means": [] if is_pair else self._mean_rows(), "notes": self._notes(),
         }  # fmt: skip
 
     def _on_trace(self, message: Message) -> Message:
@@ -419,9 +422,12 @@ class EvalExplorerController:
         scorer = self._scorers.get(name)
         if scorer is None:
             return replace(chosen, scorer="", pass_at=None)
-        if name not in self._pass_at:
-            self._pass_at[name] = arithmetic.threshold(self.board, scorer)
-        return arithmetic.worst_first(replace(chosen, scorer=name, pass_at=self._pass_at[name], cell=None), scorer)
+        return arithmetic.worst_first(replace(chosen, scorer=name, pass_at=self._mark(scorer), cell=None), scorer)
+
+    def _mark(self, scorer: ScorerFacts) -> float | None:
+        """Return from which value on a score passes: as it was said, else as its scale has it."""
+        name = scorer.name
+        return self._pass_at[name] if name in self._pass_at else arithmetic.threshold(self.board, scorer)
 
     def _changed(self, change: dict[str, Any]) -> Filter:
         """Return the filter with some parts changed, all of them checked."""
@@ -479,7 +485,7 @@ class EvalExplorerController:
     def _cell(self, asked: object) -> tuple[str, str, str] | None:
         if asked is None:
             return None
-        known = ["runs"] * (self._filter.b is not None) + [f"label:{name}" for name in self._labels]
+        known = ["run" if self._filter.b is None else "runs"] + [f"label:{name}" for name in self._labels]
         if not isinstance(asked, list | tuple) or len(asked) != 3 or asked[0] not in known:
             raise UsageError(f"cell: give [matrix, row, column], the matrix one of {', '.join(known) or 'none'}")
         if asked[1] not in CODES or asked[2] not in CODES:
@@ -521,7 +527,8 @@ class EvalExplorerController:
         self._read()
         self._marked = {one: None for one in self._marked if one in self._place}
         self.cursor = self.cursor if self.cursor in self._place else None
-        self._show(self._filter)
+        scorer = self._scorer
+        self._show(self._filter if scorer is None else replace(self._filter, pass_at=self._mark(scorer)))
 
     def _where_is(self, example_id: str) -> int | None:
         row = self._place.get(example_id)
@@ -550,6 +557,21 @@ class EvalExplorerController:
                 "higher_is_better": one.higher_is_better,
             }
             for one in comparison.scorers
+        ]  # fmt: skip
+
+    def _mean_rows(self) -> list[Message]:
+        """Return the mean of each scorer of a run alone."""
+        found = self._source.summary(self._filter.a)
+        return [
+            {
+                "name": one.scorer,
+                "mean": one.mean,
+                "low": one.low,
+                "high": one.high,
+                "n": one.n,
+                "coverage": one.coverage,
+            }
+            for one in found
         ]  # fmt: skip
 
     def _notes(self) -> list[str]:

@@ -343,3 +343,113 @@ def test_no_view_of_prompts_in_a_live_notebook_runs_hostile_text(lab, notebook):
         assert cells.nth(index).locator(".lm-root").count() == 0
     nothing_ran(nb.page)
     assert nb.page.locator('a[href^="javascript"]').count() == 0
+
+
+def hostile_evals(ws):
+    """Two runs of which every text is hostile; names of scorers cannot be."""
+    from lmops.scorers import Score, build
+
+    def judge(output):
+        return Score.of(output.endswith("2"), rationale=HOSTILE, detail={HOSTILE: HOSTILE})
+
+    judged = build(judge, name="judged")
+
+    rows = [
+        {"example_id": f"{HOSTILE} {i}", "input": {HOSTILE: f"{HOSTILE} {i}"}, "expected": HOSTILE, "split": HOSTILE + str(i % 2),
+         "tags": [HOSTILE], "cluster": HOSTILE, "labels": {PAYLOADS[0]: i % 2 == 0, HOSTILE: True},
+         "metadata": {PAYLOADS[0]: PAYLOADS[1] + str(i % 2), HOSTILE: HOSTILE}}
+        for i in range(6)
+    ]  # fmt: skip
+    ws.datasets.save("hostile", rows)
+
+    def task(example, number):
+        if example.example_id.endswith("5"):
+            raise ValueError(HOSTILE)
+        return f"{HOSTILE} {number if example.example_id.endswith('3') else 2}"
+
+    for number in (1, 2):
+        ws.evals.run(lambda example, number=number: task(example, number), "hostile", [judged], name=f"{HOSTILE} {number}",
+                     progress=False, retries=0, tracing=True)  # fmt: skip
+    return [ws.evals.get(run_id) for run_id in ws.evals.list()["run_id"]]
+
+
+def test_the_eval_explorer_shows_hostile_text_as_text(stage):
+    """Grid, overview, case, trace, chips, the form and the errors; attributes hold no address and no handler."""
+    import lmops
+
+    with lmops.open(":memory:") as ws:
+        s = stage(ws.evals._explorer(hostile_evals(ws)), name="eval_explorer")
+        s.page.wait_for_selector(".lm-overview[data-rev]")
+        nothing_ran(s.page)
+        s.page.locator(".lm-slice").first.click()
+        s.page.locator("[data-matrix^=label] .lm-count").first.click()
+        s.page.locator(".lm-chip").nth(1).wait_for()
+        s.root.focus()
+        s.press("c", "G", "Enter")
+        s.page.wait_for_selector(".lm-case[data-case] .lm-output.lm-s-error")
+        nothing_ran(s.page)
+        s.press("k", "t")
+        s.page.wait_for_selector(".lm-trace[data-trace]")
+        s.press(" ", "a")
+        s.page.get_by_label("name of the dataset").fill(HOSTILE)
+        s.press("Enter")
+        s.page.wait_for_selector(".lm-said-error")
+        nothing_ran(s.page)
+        found = s.page.evaluate(
+            """() => [...document.querySelectorAll('.lm-root, .lm-root *')].flatMap((el) => el.getAttributeNames().map((n) => [n, el.getAttribute(n)]))"""
+        )
+        assert {n for n, value in found if "<img src" in value} <= {
+            "title", "aria-label", "placeholder", "value", "data-case", "data-trace-id", "data-scorer", "data-slice",
+            "data-selected", "data-said", "data-matrix",
+        }  # fmt: skip
+        assert not [n for n, _ in found if n.startswith("on") or n in ("href", "src", "srcdoc", "action", "formaction")]
+        assert not s.page_errors
+
+
+EVAL_CELLS = (
+    "import lmops\nws = lmops.open('../hostile-evals')\nruns = list(ws.evals.list()['run_id'])",
+    "ws.evals.explore(*runs)",
+    "ws.evals.compare(*runs)",
+    "e = ws.evals.explore(*runs); print(e, e.df(), e.where); e.df()",
+    "import os\nos.environ['LMOPS_STATIC'] = '1'\nws.evals.explore(*runs)",
+    "ws.evals.compare(*runs)",
+    "ws.evals.explore(runs[0])",
+)
+
+
+def test_no_view_of_evaluations_in_a_live_notebook_runs_hostile_text(lab, notebook):
+    """The explorer and the comparison, live and static, in a notebook that was run here and so is trusted."""
+    import lmops
+
+    with lmops.open(lab.folder / "hostile-evals") as ws:
+        hostile_evals(ws)
+    nb = notebook("hostile_evals.ipynb", *EVAL_CELLS)
+    cells = nb.page.locator(".jp-Notebook .jp-Cell")
+    for index in range(len(EVAL_CELLS)):
+        nb.run(index)
+        if index:
+            drawn = ".lm-overview[data-rev]" if index < 3 else ".jp-OutputArea-output"
+            cells.nth(index).locator(drawn).first.wait_for()
+            nb.page.wait_for_timeout(300)
+            assert "<img" in cells.nth(index).locator(".jp-OutputArea").inner_text(), index
+    for index in range(3, len(EVAL_CELLS)):
+        assert cells.nth(index).locator(".lm-root").count() == 0
+    nothing_ran(nb.page)
+    assert nb.page.locator('a[href^="javascript"]').count() == 0
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/plain"])
+def test_no_static_form_of_evaluations_runs_hostile_text(chromium, kind):
+    """As a page of its own, with no sanitiser in between."""
+    import html
+
+    import lmops
+
+    with lmops.open(":memory:") as ws:
+        form = ws.evals._explorer(hostile_evals(ws)).bundle()[kind]
+    page = chromium.new_page()
+    page.set_content(form if kind.endswith("html") else f"<pre>{html.escape(form)}</pre>")
+    assert "<img src" in page.locator("body").inner_text()
+    assert page.evaluate("() => document.querySelectorAll('img, script, a, svg, iframe, form').length") == 0
+    nothing_ran(page)
+    page.close()

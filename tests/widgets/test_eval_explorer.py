@@ -230,8 +230,12 @@ def test_one_run_alone_is_a_list_of_its_worst_cases(runs):
     assert len(case["answers"]) == 1
     assert [text for text, flag in case["answers"][0]["parts"] if flag] == ["never "]
     panels = ask(controller, "panels", rev=controller._rev)
-    assert [one["name"] for one in panels["matrices"]] == ["label:value"]
+    assert [one["name"] for one in panels["matrices"]] == ["run", "label:value"]
     assert panels["differences"] == []
+    assert [(one["name"], one["n"]) for one in panels["means"]] == [("exact_match", 39), ("token_f1", 39)]
+    assert panels["means"][0]["low"] < panels["means"][0]["mean"] < panels["means"][0]["high"]
+    assert ids(controller, cell=["run", "none", "none"]) == [FAILED]
+    assert ids(controller, cell=["run", "fail", "fail"]) == LOST
     assert ask(controller, "filter", regressions=True)["kind"] == "error"
 
 
@@ -363,3 +367,43 @@ def test_repeats_are_means_in_the_grid_and_single_in_the_case():
         case = ask(controller, "case", case_id="a", repeat=1)
         assert (case["repeats"], case["repeat"]) == ([0, 1, 2], 1)
         assert len(controller._source.case("a").answers) == 3
+
+
+def test_long_texts_group_nothing_and_numbers_do():
+    """Two long values that begin alike are not one group; a key with a value of its own for every case is no key."""
+    from lmops.datasets import Example
+    from lmops.widgets._eval_view import groups_of, labels_of
+
+    examples = [
+        Example(
+            example_id=str(i),
+            input="",
+            metadata={"long": "x" * 300 + str(i % 2), "n": i % 3, "own": f"v{i}", "same": 1},
+            expected=i % 2 == 0,
+            labels={"grade": i, "ok": {"value": "Pass" if i else "fail"}},
+        )
+        for i in range(6)
+    ]
+    examples.append(None)
+    groups = groups_of(examples)
+    assert {key: {value: rows.tolist() for value, rows in values.items()} for key, values in groups.items()} == {
+        "n": {"0": [0, 3], "1": [1, 4], "2": [2, 5]},
+        "same": {"1": [0, 1, 2, 3, 4, 5]},
+    }
+    labels = {name: codes.tolist() for name, codes in labels_of(examples).items()}
+    assert labels == {"expected": [1, 0, 1, 0, 1, 0, -1], "ok": [0, 1, 1, 1, 1, 1, -1]}
+
+
+def test_a_run_that_has_nothing_yet_is_an_empty_list(runs):
+    """The explorer opens, says nothing, and takes the cases in when they are there."""
+    ws, _, old = runs
+    none = ws.evals.run(baseline, "dogs", ["exact_match"], name="none", limit=3, progress=False)
+    with ws.store.transaction() as con:
+        con.execute("delete from eval_results where run_id = ?", (none.run_id,))
+    controller = ws.evals._explorer([none])
+    state = ask(controller, "hello")
+    assert (state["total"], state["scorers"][0]["means"]) == (0, [None])
+    assert ask(controller, "window", rev=1, start=0, count=10)["rows"] == []
+    assert ask(controller, "panels", rev=1)["slices"] == []
+    assert "0 cases" in controller.bundle()["text/plain"]
+    assert ask(ws.evals._explorer([none, old]), "panels", rev=1)["notes"] != []

@@ -1,0 +1,60 @@
+"""The eval explorer in JupyterLab: what only the real page can show."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "widgets"))
+from eval_samples import LOST, evaluated
+
+
+@pytest.fixture
+def store(lab):
+    """A store with two runs beside the notebooks."""
+    import lmops
+
+    if not (lab.folder / "evals").exists():
+        with lmops.open(lab.folder / "evals", actor="ada") as ws:
+            evaluated(ws)
+
+
+def test_a_comparison_is_explored_and_its_cases_are_values(store, notebook):
+    """No key edits the notebook; the next cell has marks and filter; Ctrl+S saves both forms; a restart is said."""
+    nb = notebook(
+        "explore.ipynb", "import lmops\nws = lmops.open('../evals')", "c = ws.evals.compare('new', 'old'); c",
+        "e = c.explorer; print(e.selected_ids, e.selected.example_id, len(e.df()), e.where['regressions'])",
+    )  # fmt: skip
+    nb.run(0)
+    cell = nb.run(1)
+    cell.locator(".lm-row[data-case]").first.wait_for()
+    root = cell.locator(".lm-root")
+    root.focus()
+    for key in ("r", "j", " ", "j", " ", "b", "d", "d", "x", "a", "Escape", "m", "1", "Enter", "Escape"):
+        nb.page.keyboard.press(key)
+    nb.page.wait_for_selector(f".lm-root[data-total='10'][data-selected='{LOST[1]}']")
+    nb.page.wait_for_timeout(300)
+    assert nb.page.locator(".jp-Notebook .jp-Cell").count() == 3
+    nb.run(2)
+    assert nb.text(2).strip() == f"{LOST[:2]} {LOST[1]} 10 True"
+    root.focus()
+    before = nb.path.stat().st_mtime_ns
+    nb.page.keyboard.press("Control+s")
+    for _ in range(50):
+        if nb.path.stat().st_mtime_ns != before:
+            break
+        nb.page.wait_for_timeout(100)
+    data = nb.on_disk()["cells"][1]["outputs"][0]["data"]
+    assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
+    assert "worst regressions first" in "".join(data["text/html"])
+    nb.page.click(
+        '[data-command="notebook:restart-kernel"], [title^="Restart the kernel"], [data-jp-item-name="restart"] *'
+    )
+    nb.page.locator(".jp-Dialog .jp-mod-accept").click()
+    nb.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    nb.page.wait_for_timeout(800)
+    cell.get_by_label("only flips").click()
+    nb.page.wait_for_selector(".lm-root[data-state=dead], .lm-root[data-state=slow]", timeout=20_000)
+    assert cell.locator(".lm-row[data-case]").count() >= 10

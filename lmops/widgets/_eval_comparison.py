@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lmops.errors import MissingDependencyError
 from lmops.evals import Comparison
@@ -11,6 +11,8 @@ from lmops.widgets._static import is_static
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import plotly.graph_objects as go
 
     from lmops.widgets.eval_explorer import EvalExplorer
     from lmops.widgets.eval_explorer_controller import EvalExplorerController
@@ -42,6 +44,26 @@ class ShownComparison(Comparison):
         from lmops.widgets.eval_explorer import EvalExplorer
 
         return EvalExplorer(self._controller, height=640)
+
+    def plot(self, kind: Literal["difference", "scores", "cost"] = "difference") -> go.Figure:
+        """Return a figure: the paired differences, the scores of both runs, or their quality against cost.
+
+        Args:
+            kind: "difference", "scores" or "cost"; each with intervals.
+
+        Raises:
+            UsageError: Another kind.
+        """
+        from lmops import charts
+        from lmops.errors import UsageError, did_you_mean
+        from lmops.evals._summary import side_by_side
+
+        if kind == "difference":
+            return charts.differences(self.df())
+        both = {"scores": charts.scores, "cost": charts.quality_and_cost}
+        if kind not in both:
+            raise UsageError(did_you_mean("figure of a comparison", str(kind), ["difference", *both]))
+        return both[kind](side_by_side([self.b, self.a], level=1 - self.alpha))
 
     def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the view and the static forms; only these in a notebook that is read later, or without anywidget."""

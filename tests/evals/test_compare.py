@@ -221,3 +221,22 @@ def test_hostile_names_stay_text(ws, run):
     page = ws.evals.compare(a, b, slices=["lang"])._repr_html_() + a._repr_html_()
     assert "<img" not in page
     assert "&lt;img" in page
+
+
+def test_a_comparison_plots_itself(ws, run):
+    """Differences, scores and quality against cost, as plain figures."""
+    comparison = ws.evals.compare(run(0.5, rows_of(30)), run(0.9, rows_of(30)))
+    assert [trace.name for trace in comparison.plot().data] == ["worse"]
+    assert len(comparison.plot("scores").data) == 2
+    assert comparison.plot("cost").layout.annotations[0].text == "no data"
+    with pytest.raises(UsageError, match="did you mean 'scores'"):
+        comparison.plot("score")
+
+
+def test_runs_stand_side_by_side(ws, run):
+    """One row per run and scorer; equal labels are told apart."""
+    a, b = run(0.5, rows_of(30)), run(0.9, rows_of(30))
+    frame = ws.evals.summary([a, b])
+    assert frame["label"].is_unique
+    assert frame["mean"].tolist() == [a.summary()[0].mean, b.summary()[0].mean]
+    assert frame["p50_ms"].notna().all()

@@ -300,3 +300,28 @@ def test_a_busy_store_holds_up_the_run_and_loses_nothing(ws):
     thread.join()
     assert (run.status, run.totals.cases) == ("finished", 60)
     assert ws.sql("select count(*) from results").fetchall() == [(60,)]
+
+
+def test_only_one_of_two_takes_over_a_run(ws):
+    """Two notebooks resume the same crashed run at once: one works, the other is told who does."""
+    run, _ = stopped(ws, rows_of(40))
+    begin, outcomes = threading.Barrier(2), []
+
+    def task(question):
+        time.sleep(0.02)
+        return TaskResult(right(question), cost_usd=1.0)
+
+    def take_over():
+        begin.wait()
+        try:
+            outcomes.append(ws.evals.resume(run.run_id, task=task, budget_usd=100, progress=False).totals.cases)
+        except UsageError as error:
+            outcomes.append("is being worked on" in str(error))
+
+    threads = [threading.Thread(target=take_over) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [True, 40]
+    assert ws.sql("select count(*) from results").fetchall() == [(40,)]

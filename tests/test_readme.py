@@ -7,16 +7,21 @@ from pathlib import Path
 
 from lmops.cli import main
 from lmops.sample import data_dir
+from lmops.store import VIEW_NAMES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_code_runs_as_it_stands(tmp_path):
-    """A stranger's ten lines, with the sample traffic as their exports."""
+    """A stranger's lines, with the sample traffic as their exports, end with what the README says."""
     (tmp_path / "exports").symlink_to(data_dir() / "traces")
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    checks = "\nassert ws.sql('select count(*) from traces').fetchall() == [(2000,)]\nassert ws.runbooks.runs()\n"
+    code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+    checks = (
+        "\nassert ws.sql('select count(*) from traces').fetchall()[0][0] >= 2000\nassert ws.runbooks.runs()\n"
+        "assert verdict.outcome == 'fail'\nassert ws.prompts.get('support-answer@production').version == 2\n"
+        "assert ws.audit.verify().ok\n"
+    )
     command = [sys.executable, "-W", "error::UserWarning", "-c", code + checks]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False)
     assert found.returncode == 0, found.stderr
@@ -30,9 +35,19 @@ def test_links_lead_somewhere():
 
 
 def test_every_command_is_in_the_table():
-    """The table of commands names all of them."""
-    missing = [name for name in main.commands if not re.search(rf"`(lmops )?{name}\b", README)]
-    assert missing == []
+    """The table of commands names all of them, and all of what they hold."""
+    rows = [line for line in README.splitlines() if line.startswith("| `lmops")]
+    for name, command in main.commands.items():
+        found = [row for row in rows if re.search(rf"`(lmops )?{name}\b", row)]
+        assert found, name
+        held = getattr(command, "commands", {})
+        assert [verb for verb in held if not re.search(rf"`(lmops {name} )?{verb}`", found[0])] == []
+
+
+def test_every_view_is_named():
+    """The list of views is that of the store."""
+    text = README[README.index("## The views") : README.index("## The command line")]
+    assert set(VIEW_NAMES) <= set(re.findall(r"`(\w+)`", text))
 
 
 def test_code_begins_on_the_first_screen():

@@ -9,21 +9,23 @@ produces says so in its resource (``lmops.sample``, ``lmops.standin``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.sample.folder import BuildReport, build, data_dir
 
 if TYPE_CHECKING:
     from lmops.sample.questions import golden
+    from lmops.sample.release import release
 
-__all__ = ["BuildReport", "build", "data_dir", "golden"]
+__all__ = ["BuildReport", "build", "data_dir", "golden", "release"]
+
+_LATER: Final = {"golden": "lmops.sample.questions", "release": "lmops.sample.release"}
 
 
 def __getattr__(name: str) -> Any:
     """Load what needs the application itself when it is first used."""
-    if name == "golden":
-        from lmops.sample.questions import golden
-
-        globals()["golden"] = golden
-        return golden
-    raise AttributeError(f"module 'lmops.sample' has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module 'lmops.sample' has no attribute {name!r}")
+    globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+    return globals()[name]

@@ -18,9 +18,10 @@ from lmops.store._filesystem import remove_folder
 from lmops.store._overlay import FACT_COLUMNS, MODEL_KINDS_SQL, MOST_SHARED, Overlay, log_order, overlay
 from lmops.store._planner import Bounds, Planner
 from lmops.store._results import Results, with_liveness
-from lmops.store._segments import INT64_MAX, SEGMENTS_DIR, file_sha256, to_arrow
+from lmops.store._segments import INT64_MAX, SEGMENTS_DIR, file_sha256
 from lmops.store._snapshot import Dead, Snapshot, SnapshotReader
 from lmops.store._tables import STORED
+from lmops.store._tail import Tail
 from lmops.store._views import DERIVED_VIEWS, FACT_VIEWS, RECORD_TIMES, RECORD_VIEWS, RESULT_VIEWS, VIEW_NAMES
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Engine:
         self._pid = 0
         self._inherited: list[object] = []
         self._damaged: set[str] = set()
-        self._overlay: tuple[object, Overlay, dict[str, pa.Table]] | None = None
+        self._tail = Tail(self.overlay)
         self._records: tuple[object, dict[str, pa.Table]] = (None, {})
         self._indexes: dict[tuple[str, str], np.ndarray] = {}
 
@@ -107,7 +108,8 @@ class Engine:
                 self._planner.close()
                 self._unspill()
             self._pid = 0
-            self._overlay, self._records, self._indexes = None, (None, {}), {}
+            self._tail.forget()
+            self._records, self._indexes = (None, {}), {}
 
     def after_fork(self) -> None:
         """Start without the parent's database; called in the child.
@@ -286,16 +288,7 @@ class Engine:
     def tail(self, snapshot: Snapshot) -> tuple[Overlay, dict[str, pa.Table]]:
         """Return what the undrained writes of a snapshot change, and their rows as Arrow tables."""
         with self._lock:
-            if self._overlay is None or self._overlay[0] != snapshot.key:
-                over = self.overlay(
-                    snapshot,
-                    (dict(row) for rows in snapshot.tail.values() for row in rows.get("spans", ())),
-                    (row for rows in snapshot.tail.values() for row in rows.get("logs", ())),
-                )
-                tables = {"spans": to_arrow("spans", over.spans, rev=INT64_MAX)}
-                tables["traces"] = to_arrow("traces", over.traces, rev=INT64_MAX)
-                self._overlay = (snapshot.key, over, tables)
-            return self._overlay[1], self._overlay[2]
+            return self._tail.read(snapshot)
 
     def overlay(self, snapshot: Snapshot, spans: Iterable[Row], logs: Iterable[Row]) -> Overlay:
         """Return what new rows change over the segments of a snapshot (its tail left out); the rows get their flags."""

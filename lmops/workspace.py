@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import getpass
-import os
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from lmops.audit import Audit
@@ -18,6 +16,7 @@ from lmops.store import Store
 from lmops.traces import Traces, join_logs
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
@@ -66,7 +65,7 @@ class Workspace:
 
     def __init__(self, store: Store, *, actor: str | None = None) -> None:
         self.store = store
-        self.actor = actor or os.environ.get("LMOPS_ACTOR") or _system_user()
+        self.actor = store.actor = actor or store.actor
 
     def __repr__(self) -> str:
         """Say where it is and what is in it."""
@@ -401,10 +400,3 @@ class BrowsableEvals(Evals):
 def _names_of(models: Models) -> list[str]:
     names: list[str] = models.list()["name"].tolist()
     return names
-
-
-def _system_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return "unknown"

@@ -46,6 +46,9 @@ def test_the_actor_is_the_one_who_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("LMOPS_ACTOR", "scheduler")
     with lmops.open(tmp_path / "a") as ws, lmops.open(tmp_path / "b", actor="anna") as named:
         assert (ws.actor, named.actor) == ("scheduler", "anna")
+        for one in (ws, named):
+            one.store.retain(days=1)
+            assert one.sql("select actor from audit").fetchall() == [(one.actor,)]
 
 
 def test_closing_writes_the_spans_that_wait(tmp_path):

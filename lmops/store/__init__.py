@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from lmops.errors import UsageError
 from lmops.store._blobs import Blobs
-from lmops.store._chain import GENESIS, append_event, event_hash
+from lmops.store._chain import GENESIS, append_event, default_actor, event_hash
 from lmops.store._drain import DRAIN_ROWS, LoadReport, Publisher
 from lmops.store._engine import DamagedSegmentWarning, Engine
 from lmops.store._filesystem import find_store, has_store, remove_folder, resolve
@@ -57,6 +57,7 @@ __all__ = [
     "Store",
     "StoreStats",
     "append_event",
+    "default_actor",
     "event_hash",
     "find_store",
     "has_store",
@@ -104,6 +105,8 @@ class Store:
         network: bool | None = None,
     ) -> None:
         self.path = folder
+        #: Who acts, for the audit chain, where a method is not told.
+        self.actor = default_actor()
         self._vanish: weakref.finalize[..., Store] | None = None
         self._meta = Meta(folder, read_only=read_only, network=network)
         if self._meta.is_network:
@@ -387,7 +390,7 @@ class Store:
             self._publisher.drain()
             return self._maintenance.compact(grace_s=grace_s)
 
-    def retain(self, *, days: float, now_ns: int | None = None, actor: str = "system") -> dict[str, int]:
+    def retain(self, *, days: float, now_ns: int | None = None, actor: str | None = None) -> dict[str, int]:
         """Remove every trace that started more than ``days`` days ago, with all its spans; return rows removed.
 
         The cases of evaluation runs that ended before go as well, unless a verdict rests on them; the runs stay.
@@ -395,7 +398,7 @@ class Store:
         Args:
             days: Age to keep, in days of 24 hours before ``now_ns``.
             now_ns: The present by default.
-            actor: Who asks, for the audit chain.
+            actor: Who asks, for the audit chain; whoever opened the store by default.
         """
         self._refuse_read_only()
         if not days > 0:
@@ -405,8 +408,9 @@ class Store:
             removed = self._maintenance.retain(since)
         with self.transaction() as con:
             append_event(
-                con, actor=actor, action="store.retain", subject="store", after={"days": days, "removed": removed}
-            )
+                con, actor=actor or self.actor, action="store.retain", subject="store",
+                after={"days": days, "removed": removed},
+            )  # fmt: skip
         return removed
 
     def rewrite_spans(

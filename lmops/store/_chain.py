@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +26,17 @@ FIELDS: Final = (
     "evidence",
     "previous_hash",
 )
+
+
+def default_actor() -> str:
+    """Return who acts when nobody says so: ``LMOPS_ACTOR``, else the system's user."""
+    named = os.environ.get("LMOPS_ACTOR")
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "unknown"
 
 
 def event_hash(event: Mapping[str, Any]) -> str:

@@ -97,8 +97,9 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
             ("author", "VARCHAR", "who saved it"),
             ("created_ns", "BIGINT", "when"),
         ),
-        "select v.name, v.version, v.name || '@' || v.version, v.version = h.version, v.count, v.hash, v.parent, v.note, "
-        "v.author, v.created_ns from dataset_versions v join dataset_heads h on h.name = v.name order by v.name, v.version",
+        "select v.name, v.version, v.name || '@' || v.version, v.version = h.version, v.count, v.hash, v.parent, "
+        "v.note, v.author, v.created_ns from dataset_versions v join dataset_heads h on h.name = v.name "
+        "order by v.name, v.version",
     ),
     "examples": RecordView(
         (

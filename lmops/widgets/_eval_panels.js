@@ -113,7 +113,7 @@ export class Overview {
       return [h("tr.lm-slice-key", {}, h("th", { colspan: 6, scope: "rowgroup" }, key)), mine.map(([, value, n, meanA, meanB, difference, low, high, lost, gained]) => {
         const isOn = state.slice && state.slice[0] === key && state.slice[1] === value, isTold = low !== null && high !== null && (low > 0 || high < 0);
         const act = () => this.host.filter({ slice: isOn ? null : [key, value] });
-        return h(`tr.lm-slice${isOn ? ".lm-on" : ""}`, { "data-slice": `${key}=${value}`, onclick: act }, h("th", { scope: "row" }, h("button", { type: "button", "aria-pressed": Boolean(isOn), title: `only ${key} = ${value}`, onclick: (event) => { event.stopPropagation(); act(); } }, value)), h("td.lm-number", {}, count(n)),
+        return h(`tr.lm-slice${isOn ? ".lm-on" : ""}`, { "data-slice": `${key}=${value}`, onclick: act }, h("th", { scope: "row", title: value }, h("button", { type: "button", "aria-pressed": Boolean(isOn), title: `only ${key} = ${value}`, onclick: (event) => { event.stopPropagation(); act(); } }, value)), h("td.lm-number", {}, count(n)),
           isPair ? [h("td.lm-number", {}, scoreText(meanB)), h("td.lm-number", {}, scoreText(meanA)), h("td", { title: between(low, high) }, difference === null ? "" : interval([difference, low, high], reach), h(`span.lm-number${isTold ? (difference * this.sign < 0 ? ".lm-worse" : ".lm-better") : ""}`, {}, changeText(difference))), h("td.lm-flips", {}, lost ? h("span.lm-worse", {}, `−${count(lost)}`) : null, gained ? h("span.lm-better", {}, ` +${count(gained)}`) : null)]
             : [h("td.lm-number", {}, scoreText(meanA)), h("td.lm-note", { colspan: 3 }, low === null || high === null ? "" : `${scoreText(low)} to ${scoreText(high)}`)]);
       })];

@@ -249,8 +249,10 @@ export class EvalExplorerView {
   }
 
   async mark(index, isRange = false) {
-    const row = await this.grid.at(index < 0 ? 0 : index);
-    if (!row) return;
+    // A case that is open may not be in the list as it is filtered now.
+    if (index < 0 && !this.pane.isOpen) { await this.moveTo(0); index = this.grid.cursor; }
+    const row = index < 0 ? [this.cursorId] : await this.grid.at(index);
+    if (!row?.[0]) return;
     if (isRange && this.lastMark !== undefined) {
       const [from, to] = [Math.min(index, this.lastMark), Math.max(index, this.lastMark)];
       if (to - from >= 2_000) this.say("only the first 2,000 rows of the range are marked", "error");

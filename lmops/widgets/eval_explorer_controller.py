@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import LmopsError, NotFoundError, QueryError, UsageError, did_you_mean
-from lmops.evals._explore import STATES, frame
+from lmops.evals._explore import frame
 from lmops.text import plain, plain_line
 from lmops.widgets import _eval_case as detail
+from lmops.widgets import _eval_rows as rows
 from lmops.widgets import _eval_view as arithmetic
 from lmops.widgets import _trace_detail as traces
-from lmops.widgets._actions import KNOWN
 from lmops.widgets._eval_static import bundle
 from lmops.widgets._eval_view import CODES, OUTCOMES, Filter
 from lmops.widgets._protocol import answer, as_json, finite, handlers_of, integer, one_of, string
@@ -229,16 +228,9 @@ class EvalExplorerController:
                 "seq": self._seq,
                 "rev": self._rev,
                 "reason": reason,
-                "runs": [
-                    {
-                        "run_id": run.run_id, "label": run.label, "short": run.short, "name": plain(run.name, 80),
-                        "dataset": run.dataset, "model": run.model, "repeats": run.repeats, "cases": run.cases,
-                        "planned": run.planned, "errors": run.errors, "cost_usd": run.cost_usd,
-                    }
-                    for run in self.board.runs
-                ],
+                "runs": rows.run_rows(self.board),
                 "shown": self.shown_runs,
-                "scorers": [self._tab(one) for one in self.board.scorers],
+                "scorers": [rows.scorer_row(self.board, one) for one in self.board.scorers],
                 **{name: getattr(chosen, name) for name in (
                     "scorer", "a", "b", "pass_at", "regressions", "flips", "text", "sort", "descending",
                 )},
@@ -250,41 +242,13 @@ class EvalExplorerController:
                 "better": int((seen.change > 0).sum()),
                 "lost": int((seen.flip < 0).sum()),
                 "gained": int((seen.flip > 0).sum()),
-                "is_verdict": self._is_verdict(),
+                "is_verdict": rows.is_verdict(self.board, chosen.scorer),
                 "cursor": self.cursor,
                 "marked": list(self._marked),
-                "actions": [
-                    {
-                        "name": name, "label": label, "hint": hint, "is_there": name in self._actions,
-                        "asks": self._actions[name].asks if name in self._actions else "",
-                    }
-                    for name, (label, hint) in KNOWN.items()
-                ],
+                "actions": rows.action_rows(self._actions),
             }
         )  # fmt: skip
         return state
-
-    def _tab(self, scorer: ScorerFacts) -> Message:
-        """Return a scorer with the mean of each run over its examples."""
-        import numpy as np
-
-        scores = self.board.scores[scorer.name]
-        known = ~np.isnan(scores)
-        counts = known.sum(axis=0)
-        sums = np.where(known, scores, 0.0).sum(axis=0)
-        means = [total / n if n else None for total, n in zip(sums.tolist(), counts.tolist(), strict=True)]
-        return {"name": scorer.name, "higher_is_better": scorer.higher_is_better, "means": means, "n": counts.tolist(),
-                "low": scorer.low, "high": scorer.high}  # fmt: skip
-
-    def _is_verdict(self) -> bool:
-        """Return whether all scores are 0 or 1, so that a word says more than a number."""
-        import numpy as np
-
-        if not self._filter.scorer:
-            return False
-        values = self.board.scores[self._filter.scorer]
-        known = values[~np.isnan(values)]
-        return bool(known.size) and bool(np.isin(known, (0.0, 1.0)).all())
 
     def _on_hello(self, _message: Message) -> Message:
         return self.state("hello")
@@ -301,15 +265,10 @@ class EvalExplorerController:
 
     def _row(self, place: int) -> list[Any]:
         """Return [id, start of the input, a cell per run, change]; a cell is a number, or why there is none."""
-        seen, scorer = self.columns, self._filter.scorer
-        cells: list[Any] = []
-        for run in self.shown_runs:
-            value = float(self.board.scores[scorer][place, run]) if scorer else math.nan
-            state = int(self.board.states[scorer][place, run]) if scorer else 4
-            cells.append(_rounded(value) if not math.isnan(value) else STATES[state])
-        change = [_rounded(float(seen.change[place])), int(seen.flip[place])] if self._filter.b is not None else []
-        text = plain_line(self._previews[place], _PREVIEW)
-        return [self.board.ids[place], text, *cells, *([change] if change else [])]
+        seen = self.columns
+        change = [] if self._filter.b is None else [[rows.rounded(float(seen.change[place])), int(seen.flip[place])]]
+        cells = rows.cells(self.board, self._filter.scorer, place, self.shown_runs)
+        return [self.board.ids[place], plain_line(self._previews[place], _PREVIEW), *cells, *change]
 
     def _on_filter(self, message: Message) -> Message:
         change = {name: message[name] for name in _PARTS if name in message}
@@ -354,12 +313,13 @@ class EvalExplorerController:
             rates = arithmetic.agreement(said[keep], seen.passes_a[keep])
             matrices.append({"name": f"label:{name}", "counts": counts, "rates": rates})
         is_pair = chosen.b is not None
-        rows = arithmetic.slices(seen, self._groups, self._matching("slice"), self._clusters, is_pair=is_pair)
+        parts = arithmetic.slices(seen, self._groups, self._matching("slice"), self._clusters, is_pair=is_pair)
         recorded = self.board.runs[chosen.a].task_kind == "recorded"
         return {
             "kind": "panels", "rev": self._rev, "matrices": matrices if chosen.pass_at is not None else [],
-            "slices": [list(row) for row in rows[:_MAX_SLICES]], "labels_fit": recorded,
-            "differences": self._difference_rows(), "means": [] if is_pair else self._mean_rows(), "notes": self._notes(),
+            "slices": [list(part) for part in parts[:_MAX_SLICES]], "labels_fit": recorded,
+            "differences": rows.difference_rows(self.comparison), "notes": self._notes(),
+            "means": [] if is_pair else rows.mean_rows(self._source.summary(chosen.a)),
         }  # fmt: skip
 
     def _on_trace(self, message: Message) -> Message:
@@ -547,33 +507,6 @@ class EvalExplorerController:
                 self._comparisons[pair] = str(error)
         return self._comparisons[pair]
 
-    def _difference_rows(self) -> list[Message]:
-        """Return what is said of each scorer: the difference, its interval, and the word one can act on."""
-        comparison = self.comparison
-        return [] if comparison is None else [
-            {
-                "name": one.name, "difference": one.difference, "low": one.low, "high": one.high, "n": one.n,
-                "p": one.p_value, "outcome": one.outcome.replace("_", "-"), "reason": plain(one.reason, _WORDS),
-                "higher_is_better": one.higher_is_better,
-            }
-            for one in comparison.scorers
-        ]  # fmt: skip
-
-    def _mean_rows(self) -> list[Message]:
-        """Return the mean of each scorer of a run alone."""
-        found = self._source.summary(self._filter.a)
-        return [
-            {
-                "name": one.scorer,
-                "mean": one.mean,
-                "low": one.low,
-                "high": one.high,
-                "n": one.n,
-                "coverage": one.coverage,
-            }
-            for one in found
-        ]  # fmt: skip
-
     def _notes(self) -> list[str]:
         found = self._compared()
         notes = [] if found is None else [found] if isinstance(found, str) else list(found.notes)
@@ -587,10 +520,6 @@ _PARTS: Final = (
     "scorer", "a", "b", "pass_at", "regressions", "flips", "cell", "slice", "text", "sort", "descending",
 )  # fmt: skip
 _HANDLERS: Final = handlers_of(EvalExplorerController)
-
-
-def _rounded(value: float) -> float | None:
-    return None if math.isnan(value) else float(f"{value:.6g}")
 
 
 def _ids(message: Message, name: str, most: int) -> list[str]:

@@ -176,6 +176,20 @@ def test_marked_cases_go_into_a_dataset(opened, runs):
     assert "later version" in s.data("said")
 
 
+def test_a_case_that_the_filter_leaves_out_stays_open_and_is_the_one_marked(opened):
+    """The list goes on without it; space marks what is read, not the first row."""
+    s = opened()
+    s.press("G", "Enter")
+    s.page.wait_for_selector(".lm-case[data-case=e05]")
+    s.press("r")
+    total(s, 10)
+    assert s.page.locator(".lm-case").get_attribute("data-case") == "e05"
+    s.press(" ")
+    s.until(lambda: s.controller.selected_ids == ["e05"])
+    s.press("j")
+    s.page.wait_for_selector(".lm-case[data-case=e00]")
+
+
 def test_numbers_choose_the_scorer_and_the_pass_mark_is_a_field(opened):
     """2 is token_f1: numbers with meters; a pass mark makes flips of them."""
     s = opened()

@@ -103,6 +103,43 @@ def cluster_sums(values: Floats, codes: Ints) -> Floats:
     return np.bincount(codes, weights=values).astype(np.float64)
 
 
+def cluster_df(codes: Ints) -> float:
+    """Return the degrees of freedom of a clustered standard error of a mean: G - 1 for G clusters of one size.
+
+    Fewer when a few large clusters carry the mean, because its error is then known from those few only. Satterthwaite's
+    ``(sum l)^2 / sum l^2`` with l the eigenvalues of the covariance of the cluster sums, for clusters whose items are
+    alike. Sources: R. M. Bell, D. F. McCaffrey, Survey Methodology 28 (2002) 169-181; G. W. Imbens, M. Kolesar, Review
+    of Economics and Statistics 98 (2016) 701-712.
+
+    Args:
+        codes: the cluster of each item.
+
+    Returns:
+        At most G - 1, and 0 for one cluster or none.
+
+    >>> round(cluster_df(np.repeat(range(8), 5)), 6), round(cluster_df(np.repeat(range(8), [65, *[5] * 7])), 2)
+    (7.0, 1.48)
+    """
+    counts = np.unique(codes, return_counts=True)[1].astype(np.float64)
+    if counts.size < 2:
+        return 0.0
+    share = counts / counts.sum()
+    # Sums of the cluster sums' covariance V = (D - nn')^2 with D the sizes: trace V and trace V^2, in closed form.
+    s2, s3, s4, s5 = (float((share**power).sum()) for power in (2, 3, 4, 5))
+    trace = s2 - 2 * s3 + s2**2
+    square = s4 + 2 * (s4 * s2 + s3**2) + s2**4 - 4 * s5 + 2 * s2 * s4 - 4 * s2**2 * s3
+    return min(trace**2 / square, counts.size - 1.0)
+
+
+def effective_clusters(codes: Ints) -> float:
+    """Return how many clusters of one size know as much as these, ``n^2 / sum n_c^2``; NaN for no items.
+
+    Source: L. Kish, Survey Sampling (1965), section 11.7.
+    """
+    counts = np.unique(codes, return_counts=True)[1].astype(np.float64)
+    return float(counts.sum() ** 2 / np.square(counts).sum()) if counts.size else math.nan
+
+
 def is_binary(data: Floats) -> bool:
     """Return whether every known value is 0 or 1, and there is one."""
     known = data[~np.isnan(data)]

@@ -18,6 +18,8 @@ from lmops.calc._arrays import (
     check_draws,
     check_level,
     cluster_codes,
+    cluster_df,
+    effective_clusters,
     is_binary,
     matrix,
     row_means,
@@ -117,8 +119,9 @@ def paired_difference(
     """Return the mean difference a - b over the items, with an interval that uses the pairing.
 
     ``d_i = mean_k a_ik - mean_k b_ik``; ``se = sd(d)/sqrt(n)``, clustered as :func:`lmops.calc.intervals.clustered_se`;
-    interval ``mean(d) -+ t se`` with n - 1 (G - 1) degrees of freedom. Averaging repeats first makes the error count
-    items, not answers: ``Var(d) = w^2 + s_A^2/K_A + s_B^2/K_B``. Source: E. Miller, arXiv 2411.00640 (2024), section 4.
+    interval ``mean(d) -+ t se`` with n - 1 degrees of freedom, with clusters G - 1, fewer when they differ in size.
+    Averaging repeats first makes the error count items, not answers: ``Var(d) = w^2 + s_A^2/K_A + s_B^2/K_B``. Source:
+    E. Miller, arXiv 2411.00640 (2024), section 4.
 
     Scores in 0..1 whose spread few pairs cannot tell get another interval, named in ``method``. Two pairs are added,
     one a full point up and one a full point down: with D = sum(d) and S = sum(d^2) the centre is ``m = D/(n + 2)`` and
@@ -193,21 +196,23 @@ def _limits(left: Floats, right: Floats, d: Floats, codes: Ints | None, level: f
     groups = n if codes is None else int(np.unique(codes).size)
     se = plain if codes is None else clustered_se(d, codes)
     design = 1.0 if codes is None else (se / plain) ** 2 if plain > 0 else math.nan
-    p_value = t_two_sided_p(mean / se, groups - 1) if se > 0 else math.nan
+    df = n - 1.0 if codes is None else cluster_df(codes)
+    p_value = t_two_sided_p(mean / se, df) if se > 0 else math.nan
     kind = "" if codes is None else ", clustered"
     moved = int((d != 0).sum())
     is_sparse = moved <= min(_SPARSE, n / 2)
     verdicts = left.shape[1] == right.shape[1] == 1 and is_binary(np.concatenate((left, right)))
     if groups > 1 and (verdicts or is_sparse or se == 0) and _in_unit(left) and _in_unit(right):
-        quantile = z_value(level) if verdicts and codes is None else t_value(level, groups - 1)
-        worth = n / max(design, 1.0) if se > 0 else float(groups)
+        quantile = z_value(level) if verdicts and codes is None else t_value(level, df)
+        alike = float(n) if codes is None else effective_clusters(codes)
+        worth = n / max(design, 1.0) if se > 0 else alike
         centre, se = _plus_two(mean, float(np.square(d).mean()), worth)
         if math.isnan(p_value):
-            p_value = t_two_sided_p(centre / se, groups - 1)
+            p_value = t_two_sided_p(centre / se, df)
         low, high = max(centre - quantile * se, -1.0), min(centre + quantile * se, 1.0)
         return _Limits(low=low, high=high, se=se, p_value=p_value, design_effect=design,
                        method=("bonett-price" if verdicts else "plus two pairs") + kind)  # fmt: skip
-    half = t_value(level, groups - 1) * se if se > 0 else math.nan
+    half = t_value(level, df) * se if se > 0 else math.nan
     return _Limits(low=mean - half, high=mean + half, se=se, p_value=p_value, design_effect=design,
                    method="paired t" + kind)  # fmt: skip
 

@@ -15,6 +15,7 @@ from lmops.calc._arrays import (
     Floats,
     check_level,
     cluster_codes,
+    cluster_df,
     show,
     t_two_sided_p,
     t_value,
@@ -134,8 +135,9 @@ def mean_difference(
 ) -> UnpairedDifference:
     """Return the difference of two independent means with Welch's interval, clustered when clusters are given.
 
-    ``se^2 = se_a^2 + se_b^2``, degrees of freedom ``se^4/(se_a^4/(n_a - 1) + se_b^4/(n_b - 1))``, with numbers of
-    clusters in place of items. Source: B. L. Welch, Biometrika 34 (1947) 28-35.
+    ``se^2 = se_a^2 + se_b^2``, degrees of freedom ``se^4/(se_a^4/(n_a - 1) + se_b^4/(n_b - 1))``, with the
+    degrees of freedom of clusters (:func:`lmops.calc._arrays.cluster_df`) in place of n - 1. Source: B. L. Welch,
+    Biometrika 34 (1947) 28-35.
 
     Args:
         a: one score per item; NaN are left out.
@@ -153,13 +155,13 @@ def mean_difference(
     check_level(level)
     if (clusters_a is None) != (clusters_b is None):
         raise ValueError("clusters are needed for both groups or for neither")
-    mean_a, se_a, units_a, n_a = _group(a, clusters_a)
-    mean_b, se_b, units_b, n_b = _group(b, clusters_b)
+    mean_a, se_a, df_a, units_a, n_a = _group(a, clusters_a)
+    mean_b, se_b, df_b, units_b, n_b = _group(b, clusters_b)
     se = math.hypot(se_a, se_b)
     df = math.nan
     if se > 0:  # in shares of the error, which cannot underflow
         share = (se_a / se) ** 2
-        df = 1 / (share**2 / (units_a - 1) + (1 - share) ** 2 / (units_b - 1))
+        df = 1 / (share**2 / df_a + (1 - share) ** 2 / df_b)
     gap = mean_a - mean_b
     half = t_value(level, df) * se
     return UnpairedDifference(difference=gap, low=gap - half, high=gap + half, se=se,
@@ -169,12 +171,12 @@ def mean_difference(
                               method="welch t" if clusters_a is None else "welch t, clustered")  # fmt: skip
 
 
-def _group(values: ArrayLike, clusters: ArrayLike | Iterable[object] | None) -> tuple[float, float, int, int]:
-    """Return mean, standard error, independent units and items of one group."""
+def _group(values: ArrayLike, clusters: ArrayLike | Iterable[object] | None) -> tuple[float, float, float, int, int]:
+    """Return mean, standard error, its degrees of freedom, independent units and items of one group."""
     data = vector(values)
     known = ~np.isnan(data)
     kept = data[known]
     n = int(kept.size)
     mean = float(kept.mean()) if n else math.nan
     codes = np.arange(n) if clusters is None else cluster_codes(clusters, data.size)[known]
-    return mean, clustered_se(kept, codes), int(np.unique(codes).size), n
+    return mean, clustered_se(kept, codes), cluster_df(codes), int(np.unique(codes).size), n

@@ -158,3 +158,24 @@ def test_mean_interval_covers(n):
     rng = np.random.default_rng(4)
     held = sum(found.low <= 0 <= found.high for found in map(mean_interval, rng.normal(size=(2000, n))))
     assert 1870 <= held <= 1930
+
+
+@pytest.mark.parametrize("kind", ["few large", "one giant"])
+def test_unequal_clusters_cover(kind):
+    """A few clusters that hold most of the items: their number, not that of all clusters, says what is known."""
+    rng = np.random.default_rng(32)
+    sizes = {"few large": [60, 50, 40, *[2] * 25], "one giant": [100, *[5] * 20]}[kind]
+    codes, held, naive = np.repeat(np.arange(len(sizes)), sizes), 0, 0
+    for _ in range(1000):
+        values = rng.normal(size=len(sizes))[codes] + rng.normal(size=codes.size)
+        found = mean_interval(values, clusters=codes)
+        held += found.low <= 0 <= found.high
+        naive += abs(found.estimate) <= 2.0 * found.se
+    assert held >= 945
+    assert naive < 880
+
+
+def test_equal_scores_of_unequal_clusters_are_worth_the_large_ones():
+    """Ten passes in one conversation and ten alone are nearer to two conversations than to eleven."""
+    alone = proportion_interval([1] * 20, clusters=[0] * 10 + list(range(1, 11)))
+    assert alone.n_effective == pytest.approx(400 / 110)

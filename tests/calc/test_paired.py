@@ -70,10 +70,10 @@ def test_paired_t_is_that_of_scipy():
 
 
 def test_clustered_error_is_that_of_statsmodels():
-    """The differences regressed on a constant, errors clustered, t with G - 1 degrees of freedom."""
+    """The differences regressed on a constant, errors clustered, t with G - 1 degrees of freedom for equal sizes."""
     rng = np.random.default_rng(2)
-    groups = rng.integers(0, 15, 100)
-    a, b = rng.normal(size=(2, 100)) + rng.normal(size=15)[groups] * [[1], [0]]
+    groups = rng.permutation(np.arange(100) % 20)
+    a, b = rng.normal(size=(2, 100)) + rng.normal(size=20)[groups] * [[1], [0]]
     fit = sm.OLS(a - b, np.ones(100)).fit(
         cov_type="cluster", cov_kwds={"groups": groups, "use_correction": True, "df_correction": True}, use_t=True
     )
@@ -273,3 +273,16 @@ def test_few_flips_of_repeats_are_not_overrated():
         found = paired_difference(rng.random((100, 5)) < p, rng.random((100, 5)) < p)
         held += found.low <= 0 <= found.high
     assert 750 <= held <= 795
+
+
+@pytest.mark.parametrize("is_verdict", [False, True])
+def test_a_cluster_that_holds_half_of_the_items_is_no_false_alarm(is_verdict):
+    """G - 1 degrees of freedom would hold the truth in about 85 % of trials, or less."""
+    rng = np.random.default_rng(31)
+    held, codes = 0, np.concatenate((np.zeros(60, dtype=int), 1 + np.arange(60) % 20))
+    for _ in range(600):
+        shared = rng.normal(size=(2, 21))[:, codes]
+        a, b = (shared > 0.5) if is_verdict else shared + rng.normal(size=(2, 120))
+        found = paired_difference(a, b, clusters=codes)
+        held += found.low <= 0 <= found.high
+    assert held >= 570

@@ -82,7 +82,7 @@ export class CasePane {
 
   score({ name, higher_is_better: higher }, { value, status, why, detail }) {
     const { state } = this.host, isShown = name === state.scorer, passed = isShown ? passes(value, state.pass_at, higher) : null;
-    const isFlat = (value === 0 || value === 1) && (passed !== null), words = status !== "value" ? status : isFlat && state.is_verdict ? (passed ? "pass" : "fail") : scoreText(value);
+    const isFlat = (value === 0 || value === 1) && (passed !== null), words = status === "error" ? "error" : status !== "value" ? "–" : isFlat && state.is_verdict ? (passed ? "pass" : "fail") : scoreText(value);
     return h(`div.lm-why${isShown ? ".lm-shown" : ""}`, { "data-scorer": name, title: detail },
       h(`span.lm-why-score${status === "error" || passed === false ? ".lm-s-error" : passed ? ".lm-s-ok" : ".lm-s-unset"}`, {}, passed === null ? null : icon(passed ? "ok" : "error"), h("b", {}, words)), h("span.lm-why-name", {}, name), h("span.lm-why-text", {}, why));
   }

@@ -36,11 +36,12 @@ export class CaseGrid extends TraceTable {
 
   get columns() {
     const { state } = this.host;
-    const isNarrow = this.host.isCompact();
-    if (this.madeFor === state && this.wasNarrow === isNarrow) return this.made;
-    [this.madeFor, this.wasNarrow] = [state, isNarrow];
+    // Beside an open case there is room for the pair only.
+    const isBeside = this.host.isCompact(), isNarrow = isBeside || state.shown.length > 3 || this.el.clientWidth < 500, key = `${isBeside}${isNarrow}`;
+    if (this.madeFor === state && this.madeAs === key) return this.made;
+    [this.madeFor, this.madeAs, this.isNarrow] = [state, key, isNarrow];
     this.made = [{ name: "case", label: "case", kind: "id", width: isNarrow ? 64 : 88, at: 0 }, { name: "input", label: "input", kind: "text", width: isNarrow ? 110 : 150, at: 1 },
-      ...state.shown.map((run, i) => ({ name: `run:${run}`, run, label: state.runs[run].short, kind: "score", width: isNarrow ? 58 : 86, at: 2 + i })),
+      ...state.shown.map((run, i) => ({ name: `run:${run}`, run, label: state.runs[run].short, kind: "score", width: isNarrow ? 58 : 86, at: 2 + i })).filter(({ run }) => !isBeside || run === state.a || run === state.b),
       ...(state.b === null ? [] : [{ name: "change", label: "change", kind: "change", width: isNarrow ? 100 : 108, at: 2 + state.shown.length }])];
     return this.made;
   }
@@ -49,7 +50,7 @@ export class CaseGrid extends TraceTable {
   layout() {
     super.layout();
     if (!this.host.state) return;
-    this.el.classList.toggle("lm-compact", this.wasNarrow);
+    this.el.classList.toggle("lm-compact", this.isNarrow);
     if (this.drawnFor !== this.made) this.drawHead();
   }
 
@@ -81,6 +82,7 @@ export class CaseGrid extends TraceTable {
 
   fillCell(cell, column, value) {
     cell.className = `lm-cell lm-k-${column.kind}`;
+    cell.removeAttribute("aria-label"); // the element may have been that of another column
     cell.title = column.kind === "text" || column.kind === "id" ? value ?? "" : "";
     if (value === undefined) cell.replaceChildren();
     else if (column.kind === "score") this.fillScore(cell, value);
@@ -109,9 +111,11 @@ export class CaseGrid extends TraceTable {
     cell.replaceChildren(share === null ? "" : h(`span.lm-meter${passed === false ? ".lm-low" : ""}`, { "aria-hidden": "true" }, fill), h("span.lm-score", {}, scoreText(value)));
   }
 
+  /** The change as it is; whether it is worse is said by colour and word, as of some scorers less is better. */
   fillChange(cell, [change, flip]) {
+    const raw = change && this.scorer?.higher_is_better === false ? -change : change, word = flip < 0 ? "lost" : flip > 0 ? "gained" : "";
     if (change) cell.classList.add(change < 0 ? "lm-worse" : "lm-better");
-    cell.replaceChildren(h("span.lm-flip", {}, flip < 0 ? "lost" : flip > 0 ? "gained" : ""), h("span.lm-score", {}, change === 0 ? "·" : changeText(change)));
-    cell.setAttribute("aria-label", change === null ? "no change known" : change === 0 ? "same" : `${changeText(change)}${flip < 0 ? ", lost" : flip > 0 ? ", gained" : ""}`);
+    cell.replaceChildren(h("span.lm-flip", {}, word), h("span.lm-score", {}, change === 0 ? "·" : changeText(raw)));
+    cell.setAttribute("aria-label", change === null ? "no change known" : change === 0 ? "same" : [changeText(raw), change < 0 ? "worse" : "better", word].filter(Boolean).join(", "));
   }
 }

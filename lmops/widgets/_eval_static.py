@@ -54,7 +54,7 @@ def _rows(controller: EvalExplorerController, limit: int) -> tuple[list[str], li
     heads = [
         "case",
         *(f"{chosen.scorer} {run.label}" for run in runs),
-        *(["change", "flip"] if is_pair else ["result"]),
+        *(["change (negative: worse)", "flip"] if is_pair else ["result"]),
     ]
     heads += ["input", f"answer of {controller.board.runs[chosen.a].label}"]
     made = []

@@ -190,12 +190,12 @@ def matrix(down: Ints, across: Ints, keep: NDArray[np.bool_]) -> list[list[int]]
 
 
 def agreement(said: Ints, judged: Ints) -> list[tuple[str, int, int, float, float]]:
-    """Return how often a scorer says what people said, as (words, k, n, low, high): all, their passes, their fails."""
+    """Return how often a scorer says what people said, as (words, k, n, low, high), over all and over both kinds."""
     from lmops.calc.intervals import proportion_interval
 
     both = (said >= 0) & (judged >= 0)
     found = []
-    for words, part in (("agree", both), ("of passes", both & (said == 1)), ("of fails", both & (said == 0))):
+    for words, part in (("agree", both), ("passes found", both & (said == 1)), ("fails found", both & (said == 0))):
         hits = (judged == said)[part].astype(float)
         interval = proportion_interval(hits)
         found.append((words, int(hits.sum()), int(hits.size), interval.low, interval.high))

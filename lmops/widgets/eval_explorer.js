@@ -49,7 +49,7 @@ export class EvalExplorerView {
   build(el) {
     const self = this, shared = { ask: (kind, params) => this.ask(kind, params), view: this.view, now: () => 0, say: (text, kind) => this.say(text, kind), focus: () => this.focus(), filter: (change) => this.filter(change), get state() { return self.state; }, get root() { return self.root; } };
     const make = (more) => Object.defineProperties(more, Object.getOwnPropertyDescriptors(shared));
-    this.grid = new CaseGrid(make({ isMarked: (id) => this.marks.has(id), isCompact: () => this.pane.isOpen || this.root.clientWidth < 900, onCursor: (index) => this.moveTo(index), onOpen: () => this.open(), onMark: (index, isRange) => this.mark(index, isRange), onSort: (name) => this.sort(name), onRows: () => { this.root.dataset.rows = this.grid.pages.map.size; } }));
+    this.grid = new CaseGrid(make({ isMarked: (id) => this.marks.has(id), isCompact: () => this.pane.isOpen, onCursor: (index) => this.moveTo(index), onOpen: () => this.open(), onMark: (index, isRange) => this.mark(index, isRange), onSort: (name) => this.sort(name), onRows: () => { this.root.dataset.rows = this.grid.pages.map.size; } }));
     this.pane = new CasePane(make({ onClose: () => this.closePane(), onMove: (by) => this.step(by), onMark: () => this.mark(this.grid.cursor), isMarked: (id) => this.marks.has(id), onAction: (name) => this.act(name, [this.pane.caseId], "this case") }));
     this.overview = new Overview(make({}));
     this.form = new ActionForm(make({}));

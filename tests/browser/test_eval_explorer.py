@@ -57,7 +57,7 @@ def test_the_grid_is_a_grid_with_the_worst_first(opened):
     assert shown(s)[:10] == LOST
     row = s.page.locator("[data-case=e00]")
     assert row.locator(".lm-k-score").all_inner_texts() == ["pass", "fail"]
-    assert row.locator(".lm-k-change").get_attribute("aria-label") == "\u22121.00, lost"
+    assert row.locator(".lm-k-change").get_attribute("aria-label") == "\u22121.00, worse, lost"
     heads = grid.get_by_role("columnheader")
     assert [one.split("\n")[0] for one in heads.all_inner_texts()] == ["", "case", "input", "old", "new", "change"]
     assert heads.last.get_attribute("aria-sort") == "ascending"
@@ -104,7 +104,7 @@ def test_a_click_on_the_matrix_or_a_slice_filters(opened):
     total(s, 40)
     s.page.click("[data-matrix='label:value'] [data-cell=pass-fail]")
     total(s, 5)
-    assert "of passes" in s.page.locator(".lm-rates").inner_text()
+    assert "passes found" in s.page.locator(".lm-rates").inner_text()
 
 
 def test_a_case_shows_both_outputs_with_the_words_that_differ(opened):
@@ -206,6 +206,20 @@ def test_numbers_choose_the_scorer_and_the_pass_mark_is_a_field(opened):
     assert "2 scorers" in s.data("said")
 
 
+def test_where_less_is_better_a_rise_is_a_loss(opened, runs):
+    """The number is the change as it is; colour and words say that it is worse."""
+    ws = runs[0]
+    long, short = (
+        ws.evals.run(task, "dogs", ["length"], name=name, progress=False)
+        for name, task in (("long", lambda question: baseline(question) + " Woof."), ("short", baseline))
+    )
+    s = opened(long, short, scorer="length")
+    cell = s.page.locator("[data-case=e00] .lm-k-change")
+    assert (cell.inner_text().strip(), cell.get_attribute("aria-label")) == ("+1.00", "+1.00, worse")
+    assert s.page.locator(".lm-pass").inner_text() == "pass \u2264"
+    assert s.page.get_by_label("only flips").is_disabled()
+
+
 def test_words_are_found_in_id_and_input(opened):
     """/ goes to the field, Enter back to the list; the list says when nothing is left."""
     s = opened()
@@ -294,6 +308,9 @@ def test_of_more_runs_any_two_are_chosen(opened, runs):
     third = ws.evals.run(baseline, "dogs", ["exact_match"], name="third", progress=False)
     s = opened(new, old, third)
     assert s.page.get_by_role("grid").get_by_role("columnheader").count() == 7
+    s.press("Enter")
+    s.until(lambda: s.page.get_by_role("grid").get_by_role("columnheader").count() == 6)
+    s.press("Escape")
     s.page.get_by_label("judged").select_option("2")
     s.page.wait_for_selector("button:has-text('0 lost, 0 gained')")
     s.page.get_by_label("judged").select_option("1")

@@ -92,7 +92,7 @@ def test_the_judge_is_measured_against_labels(controller):
     label = ask(controller, "panels", rev=controller._rev)["matrices"][1]
     assert label["counts"] == [[29, 5, 1], [0, 5, 0], [0, 0, 0]]
     assert [(words, hits, n) for words, hits, n, _, _ in label["rates"]] == [
-        ("agree", 34, 39), ("of passes", 29, 34), ("of fails", 5, 5),
+        ("agree", 34, 39), ("passes found", 29, 34), ("fails found", 5, 5),
     ]  # fmt: skip
     assert all(0 <= low <= hits / n <= high <= 1 for _, hits, n, low, high in label["rates"])
     assert ids(controller, cell=["label:value", "pass", "fail"]) == ["e04", "e12", "e20", "e28", "e36"]

@@ -115,6 +115,8 @@ export class EvalExplorerView {
     swap(grid.empty, h("strong", {}, this.state.all ? "No case matches" : "No case yet"), this.state.all ? button("close", "clear the filters", () => this.clear()) : h("p", {}, "the run has no finished case"));
     const found = id ? await this.ask("locate", { rev, case_ids: [id] }) : { places: [] };
     if (!found || rev !== this.state.rev) return;
+    // The reader went on meanwhile, in the rows that are still on screen.
+    if ((this.cursorId ?? this.state.cursor) !== id) { this.newList(isFirst, isOther); return; }
     grid.cursor = found.places[0] ?? -1;
     grid.pixels = isFirst ? this.left?.pixels ?? 0 : 0;
     grid.reset();

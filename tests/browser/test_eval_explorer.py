@@ -190,6 +190,20 @@ def test_a_case_that_the_filter_leaves_out_stays_open_and_is_the_one_marked(open
     s.page.wait_for_selector(".lm-case[data-case=e00]")
 
 
+def test_who_goes_on_while_the_kernel_answers_keeps_the_place(opened):
+    """Keys that come before the new list move in the old one; the cursor is on the same case in both."""
+    s = opened()
+    s.page.evaluate("() => { window.delay = 120; }")
+    s.press("j", "j", "r", "j")
+    s.page.wait_for_timeout(180)
+    s.press("j")
+    total(s, 10)
+    s.until(lambda: s.controller.cursor == s.data("selected"))
+    s.page.wait_for_timeout(400)
+    assert s.data("selected") == LOST[3]
+    assert s.page.locator(".lm-row.lm-cursor").get_attribute("data-case") == LOST[3]
+
+
 def test_numbers_choose_the_scorer_and_the_pass_mark_is_a_field(opened):
     """2 is token_f1: numbers with meters; a pass mark makes flips of them."""
     s = opened()

@@ -29,7 +29,9 @@ def test_a_comparison_is_explored_and_its_cases_are_values(store, notebook):
     )  # fmt: skip
     nb.run(0)
     cell = nb.run(1)
-    cell.locator(".lm-row[data-case]").first.wait_for()
+    cell.locator(".lm-root[data-state=ready], .jp-RenderedText").first.wait_for()
+    assert cell.locator(".lm-root").count() == 1, cell.inner_text()
+    cell.locator(".lm-row[data-case=e00]").wait_for()
     root = cell.locator(".lm-root")
     root.focus()
     for key in ("r", "j", " ", "j", " ", "b", "d", "d", "x", "a", "Escape", "m", "1", "Enter", "Escape"):

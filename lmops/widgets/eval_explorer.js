@@ -27,6 +27,7 @@ export class EvalExplorerView {
     this.seq = 0;
     this.marks = new Map();
     this.cursorId = null;
+    this.keys = Promise.resolve();
     this.channel = new Channel(model, { onNews: (message, mine) => this.news(message, mine), onError: (message) => this.say(message, "error"), onSilence: (why) => this.status.silence(why) });
     this.view = this.channel.view;
     this.left = EVAL_LEFT.get(model);
@@ -293,7 +294,7 @@ export class EvalExplorerView {
     this.focus();
   }
 
-  step(by) { this.moveTo(this.grid.cursor + by); }
+  step(by) { return this.moveTo(this.grid.cursor + by); }
 
   act(name, ids, words) {
     const action = this.state.actions.find((one) => one.name === name);
@@ -338,14 +339,21 @@ export class EvalExplorerView {
     if (!command) return;
     event.preventDefault();
     event.stopPropagation();
+    // Keys act in their order, also where a move waits for its rows: Escape after Enter closes what Enter opens.
+    const run = () => (command.startsWith("scorer:") ? this.choose(Number(command.slice(7))) : this.commands()[command]());
+    if (this.root.dataset.state === "ready") this.keys = this.keys.then(run).catch((error) => this.say(String(error), "error"));
+    else run();
+  }
+
+  /** What the keys do; what takes time is returned, but for filters, which the next key need not wait for. */
+  commands() {
     const { grid, pane } = this, rows = Math.max(1, Math.floor(grid.viewport / ROW) - 1), needsCase = (what) => (pane.isOpen && pane.answer ? what() : this.open());
-    if (command.startsWith("scorer:")) { this.choose(Number(command.slice(7))); return; }
     const page = (by) => (pane.isOpen ? pane.el.scrollBy({ top: by * (pane.el.clientHeight - 60) }) : this.moveTo(grid.cursor + by * rows));
-    ({
+    return {
       down: () => this.step(1), up: () => this.step(-1), next: () => this.step(1), previous: () => this.step(-1), first: () => this.moveTo(0), last: () => this.moveTo(this.state.total - 1), pageDown: () => page(1), pageUp: () => page(-1),
       open: () => this.open(), escape: () => this.escape(), flips: () => this.toggle("flips"), regressions: () => this.toggle("regressions"), mark: () => this.mark(grid.cursor), diff: () => needsCase(() => pane.toggleDiff()), trace: () => this.trace(),
-      dataset: () => this.actOnChosen("dataset"), labeling: () => this.actOnChosen("labeling"), search: () => { this.search.focus(); this.search.select(); }, clear: () => this.clear(), copy: () => this.copyId(), repeatBack: () => needsCase(() => pane.again(-1)), repeatOn: () => needsCase(() => pane.again(1)), help: () => this.toggleHelp(),
-    })[command]();
+      dataset: () => { this.actOnChosen("dataset"); }, labeling: () => { this.actOnChosen("labeling"); }, search: () => { this.search.focus(); this.search.select(); }, clear: () => this.clear(), copy: () => { this.copyId(); }, repeatBack: () => { needsCase(() => pane.again(-1)); }, repeatOn: () => { needsCase(() => pane.again(1)); }, help: () => this.toggleHelp(),
+    };
   }
 
   async trace() {

@@ -15,7 +15,7 @@ from lmops.evals._records import TaskResult
 from lmops.evals._task import as_result, without_answer
 from lmops.evals._threads import Threads
 from lmops.scorers import Score, ScoreInput
-from lmops.text import plain
+from lmops.text import as_text, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lmops.scorers import Scorer
 
 _MAX_ERROR: Final = 10_000
+_JSON: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 #: A scorer that holds up the loop for so long is moved to a thread.
 _SLOW_S: Final = 0.02
 _BACKOFF_S: Final = 0.5
@@ -122,12 +123,15 @@ class Cases:
             try:
                 result, error = as_result(await self._attempt(example, repeat)), None
             except asyncio.CancelledError as cancelled:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
+                if _is_stopping():
                     raise
                 result, error = _NOTHING, _CancelledTaskError(str(cancelled) or "the task cancelled itself")
             except Exception as raised:  # noqa: BLE001  # recorded: one bad case must not end the others
                 result, error = without_answer(raised), raised
+            except (KeyboardInterrupt, GeneratorExit):
+                raise
+            except BaseException as raised:  # noqa: BLE001  # a library that calls sys.exit ends its case, not the run
+                result, error = _NOTHING, RuntimeError(f"the task raised {type(raised).__name__}: {_words(raised)}")
             finally:
                 if self._tracer is not None:
                     self._tracer.leave(token)
@@ -192,6 +196,10 @@ class Cases:
             score = scorer.score(given)
             if time.perf_counter() - began > _SLOW_S:
                 self._slow.add(scorer.name)
+        except asyncio.CancelledError:
+            if _is_stopping():
+                raise
+            return Score(name=scorer.name, status="error", reason="the scorer cancelled itself")
         except Exception as error:  # noqa: BLE001  # a scorer that fails is a score that says so
             words = _words(error) if str(error) or self._timeout_s is None else f"longer than {self._timeout_s:g} s"
             return Score(name=scorer.name, status="error", reason=f"{type(error).__name__}: {words}")
@@ -239,13 +247,19 @@ class _CancelledTaskError(RuntimeError):
 _NOTHING: Final = TaskResult(None)
 
 
+def _is_stopping() -> bool:
+    """Return whether a cancellation came from outside."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 def _may_pass(error: Exception) -> bool:
     retryable = getattr(error, "is_retryable", None)
     return bool(retryable) if retryable is not None else isinstance(error, ConnectionError)
 
 
 def _words(error: BaseException) -> str:
-    text = str(error)
+    text = as_text(error)
     return plain(text or ("" if isinstance(error, LmopsError) else repr(error)), _MAX_ERROR)
 
 
@@ -261,12 +275,12 @@ def _stored(output: Any) -> tuple[str | None, int]:
 def _json(value: Any) -> str:
     """Return any value as JSON: what has no JSON form as its text."""
     try:
-        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return orjson.dumps(value, default=str, option=_JSON).decode()
     except (TypeError, ValueError, RecursionError):  # lone surrogates, huge integers, or something that holds itself
         try:
             return json.dumps(value, default=str)
         except (TypeError, ValueError, RecursionError):
-            return json.dumps(repr(value))
+            return json.dumps(as_text(value))
 
 
 def _listed(values: Any) -> str | None:

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from lmops.errors import UsageError
+from lmops.evals._checked import checked, readable, scalar
 from lmops.evals._records import TaskResult
 from lmops.evals._threads import Threads
 
@@ -163,7 +164,7 @@ def recorded_task() -> Task:
     """Return the task that answers with what the example says was answered."""
 
     async def call(example: Example, repeat: int, /) -> Any:  # noqa: ARG001 - the signature of a task
-        known = {name: example.metadata.get(name) for name in _RECORDED}
+        known = {name: readable(name, example.metadata.get(name)) for name in _RECORDED}
         return TaskResult(example.output, documents=example.documents, trace_id=example.trace_id, **known)
 
     return Task("recorded", "recorded", call)
@@ -180,9 +181,11 @@ def as_result(found: Any) -> TaskResult:
 
     Raises:
         TypeError: It is nothing that a task may return.
+        ValueError: One of its numbers is none.
     """
     if isinstance(found, TaskResult):
-        return found
+        return checked(found)
+    found = scalar(found)
     if isinstance(found, str | dict | list | int | float):
         return TaskResult(found)
     if found is None:

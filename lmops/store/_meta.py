@@ -73,6 +73,8 @@ def in_words(path: object) -> Iterator[None]:
             )
             raise StoreError(message) from error
         raise StoreError(f"the store {path}: {text}") from error
+    except (sqlite3.InterfaceError, sqlite3.ProgrammingError):
+        raise  # a value that cannot be bound, a statement that is wrong: the store is as it was
     except sqlite3.DatabaseError as error:
         message = f"{path}/{META} is damaged ({error}); restore it from a backup (ws.store.backup writes one)"
         raise DamagedStoreError(message) from error

@@ -41,3 +41,16 @@ def no_store_from_outside(monkeypatch):
     """The store of the person who runs the tests is never touched."""
     for name in ("LMOPS_STORE", "LMOPS_STATIC", "LMOPS_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_tracer_is_left():
+    """A test that installs a tracer for the whole process leaves none to the tests after it."""
+    yield
+    import sys
+
+    if "opentelemetry.trace" in sys.modules:
+        from opentelemetry import trace as api
+        from opentelemetry.util._once import Once
+
+        api._TRACER_PROVIDER, api._TRACER_PROVIDER_SET_ONCE = None, Once()

@@ -137,7 +137,7 @@ def test_greedy_templates_end_soon(template):
 def test_a_variable_of_any_name_does_not_disarm_the_guards():
     """What counts the turns is out of a template's reach."""
     template = "{% set tick = 1 %}{% set environment = 2 %}" + GREEDY[1]
-    with pytest.raises(UsageError, match="steps"):
+    with pytest.raises(UsageError, match="refused, it takes"):
         text(template)
 
 

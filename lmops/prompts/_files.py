@@ -36,6 +36,7 @@ _KEYS: Final = (
     "prompt", "version", "hash", "note", "author", "tags", "model", "params", "response_schema", "tools"
 )  # fmt: skip
 _FENCE: Final = "---"
+_UNMERGED: Final = "line {} is a mark of a merge that is not resolved; resolve it first"
 _ROLE: Final = re.compile(r"<!-- role: ([a-z]+) -->[ \t]*")
 _ESCAPED: Final = re.compile(r"\\+<!-- role: [a-z]+ -->[ \t]*")
 
@@ -93,10 +94,13 @@ def load(text: str) -> PromptFile:
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     head: dict[str, Any] = {}
+    mark = _merge_mark(lines)
     if lines[0].rstrip() == _FENCE:
         end = next((place for place, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE), None)
         if end is None:
             raise UsageError(f"the front matter does not end: a second line {_FENCE!r} is missing")
+        if mark and mark <= end:
+            raise UsageError(_UNMERGED.format(mark))
         head = _front_matter("\n".join(lines[1:end]))
         lines = lines[end + 1 :]
     if lines and lines[-1] == "":
@@ -104,13 +108,25 @@ def load(text: str) -> PromptFile:
     tags = head.get("tags") or []
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise UsageError("front matter, tags: give a list of words")
-    return PromptFile(
+    found = PromptFile(
         name=_word(head, "prompt"), hash=_word(head, "hash"), note=_word(head, "note"), tags=tuple(tags),
         content=make(
             _body(lines), model=_word(head, "model"), params=head.get("params"),
             response_schema=head.get("response_schema"), tools=head.get("tools"),
         ),
     )  # fmt: skip
+    # A prompt about merges may hold such lines: it is then what the registry wrote.
+    if mark and found.hash != found.content.hash:
+        raise UsageError(_UNMERGED.format(mark))
+    return found
+
+
+def _merge_mark(lines: list[str]) -> int | None:
+    """Return the line at which git left both sides of a merge."""
+    starts = [place for place, line in enumerate(lines, start=1) if line.startswith("<<<<<<< ")]
+    if starts and any(line.startswith(">>>>>>> ") for line in lines[starts[0] :]):
+        return starts[0]
+    return None
 
 
 def _body(lines: list[str]) -> str | list[dict[str, str]]:

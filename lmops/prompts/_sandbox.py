@@ -49,6 +49,8 @@ _FILTERS: Final = (
     "reverse", "round", "select", "selectattr", "sort", "string", "sum", "title", "trim", "truncate", "unique", "upper",
     "urlencode", "wordcount",
 )  # fmt: skip
+#: What may be written as it is; anything else would write its address in memory.
+_WRITABLE: Final = (str, int, float, type(None), Mapping, list, tuple, set, frozenset, range)
 #: Their result is no larger than what they were given, and they do not read all of it.
 _FREE: Final = frozenset(("count", "d", "default", "first", "last", "length"))
 _NODES: Final = (
@@ -100,6 +102,8 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         return value
     _size(value)
+    if not isinstance(value, _WRITABLE):
+        raise SecurityError(f"it writes a {type(value).__name__}, which is no text: call it, or use | list or | join")
     return str(value)
 
 
@@ -114,6 +118,9 @@ def _size(value: Any, depth: int = 0) -> int:
         size = sum(_size(key, depth + 1) + _size(item, depth + 1) + 4 for key, item in value.items())
     elif isinstance(value, list | tuple | set | frozenset):
         size = sum(_size(item, depth + 1) + 2 for item in value)
+    elif isinstance(value, Undefined):
+        str(value)  # raises, with its name
+        size = 0
     else:
         size = 20
     if size > MAX_CHARS:

@@ -158,3 +158,20 @@ def test_the_span_that_runs_is_marked(ws):
 def test_without_a_span_nothing_happens(ws):
     """Rendering needs no tracing."""
     assert ws.prompts.save("greet", "Hi {{ name }}").render(name="Ada")[0]["content"] == "Hi Ada"
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{{ d.items }}", "it writes a builtin_function_or_method, which is no text"),
+        ("{{ ['a'] | map('upper') }}", "it writes a generator, which is no text: call it, or use | list or | join"),
+        ("{{ self }}", "it writes a TemplateReference"),
+        ("{{ [d] | map(attribute='foo') | list }}", "has no attribute 'foo'"),
+        ("{{ [d.foo] }}", "has no attribute 'foo'"),
+    ],
+)
+def test_what_is_no_text_is_never_written(template, words):
+    """A forgotten join, a method that was not called, something undefined in a list: never an address in memory."""
+    with pytest.raises(UsageError, match="line 1") as caught:
+        render([{"role": "user", "content": template}], {"d": {"a": 1}} if "d" in template.replace("upper", "") else {})
+    assert words in str(caught.value)

@@ -278,6 +278,24 @@ def test_files_that_cannot_be_read_are_named_and_the_others_go_on(ws, folder, te
     assert (folder / "bad.prompt.md").read_bytes() == text
 
 
+_BOTH_SIDES = "<<<<<<< HEAD\nHello {{ x }}\n=======\nHi {{ x }}\n>>>>>>> other"
+
+
+@pytest.mark.parametrize("text", [_BOTH_SIDES, f"---\nprompt: bad\n---\n{_BOTH_SIDES}", f"---\n{_BOTH_SIDES}\n---\nx"])
+def test_a_merge_that_is_not_resolved_becomes_no_version(text):
+    """The line is named."""
+    with pytest.raises(UsageError, match=r"line [124] is a mark of a merge that is not resolved"):
+        load(text)
+
+
+def test_a_prompt_about_merges_is_a_prompt(ws, tmp_path):
+    """Its file says by its hash that it is meant."""
+    saved = ws.prompts.save("merge", _BOTH_SIDES)
+    ws.prompts.sync(tmp_path / "prompts")
+    assert actions(ws.prompts.sync(tmp_path / "prompts")) == {"merge": "same"}
+    assert load((tmp_path / "prompts" / "merge.prompt.md").read_text()).content.hash == saved.hash
+
+
 def test_links_and_strange_names_are_left_alone(ws, folder, tmp_path):
     """A link could lead anywhere; a name could be a path."""
     secret = tmp_path / "secret"

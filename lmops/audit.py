@@ -16,22 +16,22 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import NotFoundError, UsageError
 from lmops.store import GENESIS, append_event, event_hash
 from lmops.text import escape, plain_line
+from lmops.times import from_ns, to_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     import pandas as pd
 
     from lmops.store import Store
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS: Final = (
     "event_id", "at_ns", "actor", "action", "subject", "reason", "before", "after", "evidence", "previous_hash", "hash",
 )  # fmt: skip
@@ -248,7 +248,7 @@ class Audit:
                 "support-answer@production" as well.
             action: Only this action, or all of a kind: "prompt.promote", "prompt".
         """
-        low, high = (None if moment is None else _to_ns(moment) for moment in (since, until))
+        low, high = (None if moment is None else to_ns(moment) for moment in (since, until))
         if low is not None and high is not None and low > high:
             raise UsageError(f"since={since!r} is after until={until!r}")
         query = (
@@ -402,22 +402,9 @@ def _json_or_none(text: str) -> Any:
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-def _to_ns(moment: str | datetime) -> int:
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment.strip())
-        except ValueError:
-            message = f"{plain_line(moment, 60)!r} is not a time; write it as 2026-01-31 or 2026-01-31T14:30:00Z"
-            raise UsageError(message) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1000
-
-
 def _time(at_ns: Any) -> datetime | None:
     """Return the time of an event; None when somebody put something else there."""
-    return _EPOCH + timedelta(microseconds=at_ns // 1000) if isinstance(at_ns, int) else None
+    return from_ns(at_ns) if isinstance(at_ns, int) else None
 
 
 def _moment(event: Mapping[str, Any]) -> str:

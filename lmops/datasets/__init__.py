@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,11 +13,13 @@ from lmops.datasets._mapping import Columns, refuse_repeated_ids, to_examples
 from lmops.datasets._records import FIELDS, NAMED, DatasetVersion, Example, SaveReport
 from lmops.errors import NotFoundError, UsageError
 from lmops.text import plain_line
+from lmops.times import from_ns, to_ns, utc_now
 
 if TYPE_CHECKING:
     import os
     import sqlite3
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     import pandas as pd
@@ -35,14 +36,10 @@ _VERSIONS: Final = (
 )
 
 
-def _utc_now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
-
-
 class Datasets:
     """The datasets of a workspace: ``ws.datasets``."""
 
-    def __init__(self, store: Store, *, actor: str, now: Callable[[], dt.datetime] = _utc_now) -> None:
+    def __init__(self, store: Store, *, actor: str, now: Callable[[], datetime] = utc_now) -> None:
         self._store = store
         self._actor = actor
         self._now = now
@@ -350,7 +347,7 @@ class Datasets:
         from lmops.datasets import _table
 
         kept, report = checked(encoded, report, drop=drop)
-        now_ns = int(self._now().timestamp() * 1e6) * 1000
+        now_ns = to_ns(self._now())
         row, is_new = _table.put(con, name, kept, note=note, actor=self._actor, now_ns=now_ns, action=action)
         return replace(_record(row, [one.texts for one in kept]), report=replace(report, is_new=is_new))
 
@@ -402,13 +399,9 @@ def parse_ref(ref: str) -> tuple[str, int | None]:
 def _record(row: Mapping[str, Any], rows: Sequence[Sequence[str | None]]) -> DatasetVersion:
     return DatasetVersion(
         name=row["name"], version=row["version"], hash=row["hash"], count=row["count"], note=row["note"],
-        author=row["author"], created_at=_time(row["created_ns"]), content=Stored(rows),
+        author=row["author"], created_at=from_ns(row["created_ns"]), content=Stored(rows),
     )  # fmt: skip
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "created_at": _time(row["created_ns"]), "is_current": bool(row["is_current"])}
-
-
-def _time(ns: int) -> dt.datetime:
-    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=ns // 1000)
+    return {**row, "created_at": from_ns(row["created_ns"]), "is_current": bool(row["is_current"])}

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import functools
 import os
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
-from lmops.models._prices import PRICED_KINDS, Price, Pricer, Prices, Rates, Row, to_ns
+from lmops.models._prices import PRICED_KINDS, Price, Pricer, Prices, Rates, Row
 from lmops.models._records import Call, Completion, Embeddings, Endpoint, ToolCall, Usage
+from lmops.times import to_ns, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     import pandas as pd
 
@@ -381,7 +382,7 @@ class Models:
             older_than: A time, or an age as a timedelta; all of them by default.
         """
         if isinstance(older_than, timedelta):
-            older_than = datetime.fromtimestamp(time.time(), UTC) - older_than
+            older_than = utc_now() - older_than
         return self._cache.clear(None if older_than is None else to_ns(older_than))
 
     # -- prices ----------------------------------------------------------------------------------------------------

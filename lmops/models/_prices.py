@@ -9,14 +9,16 @@ from __future__ import annotations
 import functools
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
 from lmops.store import append_event
+from lmops.times import EPOCH, from_ns, to_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     import pandas as pd
 
@@ -28,7 +30,6 @@ Row = dict[str, Any]
 PRICED_KINDS: Final = frozenset({"llm", "embedding", "reranker"})
 #: So long a call may use prices that were read before.
 HELD_S: Final = 1.0
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: OpenTelemetry's names of providers that genai-prices calls otherwise.
 _PROVIDER_IDS: Final = {
     "azure.ai.openai": "azure", "azure.ai.inference": "azure", "az.ai.openai": "azure", "azure_openai": "azure",
@@ -116,7 +117,7 @@ def _listed(
     provider: str | None, model: str | None, requested: str | None, day: int
 ) -> Rates | Callable[[Row], float | None] | None:
     """Return the listed rates on a day; a function where they depend on the size or the hour of the call."""
-    at = _EPOCH + timedelta(days=day)
+    at = EPOCH + timedelta(days=day)
     for name in dict.fromkeys(name for name in (model, requested) if name):
         for candidate in (name, _without_date(name)):
             found = _find(candidate, provider, at)
@@ -179,7 +180,7 @@ def _exact(name: str, provider: str | None, row: Row) -> float | None:
         input_tokens=row["input_tokens"], output_tokens=row["output_tokens"] or 0,
         cache_read_tokens=row["cached_input_tokens"] or 0, cache_write_tokens=row["cache_write_input_tokens"] or 0,
     )  # fmt: skip
-    at = _EPOCH + timedelta(microseconds=row["start_ns"] // 1000)
+    at = from_ns(row["start_ns"])
     try:
         found = calc_price(usage, name, provider_id=provider, genai_request_timestamp=at)
     except (LookupError, ValueError):
@@ -304,24 +305,6 @@ def _check_price(model: str, numbers: Sequence[float | None]) -> None:
     for number in numbers:
         if number is not None and not (isinstance(number, int | float) and 0 <= number < 1e9):
             raise UsageError(f"set_price({model!r}): {number!r} is not a price; give US dollars per million tokens")
-
-
-def to_ns(moment: str | datetime) -> int:
-    """Return a time as nanoseconds since 1970 UTC; without a zone it is UTC.
-
-    Raises:
-        UsageError: It is not an ISO 8601 time.
-    """
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment.strip())
-        except ValueError:
-            message = f"{moment!r} is not a time; write it as 2026-01-31 or 2026-01-31T14:30:00Z"
-            raise UsageError(message) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1000
 
 
 def _or(value: float | None, other: float) -> float:

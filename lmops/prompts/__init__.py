@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import numbers
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,11 +17,13 @@ from lmops.prompts import _aliases, _evidence, _versions
 from lmops.prompts._content import make
 from lmops.prompts._names import Ref, check_alias, check_name, check_words, parse_ref
 from lmops.prompts._records import Move, PromptVersion
+from lmops.times import from_ns, to_ns, utc_now
 
 if TYPE_CHECKING:
     import os
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     import pandas as pd
 
@@ -36,14 +37,10 @@ __all__ = ["Move", "PromptVersion", "Prompts"]
 PRODUCTION = "production"
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Prompts:
     """The registry as a workspace sees it: ``ws.prompts``."""
 
-    def __init__(self, store: Store, *, actor: str, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, store: Store, *, actor: str, now: Callable[[], datetime] = utc_now) -> None:
         self._store = store
         self._actor = actor
         self._now = now
@@ -141,7 +138,7 @@ class Prompts:
             (
                 row["name"], row["newest"],
                 ", ".join(f"{alias}={version}" for alias, version in sorted(json.loads(row["aliases"]).items())),
-                json.loads(row["body"])["model"], row["note"], row["author"], _versions.to_time(row["created_ns"]),
+                json.loads(row["body"])["model"], row["note"], row["author"], from_ns(row["created_ns"]),
             )
             for row in found
         ]  # fmt: skip
@@ -381,8 +378,6 @@ class Prompts:
         Raises:
             NotFoundError: The alias did not exist then; the message says since when it does.
         """
-        from lmops.models import to_ns
-
         found = parse_ref(ref)
         if found.alias is None:
             raise UsageError(f"at({ref!r}): give an alias, such as '{found.name}@production'; a version never moves")
@@ -461,7 +456,7 @@ class Prompts:
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _now_ns(self) -> int:
-        return _versions.from_time(self._now())
+        return to_ns(self._now())
 
     def _changing(self, *, dry_run: bool) -> Any:
         return self._store.reading() if dry_run else self._store.transaction()

@@ -11,9 +11,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import ConflictError, NotFoundError, RefusedError
-from lmops.prompts._versions import to_time
 from lmops.store import append_event
 from lmops.text import plain_line
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,7 +55,7 @@ def check_expected(con: sqlite3.Connection, name: str, alias: str, expected: int
     if last is not None:
         told = (
             f"{plain_line(last['actor'], 60)} moved it from {last['from_version'] or 'nothing'} to "
-            f"{last['to_version']} at {to_time(last['at_ns']):%Y-%m-%d %H:%M:%S} UTC ({last['action']}, "
+            f"{last['to_version']} at {from_ns(last['at_ns']):%Y-%m-%d %H:%M:%S} UTC ({last['action']}, "
             f"reason: {plain_line(last['reason'], 120) or 'none given'})"
         )
     raise ConflictError(
@@ -93,7 +93,7 @@ def move(
             found.reason, json.dumps(found.evidence) if found.evidence else None, found.is_forced,
         ),
     )  # fmt: skip
-    return replace(found, event_id=event_id, at=to_time(at_ns))
+    return replace(found, event_id=event_id, at=from_ns(at_ns))
 
 
 def previous(con: sqlite3.Connection, name: str, alias: str) -> tuple[int, list[int]]:
@@ -140,12 +140,12 @@ def pointed_at(con: sqlite3.Connection, name: str, alias: str, at_ns: int) -> in
     first = con.execute(
         "select min(at_ns), min(event_id), to_version from prompt_moves where name = ? and alias = ?", (name, alias)
     ).fetchone()
-    asked = f"{name}@{alias} did not exist at {to_time(at_ns):%Y-%m-%d %H:%M:%S} UTC"
+    asked = f"{name}@{alias} did not exist at {from_ns(at_ns):%Y-%m-%d %H:%M:%S} UTC"
     if first[0] is None:
         known = [found[0] for found in con.execute("select alias from prompt_aliases where name = ?", (name,))]
         raise NotFoundError.of(f"alias of {name}", alias, known)
     raise NotFoundError(
-        f"{asked}: it exists since {to_time(first[0]):%Y-%m-%d %H:%M:%S} UTC, when it became {first[2]}"
+        f"{asked}: it exists since {from_ns(first[0]):%Y-%m-%d %H:%M:%S} UTC, when it became {first[2]}"
     )
 
 

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lmops.errors import NotFoundError, did_you_mean
 from lmops.prompts._content import body_hash, from_body
 from lmops.prompts._records import PromptVersion
 from lmops.store import append_event
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
 
     from lmops.prompts._content import Content
     from lmops.prompts._names import Ref
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def to_time(ns: int) -> datetime:
-    """Return nanoseconds since 1970 as an aware time in UTC."""
-    return _EPOCH + timedelta(microseconds=ns // 1000)
-
-
-def from_time(moment: datetime) -> int:
-    """Return an aware time as nanoseconds since 1970."""
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1000
 
 
 def record(row: sqlite3.Row, *, is_new: bool | None = None) -> PromptVersion:
@@ -39,7 +26,7 @@ def record(row: sqlite3.Row, *, is_new: bool | None = None) -> PromptVersion:
         template=content.template, model=content.model, params=content.params,
         response_schema=content.response_schema, tools=content.tools, note=row["note"], author=row["author"],
         tags=tuple(json.loads(row["tags"])), parent=row["parent"], commit=row["git_commit"],
-        created_at=to_time(row["created_ns"]), is_new=is_new,
+        created_at=from_ns(row["created_ns"]), is_new=is_new,
     )  # fmt: skip
 
 

@@ -8,13 +8,13 @@ import io
 import os
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lmops.standin import content
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,8 +107,7 @@ def _trace_files(traffic: Traffic) -> dict[str, list[str]]:
     exported = sorted(line for telemetry in traffic.telemetry.values() for line in json_lines(telemetry.spans))
     days: dict[str, list[str]] = {}
     for at_ns, line in exported:
-        at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_ns // 1000)
-        days.setdefault(f"traces/{at:%Y-%m-%d}.jsonl.gz", []).append(line)
+        days.setdefault(f"traces/{from_ns(at_ns):%Y-%m-%d}.jsonl.gz", []).append(line)
     return days
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lmops.prompts import Prompts
 from lmops.sample.traffic import PROMPT_2_NS, PROMPT_3_NS, STAGING_PROMPT_2_NS, STAGING_PROMPT_3_NS, START_NS
 from lmops.standin import content
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,5 +83,5 @@ def _steps() -> Iterator[tuple[int, int, str | None, str]]:
 
 def _at(store: Store, at_ns: int, actor: str) -> Prompts:
     """Return the registry as somebody used it at a time of the story."""
-    moment = datetime.fromtimestamp(at_ns / 1e9, UTC)
+    moment = from_ns(at_ns)
     return Prompts(store, actor=actor, now=lambda: moment)

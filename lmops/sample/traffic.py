@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -29,6 +28,7 @@ from lmops.standin import content
 from lmops.standin.chance import happens
 from lmops.standin.chat import Message, chat_model
 from lmops.standin.tools import Outage, Toolbox
+from lmops.times import to_ns
 
 if TYPE_CHECKING:
     from lmops.sample.app import Reply
@@ -40,20 +40,16 @@ DAYS: Final = 14
 _HOUR: Final = 3_600_000_000_000
 
 
-def _ns(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
-
-
-START_NS: Final = _ns("2026-10-19T00:00")
+START_NS: Final = to_ns("2026-10-19T00:00")
 END_NS: Final = START_NS + DAYS * 24 * _HOUR
-PROMPT_2_NS: Final = _ns("2026-10-21T09:00")
-PROMPT_3_NS: Final = _ns("2026-10-24T08:00")
-STAGING_PROMPT_2_NS: Final = _ns("2026-10-20T09:00")
-STAGING_PROMPT_3_NS: Final = _ns("2026-10-22T09:00")
-CHUNKING_NS: Final = _ns("2026-10-27T05:00")
-MODEL_UPDATE_NS: Final = _ns("2026-10-29T06:00")
-OUTAGE: Final = Outage(start_ns=_ns("2026-10-23T09:00"), end_ns=_ns("2026-10-23T12:00"))
-RATE_LIMITS: Final = Outage(start_ns=_ns("2026-10-31T11:00"), end_ns=_ns("2026-10-31T12:00"))
+PROMPT_2_NS: Final = to_ns("2026-10-21T09:00")
+PROMPT_3_NS: Final = to_ns("2026-10-24T08:00")
+STAGING_PROMPT_2_NS: Final = to_ns("2026-10-20T09:00")
+STAGING_PROMPT_3_NS: Final = to_ns("2026-10-22T09:00")
+CHUNKING_NS: Final = to_ns("2026-10-27T05:00")
+MODEL_UPDATE_NS: Final = to_ns("2026-10-29T06:00")
+OUTAGE: Final = Outage(start_ns=to_ns("2026-10-23T09:00"), end_ns=to_ns("2026-10-23T12:00"))
+RATE_LIMITS: Final = Outage(start_ns=to_ns("2026-10-31T11:00"), end_ns=to_ns("2026-10-31T12:00"))
 #: The prompt without "only from the sources".
 LOOSE_PROMPT: Final = 3
 FIRST_MODEL: Final = 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from lmops.standin import content
 from lmops.standin.chance import happens
 from lmops.standin.model import REFUSAL
 from lmops.standin.text import has_fact
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     from random import Random
@@ -25,8 +25,7 @@ _VOTE_IF_BAD: Final = 0.098
 
 def utc(ns: int) -> str:
     """Return a time as ISO 8601 in UTC, to the millisecond."""
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return from_ns(ns).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def quality(asked: Asked, reply: Reply, *, technique: str | None) -> dict[str, object]:

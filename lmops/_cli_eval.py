@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import math
@@ -359,7 +360,9 @@ def _exit(code: int) -> None:
 
 def _interruptible(as_json: bool, work: Callable[[], Any]) -> Any:
     try:
-        return work()
+        # What a task prints must not get into the JSON.
+        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+            return work()
     except KeyboardInterrupt:
         message = "interrupted; finished cases are kept, lmops eval resume RUN goes on (lmops eval list)"
         if as_json:

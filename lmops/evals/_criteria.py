@@ -87,17 +87,20 @@ def _read(path: Path) -> Any:
         raise NotFoundError(f"there is no criteria file {path}; a criteria file is YAML or JSON, {_EXAMPLE}")
     if path.stat().st_size > _MAX_BYTES:
         raise UsageError(f"{path} is too large for a criteria file")
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
     if path.suffix == ".json":
         try:
             return json.loads(text)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{path} is no JSON: {error}") from error
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise UsageError(f"{path} is no JSON: {plain_line(error, 300)}") from error
     import yaml
 
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UsageError(f"{path} is no YAML: {plain_line(error, 300)}") from error
 
 

@@ -14,6 +14,8 @@ from click.testing import CliRunner
 
 import lmops
 from lmops.cli import main
+from lmops.errors import UsageError
+from lmops.evals import read_criteria
 from lmops.sample import golden
 
 from .conftest import rows_of
@@ -186,3 +188,25 @@ def test_a_stopped_job_keeps_what_is_finished(store, tmp_path):
         stopped = ws.evals.get("stopped")
         assert stopped.status == "interrupted"
         assert 20 <= stopped.totals.cases < 400
+
+
+def test_what_a_task_prints_is_not_in_the_json(tmp_path, monkeypatch):
+    """The output of a job is read by a program."""
+    (tmp_path / "noisy_task.py").write_text("def answer(question):\n    print('noise')\n    return question\n")
+    monkeypatch.chdir(tmp_path)
+    with lmops.open(tmp_path / "store") as ws:
+        ws.datasets.save("small", rows_of(3))
+    asked = ("eval", "run", "noisy_task:answer", "-d", "small", "--store", tmp_path / "store", "--json")
+    found = CliRunner().invoke(main, [str(word) for word in asked])
+    assert json.loads(found.stdout)["status"] == "finished"
+    assert found.stderr.count("noise") == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "body"), [("c.yaml", b"\xff\xfe"), ("c.yaml", b"[" * 100_000), ("c.json", b"[" * 100_000)]
+)
+def test_a_criteria_file_that_cannot_be_read_is_said(tmp_path, name, body):
+    """Bytes that are no text, and lists in lists without end."""
+    (tmp_path / name).write_bytes(body)
+    with pytest.raises(UsageError, match=r"is not UTF-8 text|is no YAML|is no JSON"):
+        read_criteria(tmp_path / name)

@@ -7,19 +7,17 @@ import importlib
 import json
 import math
 import re
-import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmops._cli_options import ACTOR, JSON, STORE, print_frame, to_json, workspace
+from lmops._cli_options import ACTOR, JSON, STORE, end_like_an_interrupt, print_frame, to_json, workspace
 from lmops.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import FrameType
 
     from lmops.evals import Comparison, Difference, Drift, Run
 
@@ -93,7 +91,7 @@ def run_eval(
 
     Ends with 0 when every case is finished, 3 when the budget is spent, 1 when something stopped it.
     """
-    _end_like_an_interrupt()
+    end_like_an_interrupt()
     with workspace(store, as_json=as_json, actor=actor) as ws:
         run = _interruptible(as_json, lambda: ws.evals.run(
             _task(task), dataset, _scorers(scorers), name=name, model=model, params=_params(params) or None,
@@ -121,7 +119,7 @@ def resume_eval(
     retry_errors: bool, quiet: bool, actor: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run what is missing of RUN (its id, the start of it, or the name of its experiment)."""
-    _end_like_an_interrupt()
+    end_like_an_interrupt()
     with workspace(store, as_json=as_json, must_exist=True, actor=actor) as ws:
         run = _interruptible(as_json, lambda: ws.evals.resume(
             run_id, task=None if task is None else _task(task), scorers=_scorers(scorers) or None,
@@ -210,7 +208,7 @@ def drift_eval(
     actor: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Ask PROMPT the same examples again and say whether the model changed: 0 no, 1 its answers did, 3 cannot tell."""
-    _end_like_an_interrupt()
+    end_like_an_interrupt()
     with workspace(store, as_json=as_json, must_exist=True, actor=actor) as ws:
         drift = _interruptible(as_json, lambda: ws.evals.drift(
             prompt, dataset, _scorers(scorers), baseline=baseline, rebase=rebase, model=model, repeats=repeats,
@@ -370,12 +368,3 @@ def _interruptible(as_json: bool, work: Callable[[], Any]) -> Any:
         else:
             click.echo(f"lmops: {message}", err=True)
         raise SystemExit(1) from None
-
-
-def _end_like_an_interrupt() -> None:
-    """Let SIGTERM, with which a scheduler stops a job, keep what is finished."""
-    signal.signal(signal.SIGTERM, _interrupt)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature is signal's
-    raise KeyboardInterrupt

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+import signal
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -13,6 +14,7 @@ from lmops.errors import ConflictError, IngestError, LmopsError, NotFoundError, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     import pandas as pd
 
@@ -61,6 +63,15 @@ def errors_in_words(*, as_json: bool) -> Iterator[None]:
         else:
             click.echo(f"lmops: {error}", err=True)
         raise SystemExit(code) from None
+
+
+def end_like_an_interrupt() -> None:
+    """Let SIGTERM, with which a scheduler stops a job, end like Ctrl+C: what is finished is kept and recorded."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature is signal's
+    raise KeyboardInterrupt
 
 
 def print_record(record: Any, *, as_json: bool) -> None:  # a record of any kind

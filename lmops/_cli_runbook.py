@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import signal
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from lmops.errors import LmopsError, NotFoundError, RunbookRefusedError
+from lmops._cli_options import JSON, STORE, end_like_an_interrupt, workspace
+from lmops.errors import NotFoundError, RunbookRefusedError
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from collections.abc import Iterator
 
     from lmops.runbooks import Runbook, RunbookRun, Runbooks
-
-_STORE = click.option("--store", metavar="PATH", help="The store's folder; found upward from here by default.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(name="runbook")
@@ -25,11 +23,12 @@ def runbook() -> None:
 
 
 @runbook.command(name="list")
-@_STORE
-@_JSON
+@STORE
+@JSON
 def list_runbooks(store: str | None, as_json: bool) -> None:
     """List the runbooks that can be run by name."""
-    found = _runbooks(store, as_json=as_json).list()
+    with _looking(store, as_json=as_json) as runbooks:
+        found = runbooks.list()
     if as_json:
         click.echo(json.dumps([_plain(one) for one in found], indent=2))
         return
@@ -40,14 +39,12 @@ def list_runbooks(store: str | None, as_json: bool) -> None:
 
 @runbook.command(name="show")
 @click.argument("name")
-@_STORE
-@_JSON
+@STORE
+@JSON
 def show_runbook(name: str, store: str | None, as_json: bool) -> None:
     """Show the parameters of the runbook NAME (a name or a path)."""
-    try:
-        one = _runbooks(store, as_json=as_json).show(name)
-    except NotFoundError as error:
-        _stop(2, str(error), as_json=as_json)
+    with _looking(store, as_json=as_json) as runbooks:
+        one = runbooks.show(name)
     click.echo(json.dumps(_plain(one), indent=2) if as_json else repr(one))
 
 
@@ -73,40 +70,37 @@ def show_runbook(name: str, store: str | None, as_json: bool) -> None:
 @click.option("--output-dir", metavar="FOLDER", help="Where the run gets its folder; runs/ in the store by default.")
 @click.option("--html/--no-html", default=True, help="Write an HTML page that reads offline.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-@_STORE
-@_JSON
+@STORE
+@JSON
 def run_runbook(
     name: str, assignments: tuple[str, ...], timeout_s: float | None, cell_timeout_s: float | None,
     output_dir: str | None, html: bool, quiet: bool, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run the runbook NAME (a name or a path) and record the run."""
-    # a scheduler stops a job with SIGTERM: let it end like Ctrl+C, with the kernel dead and the run recorded
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        run = _runbooks(store, as_json=as_json).run(
-            name, assignments=assignments, timeout_s=timeout_s, cell_timeout_s=cell_timeout_s, output_dir=output_dir,
-            html=html, progress=not quiet,
-        )  # fmt: skip
-    except (RunbookRefusedError, NotFoundError) as error:
-        _stop(2, str(error), as_json=as_json)
-    except LmopsError as error:
-        _stop(1, str(error), as_json=as_json, status="error")
-    except KeyboardInterrupt:
-        _stop(1, "interrupted; the run is recorded as killed", as_json=as_json)
+    end_like_an_interrupt()
+    with workspace(store, as_json=as_json) as ws:
+        try:
+            run = ws.runbooks.run(
+                name, assignments=assignments, timeout_s=timeout_s, cell_timeout_s=cell_timeout_s,
+                output_dir=output_dir, html=html, progress=not quiet,
+            )  # fmt: skip
+        except (RunbookRefusedError, NotFoundError) as error:
+            _stop(2, str(error), status="refused", as_json=as_json)
+        except KeyboardInterrupt:
+            _stop(1, "interrupted; the run is recorded as killed", status="killed", as_json=as_json)
     click.echo(json.dumps(run.to_dict(), indent=2) if as_json else _summary(run))
     if run.status != "ok":
         raise SystemExit(1)
 
 
-def _runbooks(store: str | None, *, as_json: bool) -> Runbooks:
-    import lmops
+@contextlib.contextmanager
+def _looking(store: str | None, *, as_json: bool) -> Iterator[Runbooks]:
+    """Yield the runbooks; where there is no store, those of this folder and of the package, and none is made."""
+    from lmops.store import has_store
 
-    try:
-        workspace: Any = lmops.open(store)
-    except LmopsError as error:
-        _stop(1, str(error), as_json=as_json, status="error")
-    runbooks: Runbooks = workspace.runbooks
-    return runbooks
+    is_there = bool(store) or has_store(None)
+    with workspace(store if is_there else ":memory:", as_json=as_json, must_exist=is_there) as ws:
+        yield ws.runbooks
 
 
 def _plain(one: Runbook) -> dict[str, object]:
@@ -127,13 +121,9 @@ def _summary(run: RunbookRun) -> str:
     return "\n".join(lines)
 
 
-def _stop(code: int, message: str, *, as_json: bool, status: str | None = None) -> NoReturn:
+def _stop(code: int, message: str, *, status: str, as_json: bool) -> NoReturn:
     if as_json:
-        click.echo(json.dumps({"status": status or ("refused" if code == 2 else "killed"), "error": message}))
+        click.echo(json.dumps({"status": status, "error": message}))
     else:
         click.echo(f"lmops: {message}", err=True)
     raise SystemExit(code)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature is signal's
-    raise KeyboardInterrupt

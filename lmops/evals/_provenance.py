@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 import platform
-import subprocess
 import sys
 from importlib import metadata
 from typing import Final
+
+from lmops.git import ask_git
 
 _PACKAGES: Final = ("lmops", "openai", "duckdb", "numpy", "scipy", "pandas")
 
@@ -20,19 +21,11 @@ def lmops_version() -> str:
 
 def code_version() -> str | None:
     """Return the commit of the working directory, with "+" when files differ from it; None outside of git."""
-    commit = _git("rev-parse", "HEAD")
+    commit = (ask_git(".", "rev-parse", "HEAD") or "").strip()
     if not commit:
         return None
-    changed = _git("status", "--porcelain", "--untracked-files=no")
-    return commit + ("+" if changed is None or changed else "")
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)  # noqa: S607
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    changed = ask_git(".", "status", "--porcelain", "--untracked-files=no")
+    return commit + ("+" if changed is None or changed.strip() else "")
 
 
 def environment() -> str:

@@ -25,6 +25,7 @@ from jinja2.visitor import NodeTransformer  # noqa: TID253
 MAX_CHARS: Final = 10_000_000
 MAX_STEPS: Final = 1_000_000
 MAX_SECONDS: Final = 10.0
+MAX_NODES: Final = 20_000
 _MAX_BITS: Final = 10_000
 _MAX_INDENT: Final = 1000
 _MAX_DIGITS: Final = 20
@@ -227,6 +228,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
             SecurityError: It does what templates of prompts may not.
         """
         tree = self.parse(source)
+        parts = sum(1 for _ in tree.find_all(nodes.Node))
+        if parts > MAX_NODES:
+            # Compiling has no other bound, and takes a second for every few thousand of them.
+            raise SecurityError(f"it has {parts:,} variables, tags and texts, more than {MAX_NODES:,}")
         refuse_nodes(tree)
         changed = _Bounded().visit(self.parse(source))
         changed.set_environment(self)

@@ -7,13 +7,13 @@ the store, by folder; the file's own hash stands in for it the first time).
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lmops.errors import LmopsError, UsageError, did_you_mean
+from lmops.git import ask_git
 from lmops.prompts import _versions
 from lmops.prompts._files import MAX_BYTES, SUFFIX, PromptFile, dump, load
 from lmops.prompts._names import Ref, check_name
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Action = Literal["same", "saved", "written", "refreshed", "conflict", "deleted", "problem"]
 Side = Literal["file", "registry"]
-_GIT_SECONDS: Final = 20
 
 
 class SyncEntry(NamedTuple):
@@ -317,22 +316,10 @@ def _write_atomically(path: Path, body: bytes, *, before: bytes | None) -> None:
 
 def _git_commit(path: Path) -> tuple[str | None, str]:
     """Return the commit of a file that is committed as it is; else None and why."""
-    status = _git(path, "status", "--porcelain=v1", "--ignored", "--", path.name)
+    status = ask_git(path.parent, "status", "--porcelain=v1", "--ignored", "--", path.name)
     if status is None:
         return None, ""
     if status.strip():
         return None, " (dirty: not committed as it is)"
-    commit = (_git(path, "log", "-1", "--format=%H", "--", path.name) or "").strip()
+    commit = (ask_git(path.parent, "log", "-1", "--format=%H", "--", path.name) or "").strip()
     return (commit, "") if commit else (None, "")
-
-
-def _git(path: Path, *arguments: str) -> str | None:
-    """Return what git says in the folder of a file; None without git or outside a repository."""
-    command: list[Any] = ["git", "--no-optional-locks", "-C", path.parent, *arguments]
-    try:
-        done = subprocess.run(  # the git of the one who calls
-            command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None

@@ -124,6 +124,7 @@ GREEDY = [
     "{% set n = namespace(x=1) %}{% for i in range(300) %}{% set n.x = [n.x] * 2 %}{% endfor %}{{ n.x }}",
     "{% set n = namespace(x=1) %}{% for i in range(300) %}{% set n.x = (n.x,) %}{% endfor %}{{ n.x }}",
     "{{ ('f' * 1000000) | int(0, 16) // 3 }}",
+    "{{ x }}" * 100_000,
 ]  # fmt: skip
 
 

@@ -24,9 +24,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 SOURCES = [path for path in [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))] if path != Path(__file__).resolve()]
 
 PUBLIC = [
-    "ConflictError", "DamagedStoreError", "IngestError", "IngestReport", "LmopsError", "MissingDependencyError", "ModelError",
-    "NewerStoreError", "NotFoundError", "QueryError", "ReadOnlyError", "RefusedError", "RunbookError", "RunbookRefusedError", "Span", "StoreError",
-    "StoreFullError", "Trace", "UsageError", "Workspace", "open", "show_result", "trace",
+    "ConflictError", "DamagedStoreError", "IngestError", "IngestReport", "LmopsError", "MissingDependencyError",
+    "ModelError", "NewerStoreError", "NotFoundError", "QueryError", "ReadOnlyError", "RefusedError", "RunbookError",
+    "RunbookRefusedError", "Span", "StoreError", "StoreFullError", "Trace", "UsageError", "Workspace", "open", "show_result", "trace",
 ]  # fmt: skip
 HEAVY = {
     "IPython", "anywidget", "duckdb", "ipywidgets", "jinja2", "jsonschema", "nbconvert", "nbformat", "numpy", "openai",

@@ -271,7 +271,7 @@ class EvalExplorerController:
         return [self.board.ids[place], plain_line(self._previews[place], _PREVIEW), *cells, *change]
 
     def _on_filter(self, message: Message) -> Message:
-        change = {name: message[name] for name in _PARTS if name in message}
+        change: dict[str, Any] = {name: message[name] for name in _PARTS if name in message}
         if "clear" in message:
             change = {"regressions": False, "flips": False, "cell": None, "slice": None, "text": ""}
         self._show(self._changed(change))

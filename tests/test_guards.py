@@ -26,7 +26,8 @@ SOURCES = [path for path in [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))] 
 PUBLIC = [
     "ConflictError", "DamagedStoreError", "IngestError", "IngestReport", "LmopsError", "MissingDependencyError",
     "ModelError", "NewerStoreError", "NotFoundError", "QueryError", "ReadOnlyError", "RefusedError", "RunbookError",
-    "RunbookRefusedError", "Span", "StoreError", "StoreFullError", "Trace", "UsageError", "Workspace", "open", "show_result", "trace",
+    "RunbookRefusedError", "Span", "StoreError", "StoreFullError", "Trace", "UsageError", "Workspace", "open",
+    "show_result", "trace",
 ]  # fmt: skip
 HEAVY = {
     "IPython", "anywidget", "duckdb", "ipywidgets", "jinja2", "jsonschema", "nbconvert", "nbformat", "numpy", "openai",

@@ -61,6 +61,8 @@ def rollup(spans: Sequence[SpanRow]) -> TraceFacts:
     Returns:
         The facts; for no spans ``root_span_id`` is None, ``is_orphan`` False and everything else empty.
     """
+    if len(spans) == 1:
+        return _alone(spans[0])
     by_id: dict[str, SpanRow] = {span["span_id"]: span for span in spans}
     if len(by_id) != len(spans):
         by_id = _first_of_each_id(spans)
@@ -97,6 +99,21 @@ def rollup(spans: Sequence[SpanRow]) -> TraceFacts:
         depths=depths,
         parents=parents,
         duplicates=duplicates,
+    )
+
+
+def _alone(span: SpanRow) -> TraceFacts:
+    """Return the facts of a trace of one span, which many are: a call without an application around it."""
+    span_id: str = span["span_id"]
+    is_call = span["kind"] in MODEL_KINDS and not _is_opened_only(span, {})
+    return TraceFacts(
+        root_span_id=span_id,
+        is_orphan=bool(span["parent_span_id"]),
+        call_span_ids=frozenset((span_id,)) if is_call else frozenset(),
+        error_span_id=span_id if span["status"] == "error" else None,
+        depths={span_id: 0},
+        parents={span_id: None},
+        duplicates={},
     )
 
 

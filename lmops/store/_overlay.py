@@ -190,7 +190,11 @@ def _settle(
     stored_traces = set(stored.traces_of(ids | relatives))
     for trace_id in changed_traces:
         counting = facts[trace_id].call_span_ids
-        calls = [row for row in traces[trace_id] if row["span_id"] in counting and (trace_id, row["span_id"]) in flags]
+        calls = (
+            [row for row in traces[trace_id] if row["span_id"] in counting and (trace_id, row["span_id"]) in flags]
+            if counting
+            else []
+        )
         result.traces.append(trace_row(traces[trace_id], facts[trace_id], calls))
         if trace_id in stored_traces:
             result.dead_traces.append(trace_id)
@@ -254,12 +258,11 @@ def trace_row(spans: Sequence[Row], facts: TraceFacts, calls: Sequence[Row]) -> 
     by_id = {row["span_id"]: row for row in spans}
     root = by_id[facts.root_span_id or ""]
     failing = by_id[facts.error_span_id] if facts.error_span_id else {}
-    start = min(row["start_ns"] for row in spans)
+    start = min([row["start_ns"] for row in spans])
     # A clock that ran backwards must not put a span outside its trace: spans are looked up by the trace's range.
-    end = max(max(row["start_ns"], row["end_ns"] or 0) for row in spans)
+    end = max(start, *[row["start_ns"] for row in spans], *[row["end_ns"] or 0 for row in spans])
     if len(calls) > 1:
         calls = sorted(calls, key=lambda row: (row["start_ns"], row["span_id"]))
-    ordered = (root, *spans)
     status = root["status"]
     if facts.is_orphan and failing:
         status = "error"
@@ -272,25 +275,25 @@ def trace_row(spans: Sequence[Row], facts: TraceFacts, calls: Sequence[Row]) -> 
         "start_ns": start,
         "end_ns": end,
         # Made-up times put the spans of a log in order and say nothing of how long it took.
-        "latency_ms": (end - start) / 1e6 if any(row["latency_ms"] is not None for row in spans) else None,
+        "latency_ms": (end - start) / 1e6 if [1 for row in spans if row["latency_ms"] is not None] else None,
         "status": status,
         "error_type": failing.get("error_type"),
         "error_message": failing.get("error_message"),
         "error_span_id": facts.error_span_id,
         "root_span_id": facts.root_span_id,
         "span_count": len(spans),
-        "error_count": sum(row["status"] == "error" for row in spans),
+        "error_count": len([1 for row in spans if row["status"] == "error"]),
         "call_count": len(calls),
-        "models": _distinct(row["model"] or row["requested_model"] for row in calls),
-        "prompt_refs": _distinct(_prompt_ref(row) for row in prompts),
-        "input_tokens": _total(row["input_tokens"] for row in calls),
-        "output_tokens": _total(row["output_tokens"] for row in calls),
-        "cost_usd": _total(row["cost_usd"] for row in calls),
+        "models": _distinct([row["model"] or row["requested_model"] for row in calls]),
+        "prompt_refs": _distinct([_prompt_ref(row) for row in prompts]),
+        "input_tokens": _total(calls, "input_tokens"),
+        "output_tokens": _total(calls, "output_tokens"),
+        "cost_usd": _total(calls, "cost_usd"),
         "unpriced_calls": sum(map(is_unpriced, calls)),
-        "session_id": _first(ordered, "session_id"),
-        "user_id": _first(ordered, "user_id"),
-        "service": _first(ordered, "service"),
-        "environment": _first(ordered, "environment"),
+        "session_id": _first(root, spans, "session_id"),
+        "user_id": _first(root, spans, "user_id"),
+        "service": _first(root, spans, "service"),
+        "environment": _first(root, spans, "environment"),
         "input": preview(_said("input", root, calls, facts), "user"),
         "output": preview(_said("output", root, calls[::-1], facts), "assistant"),
         "is_orphan": facts.is_orphan,
@@ -302,32 +305,36 @@ def _said(column: str, root: Row, calls: Sequence[Row], facts: TraceFacts) -> st
 
     The first span of a trace whose root was lost may be any step: there the calls say more.
     """
-    rows = (*calls, root) if facts.is_orphan else (root, *calls)
-    return next((row[column] for row in rows if row[column] is not None), None)
+    for row in (*calls, root) if facts.is_orphan else (root, *calls):
+        said: str | None = row[column]
+        if said is not None:
+            return said
+    return None
 
 
-def _first(rows: Iterable[Row], column: str) -> Any:  # a value of any column
-    """Return the value of the first row that has one; the earliest of the rest decides, not the arrival."""
-    rows = iter(rows)
-    root = next(rows)[column]
-    if root is not None:
-        return root
+def _first(root: Row, rows: Sequence[Row], column: str) -> Any:  # a value of any column
+    """Return the value of the root, else of the earliest row that has one: not of the first to arrive."""
+    said = root[column]
+    if said is not None or len(rows) == 1:
+        return said
     given = [(row["start_ns"], row["span_id"], row[column]) for row in rows if row[column] is not None]
     return min(given)[2] if given else None
 
 
-def _distinct(values: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(value for value in values if value))
+def _distinct(values: Sequence[str | None]) -> list[str]:
+    return list(dict.fromkeys(filter(None, values))) if values else []
 
 
 def _prompt_ref(row: Row) -> str:
     return f"{row['prompt_name']}@{row['prompt_version']}" if row["prompt_version"] else row["prompt_name"]
 
 
-def _total(values: Iterable[Any]) -> Any:  # int of tokens, float of money, None of nothing
-    given = [value for value in values if value is not None]
-    if not given:
+def _total(calls: Sequence[Row], column: str) -> Any:  # int of tokens, float of money, None of nothing
+    if not calls:
         return None
+    given = [row[column] for row in calls if row[column] is not None]
+    if len(given) <= 1:
+        return given[0] if given else None
     total = sum(sorted(given)) if isinstance(given[0], float) else sum(given)
     # Adding sorted floats makes the sum independent of the order of arrival.
     return total if isinstance(total, float) else min(total, 2**63 - 1)

@@ -97,7 +97,8 @@ class ByteStream:
     def peek(self, size: int) -> bytes:
         """Return the next bytes without moving; fewer at the end."""
         self._fill(size)
-        return bytes(self._buffer[self._at : self._at + size])
+        with memoryview(self._buffer) as buffer:  # a slice of the buffer itself would be a second copy
+            return bytes(buffer[self._at : self._at + size])
 
     def take(self, size: int) -> bytes:
         """Return the next bytes; fewer at the end."""

@@ -76,10 +76,12 @@ def _messages(stream: ByteStream, end: int | None) -> Iterator[Item]:
             continue
         data = stream.take(size)
         is_cut = len(data) < size
+        if not is_cut:
+            yield from _whole(data)
+            continue
         # What is whole of it is kept; that the rest is missing is said once, with the place.
-        yield from (item for item in _whole(data) if not (is_cut and item == Rejection("", _CUT_OFF)))
-        if is_cut:
-            raise _CutOffError(_CUT_OFF)
+        yield from (item for item in _whole(data) if item != Rejection("", _CUT_OFF))
+        raise _CutOffError(_CUT_OFF)
 
 
 def _fields(stream: ByteStream, end: int | None) -> Iterator[tuple[int, int]]:

@@ -124,8 +124,8 @@ def real_request(shapes: tuple[tuple[Sent, ...], ...], *, seed: int) -> bytes:
     rng = random.Random(seed)
     message = ExportTraceServiceRequest()
     resource = message.resource_spans.add()
-    for key, value in (("service.name", "support"), ("telemetry.sdk.language", "python")):
-        _put(resource.resource.attributes, key, value)
+    for key, said in (("service.name", "support"), ("telemetry.sdk.language", "python")):
+        _put(resource.resource.attributes, key, said)
     scope = resource.scope_spans.add()
     scope.scope.name, scope.scope.version = "openinference.instrumentation.openai", "0.1.66"
     while len(scope.spans) < 1000:

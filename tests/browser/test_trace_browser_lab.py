@@ -181,13 +181,13 @@ def test_a_widget_that_was_scrolled_away_is_where_it_was(dark_lab, chromium, con
         page.get_attribute(ROOT, "data-selected"),
         page.evaluate("() => document.querySelector('.lm-scroll').scrollTop"),
     )
-    scroller = "document.querySelector('.jp-WindowedPanel-outer')"
-    page.evaluate(f"() => {{ {scroller}.scrollTop = {scroller}.scrollHeight; }}")
+    # JupyterLab guesses the heights of cells it has not shown and moves the page when it learns them: scroll until there.
+    scroll = "const s = document.querySelector('.jp-WindowedPanel-outer'), r = document.querySelector('.lm-root');"
     page.wait_for_function(
-        "() => { const r = document.querySelector('.lm-root'); return !r || r.getBoundingClientRect().bottom < -400; }"
+        f"() => {{ {scroll} s.scrollTop = s.scrollHeight; return !r || r.getBoundingClientRect().bottom < -400; }}"
     )
     page.wait_for_timeout(1_000)
-    page.evaluate(f"() => {{ {scroller}.scrollTop = 0; }}")
+    page.wait_for_function(f"() => {{ {scroll} s.scrollTop = 0; return r && r.getBoundingClientRect().bottom > 0; }}")
     page.wait_for_selector(f".lm-pane[data-trace-id='{chosen}'][data-ready=true]")
     page.wait_for_selector(".lm-row.lm-cursor[data-index='205']:not([hidden])")
     page.wait_for_function("(top) => Math.abs(document.querySelector('.lm-scroll').scrollTop - top) < 2", arg=top)

@@ -364,13 +364,19 @@ def test_keys_reach_both_of_two_traces(controller, stage):
     """o changes the side; each side has its own span."""
     s = stage(controller(12))
     opened(s)
-    s.press("p", "]")
+    other = ".lm-pane:not(.lm-pinned)"
+    s.press("p")
     s.page.wait_for_selector(".lm-pinned[data-ready=true]")
+    s.press("]")
+    s.page.wait_for_selector(f"{other}[data-ready=true] .lm-body[data-index='0']")
+    s.page.wait_for_timeout(400)  # the sides are laid out again
     s.press("o", "j")
     s.page.wait_for_selector(".lm-pinned .lm-body[data-index='1']")
-    assert s.page.get_attribute(".lm-pane:not(.lm-pinned) .lm-body", "data-index") == "0"
-    s.press("o", "j", "j")
-    s.page.wait_for_selector(".lm-pane:not(.lm-pinned) .lm-body[data-index='2']")
+    assert s.page.get_attribute(f"{other} .lm-body", "data-index") == "0"
+    s.press("o", "j")
+    s.page.wait_for_selector(f"{other} .lm-body[data-index='1']")
+    s.press("j")
+    s.page.wait_for_selector(f"{other} .lm-body[data-index='2']")
     s.press("Escape")
     assert s.page.locator(".lm-pinned").count() == 0
     assert focus_is_in(s, "[role=tree]")

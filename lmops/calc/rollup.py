@@ -185,8 +185,11 @@ def _earliest(spans: Iterable[SpanRow]) -> str | None:
 def _depths(by_id: Mapping[str, SpanRow], parents: dict[str, str | None]) -> dict[str, int]:
     """Return the depth of every span; cuts cycles in ``parents`` on the way."""
     depths: dict[str, int] = {}
-    for start in parents:
+    for start, up in parents.items():
         if start in depths:
+            continue
+        if up is None or up in depths:  # parents mostly come first
+            depths[start] = 0 if up is None else depths[up] + 1
             continue
         path: list[str] = []
         on_path: set[str] = set()
@@ -257,8 +260,7 @@ def _told_by_wrapper(
     models: list[str], calls: set[str], by_id: Mapping[str, SpanRow], parents: Mapping[str, str | None]
 ) -> dict[str, tuple[str, ...]]:
     """Let the wrapper of a silent call stand for it in ``calls``; return wrapper -> the call."""
-    silent = [i for i in calls if by_id[i]["output"] is None and by_id[i]["status"] != "error"]
-    silent = [i for i in silent if by_id[i]["kind"] == "llm"]
+    silent = [i for i in calls if (s := by_id[i])["output"] is None and s["kind"] == "llm" and s["status"] != "error"]
     if not silent:
         return {}
     above = {span_id: _model_above(span_id, by_id, parents) for span_id in models}

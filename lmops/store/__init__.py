@@ -226,6 +226,10 @@ class Store:
     def load(self, spans: Sequence[Row], logs: Sequence[Row] = ()) -> LoadReport:
         """Write many facts straight into segments, in one transaction; the way for files.
 
+        Args:
+            spans: Rows with the columns of ``SPAN_COLUMNS``.
+            logs: Rows with the columns of ``LOG_COLUMNS``.
+
         Raises:
             UsageError: A column is missing or a value does not fit its column; nothing was written.
             StoreFullError: There is no space left; nothing of these rows was written.
@@ -235,8 +239,7 @@ class Store:
         try:
             stored = prepared(rows, self.blobs)
             with in_words(self.path):
-                # Copies: the rows get their flags, and they are the caller's.
-                report = self._publisher.load(list(map(dict, stored.get("spans", ()))), stored.get("logs", []))
+                report = self._publisher.load(stored.get("spans", []), stored.get("logs", []))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             # Arrow checks them on the way, many times faster; what it found is said in words.
             refuse_bad(rows)

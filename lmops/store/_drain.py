@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.store._filesystem import fsync_dir
-from lmops.store._segments import to_arrow, write_segment
+from lmops.store._segments import overlay_tables, write_segment
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,6 +37,7 @@ class LoadReport:
     """What a bulk load did."""
 
     new: int
+    new_traces: int
     duplicates: int
     new_logs: int
 
@@ -117,18 +118,24 @@ class Publisher:
                 pass
             over = self._engine.overlay(self._engine.manifest(), spans, logs)
             self.publish(over, [])
-        return LoadReport(new=over.new_spans, duplicates=over.duplicates, new_logs=len(over.logs))
+        return LoadReport(
+            new=over.new_spans,
+            new_traces=len(over.traces) - len(over.dead_traces),
+            duplicates=over.duplicates,
+            new_logs=len(over.logs),
+        )
 
     def publish(self, over: Overlay, seqs: Sequence[int]) -> None:
         """Write an overlay's rows and, in one transaction, list the files, bury what they replace, clear the inbox.
 
         ``seqs`` are the oldest writes of the inbox: only the holder of the lock removes any.
         """
-        rows = {"spans": over.spans, "traces": over.traces, "logs": over.logs}
         rev = int(self._meta.connection().execute("select value from counters where name = 'rev'").fetchone()[0]) + 1
         with self.files() as written:
             written += [
-                write_segment(self._folder, tbl, to_arrow(tbl, found, rev=rev)) for tbl, found in rows.items() if found
+                write_segment(self._folder, tbl, table)
+                for tbl, table in overlay_tables(over, rev=rev).items()
+                if table.num_rows
             ]
             with self._meta.write() as con:
                 for file in written:

@@ -291,7 +291,7 @@ class Engine:
             return self._tail.read(snapshot)
 
     def overlay(self, snapshot: Snapshot, spans: Iterable[Row], logs: Iterable[Row]) -> Overlay:
-        """Return what new rows change over the segments of a snapshot (its tail left out); the rows get their flags."""
+        """Return what new rows change over the segments of a snapshot (its tail left out)."""
         files = [segment.path for found in snapshot.segments.values() for segment in found]
         if len(self._indexes) > 3 * len(files) + 16:
             # Files come and go, here and in other processes; what is remembered of them must not only grow.
@@ -362,22 +362,25 @@ class StoredRows:
         self._snapshot = snapshot
         self._ranges: dict[frozenset[str], tuple[list[str], Bounds]] = {}
 
-    def _containing(self, tbl: str, column: str, values: Collection[str]) -> list[Segment]:
-        """Return the segments that may hold one of these values."""
+    def _containing(self, tbl: str, column: str, values: Collection[str]) -> tuple[list[Segment], list[str]]:
+        """Return the segments that may hold one of these values, and the values that may be in one."""
         import numpy as np
 
         segments = self._engine._files(self._snapshot, tbl, OPEN)  # noqa: SLF001  # the engine's own half
         if not values or not segments:
-            return []
-        asked = self._engine.hashes(values)
+            return [], []
+        names = list(values)
+        asked = self._engine.hashes(names)
+        hits = np.zeros(len(names), dtype=bool)
         found = []
         for segment in segments:
             index = self._engine.membership(segment, column)
             if len(index):
-                at = np.minimum(np.searchsorted(index, asked), len(index) - 1)
-                if (index[at] == asked).any():
+                here = index[np.minimum(np.searchsorted(index, asked), len(index) - 1)] == asked
+                if here.any():
                     found.append(segment)
-        return found
+                    hits |= here
+        return found, [names[place] for place in np.flatnonzero(hits)]
 
     def _rows(
         self,
@@ -424,10 +427,10 @@ class StoredRows:
         return self._ranges[asked]
 
     def _read_range(self, trace_ids: Collection[str]) -> tuple[list[str], Bounds]:
-        files = self._containing("traces", "trace_id", trace_ids)
+        files, ids = self._containing("traces", "trace_id", trace_ids)
         found = self._rows(
             "traces", ("trace_id", "start_ns", "end_ns"), files,
-            "stored.trace_id in (select trace_id from asked)", {"trace_id": list(trace_ids)},
+            "stored.trace_id in (select trace_id from asked)", {"trace_id": ids},
         )  # fmt: skip
         if not found:
             return [], OPEN
@@ -456,11 +459,9 @@ class StoredRows:
 
     def traces_with_responses(self, response_ids: Collection[str]) -> dict[str, set[str]]:
         """Return the traces that have a model span with one of these response ids, by response id; nine of many."""
-        files = self._containing("spans", "response_id", response_ids)
+        files, ids = self._containing("spans", "response_id", response_ids)
         where = f"stored.response_id in (select response_id from asked) and stored.kind in {MODEL_KINDS_SQL}"
-        rows = self._rows(
-            "spans", ("trace_id", "response_id"), files, where, {"response_id": list(response_ids)}, few="response_id"
-        )
+        rows = self._rows("spans", ("trace_id", "response_id"), files, where, {"response_id": ids}, few="response_id")
         found: dict[str, set[str]] = {}
         for row in rows:
             found.setdefault(row["response_id"], set()).add(row["trace_id"])
@@ -468,10 +469,10 @@ class StoredRows:
 
     def logs_of(self, trace_ids: Collection[str]) -> list[Row]:
         """Return the stored log events of these traces."""
-        files = self._containing("logs", "trace_id", trace_ids)
+        files, ids = self._containing("logs", "trace_id", trace_ids)
         columns = [name for name, _, _ in STORED["logs"] if name != "rev"]
         where = "stored.trace_id in (select trace_id from asked)"
-        return self._rows("logs", columns, files, where, {"trace_id": list(trace_ids)})
+        return self._rows("logs", columns, files, where, {"trace_id": ids})
 
 
 def damage(folder: Path, segment: Segment) -> str | None:

@@ -6,7 +6,7 @@ memory. So an undrained write looks exactly as it will after the drain, whatever
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -19,6 +19,7 @@ Row = dict[str, Any]
 Key = tuple[str, str]
 
 PREVIEW_CHARS: Final = 1000
+_NO_SPAN: Final[Row] = {}
 #: One call is reported by a few instrumentors at most. An id that more traces share is no identity: stand-in models
 #: answer with the same one every time.
 MOST_SHARED: Final = 8
@@ -57,6 +58,8 @@ class Overlay:
     """The rows to add and the stored rows that they replace."""
 
     spans: list[Row] = field(default_factory=list)
+    #: The billable calls among ``spans``, each with the other spans of the same call as ``trace_id:span_id``.
+    calls: dict[Key, list[str]] = field(default_factory=dict)
     traces: list[Row] = field(default_factory=list)
     logs: list[Row] = field(default_factory=list)
     dead_spans: list[Key] = field(default_factory=list)
@@ -154,11 +157,12 @@ def _settle(
     result: Overlay,
 ) -> None:
     """Decide which spans are calls, write the rows of all touched traces, and name the stored rows they replace."""
-    responses = {
+    named = [
         row["response_id"]
         for row in (*fresh.values(), *known.values())
         if row["response_id"] and row["kind"] in MODEL_KINDS
-    }
+    ]
+    responses = set(named)
     sharing = stored.traces_with_responses(responses) if responses else {}
     worn = {response_id for response_id, found in sharing.items() if len(found) > MOST_SHARED}
     relatives = {trace_id for name, found in sharing.items() if name not in worn for trace_id in found} - ids
@@ -169,39 +173,43 @@ def _settle(
     traces: dict[str, list[Row]] = defaultdict(list)
     for (trace_id, _), row in (*known.items(), *fresh.items()):
         traces[trace_id].append(row)
-    facts = {trace_id: rollup(rows) for trace_id, rows in traces.items()}
-    worn |= _worn_out(traces, responses)
-    flags = _flags(traces, facts, responses, relatives, worn)
-    changed_traces = {key[0] for key in (*fresh, *patched)}
+    # Nearly every id names one call of one trace: only where one comes again is there anything to compare.
+    again = responses if relatives else _repeated(named)
+    settling = _Settling(
+        known=known,
+        marks=dict.fromkeys(patched),
+        changed={key[0] for key in (*fresh, *patched)},
+        # Not the traces of the known spans: spans may be lost with a damaged file, and the row must be there once.
+        stored_traces=set(stored.traces_of(ids | relatives)),
+        relatives=relatives,
+        responses=responses,
+        telling=again - worn - _worn_out(traces, again),
+        result=result,
+    )
+    for trace_id, rows in traces.items():
+        settling.take(trace_id, rows)
+    settling.finish()
     whole = dict(patched)
-    stale = [key for key, row in known.items() if _differs(row, flags.get(key))]
-    if stale:
-        whole.update(
-            ((row["trace_id"], row["span_id"]), row) for row in stored.whole_spans([k for k in stale if k not in whole])
-        )
-        changed_traces |= {key[0] for key in stale}
+    lacking = [key for key in settling.marks if key not in patched]
+    if lacking:
+        whole.update(((row["trace_id"], row["span_id"]), row) for row in stored.whole_spans(lacking))
+    for key in whole:
+        flag = settling.marks[key]
+        if flag is not None:
+            result.calls[key] = flag
     result.dead_spans = list(whole)
-    for key, row in (*fresh.items(), *whole.items()):
-        row["is_call"], row["duplicate_span_ids"] = (True, flags[key] or None) if key in flags else (False, None)
-        result.spans.append(row)
-    for key in stale:
-        known[key]["is_call"] = key in flags
-    # Not the traces of the known spans: spans may be lost with a damaged file, and the row must be there once.
-    stored_traces = set(stored.traces_of(ids | relatives))
-    for trace_id in changed_traces:
-        counting = facts[trace_id].call_span_ids
-        calls = (
-            [row for row in traces[trace_id] if row["span_id"] in counting and (trace_id, row["span_id"]) in flags]
-            if counting
-            else []
-        )
-        result.traces.append(trace_row(traces[trace_id], facts[trace_id], calls))
-        if trace_id in stored_traces:
-            result.dead_traces.append(trace_id)
+    result.spans = [*fresh.values(), *whole.values()]
+
+
+def _repeated(names: Sequence[str]) -> set[str]:
+    """Return the names that stand there more than once."""
+    return {name for name, times in Counter(names).items() if times > 1}
 
 
 def _worn_out(traces: dict[str, list[Row]], responses: set[str]) -> set[str]:
     """Return the response ids that too many traces have to name one response."""
+    if not responses:
+        return set()
     sharing: dict[str, set[str]] = defaultdict(set)
     for trace_id, rows in traces.items():
         for row in rows:
@@ -210,36 +218,79 @@ def _worn_out(traces: dict[str, list[Row]], responses: set[str]) -> set[str]:
     return {response_id for response_id, found in sharing.items() if len(found) > MOST_SHARED}
 
 
-def _flags(
-    traces: dict[str, list[Row]],
-    facts: dict[str, TraceFacts],
-    responses: set[str],
-    relatives: set[str],
-    worn: set[str],
-) -> dict[Key, list[str]]:
-    """Return the calls that count, each with the other spans of the same call as ``trace_id:span_id``."""
-    candidates: list[Row] = []
-    flags: dict[Key, list[str]] = {}
-    for trace_id, rows in traces.items():
-        fact = facts[trace_id]
+#: Spans that are calls, each with the other spans of the same call as ``trace_id:span_id``.
+Flags = dict[str, list[str]]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Settling:
+    """Traces on their way to a row: each is done in one go, unless calls of other traces may be the same as its own."""
+
+    known: dict[Key, Row]
+    #: stored spans that have to be written again, with their flags
+    marks: dict[Key, list[str] | None]
+    changed: set[str]
+    stored_traces: set[str]
+    relatives: set[str]
+    responses: set[str]
+    #: response ids that tell two spans to be one call
+    telling: set[str]
+    result: Overlay
+    candidates: list[Row] = field(default_factory=list)
+    waiting: dict[str, tuple[list[Row], TraceFacts, Flags]] = field(default_factory=dict)
+
+    def take(self, trace_id: str, rows: list[Row]) -> None:
+        """Settle a trace, or keep it until all traces have named their calls."""
+        facts = rollup(rows)
+        flags: Flags = {}
+        may_be_shared = False
+        if facts.call_span_ids:
+            same, is_relative = facts.duplicates, trace_id in self.relatives
+            for row in rows:
+                span_id = row["span_id"]
+                if span_id not in facts.call_span_ids:
+                    continue
+                # Of a trace that is here only as a relative, the other calls were settled before and stay as they are.
+                if is_relative and row["response_id"] not in self.responses:
+                    if row["is_call"]:
+                        flags[span_id] = list(row["duplicate_span_ids"] or ())
+                    continue
+                if row["response_id"] in self.telling:
+                    self.candidates.append(row)
+                    may_be_shared = True
+                flags[span_id] = [f"{trace_id}:{other}" for other in same.get(span_id, ())] if same else []
+        if may_be_shared:
+            self.waiting[trace_id] = rows, facts, flags
+        else:
+            self._settle(trace_id, rows, facts, flags)
+
+    def finish(self) -> None:
+        """Settle the traces that wait."""
+        for winner, losers in pick_duplicates(self.candidates).items():
+            flag = self.waiting[winner[0]][2][winner[1]]
+            for loser in losers:
+                flag.append(f"{loser[0]}:{loser[1]}")
+                flag.extend(self.waiting[loser[0]][2].pop(loser[1]))
+        for trace_id, (rows, facts, flags) in self.waiting.items():
+            self._settle(trace_id, rows, facts, flags)
+
+    def _settle(self, trace_id: str, rows: list[Row], facts: TraceFacts, flags: Flags) -> None:
+        calls = []
         for row in rows:
-            if row["span_id"] not in fact.call_span_ids:
-                continue
-            # Of a trace that is here only as a relative, the other calls were settled before and stay as they are.
-            if trace_id in relatives and row["response_id"] not in responses:
-                if row["is_call"]:
-                    flags[trace_id, row["span_id"]] = list(row["duplicate_span_ids"] or ())
-                continue
-            candidates.append(row)
-            flags[trace_id, row["span_id"]] = [
-                f"{trace_id}:{other}" for other in fact.duplicates.get(row["span_id"], ())
-            ]
-    told = [row for row in candidates if row["response_id"] not in worn] if worn else candidates
-    for winner, losers in pick_duplicates(told).items():
-        for loser in losers:
-            flags[winner].append(f"{loser[0]}:{loser[1]}")
-            flags[winner].extend(flags.pop(loser))
-    return flags
+            flag = flags.get(row["span_id"])
+            if flag is not None:
+                calls.append(row)
+            key = trace_id, row["span_id"]
+            if key not in self.known:
+                if flag is not None:
+                    self.result.calls[key] = flag
+            elif key in self.marks or _differs(row, flag):
+                self.marks[key] = flag
+                self.changed.add(trace_id)
+        if trace_id in self.changed:
+            self.result.traces.append(trace_row(rows, facts, calls))
+            if trace_id in self.stored_traces:
+                self.result.dead_traces.append(trace_id)
 
 
 def _differs(row: Row, flag: list[str] | None) -> bool:
@@ -255,34 +306,43 @@ def trace_row(spans: Sequence[Row], facts: TraceFacts, calls: Sequence[Row]) -> 
         facts: What :func:`lmops.calc.rollup.rollup` says of them.
         calls: Its billable calls; tokens and cost are sums over them, NULL when none reports any.
     """
-    by_id = {row["span_id"]: row for row in spans}
-    root = by_id[facts.root_span_id or ""]
-    failing = by_id[facts.error_span_id] if facts.error_span_id else {}
-    start = min([row["start_ns"] for row in spans])
-    # A clock that ran backwards must not put a span outside its trace: spans are looked up by the trace's range.
-    end = max(start, *[row["start_ns"] for row in spans], *[row["end_ns"] or 0 for row in spans])
+    if len(spans) == 1:
+        return _row_of_one(spans[0], facts, calls)
+    root, failing = spans[0], _NO_SPAN
+    start, end = spans[0]["start_ns"], 0
+    is_timed, errors = False, 0
+    prompts = []
+    for row in spans:
+        span_id, began = row["span_id"], row["start_ns"]
+        if span_id == facts.root_span_id:
+            root = row
+        if span_id == facts.error_span_id:
+            failing = row
+        # A clock that ran backwards must not put a span outside its trace: spans are looked up by the trace's range.
+        start, end = min(start, began), max(end, began, row["end_ns"] or 0)
+        is_timed |= row["latency_ms"] is not None
+        errors += row["status"] == "error"
+        if row["prompt_name"]:
+            prompts.append(row)
     if len(calls) > 1:
-        calls = sorted(calls, key=lambda row: (row["start_ns"], row["span_id"]))
-    status = root["status"]
-    if facts.is_orphan and failing:
-        status = "error"
-    prompts = [row for row in spans if row["prompt_name"]]
+        calls = sorted(calls, key=_start)
     if len(prompts) > 1:
-        prompts.sort(key=lambda row: (row["start_ns"], row["span_id"]))
+        prompts.sort(key=_start)
+    status = "error" if facts.is_orphan and failing else root["status"]
     return {
         "trace_id": root["trace_id"],
         "name": root["name"],
         "start_ns": start,
         "end_ns": end,
         # Made-up times put the spans of a log in order and say nothing of how long it took.
-        "latency_ms": (end - start) / 1e6 if [1 for row in spans if row["latency_ms"] is not None] else None,
+        "latency_ms": (end - start) / 1e6 if is_timed else None,
         "status": status,
         "error_type": failing.get("error_type"),
         "error_message": failing.get("error_message"),
         "error_span_id": facts.error_span_id,
         "root_span_id": facts.root_span_id,
         "span_count": len(spans),
-        "error_count": len([1 for row in spans if row["status"] == "error"]),
+        "error_count": errors,
         "call_count": len(calls),
         "models": _distinct([row["model"] or row["requested_model"] for row in calls]),
         "prompt_refs": _distinct([_prompt_ref(row) for row in prompts]),
@@ -296,6 +356,45 @@ def trace_row(spans: Sequence[Row], facts: TraceFacts, calls: Sequence[Row]) -> 
         "environment": _first(root, spans, "environment"),
         "input": preview(_said("input", root, calls, facts), "user"),
         "output": preview(_said("output", root, calls[::-1], facts), "assistant"),
+        "is_orphan": facts.is_orphan,
+    }
+
+
+def _start(row: Row) -> tuple[int, str]:
+    return row["start_ns"], row["span_id"]
+
+
+def _row_of_one(span: Row, facts: TraceFacts, calls: Sequence[Row]) -> Row:
+    """Return the row of a trace of one span, which many are: a call without an application around it."""
+    start, model, call = span["start_ns"], span["model"] or span["requested_model"], bool(calls)
+    end = max(start, span["end_ns"] or 0)
+    is_error = span["status"] == "error"
+    return {
+        "trace_id": span["trace_id"],
+        "name": span["name"],
+        "start_ns": start,
+        "end_ns": end,
+        "latency_ms": (end - start) / 1e6 if span["latency_ms"] is not None else None,
+        "status": span["status"],
+        "error_type": span["error_type"] if is_error else None,
+        "error_message": span["error_message"] if is_error else None,
+        "error_span_id": facts.error_span_id,
+        "root_span_id": span["span_id"],
+        "span_count": 1,
+        "error_count": 1 if is_error else 0,
+        "call_count": len(calls),
+        "models": [model] if call and model else [],
+        "prompt_refs": [_prompt_ref(span)] if span["prompt_name"] else [],
+        "input_tokens": span["input_tokens"] if call else None,
+        "output_tokens": span["output_tokens"] if call else None,
+        "cost_usd": span["cost_usd"] if call else None,
+        "unpriced_calls": int(call and is_unpriced(span)),
+        "session_id": span["session_id"],
+        "user_id": span["user_id"],
+        "service": span["service"],
+        "environment": span["environment"],
+        "input": preview(span["input"], "user"),
+        "output": preview(span["output"], "assistant"),
         "is_orphan": facts.is_orphan,
     }
 
@@ -348,15 +447,26 @@ def preview(text: str | None, role: str) -> str | None:
     if text is None:
         return None
     if text.startswith('[{"role":'):
-        said = [message.get("content") for message in _dicts(text) if message.get("role") == role]
-        spoken = [content for content in said if isinstance(content, str) and content]
-        if spoken:
-            text = spoken[-1]
+        text = _last_said(text, role) or text
     elif text.startswith('{"') and len(text) <= 4 * PREVIEW_CHARS and text.count('":') == 1:
         values = [value for item in _dicts(f"[{text}]") for value in item.values()]
         if len(values) == 1 and isinstance(values[0], str) and values[0]:
             text = values[0]
     return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "\u2026"
+
+
+def _last_said(text: str, role: str) -> str | None:
+    """Return the last text that ``role`` says in a JSON list of messages."""
+    # Quotes inside a text are escaped, so this finds messages only. One that ends the list and holds no escape needs no
+    # parser, and is what most lists end with.
+    begin = f'{{"role":"{role}","content":"'
+    at = text.rfind(begin)
+    if at > 0 and text.endswith('"}]'):
+        content = text[at + len(begin) : -3]
+        if content and '"' not in content and "\\" not in content:
+            return content
+    said = [message.get("content") for message in _dicts(text) if message.get("role") == role]
+    return next((content for content in reversed(said) if isinstance(content, str) and content), None)
 
 
 def _dicts(text: str) -> list[dict[str, Any]]:

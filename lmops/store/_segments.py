@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from lmops.store._overlay import Overlay
+
 SEGMENTS_DIR: Final = "segments"
 #: Rows that are read together: few where single rows are looked up by the hundred, more where columns are scanned.
 ROW_GROUP_ROWS: Final = {"spans": 16_384, "traces": 4_096, "logs": 16_384, "results": 16_384, "scores": 65_536}
@@ -109,18 +111,39 @@ def _arrow_type(sql: str) -> pa.DataType:
     return kind
 
 
-def to_arrow(tbl: str, rows: Sequence[Mapping[str, Any]], *, rev: int) -> pa.Table:
-    """Return fact rows as an Arrow table with the physical schema; every row gets revision ``rev``."""
+def overlay_tables(over: Overlay, *, rev: int) -> dict[str, pa.Table]:
+    """Return the rows that an overlay adds, as Arrow tables by name."""
+    keys = [(row["trace_id"], row["span_id"]) for row in over.spans]
+    flags: dict[str, list[Any]] = {
+        "is_call": [key in over.calls for key in keys],
+        "duplicate_span_ids": [over.calls.get(key) or None for key in keys],
+    }
+    return {
+        "spans": to_arrow("spans", over.spans, rev=rev, beside=flags),
+        "traces": to_arrow("traces", over.traces, rev=rev),
+        "logs": to_arrow("logs", over.logs, rev=rev),
+    }
+
+
+def to_arrow(
+    tbl: str, rows: Sequence[Mapping[str, Any]], *, rev: int, beside: Mapping[str, Sequence[Any]] | None = None
+) -> pa.Table:
+    """Return fact rows as an Arrow table with the physical schema; every row gets revision ``rev``.
+
+    ``beside``: columns that are not in the rows.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     schema = arrow_schema(tbl)
-    names = [name for name, _, _ in STORED[tbl] if name != "rev"]
+    beside = beside or {}
+    names = [name for name, _, _ in STORED[tbl] if name != "rev" and name not in beside]
     try:
         values = list(zip(*map(operator.itemgetter(*names), rows), strict=True)) or [()] * len(names)
     except KeyError:
         values = [tuple(row.get(name) for row in rows) for name in names]
     made = {name: pa.array(column, schema.field(name).type) for name, column in zip(names, values, strict=True)}
+    made |= {name: pa.array(column, schema.field(name).type) for name, column in beside.items()}
     made["rev"] = pa.repeat(pa.scalar(rev, pa.int64()), len(rows))
     for name, source in TIME_COLUMNS[tbl]:
         made[name] = pc.divide(made[source], 1000).cast(schema.field(name).type)

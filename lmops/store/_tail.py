@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.calc.rollup import MODEL_KINDS
 from lmops.store._overlay import Overlay
-from lmops.store._segments import INT64_MAX, to_arrow
+from lmops.store._segments import INT64_MAX, overlay_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -77,10 +77,11 @@ class Tail:
 
 
 def _rows(snapshot: Snapshot, writes: Sequence[int]) -> tuple[list[Row], list[Row]]:
-    """Return the spans (copies: they get their flags) and the log events of some writes."""
+    """Return the spans and the log events of some writes."""
     found = [snapshot.tail[write] for write in writes]
-    spans = [dict(row) for rows in found for row in rows.get("spans", ())]
-    return spans, [row for rows in found for row in rows.get("logs", ())]
+    return [row for rows in found for row in rows.get("spans", ())], [
+        row for rows in found for row in rows.get("logs", ())
+    ]
 
 
 def _traces(over: Overlay, spans: Sequence[Row], logs: Sequence[Row]) -> set[str]:
@@ -92,10 +93,8 @@ def _responses(spans: Iterable[Row]) -> set[str]:
 
 
 def _tables(over: Overlay) -> Tables:
-    return {
-        "spans": to_arrow("spans", over.spans, rev=INT64_MAX),
-        "traces": to_arrow("traces", over.traces, rev=INT64_MAX),
-    }
+    tables = overlay_tables(over, rev=INT64_MAX)
+    return {name: tables[name] for name in ("spans", "traces")}
 
 
 def _joined(one: pa.Table, other: pa.Table) -> pa.Table:
@@ -110,6 +109,7 @@ def _joined(one: pa.Table, other: pa.Table) -> pa.Table:
 def _sum(one: Overlay, other: Overlay) -> Overlay:
     return Overlay(
         spans=one.spans + other.spans,
+        calls=one.calls | other.calls,
         traces=one.traces + other.traces,
         logs=one.logs + other.logs,
         dead_spans=one.dead_spans + other.dead_spans,

@@ -54,31 +54,37 @@ def _collect(value: object, role: str, depth: int) -> list[Canonical]:
     if isinstance(value, list):
         result: list[Canonical] = []
         for item in value:
-            simple = _simple(item)
+            simple = _simple(item, role)
             if simple is not None:
                 result.append(simple)
             else:
                 result += _collect(item, role, depth + 1)
         return result
     if isinstance(value, dict):
-        return _from_dict(value, role, depth)
+        simple = _simple(value, role)
+        return _from_dict(value, role, depth) if simple is None else [simple]
     return []
 
 
-def _simple(item: object) -> Canonical | None:
+def _simple(item: object, role: str) -> Canonical | None:
     """Return a message that is only a role and one text, which most are; None leaves it to the long way."""
-    if not isinstance(item, dict):
+    if type(item) is not dict:
         return None
-    said = item.get("role")
-    if not isinstance(said, str) or said not in _SIMPLE_ROLES or not item.keys() <= _SIMPLE_KEYS or item.get("name"):
+    said, content = item.get("role"), item.get("content")
+    if said is None:  # a text alone, in the words of OpenTelemetry
+        is_text = len(item) == 2 and type(content) is str and item.get("type") == "text" and role in _SIMPLE_ROLES
+        return {"role": role, "content": content} if is_text else None
+    if type(said) is not str or said not in _SIMPLE_ROLES:
         return None
-    content = item.get("content")
-    parts = item.get("parts")
-    if isinstance(parts, list) and len(parts) == 1 and content is None:
-        part = parts[0]
-        if isinstance(part, dict) and part.get("type") == "text":
-            content = part.get("content")
-    return {"role": said, "content": content} if isinstance(content, str) else None
+    if len(item) > 2 and (not item.keys() <= _SIMPLE_KEYS or item.get("name")):
+        return None
+    if content is None:
+        parts = item.get("parts")
+        if type(parts) is list and len(parts) == 1:
+            part = parts[0]
+            if type(part) is dict and part.get("type") == "text":
+                content = part.get("content")
+    return {"role": said, "content": content} if type(content) is str else None
 
 
 def _from_dict(value: dict[str, object], role: str, depth: int) -> list[Canonical]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from lmops.traces._fields import as_count, as_number, as_text, iso_ns, usage_number
+from lmops.traces._fields import as_count, as_number, as_text, iso_ns, usage_numbers
 from lmops.traces._json import dumps, structure
 from lmops.traces._raw import NO_RESOURCE, STATUS_ERROR, STATUS_UNSET, RawSpan, Resource
 from lmops.traces._wire import Rejection
@@ -231,8 +231,8 @@ def _usage(details: object) -> Json:
         ("input", "input_tokens"), ("output", "output_tokens"), ("cached", "cache_read.input_tokens"),
         ("cache_write", "cache_write.input_tokens"), ("reasoning", "reasoning.output_tokens"),
     )  # fmt: skip
-    found = ((key, usage_number(details, name)) for name, key in names)
-    return {f"gen_ai.usage.{key}": number for key, number in found if number is not None}
+    numbers = usage_numbers(details)
+    return {f"gen_ai.usage.{key}": numbers[name] for name, key in names if name in numbers}
 
 
 def _error(record: Json, response: Json, attributes: Json) -> str:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 parsed = structure
 
-_INDEX_DIGITS: Final = 6
 #: What a request for embeddings says besides the texts.
 _SETTINGS: Final = frozenset({"model", "dimensions", "encoding_format", "user", "stream", "extra_headers"})
 
@@ -104,7 +103,7 @@ def input_of(raw: RawSpan, key: str, kind: str) -> str | None:
 
 def with_instructions(found: list[Canonical], said: object) -> list[Canonical]:
     """Return the messages with the instructions in front, unless a system message is there already."""
-    if said is None or any(message["role"] == "system" for message in found):
+    if said is None or "system" in [message["role"] for message in found]:
         return found
     parts = conversation(said, "system")
     text = "\n".join(str(part["content"]) for part in parts or ())
@@ -191,55 +190,6 @@ def answered(raw: RawSpan, key: str, kind: str) -> str | None:
     return dumps(found[-1:]) if kind == "llm" else _one_text(found[-1:])
 
 
-#: An indexed key taken apart: its prefix with the dot, its index, the steps below. Keys come again with every span.
-_SPLIT: Final[dict[str, tuple[str, int, tuple[str, ...]]]] = {}
-_SPLIT_KEPT: Final = 20_000
-_SPLIT_CHARACTERS: Final = 200
-_NOT_INDEXED: Final = ("", 0, ())
-
-
-def _split(key: str) -> tuple[str, int, tuple[str, ...]]:
-    head, index, rest = key, "", ""
-    steps = key.split(".")
-    for place, step in enumerate(steps):
-        if step.isdecimal() and step.isascii() and place:
-            head, index, rest = ".".join(steps[:place]) + ".", step, ".".join(steps[place + 1 :])
-            break
-    parts = (
-        (head, int(index), tuple(rest.split(".")) if rest else ()) if 0 < len(index) <= _INDEX_DIGITS else _NOT_INDEXED
-    )
-    if len(key) <= _SPLIT_CHARACTERS:  # keys come from outside: the memory for them is bounded
-        if len(_SPLIT) >= _SPLIT_KEPT:
-            _SPLIT.clear()
-        _SPLIT[key] = parts
-    return parts
-
-
-def unflatten(attributes: dict[str, object], prefix: str) -> list[object]:
-    """Return the items of indexed keys in order: ``p.0.a.b``, ``p.1.a.b`` -> [{"a": {"b": ...}}, ...]."""
-    items: dict[int, object] = {}
-    for key, value in attributes.items():
-        head, place, steps = _SPLIT.get(key) or _split(key)
-        if head != prefix:
-            continue
-        if not steps:
-            items.setdefault(place, structure(value))
-            continue
-        node = items.get(place)
-        if node is None:
-            node = items[place] = {}
-        for step in steps[:-1]:
-            if not isinstance(node, dict):
-                break
-            below = node.get(step)
-            if below is None:
-                below = node[step] = {}
-            node = below
-        if isinstance(node, dict) and not isinstance(node.get(steps[-1]), dict):
-            node[steps[-1]] = value
-    return [items[place] for place in sorted(items)]
-
-
 def _in_order(node: object) -> list[object]:
     """Return the values of {"0": a, "1": b} in order."""
     if not isinstance(node, dict):
@@ -258,31 +208,33 @@ def messages_indexed_out(raw: RawSpan, key: str, kind: str) -> str | None:
 
 
 def _indexed(raw: RawSpan, key: str, kind: str, role: str) -> str | None:
-    found: list[Canonical] = []
-    for item in unflatten(raw.attributes, key):
-        if isinstance(item, dict):
-            inner = item.get("message")
-            message = inner if isinstance(inner, dict) else item
-            simple = _simple(message)
-            if simple is None:
-                found += conversation(_chat_shape(message), role) or []
-            else:
-                found.append(simple)
-    if not any(len(message) > 2 or message["content"] for message in found):
+    found = _plain_messages(raw, key)
+    if found is None:
+        found = []
+        for item in raw.items(key):
+            if isinstance(item, dict):
+                inner = item.get("message")
+                found += conversation(_chat_shape(inner if isinstance(inner, dict) else item), role) or []
+    if not [1 for message in found if len(message) > 2 or message["content"]]:
         return None  # roles alone say nothing; another attribute may have the content
     if role == "user":
         found = with_instructions(found, raw.attributes.get("gen_ai.system_instructions"))
     return dumps(found) if kind == "llm" else _one_text(found)
 
 
-def _simple(message: dict[str, object]) -> Canonical | None:
-    """Return a message that is only a role and one text, which most are."""
-    if message.keys() != {"role", "content"}:
+def _plain_messages(raw: RawSpan, prefix: str) -> list[Canonical] | None:
+    """Return messages that are only a role and one text, which most are; None leaves them to the long way."""
+    indexed = raw.keys_below(prefix)
+    if indexed is None or indexed.messages is None:
         return None
-    said, content = message["role"], message["content"]
-    if isinstance(content, str) and content[:2] != "[{" and said in ("user", "assistant", "system"):
-        return {"role": said, "content": content}
-    return None
+    attributes = raw.attributes
+    found: list[Canonical] = []
+    for role_key, content_key in indexed.messages:
+        said, content = attributes[role_key], attributes[content_key]
+        if not isinstance(content, str) or content[:2] == "[{" or said not in ("user", "assistant", "system"):
+            return None
+        found.append({"role": said, "content": content})
+    return found
 
 
 def _chat_shape(item: dict[str, object]) -> dict[str, object]:
@@ -334,7 +286,7 @@ def choices_indexed(raw: RawSpan, key: str, _kind: str) -> str | None:
 
 def _texts_indexed(raw: RawSpan, key: str, path: tuple[str, str], role: str) -> str | None:
     found: list[Canonical] = []
-    for item in unflatten(raw.attributes, key):
+    for item in raw.items(key):
         inner = item.get(path[0]) if isinstance(item, dict) else None
         text = inner.get(path[1]) if isinstance(inner, dict) else item
         if isinstance(text, str) and text:
@@ -345,7 +297,7 @@ def _texts_indexed(raw: RawSpan, key: str, path: tuple[str, str], role: str) -> 
 def embedded_texts(raw: RawSpan, key: str, _kind: str) -> str | None:
     """Return what was embedded: ``embedding.embeddings.N.embedding.text``."""
     texts: list[str] = []
-    for item in unflatten(raw.attributes, key):
+    for item in raw.items(key):
         inner = item.get("embedding") if isinstance(item, dict) else None
         text = inner.get("text") if isinstance(inner, dict) else None
         if isinstance(text, str):
@@ -362,10 +314,10 @@ def documents_indexed(raw: RawSpan, key: str, _kind: str) -> str | None:
     """Return the documents of ``retrieval.documents.N.document.*``; ids missing there are taken from the output."""
     items = [
         item["document"] if isinstance(item, dict) and isinstance(item.get("document"), dict) else item
-        for item in unflatten(raw.attributes, key)
+        for item in raw.items(key)
     ]
     found = _documents(items)
-    if found and all(document["id"] is None for document in found):
+    if found and found[0]["id"] is None and all(document["id"] is None for document in found):
         again = _documents(_document_list(structure(raw.attributes.get("output.value"))))
         if len(again) == len(found):
             for document, other in zip(found, again, strict=True):
@@ -393,16 +345,20 @@ def _document_list(value: object, depth: int = 0) -> list[object]:
 def _documents(items: Iterable[object]) -> list[Canonical]:
     found: list[Canonical] = []
     for item in items:
-        document = _document(structure(item))
+        document = _document(item if type(item) is dict else structure(item))
         if document is not None:
-            found.append({"rank": len(found) + 1, **document})
+            document["rank"] = len(found) + 1
+            found.append(document)
     return found
 
 
+_DOCUMENT_KEYS: Final = frozenset({"id", "content", "score", "metadata"})
+
+
 def _document(item: object) -> Canonical | None:
-    """Return one document; a score or id that is only in the metadata counts."""
+    """Return one document, its rank left at 0; a score or id that is only in the metadata counts."""
     if isinstance(item, str):
-        return {"id": None, "score": None, "content": item, "metadata": None} if item else None
+        return {"rank": 0, "id": None, "score": None, "content": item, "metadata": None} if item else None
     if isinstance(item, list) and len(item) == 2 and isinstance(item[0], dict):
         document = _document(item[0])  # LangChain: (document, score)
         if document is not None and document["score"] is None:
@@ -410,6 +366,9 @@ def _document(item: object) -> Canonical | None:
         return document
     if not isinstance(item, dict) or not item:
         return None
+    plainly = _plain_document(item)
+    if plainly is not None:
+        return plainly
     inner = item.get("node", item.get("document"))
     inner = inner if isinstance(inner, dict) else {}
     metadata = structure(item.get("metadata") or item.get("payload") or inner.get("metadata"))
@@ -422,11 +381,23 @@ def _document(item: object) -> Canonical | None:
         (number for name in ("score", "relevance_score", "similarity", "_score")
          for holder in (item, below) if (number := _score(holder.get(name))) is not None), None)  # fmt: skip
     return {
+        "rank": 0,
         "id": identity if isinstance(identity, str) or identity is None else plain(identity),
         "score": score,
         "content": content if isinstance(content, str) or content is None else plain(content),
         "metadata": metadata or None,
     }
+
+
+def _plain_document(item: dict[str, object]) -> Canonical | None:
+    """Return a document that says what it is in the plainest words, as most do; None leaves it to the long way."""
+    identity, content, score = item.get("id"), item.get("content"), item.get("score")
+    if not identity or not content or not item.keys() <= _DOCUMENT_KEYS:
+        return None
+    if type(identity) is not str or type(content) is not str or type(score) is not float or score - score != 0:
+        return None
+    metadata = structure(item.get("metadata")) or None
+    return {"rank": 0, "id": identity, "score": score, "content": content, "metadata": metadata}
 
 
 def _first(holders: Iterable[dict[str, object]], names: tuple[str, ...]) -> object:

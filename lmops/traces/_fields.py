@@ -27,7 +27,6 @@ from lmops.traces._content import (
     output_of,
     parsed,
     prompts_indexed,
-    unflatten,
     value_in,
     value_of,
     value_out,
@@ -97,6 +96,8 @@ def count(raw: RawSpan, key: str, _kind: str) -> int | None:
 
 def as_count(value: object) -> int | None:
     """Return a whole number that is not negative, also from text; None for anything else."""
+    if type(value) is int:
+        return value if 0 <= value <= BIGINT_MAX else None
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
@@ -152,6 +153,9 @@ def since_start(raw: RawSpan, key: str, _kind: str) -> float | None:
     return None if moment is None or moment < raw.start_ns else (moment - raw.start_ns) / 1e6
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def iso_ns(said: str | None) -> int | None:
     """Return nanoseconds since 1970 of an ISO 8601 text; without a zone it is UTC."""
     if not said or len(said) > 40:
@@ -162,7 +166,7 @@ def iso_ns(said: str | None) -> int | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = moment - _EPOCH
     return ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) * 1000
 
 
@@ -232,17 +236,33 @@ _USAGE: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def usage_number(details: dict[str, object], name: str) -> int | None:
-    """Return one number of a usage object, whatever the client calls it."""
-    for key in _USAGE[name]:
-        outer, dot, inner = key.partition(".")
-        value = details.get(outer)
-        if dot:
-            value = value.get(inner) if isinstance(value, dict) else details.get(key)
+#: What each key of a usage object says: the number, and which of several keys for it speaks first. A key with a dot is
+#: looked for below the key before the dot as well.
+_SAYS: Final[dict[str, tuple[str, int]]] = {
+    key: (name, rank) for name, keys in _USAGE.items() for rank, key in enumerate(keys)
+}
+_SAYS_BELOW: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    outer: tuple((key.partition(".")[2], key) for key in _SAYS if key.startswith(f"{outer}."))
+    for outer in {key.partition(".")[0] for key in _SAYS if "." in key}
+}
+
+
+def usage_numbers(details: dict[str, object]) -> dict[str, int]:
+    """Return the numbers of a usage object by the names of ``_USAGE``, whatever the client calls them."""
+    said: list[tuple[str, object]] = []
+    for key, value in details.items():
+        if isinstance(value, dict):
+            said += [(whole, value[inner]) for inner, whole in _SAYS_BELOW.get(key, ()) if inner in value]
+        elif key in _SAYS and not ("." in key and isinstance(details.get(key.partition(".")[0]), dict)):
+            said.append((key, value))
+    found: dict[str, int] = {}
+    ranks: dict[str, int] = {}
+    for key, value in said:
+        name, rank = _SAYS[key]
         number = as_count(value)
-        if number is not None:
-            return number
-    return None
+        if number is not None and rank < ranks.get(name, len(_SAYS)):
+            found[name], ranks[name] = number, rank
+    return found
 
 
 def usage(name: str) -> Callable[[RawSpan, str, str], object]:
@@ -252,17 +272,25 @@ def usage(name: str) -> Callable[[RawSpan, str, str], object]:
     """
 
     def read(raw: RawSpan, key: str, _kind: str) -> int | None:
-        details = _memo(raw, key)
-        if not isinstance(details, dict):
-            return None
-        number = usage_number(details, name)
+        numbers = _usage_of(raw, key)
+        number = numbers.get(name)
         if name != "input" or number is None:
             return number
-        extra = (usage_number(details, "cached") or 0) + (usage_number(details, "cache_write") or 0)
-        total, output = usage_number(details, "total"), usage_number(details, "output")
-        return number + extra if extra and total == number + (output or 0) + extra else number
+        extra = numbers.get("cached", 0) + numbers.get("cache_write", 0)
+        return number + extra if extra and numbers.get("total") == number + numbers.get("output", 0) + extra else number
 
     return read
+
+
+def _usage_of(raw: RawSpan, key: str) -> dict[str, int]:
+    """Return the numbers of the usage object in an attribute; several columns are read from it."""
+    details = _memo(raw, key)
+    if not isinstance(details, dict) or raw.memo is None:
+        return {}
+    numbers = raw.memo.get((key, "usage"))
+    if not isinstance(numbers, dict):
+        numbers = raw.memo[key, "usage"] = usage_numbers(details)
+    return numbers
 
 
 def usage_within(name: str) -> Callable[[RawSpan, str, str], object]:
@@ -271,9 +299,12 @@ def usage_within(name: str) -> Callable[[RawSpan, str, str], object]:
     def read(raw: RawSpan, key: str, _kind: str) -> int | None:
         answer = _memo(raw, key)
         details = answer.get("usage") if isinstance(answer, dict) else None
-        return usage_number(details, name) if isinstance(details, dict) else None
+        return usage_numbers(details).get(name) if isinstance(details, dict) else None
 
     return read
+
+
+_REASONS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "error"})
 
 
 def reasons(raw: RawSpan, key: str, _kind: str) -> str | None:
@@ -283,6 +314,10 @@ def reasons(raw: RawSpan, key: str, _kind: str) -> str | None:
 
 def join_reasons(value: object) -> str | None:
     """Return one text of a reason or a list of them, each in the word that all clients' words mean."""
+    if type(value) is list and len(value) == 1:
+        value = value[0]
+    if type(value) is str and value in _REASONS:  # as most say it
+        return value
     found = dict.fromkeys(_reason(said) for said in (value if isinstance(value, list) else [value]) if as_text(said))
     return ",".join(found) or None
 
@@ -291,7 +326,7 @@ def _reason(said: object) -> str:
     text_said = as_text(said) or ""
     # Enumerations come with the name of their type: FinishReason.STOP, FINISH_REASON_STOP.
     word = text_said.rpartition(".")[2].lower().removeprefix("finish_reason_")
-    if word in ("stop", "length", "tool_calls", "content_filter", "error"):
+    if word in _REASONS:
         return word
     return FINISH_REASONS.get(word, text_said)
 
@@ -324,8 +359,7 @@ def _reasons(value: object, depth: int) -> list[object]:
 
 def reasons_indexed(raw: RawSpan, key: str, _kind: str) -> str | None:
     """Return the finish reasons of ``gen_ai.completion.N.finish_reason``."""
-    choices = unflatten(raw.attributes, key)
-    return join_reasons([choice.get("finish_reason") for choice in choices if isinstance(choice, dict)])
+    return join_reasons([choice.get("finish_reason") for choice in raw.items(key) if isinstance(choice, dict)])
 
 
 _HEAD_ID: Final = re.compile(r'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')
@@ -386,4 +420,4 @@ def reader(how: str) -> Callable[[RawSpan, str, str], object]:
     return _FACTORIES[name](argument) if colon else _PLAIN[name]
 
 
-__all__ = ["as_count", "as_number", "as_text", "conversation", "iso_ns", "join_reasons", "reader", "usage_number"]
+__all__ = ["as_count", "as_number", "as_text", "conversation", "iso_ns", "join_reasons", "reader", "usage_numbers"]

@@ -29,9 +29,9 @@ Source = str | os.PathLike[str] | bytes | IO[bytes] | Iterable[str | os.PathLike
 OnError = Literal["reject", "raise"]
 
 #: Rows that one segment is made of: enough to be worth a file, few enough to hold as Python objects.
-CHUNK_ROWS: Final = 8_000
+CHUNK_ROWS: Final = 16_000
 #: The same for rows with long texts: characters of attributes, which hold most of a row.
-CHUNK_CHARACTERS: Final = 8_000_000
+CHUNK_CHARACTERS: Final = 16_000_000
 #: A report keeps so many rejected records by name; the rest are counted.
 SHOWN_REJECTIONS: Final = 1000
 
@@ -104,12 +104,11 @@ class Ingest:
         self._logs: list[Row] = []
         self._rejected: list[tuple[str, str]] = []
         self._characters = 0
-        self._rejected_count = self._ignored = self._new = self._new_logs = self._duplicates = 0
+        self._rejected_count = self._ignored = self._new = self._new_traces = self._new_logs = self._duplicates = 0
 
     def run(self, source: Source, *, progress: bool) -> IngestReport:
         """Read everything and return the report."""
         began = time.monotonic()
-        traces_before = self._trace_count()
         with _inputs(source) as inputs:
             total = sum(found.size for found in inputs)
             bar = Progress("ingest", total, unit="bytes") if progress else None
@@ -120,13 +119,10 @@ class Ingest:
                     self._read(found, bar)
                 self._flush()
         return IngestReport(
-            spans=self._new, traces=self._trace_count() - traces_before, logs=self._new_logs,
+            spans=self._new, traces=self._new_traces, logs=self._new_logs,
             duplicates=self._duplicates, rejected=tuple(self._rejected), rejected_count=self._rejected_count,
             ignored=self._ignored, files=len(inputs), duration_s=time.monotonic() - began,
         )  # fmt: skip
-
-    def _trace_count(self) -> int:
-        return int(self._store.sql("select count(*) from traces").fetchall()[0][0])
 
     def _refuse_bad(self, found: _Input) -> None:
         """Read a whole file before anything of it is kept, so that a bad record leaves nothing behind."""
@@ -141,6 +137,7 @@ class Ingest:
         done = bar.done if bar else 0
         with found.open() as handle:
             for batch in read(handle, format=self._format, name=found.name, fallback_time_ns=found.mtime_ns):
+                self._pricer.put_costs(batch.spans)
                 self._spans += batch.spans
                 self._logs += batch.logs
                 self._ignored += batch.ignored
@@ -157,9 +154,9 @@ class Ingest:
     def _flush(self) -> None:
         if not self._spans and not self._logs:
             return
-        self._pricer.put_costs(self._spans)
         report = self._store.load(self._spans, self._logs)
         self._new += report.new
+        self._new_traces += report.new_traces
         self._new_logs += report.new_logs
         self._duplicates += report.duplicates
         self._spans, self._logs, self._characters = [], [], 0

@@ -65,12 +65,10 @@ def text_of(value: str) -> str:
 def structure(value: object) -> object:
     """Return the value behind JSON text, also when it was encoded twice; other text comes back as it is."""
     for _ in range(3):
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not value:
             break
-        head = value[:1]
+        head = value[0]
         if head not in '{["' and (not head.isspace() or value.lstrip()[:1] not in '{["'):
-            break
-        if not value:
             break
         try:
             value = loads(value)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lmops.store._tables import SPAN_COLUMNS
 from lmops.traces._aliases import ALIASES, DIALECTS, KIND_SETS, KIND_WORDS, MODEL_KINDS, NORMALISER_VERSION
 from lmops.traces._content import documents_of_events
 from lmops.traces._events import apply_events, apply_logs, is_content_event
-from lmops.traces._fields import BIGINT_MAX, as_text, reader, seconds
+from lmops.traces._fields import BIGINT_MAX, as_count, as_text, reader, seconds
+from lmops.traces._indexed import indexed_keys
 from lmops.traces._json import dumps, loads
 from lmops.traces._raw import STATUS_ERROR, STATUS_OK, STATUS_UNSET, RawSpan, Resource
 
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Entry = tuple[str, Callable[[RawSpan, str, str], object], str]
+    Plain = tuple[tuple[str, str], ...]
 
 __all__ = ["NORMALISER_VERSION", "apply_logs", "normalise", "renormalise"]
 
 _EMPTY_ROW: Final[dict[str, object]] = {name: None for name, _, _ in SPAN_COLUMNS}
-#: Plans are kept for sets of keys up to so many characters, and so many characters in all.
+#: Plans are kept for sets of keys up to so many characters, and so many bytes, roughly, in all.
 _PLAN_CHARACTERS: Final = 20_000
-_KEPT_CHARACTERS: Final = 4_000_000
+_KEPT_BYTES: Final = 16_000_000
 _ESTIMATED: Final = "lmops.time_estimated"
+#: Attributes that change what the span itself says of its times and of its status.
+_TIME_KEYS: Final = frozenset({"logfire.span_type", _ESTIMATED})
+_STATUS_KEYS: Final = frozenset({"error.type", "langfuse.observation.level"})
 #: Events that a client adds when the first piece of a streamed answer arrives.
 _FIRST_TOKEN: Final = frozenset({"First Token Stream Event", "mlflow.chunk.item.0"})
 
@@ -37,10 +42,24 @@ _INDEXED_PREFIXES: Final = tuple(_INDEXED)
 _ORDER: Final = {dialect: place for place, (dialect, _) in enumerate(DIALECTS)}
 
 
+class _Columns(NamedTuple):
+    """How to fill the columns of one kind of span.
+
+    Most columns are one attribute as it is: those, as (column, key), are read without a call. The rest, and what else
+    may give a column that was left empty, goes through its reader in the order of the table.
+    """
+
+    texts: Plain
+    counts: Plain
+    others: tuple[Entry, ...]
+
+
 class _Plan:
     """What to read from spans that carry one set of keys; worked out once for each set."""
 
-    __slots__ = ("by_kind", "dialect", "fallback_kind", "kind_keys", "places")
+    __slots__ = (
+        "by_kind", "dialect", "fallback_kind", "has_status", "has_time", "indexed", "kind_keys", "places",
+    )  # fmt: skip
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         places: set[int] = set()
@@ -62,23 +81,34 @@ class _Plan:
         names_model = any(key in keys for key in ("gen_ai.request.model", "gen_ai.response.model", "llm.model_name"))
         is_call = names_model and bool({"input_tokens", "output_tokens", "output"} & columns)
         self.fallback_kind = "llm" if is_call else "unknown"
-        self.by_kind: dict[str, tuple[Entry, ...]] = {}
+        self.has_status = not _STATUS_KEYS.isdisjoint(keys)
+        self.has_time = not _TIME_KEYS.isdisjoint(keys)
+        self.indexed = indexed_keys(keys) if any(ALIASES[place][1].endswith(".") for place in self.places) else {}
+        self.by_kind: dict[str, _Columns] = {}
 
-    def entries(self, kind: str) -> tuple[Entry, ...]:
-        result: list[Entry] = []
+    def columns(self, kind: str) -> _Columns:
+        # The resource speaks first of the environment.
+        seen = {"environment"}
+        plain: dict[str, list[tuple[str, str]]] = {"text": [], "count": []}
+        others: list[Entry] = []
         for place in self.places:
-            column, key, _, _, kinds = ALIASES[place]
+            column, key, _, how, kinds = ALIASES[place]
             read = _READERS[place]
-            if kind in KIND_SETS[kinds] and read is not None:
-                result.append((column, read, key))
-        self.by_kind[kind] = tuple(result)
+            if kind not in KIND_SETS[kinds] or read is None:
+                continue
+            if how in plain and column not in seen:
+                plain[how].append((column, key))
+            else:
+                others.append((column, read, key))
+            seen.add(column)
+        self.by_kind[kind] = _Columns(tuple(plain["text"]), tuple(plain["count"]), tuple(others))
         return self.by_kind[kind]
 
 
 class _Kept:
-    """How much the kept plans hold."""
+    """How much the kept plans hold, roughly."""
 
-    characters = 0
+    bytes = 0
 
 
 _kept: Final = _Kept()
@@ -90,13 +120,14 @@ def _plan_of(attributes: dict[str, object]) -> _Plan:
     plan = _PLANS.get(keys)
     if plan is None:
         plan = _Plan(keys)
-        size = sum(map(len, keys)) + 100
-        if size <= _PLAN_CHARACTERS:  # keys come from outside: the memory for them is bounded
-            if _kept.characters + size > _KEPT_CHARACTERS:
+        characters = sum(map(len, keys))
+        if characters <= _PLAN_CHARACTERS:  # keys come from outside: the memory for them is bounded
+            size = characters + 200 * len(keys) + 1_000
+            if _kept.bytes + size > _KEPT_BYTES:
                 _PLANS.clear()
-                _kept.characters = 0
+                _kept.bytes = 0
             _PLANS[keys] = plan
-            _kept.characters += size
+            _kept.bytes += size
     return plan
 
 
@@ -110,20 +141,15 @@ def normalise(raw: RawSpan) -> dict[str, object]:
     plan = _plan_of(attributes)
     kind = _kind(raw, plan)
     row = _EMPTY_ROW.copy()
-    entries = plan.by_kind.get(kind)
-    if entries is None:
-        entries = plan.entries(kind)
     resource = raw.resource
     row["environment"] = resource.environment
-    for column, read, key in entries:
-        if row[column] is None:
-            row[column] = read(raw, key, kind)
+    _read_columns(raw, row, plan, kind)
     if row["environment"] is None:
         row["environment"] = resource.fallback_environment
     if kind in MODEL_KINDS:
         if row["model"] is None:
             row["model"] = row["requested_model"]
-        if row["cached_input_tokens"] is not None or row["cache_write_input_tokens"] is not None:
+        if row["cached_input_tokens"] or row["cache_write_input_tokens"]:
             _include_cached(row)
     if kind == "tool" and row["tool_name"] is None:
         row["tool_name"] = _tool_of(raw.name)
@@ -138,13 +164,32 @@ def normalise(raw: RawSpan) -> dict[str, object]:
     row["dialect"] = "chat" if raw.scope == "lmops.chat" else plan.dialect
     row["normaliser_version"] = NORMALISER_VERSION
     row["attributes"] = dumps(attributes)
-    _times(raw, row)
-    _status(raw, row)
+    _times(raw, row, plan)
+    if plan.has_status or raw.status_code == STATUS_ERROR:
+        _status(raw, row)
+    else:
+        row["status"] = "ok" if raw.status_code == STATUS_OK else "unset"
     if raw.events:
         _events(raw, row, kind)
     if raw.links:
         row["links"] = dumps(raw.links)
     return row
+
+
+def _read_columns(raw: RawSpan, row: dict[str, object], plan: _Plan, kind: str) -> None:
+    """Put the columns that the table reads from attributes."""
+    attributes = raw.attributes
+    raw.indexed = plan.indexed
+    texts, counts, others = plan.by_kind.get(kind) or plan.columns(kind)
+    for column, key in texts:
+        value = attributes[key]
+        row[column] = value if type(value) is str and value and value[0] not in '"N' else as_text(value)
+    for column, key in counts:
+        value = attributes[key]
+        row[column] = value if type(value) is int and 0 <= value <= BIGINT_MAX else as_count(value)
+    for column, read, key in others:
+        if row[column] is None:
+            row[column] = read(raw, key, kind)
 
 
 def _include_cached(row: dict[str, object]) -> None:
@@ -178,13 +223,16 @@ def _tool_of(name: str) -> str | None:
     return name.removesuffix(".tool") or None
 
 
-def _times(raw: RawSpan, row: dict[str, object]) -> None:
+def _times(raw: RawSpan, row: dict[str, object], plan: _Plan) -> None:
     """Put the times; the duration is None for a span that is open, ends before it starts, or has guessed times."""
     start, end = raw.start_ns, raw.end_ns
     row["start_ns"] = start
     if end > 0:
         row["end_ns"] = end
-        if raw.attributes.get("logfire.span_type") == "log":  # a moment; a streamed answer says how long it took
+        if not plan.has_time:
+            if end >= start:
+                row["latency_ms"] = (end - start) / 1e6
+        elif raw.attributes.get("logfire.span_type") == "log":  # a moment; a streamed answer says how long it took
             row["latency_ms"] = seconds(raw, "duration", "")
         elif end >= start and _ESTIMATED not in raw.attributes:
             row["latency_ms"] = (end - start) / 1e6

@@ -12,16 +12,16 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
-from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from lmops.errors import IngestError
+from lmops.traces._attributes import TracesData, any_value, attributes_of, span_attributes
 from lmops.traces._json import MAX_DEPTH, TOO_DEEP, text_of
 from lmops.traces._raw import NO_RESOURCE, RawLog, RawSpan, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+    from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourcePb
     from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _ZERO_TRACE: Final = "0" * 32
 _ZERO_SPAN: Final = "0" * 16
 _TIME_MAX: Final = 2**63 - 1
-_PLAIN_WORDS: Final = frozenset({"string_value", "int_value", "bool_value"})
 _HEX: Final = frozenset("0123456789abcdef")
 
 
@@ -69,29 +68,36 @@ def decode_traces_pb(body: bytes) -> Iterator[RawSpan]:
     except Exception as error:  # noqa: BLE001 - protobuf's DecodeError has no stable base class
         raise IngestError(f"not an OTLP trace message: {error}") from None
     for resource_spans in data.resource_spans:
-        yield from spans_of(resource_spans)
+        for span in spans_of(resource_spans):
+            if isinstance(span, ValueError):
+                raise IngestError(f"not an OTLP trace message: {span}")
+            yield span
 
 
-def spans_of(resource_spans: ResourceSpans) -> Iterator[RawSpan]:
-    """Yield the spans of one ResourceSpans message."""
+def spans_of(resource_spans: ResourceSpans) -> Iterator[RawSpan | ValueError]:
+    """Yield the spans of one ResourceSpans message; for one that cannot be read, why."""
     resource = resource_pb(resource_spans.resource)
     for scope_spans in resource_spans.scope_spans:
         scope = scope_text(scope_spans.scope)
         for span in scope_spans.spans:
-            yield span_pb(span, resource, scope)
+            try:
+                yield span_pb(span, resource, scope)
+            except ValueError as error:
+                yield error
 
 
 def resource_pb(resource: ResourcePb) -> Resource:
     """Return the resource of a protobuf message."""
-    return Resource(_attributes(resource.attributes))
+    return Resource(attributes_of(resource.attributes))
 
 
 def span_pb(span: Span, resource: Resource, scope: str) -> RawSpan:
-    """Return one protobuf span."""
-    attributes: dict[str, object] = {}
-    for pair in span.attributes:
-        value = pair.value
-        attributes[pair.key] = value.string_value or value.int_value or value.bool_value or _any(value, 0)
+    """Return one protobuf span.
+
+    Raises:
+        ValueError: an attribute cannot be read.
+    """
+    attributes = span_attributes(span.attributes)
     status = span.status
     parent = span.parent_span_id
     return RawSpan(
@@ -105,13 +111,17 @@ def span_pb(span: Span, resource: Resource, scope: str) -> RawSpan:
         status.message,
         attributes,
         [
-            {"name": event.name, "time_ns": event.time_unix_nano, "attributes": _attributes(event.attributes)}
+            {"name": event.name, "time_ns": event.time_unix_nano, "attributes": attributes_of(event.attributes)}
             for event in span.events
         ]
         if span.events
         else [],
         [
-            {"trace_id": link.trace_id.hex(), "span_id": link.span_id.hex(), "attributes": _attributes(link.attributes)}
+            {
+                "trace_id": link.trace_id.hex(),
+                "span_id": link.span_id.hex(),
+                "attributes": attributes_of(link.attributes),
+            }
             for link in span.links
         ]
         if span.links
@@ -149,49 +159,15 @@ def logs_of(resource_logs: ResourceLogs) -> Iterator[RawLog]:
 
 def log_pb(record: LogRecord) -> RawLog:
     """Return one protobuf log record."""
-    attributes = _attributes(record.attributes)
+    attributes = attributes_of(record.attributes)
     return RawLog(
         record.trace_id.hex(),
         record.span_id.hex(),
         record.time_unix_nano or record.observed_time_unix_nano,
         record.event_name or _event_name(attributes),
-        _any(record.body, 0) if record.HasField("body") else None,
+        any_value(record.body) if record.HasField("body") else None,
         attributes,
     )
-
-
-def _attributes(pairs: Iterable[KeyValue]) -> dict[str, object]:
-    result: dict[str, object] = {}
-    for pair in pairs:
-        value = pair.value
-        result[pair.key] = value.string_value or value.int_value or _any(value, 0)
-    return result
-
-
-def _any(value: AnyValue, depth: int) -> object:
-    # Asking for a field costs a fraction of asking which one is set.
-    number = value.double_value
-    if number:
-        return _finite(number)
-    word = value.WhichOneof("value")
-    if word is None:
-        return None
-    if word in _PLAIN_WORDS:
-        plain: str | int | bool = getattr(value, word)
-        return plain
-    if word == "double_value":
-        return _finite(value.double_value)
-    if word == "bytes_value":
-        return base64.b64encode(value.bytes_value).decode()
-    return TOO_DEEP if depth >= MAX_DEPTH else _nested(value, word, depth)
-
-
-def _nested(value: AnyValue, word: str, depth: int) -> object:
-    if word == "array_value":
-        return [_any(item, depth + 1) for item in value.array_value.values]
-    if word == "kvlist_value":
-        return {pair.key: _any(pair.value, depth + 1) for pair in value.kvlist_value.values}
-    return None
 
 
 def _finite(number: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lmops.traces._indexed import Indexed, indexed_keys, unflatten
 from lmops.traces._json import dumps
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class RawSpan:
     """One span of any format; ids are hex text, times nanoseconds, events dicts of name, time_ns and attributes."""
 
     __slots__ = (
-        "attributes", "end_ns", "events", "links", "memo", "name", "parent_span_id", "resource", "scope", "span_id",
-        "start_ns", "status_code", "status_message", "trace_id",
+        "attributes", "end_ns", "events", "indexed", "links", "memo", "name", "parent_span_id", "resource", "scope",
+        "span_id", "start_ns", "status_code", "status_message", "trace_id",
     )  # fmt: skip
 
     def __init__(
@@ -71,7 +72,20 @@ class RawSpan:
         self.links = links
         self.resource = resource
         self.scope = scope
-        self.memo: dict[str, object] | None = None
+        #: What was worked out of an attribute, for the next reader that asks for it.
+        self.memo: dict[object, object] | None = None
+        #: The indexed keys by prefix, where the plan for these keys knows them.
+        self.indexed: dict[str, Indexed] | None = None
+
+    def items(self, prefix: str) -> list[object]:
+        """Return the items of the indexed keys below a prefix, in order."""
+        return unflatten(self.attributes, self.keys_below(prefix))
+
+    def keys_below(self, prefix: str) -> Indexed | None:
+        """Return the indexed keys below a prefix; None when there are none."""
+        if self.indexed is None:
+            self.indexed = indexed_keys(self.attributes)
+        return self.indexed.get(prefix)
 
     def __repr__(self) -> str:
         """Return name and ids."""

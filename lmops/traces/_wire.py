@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourcePb
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
+from lmops.traces._attributes import ResourceSpans, Span
 from lmops.traces._otlp import log_pb, logs_of, resource_pb, scope_text, span_pb, spans_of
 from lmops.traces._raw import NO_RESOURCE, RawLog, RawSpan, Resource
 from lmops.traces._stream import ByteStream
@@ -134,7 +134,8 @@ def _whole(data: bytes) -> Iterator[Item]:
     if isinstance(parsed, ResourceLogs):
         yield from logs_of(parsed)
     else:
-        yield from spans_of(parsed)
+        for span in spans_of(parsed):
+            yield span if isinstance(span, RawSpan) else _unreadable("span", span)
 
 
 def _descend(stream: ByteStream, end: int) -> Iterator[Item]:
@@ -182,7 +183,11 @@ def _record(data: bytes, resource: Resource, scope: str) -> Item:
             return log_pb(LogRecord.FromString(data))
         return span_pb(Span.FromString(data), resource, scope)
     except Exception as error:  # noqa: BLE001 - as above
-        return Rejection("", f"{'log record' if signal == 'logs' else 'span'} cannot be read: {error}"[:300])
+        return _unreadable("log record" if signal == "logs" else "span", error)
+
+
+def _unreadable(what: str, error: Exception) -> Rejection:
+    return Rejection("", f"{what} cannot be read: {error}"[:300])
 
 
 def _resource(data: bytes) -> tuple[Resource, str | None]:

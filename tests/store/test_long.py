@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lmops.store import Store
 from lmops.store._long import MAX_CHARS
+from lmops.store._overlay import preview
 
 from .helpers import DAY, START, Row, count, llm, shown, span
 
@@ -52,6 +53,22 @@ def test_a_long_text_is_short_in_the_row_and_whole_again(store: Store, case: str
         assert copy.whole(shown(copy, "spans"))[0]["input"] == row["input"]
         assert copy.check().ok
     assert store.check().ok
+
+
+roles = st.sampled_from(["user", "assistant", "system"])
+said = st.text(max_size=6) | st.sampled_from(['x"}]', "\\", '"}', '{"role":"user","content":"no"}', "\n", None, 7])
+spoken = st.fixed_dictionaries(
+    {"role": roles, "content": said}, optional={"name": st.just("n"), "tool_calls": st.just([{}])}
+)
+
+
+@given(st.lists(spoken, max_size=4), roles)
+def test_a_preview_is_the_last_text_of_a_role(messages: list[dict[str, Any]], role: str) -> None:
+    messages = [{"role": message["role"], "content": message["content"], **message} for message in messages]
+    text = json.dumps(messages, ensure_ascii=False, separators=(",", ":"))
+    texts = [message["content"] for message in messages if message["role"] == role]
+    texts = [content for content in texts if isinstance(content, str) and content]
+    assert preview(text, role) == (texts[-1] if texts else text)
 
 
 def test_previews_of_long_messages_are_what_was_said(store: Store) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmops.store._tables import LOG_COLUMNS, SPAN_COLUMNS
-from lmops.traces import _content, _normalise
+from lmops.traces import _normalise
 from lmops.traces._aliases import ALIASES
 from lmops.traces._formats import log_row
 from lmops.traces._messages import Message, ToolCall, messages
@@ -832,6 +832,7 @@ def test_memory_for_keys_is_bounded():
     for number in range(3000):
         row_of({f"{'k' * 1000}{number}.{place}": 1 for place in range(10)})
         row_of({f"llm.input_messages.{number}.message.content{'x' * 300}": "y", "openinference.span.kind": "LLM"})
-    assert sum(len(key) for keys in _normalise._PLANS for key in keys) <= _normalise._KEPT_CHARACTERS
-    assert all(len(key) <= 200 for key in _content._SPLIT)
-    assert len(_content._SPLIT) <= 20_000
+    assert _normalise._PLANS
+    assert sum(len(key) + 200 for keys in _normalise._PLANS for key in keys) <= _normalise._KEPT_BYTES
+    row_of({f"k.{number}.{'x' * 100}": 1 for number in range(200)})
+    assert all(sum(map(len, keys)) <= _normalise._PLAN_CHARACTERS for keys in _normalise._PLANS)

@@ -145,6 +145,7 @@ class Publisher:
                 clear_inbox(con, seqs)
                 con.execute("update counters set value = ? where name = 'rev'", (rev,))
                 move_manifest(con)
+        self._engine.members.learn(written, over)
 
     @contextlib.contextmanager
     def files(self) -> Iterator[list[Written]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import DamagedStoreError, QueryError, StoreFullError
 from lmops.store._filesystem import remove_folder
+from lmops.store._membership import Membership
 from lmops.store._overlay import FACT_COLUMNS, MODEL_KINDS_SQL, MOST_SHARED, Overlay, log_order, overlay
 from lmops.store._planner import Bounds, Planner
 from lmops.store._results import Results, with_liveness
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     import duckdb
-    import numpy as np
     import pyarrow as pa
 
     from lmops.store._meta import Meta
@@ -64,7 +64,7 @@ class Engine:
         self._damaged: set[str] = set()
         self._tail = Tail(self.overlay)
         self._records: tuple[object, dict[str, pa.Table]] = (None, {})
-        self._indexes: dict[tuple[str, str], np.ndarray] = {}
+        self.members = Membership(folder)
 
     # -- connections -----------------------------------------------------------------------------------------------
 
@@ -109,7 +109,8 @@ class Engine:
                 self._unspill()
             self._pid = 0
             self._tail.forget()
-            self._records, self._indexes = (None, {}), {}
+            self._records = (None, {})
+            self.members.forget()
 
     def after_fork(self) -> None:
         """Start without the parent's database; called in the child.
@@ -118,6 +119,7 @@ class Engine:
         """
         self._lock = threading.RLock()
         self._reader.after_fork()
+        self.members.after_fork()
         self.results.after_fork()
         if self._pid:
             self._inherited += [self._con, self._planner, self._unspill.detach()]
@@ -293,9 +295,9 @@ class Engine:
     def overlay(self, snapshot: Snapshot, spans: Iterable[Row], logs: Iterable[Row]) -> Overlay:
         """Return what new rows change over the segments of a snapshot (its tail left out)."""
         files = [segment.path for found in snapshot.segments.values() for segment in found]
-        if len(self._indexes) > 3 * len(files) + 16:
+        if len(self.members) > 2 * len(files) + 16:
             # Files come and go, here and in other processes; what is remembered of them must not only grow.
-            self.forget_indexes(set(files))
+            self.members.forget(set(files))
         return overlay(StoredRows(self, snapshot), spans, logs, self._join_logs)
 
     def replacement(self, snapshot: Snapshot, spans: Iterable[Row]) -> Overlay:
@@ -320,39 +322,6 @@ class Engine:
                 cursor.execute(f"create temp view {name} as {DERIVED_VIEWS[name].sql}")
             yield cursor.sql(f"select * from {name}").to_arrow_reader(10_000)  # our own names
 
-    def membership(self, segment: Segment, column: str) -> np.ndarray:
-        """Return the sorted 64-bit hashes of a column's values in one segment, read once a process."""
-        import duckdb
-        import numpy as np
-
-        key = (segment.path, column)
-        with self._lock:
-            if key not in self._indexes:
-                where = "" if column == "trace_id" else f"where {column} is not null and kind in {MODEL_KINDS_SQL}"
-                path = _literal(str(self._folder / segment.path))
-                query = f"select distinct hash({column}) as h from read_parquet({path}) {where} order by h"
-                try:
-                    self._indexes[key] = np.asarray(self.cursor().execute(query).fetchnumpy()["h"])
-                except duckdb.Error:
-                    if not self._set_aside([segment], warn=False):
-                        raise
-                    return np.array([], dtype=np.uint64)
-            return self._indexes[key]
-
-    def hashes(self, values: Collection[str]) -> np.ndarray:
-        """Return the hashes that ``membership`` holds for these values."""
-        import numpy as np
-        import pyarrow as pa
-
-        cursor = self.cursor()
-        cursor.register("asked", pa.table({"v": pa.array(list(values), pa.string())}))
-        return np.asarray(cursor.execute("select hash(v) as h from asked").fetchnumpy()["h"])
-
-    def forget_indexes(self, live: Collection[str]) -> None:
-        """Drop the hashes of files that are no longer in the manifest."""
-        with self._lock:
-            self._indexes = {key: value for key, value in self._indexes.items() if key[0] in live}
-
 
 class StoredRows:
     """The published rows of one snapshot, as :class:`lmops.store._overlay.Stored`."""
@@ -362,25 +331,19 @@ class StoredRows:
         self._snapshot = snapshot
         self._ranges: dict[frozenset[str], tuple[list[str], Bounds]] = {}
 
-    def _containing(self, tbl: str, column: str, values: Collection[str]) -> tuple[list[Segment], list[str]]:
-        """Return the segments that may hold one of these values, and the values that may be in one."""
-        import numpy as np
+    def _containing(self, tbl: str, ids: Collection[str]) -> tuple[list[Segment], list[str]]:
+        """Return the segments that may hold one of these ids, and the ids that may be in one."""
+        import pyarrow as pa
 
-        segments = self._engine._files(self._snapshot, tbl, OPEN)  # noqa: SLF001  # the engine's own half
-        if not values or not segments:
-            return [], []
-        names = list(values)
-        asked = self._engine.hashes(names)
-        hits = np.zeros(len(names), dtype=bool)
-        found = []
-        for segment in segments:
-            index = self._engine.membership(segment, column)
-            if len(index):
-                here = index[np.minimum(np.searchsorted(index, asked), len(index) - 1)] == asked
-                if here.any():
-                    found.append(segment)
-                    hits |= here
-        return found, [names[place] for place in np.flatnonzero(hits)]
+        while True:
+            segments = self._engine._files(self._snapshot, tbl, OPEN)  # noqa: SLF001  # the engine's own half
+            if not ids or not segments:
+                return [], []
+            try:
+                return self._engine.members.containing(segments, ids)
+            except (OSError, pa.ArrowException):
+                if not self._engine._set_aside(segments, warn=False):  # noqa: SLF001
+                    raise
 
     def _rows(
         self,
@@ -427,7 +390,7 @@ class StoredRows:
         return self._ranges[asked]
 
     def _read_range(self, trace_ids: Collection[str]) -> tuple[list[str], Bounds]:
-        files, ids = self._containing("traces", "trace_id", trace_ids)
+        files, ids = self._containing("traces", trace_ids)
         found = self._rows(
             "traces", ("trace_id", "start_ns", "end_ns"), files,
             "stored.trace_id in (select trace_id from asked)", {"trace_id": ids},
@@ -459,7 +422,7 @@ class StoredRows:
 
     def traces_with_responses(self, response_ids: Collection[str]) -> dict[str, set[str]]:
         """Return the traces that have a model span with one of these response ids, by response id; nine of many."""
-        files, ids = self._containing("spans", "response_id", response_ids)
+        files, ids = self._containing("spans", response_ids)
         where = f"stored.response_id in (select response_id from asked) and stored.kind in {MODEL_KINDS_SQL}"
         rows = self._rows("spans", ("trace_id", "response_id"), files, where, {"response_id": ids}, few="response_id")
         found: dict[str, set[str]] = {}
@@ -469,7 +432,7 @@ class StoredRows:
 
     def logs_of(self, trace_ids: Collection[str]) -> list[Row]:
         """Return the stored log events of these traces."""
-        files, ids = self._containing("logs", "trace_id", trace_ids)
+        files, ids = self._containing("logs", trace_ids)
         columns = [name for name, _, _ in STORED["logs"] if name != "rev"]
         where = "stored.trace_id in (select trace_id from asked)"
         return self._rows("logs", columns, files, where, {"trace_id": ids})

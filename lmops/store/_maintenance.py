@@ -181,7 +181,7 @@ class Maintenance:
 
     def _forget(self) -> None:
         live = {segment.path for files in self._engine.manifest().segments.values() for segment in files}
-        self._engine.forget_indexes(live)
+        self._engine.members.forget(live)
 
     # -- retention -------------------------------------------------------------------------------------------------
 

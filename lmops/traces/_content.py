@@ -8,7 +8,7 @@ from lmops.traces._canonical import Canonical, conversation, plain
 from lmops.traces._json import dumps, structure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from lmops.traces._raw import RawSpan
 
@@ -377,9 +377,9 @@ def _document(item: object) -> Canonical | None:
     identity = _first((item, inner, below), ("id", "document_id", "id_", "doc_id", "chunk_id"))
     if identity is None:
         identity = item.get("node_id")
-    score = next(
-        (number for name in ("score", "relevance_score", "similarity", "_score")
-         for holder in (item, below) if (number := _score(holder.get(name))) is not None), None)  # fmt: skip
+    score = _score(item.get("score"))
+    if score is None:
+        score = next((number for value in _scores(item, below) if (number := _score(value)) is not None), None)
     return {
         "rank": 0,
         "id": identity if isinstance(identity, str) or identity is None else plain(identity),
@@ -402,11 +402,20 @@ def _plain_document(item: dict[str, object]) -> Canonical | None:
 
 def _first(holders: Iterable[dict[str, object]], names: tuple[str, ...]) -> object:
     for holder in holders:
-        for name in names:
-            value = holder.get(name)
-            if value is not None and value != "" and not isinstance(value, dict):
-                return value
+        if holder:
+            for name in names:
+                value = holder.get(name)
+                if value is not None and value != "" and not isinstance(value, dict):
+                    return value
     return None
+
+
+def _scores(*holders: dict[str, object]) -> Iterator[object]:
+    """Yield what may be a score, most telling first."""
+    for name in ("score", "relevance_score", "similarity", "_score"):
+        for holder in holders:
+            if name in holder:
+                yield holder[name]
 
 
 def _score(value: object) -> float | None:

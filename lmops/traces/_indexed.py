@@ -13,18 +13,25 @@ if TYPE_CHECKING:
 Key = tuple[str, int, tuple[str, ...]]
 
 _INDEX_DIGITS: Final = 6
-_MESSAGE_STEPS: Final = frozenset({"role", "content", "finish_reason"})
+_MESSAGE_STEPS: Final = frozenset({("role",), ("content",), ("finish_reason",)})
 
 
 class Indexed(NamedTuple):
     """The keys below one prefix; worked out once for all spans that carry the same keys."""
 
     keys: tuple[Key, ...]
-    #: for each item in order the step that all its keys begin with ("" for none), and its (name, key), where each item
-    #: is one object of plain values; else None
-    items: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] | None
+    #: what to do to make the items out of ``size`` empty objects, of which ``roots`` are the items
+    tree: Tree | None
     #: the keys of role and text of each message in order, where the messages say nothing else; else None
     messages: tuple[tuple[str, str], ...] | None
+
+
+class Tree(NamedTuple):
+    """Steps that put values and objects into objects: (into which object, under which name, object or -1, key)."""
+
+    steps: tuple[tuple[int, str, int, str], ...]
+    size: int
+    roots: tuple[int, ...]
 
 
 def indexed_keys(keys: Iterable[str]) -> dict[str, Indexed]:
@@ -38,32 +45,47 @@ def indexed_keys(keys: Iterable[str]) -> dict[str, Indexed]:
                     prefix = ".".join(steps[:place]) + "."
                     found.setdefault(prefix, []).append((key, int(step), tuple(steps[place + 1 :])))
                 break
-    made = {}
-    for prefix, below in found.items():
-        items = _items(below)
-        made[prefix] = Indexed(tuple(below), items, None if items is None else _messages(items))
-    return made
+    return {prefix: Indexed(tuple(below), _tree(below), _messages(below)) for prefix, below in found.items()}
 
 
-def _items(keys: Iterable[Key]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...] | None:
-    by_place: dict[int, tuple[str, dict[str, str]]] = {}
+def _tree(keys: Iterable[Key]) -> Tree | None:
+    """Return how to make the items; None where a key is a value and a place of values at once."""
+    nodes: dict[tuple[int, tuple[str, ...]], int] = {}
+    taken: set[tuple[int, tuple[str, ...]]] = set()
+    made: list[tuple[int, str, int, str]] = []
     for key, place, steps in keys:
-        if not 1 <= len(steps) <= 2:
+        for depth in range(len(steps)):
+            path = place, steps[:depth]
+            if path in taken:
+                return None
+            if path not in nodes:
+                nodes[path] = len(nodes)
+                if depth:
+                    made.append((nodes[place, steps[: depth - 1]], steps[depth - 1], nodes[path], ""))
+        if not steps or (place, steps) in taken or (place, steps) in nodes:
             return None
-        around, given = by_place.setdefault(place, (steps[0] if len(steps) == 2 else "", {}))
-        if around != (steps[0] if len(steps) == 2 else "") or steps[-1] in given:
-            return None
-        given[steps[-1]] = key
-    return tuple((around, tuple(given.items())) for _, (around, given) in sorted(by_place.items()))
+        taken.add((place, steps))
+        made.append((nodes[place, steps[:-1]], steps[-1], -1, key))
+    roots = tuple(nodes[place, ()] for place in sorted({place for _, place, _ in keys}))
+    return Tree(tuple(made), len(nodes), roots)
 
 
-def _messages(items: Iterable[tuple[str, tuple[tuple[str, str], ...]]]) -> tuple[tuple[str, str], ...] | None:
+def _messages(keys: Iterable[Key]) -> tuple[tuple[str, str], ...] | None:
+    by_place: dict[int, dict[tuple[str, ...], str]] = {}
+    for key, place, steps in keys:
+        given = by_place.setdefault(place, {})
+        if steps in given:
+            return None
+        given[steps] = key
     result = []
-    for around, pairs in items:
-        given = dict(pairs)
-        if around not in ("", "message") or not {"role", "content"} <= given.keys() <= _MESSAGE_STEPS:
+    for _, given in sorted(by_place.items()):
+        around = ("message",) if ("message", "role") in given else ()
+        if any(steps[:-1] != around or steps[-1:] not in _MESSAGE_STEPS for steps in given):
             return None
-        result.append((given["role"], given["content"]))
+        role, content = given.get((*around, "role")), given.get((*around, "content"))
+        if role is None or content is None:
+            return None
+        result.append((role, content))
     return tuple(result)
 
 
@@ -71,11 +93,18 @@ def unflatten(attributes: dict[str, object], indexed: Indexed | None) -> list[ob
     """Return the items of indexed keys in order: ``p.0.a.b``, ``p.1.a.b`` -> [{"a": {"b": ...}}, ...]."""
     if indexed is None:
         return []
-    if indexed.items is not None:
-        found = [(around, {name: attributes[key] for name, key in pairs}) for around, pairs in indexed.items]
-        return [{around: given} if around else given for around, given in found]
+    if indexed.tree is None:
+        return _piece_by_piece(attributes, indexed.keys)
+    steps, size, roots = indexed.tree
+    made: list[dict[str, object]] = [{} for _ in range(size)]
+    for node, name, child, key in steps:
+        made[node][name] = attributes[key] if child < 0 else made[child]
+    return [made[root] for root in roots]
+
+
+def _piece_by_piece(attributes: dict[str, object], keys: Iterable[Key]) -> list[object]:
     items: dict[int, object] = {}
-    for key, place, steps in indexed.keys:
+    for key, place, steps in keys:
         value = attributes[key]
         if not steps:
             items.setdefault(place, structure(value))

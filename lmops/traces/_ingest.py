@@ -19,7 +19,7 @@ from lmops.progress import Progress
 from lmops.traces._formats import FORMATS, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from lmops.models import Pricer
     from lmops.store import Store
@@ -32,6 +32,8 @@ OnError = Literal["reject", "raise"]
 CHUNK_ROWS: Final = 16_000
 #: The same for rows with long texts: characters of attributes, which hold most of a row.
 CHUNK_CHARACTERS: Final = 16_000_000
+#: The traces of the last so many spans may go on with the next: a trace that is stored in two parts is written twice.
+GOING_ON_ROWS: Final = 100
 #: A report keeps so many rejected records by name; the rest are counted.
 SHOWN_REJECTIONS: Final = 1000
 
@@ -145,21 +147,26 @@ class Ingest:
                 self._rejected += batch.rejected[: SHOWN_REJECTIONS - len(self._rejected)]
                 self._characters += sum(len(str(row["attributes"])) for row in batch.spans)
                 if len(self._spans) + len(self._logs) >= CHUNK_ROWS or self._characters >= CHUNK_CHARACTERS:
-                    self._flush()
+                    self._flush(going_on={row["trace_id"] for row in self._spans[-GOING_ON_ROWS:]})
                 if bar:
                     bar.update(done + min(handle.tell(), found.size), note=f"{self._new + len(self._spans):,} spans")
         if bar:
             bar.update(done + found.size)
 
-    def _flush(self) -> None:
-        if not self._spans and not self._logs:
+    def _flush(self, going_on: Collection[str] = ()) -> None:
+        """Store what was read; the spans of traces that go on wait for the rest of them."""
+        held = [row for row in self._spans if row["trace_id"] in going_on] if going_on else []
+        if 2 * len(held) > len(self._spans):  # what waits is bounded as well
+            held = []
+        spans = [row for row in self._spans if row["trace_id"] not in going_on] if held else self._spans
+        if not spans and not self._logs:
             return
-        report = self._store.load(self._spans, self._logs)
+        report = self._store.load(spans, self._logs)
         self._new += report.new
         self._new_traces += report.new_traces
         self._new_logs += report.new_logs
         self._duplicates += report.duplicates
-        self._spans, self._logs, self._characters = [], [], 0
+        self._spans, self._logs, self._characters = held, [], 0
 
 
 @contextlib.contextmanager

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lmops.traces._fields import as_count, as_number, as_text, iso_ns, usage_numbers
 from lmops.traces._json import dumps, structure
-from lmops.traces._raw import NO_RESOURCE, STATUS_ERROR, STATUS_UNSET, RawSpan, Resource
-from lmops.traces._wire import Rejection
+from lmops.traces._raw import NO_RESOURCE, STATUS_ERROR, STATUS_UNSET, RawSpan, Rejection, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,9 @@ from lmops.traces._json import dumps, loads
 from lmops.traces._jsonstream import stream_items, stream_json
 from lmops.traces._normalise import normalise
 from lmops.traces._otlp import decode_json, decode_logs_pb, decode_traces_pb, problem
-from lmops.traces._raw import RawLog, RawSpan
+from lmops.traces._raw import RawLog, RawSpan, Rejection
 from lmops.traces._stream import GZIP_MAGIC, ByteStream, GunzipReader, LineReader
-from lmops.traces._wire import Item, Rejection, walk
+from lmops.traces._wire import Item, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lmops.traces._otlp import log_json, resource_json, scope_json, span_json
-from lmops.traces._raw import NO_RESOURCE, Resource
-from lmops.traces._wire import Item, Rejection
+from lmops.traces._raw import NO_RESOURCE, Rejection, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from lmops.traces._stream import Readable
+    from lmops.traces._wire import Item
 
 Events = "Iterator[tuple[str, object]]"
 

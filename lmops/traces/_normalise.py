@@ -115,19 +115,16 @@ _kept: Final = _Kept()
 _PLANS: Final[dict[tuple[str, ...], _Plan]] = {}
 
 
-def _plan_of(attributes: dict[str, object]) -> _Plan:
-    keys = tuple(attributes)
-    plan = _PLANS.get(keys)
-    if plan is None:
-        plan = _Plan(keys)
-        characters = sum(map(len, keys))
-        if characters <= _PLAN_CHARACTERS:  # keys come from outside: the memory for them is bounded
-            size = characters + 200 * len(keys) + 1_000
-            if _kept.bytes + size > _KEPT_BYTES:
-                _PLANS.clear()
-                _kept.bytes = 0
-            _PLANS[keys] = plan
-            _kept.bytes += size
+def _new_plan(keys: tuple[str, ...]) -> _Plan:
+    plan = _Plan(keys)
+    characters = sum(map(len, keys))
+    if characters <= _PLAN_CHARACTERS:  # keys come from outside: the memory for them is bounded
+        size = characters + 200 * len(keys) + 1_000
+        if _kept.bytes + size > _KEPT_BYTES:
+            _PLANS.clear()
+            _kept.bytes = 0
+        _PLANS[keys] = plan
+        _kept.bytes += size
     return plan
 
 
@@ -138,7 +135,7 @@ def normalise(raw: RawSpan) -> dict[str, object]:
     once; what agents and chains report about their children stays in ``attributes``. ``cost_usd`` is None here.
     """
     attributes = raw.attributes
-    plan = _plan_of(attributes)
+    plan = _PLANS.get(tuple(attributes)) or _new_plan(tuple(attributes))
     kind = _kind(raw, plan)
     row = _EMPTY_ROW.copy()
     resource = raw.resource

@@ -16,7 +16,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from lmops.errors import IngestError
 from lmops.traces._attributes import TracesData, any_value, attributes_of, span_attributes
 from lmops.traces._json import MAX_DEPTH, TOO_DEEP, text_of
-from lmops.traces._raw import NO_RESOURCE, RawLog, RawSpan, Resource
+from lmops.traces._raw import NO_RESOURCE, RawLog, RawSpan, Rejection, Resource, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,13 +69,13 @@ def decode_traces_pb(body: bytes) -> Iterator[RawSpan]:
         raise IngestError(f"not an OTLP trace message: {error}") from None
     for resource_spans in data.resource_spans:
         for span in spans_of(resource_spans):
-            if isinstance(span, ValueError):
-                raise IngestError(f"not an OTLP trace message: {span}")
+            if isinstance(span, Rejection):
+                raise IngestError(f"not an OTLP trace message: {span.why}")
             yield span
 
 
-def spans_of(resource_spans: ResourceSpans) -> Iterator[RawSpan | ValueError]:
-    """Yield the spans of one ResourceSpans message; for one that cannot be read, why."""
+def spans_of(resource_spans: ResourceSpans) -> Iterator[RawSpan | Rejection]:
+    """Yield the spans of one ResourceSpans message; for one that cannot be read, a rejection."""
     resource = resource_pb(resource_spans.resource)
     for scope_spans in resource_spans.scope_spans:
         scope = scope_text(scope_spans.scope)
@@ -83,7 +83,7 @@ def spans_of(resource_spans: ResourceSpans) -> Iterator[RawSpan | ValueError]:
             try:
                 yield span_pb(span, resource, scope)
             except ValueError as error:
-                yield error
+                yield unreadable("span", error)
 
 
 def resource_pb(resource: ResourcePb) -> Resource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lmops.traces._indexed import Indexed, indexed_keys, unflatten
@@ -111,3 +112,16 @@ class RawLog:
     def __repr__(self) -> str:
         """Return name and ids."""
         return f"RawLog({self.name!r}, trace_id={self.trace_id}, span_id={self.span_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One record that could not be read; ``where`` is "" when its number says enough."""
+
+    where: str
+    why: str
+
+
+def unreadable(what: str, error: Exception) -> Rejection:
+    """Return the rejection of a span or log record that cannot be decoded."""
+    return Rejection("", f"{what} cannot be read: {error}"[:300])

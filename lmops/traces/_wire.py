@@ -7,7 +7,6 @@ ScopeSpans.scope = 1, .spans = 2; logs and metrics have the same numbers.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
@@ -16,7 +15,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourcePb
 
 from lmops.traces._attributes import ResourceSpans, Span
 from lmops.traces._otlp import log_pb, logs_of, resource_pb, scope_text, span_pb, spans_of
-from lmops.traces._raw import NO_RESOURCE, RawLog, RawSpan, Resource
+from lmops.traces._raw import NO_RESOURCE, RawLog, RawSpan, Rejection, Resource, unreadable
 from lmops.traces._stream import ByteStream
 
 if TYPE_CHECKING:
@@ -28,14 +27,6 @@ _WHOLE_BYTES: Final = 2 * 1024 * 1024
 _RECORD_BYTES: Final = 64 * 1024 * 1024
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _METRICS: Final = "metrics are not stored: send traces or logs"
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """One record that could not be read; ``where`` is "" when its number says enough."""
-
-    where: str
-    why: str
 
 
 _CUT_OFF: Final = "the message is cut off"
@@ -134,8 +125,7 @@ def _whole(data: bytes) -> Iterator[Item]:
     if isinstance(parsed, ResourceLogs):
         yield from logs_of(parsed)
     else:
-        for span in spans_of(parsed):
-            yield span if isinstance(span, RawSpan) else _unreadable("span", span)
+        yield from spans_of(parsed)
 
 
 def _descend(stream: ByteStream, end: int) -> Iterator[Item]:
@@ -183,11 +173,7 @@ def _record(data: bytes, resource: Resource, scope: str) -> Item:
             return log_pb(LogRecord.FromString(data))
         return span_pb(Span.FromString(data), resource, scope)
     except Exception as error:  # noqa: BLE001 - as above
-        return _unreadable("log record" if signal == "logs" else "span", error)
-
-
-def _unreadable(what: str, error: Exception) -> Rejection:
-    return Rejection("", f"{what} cannot be read: {error}"[:300])
+        return unreadable("log record" if signal == "logs" else "span", error)
 
 
 def _resource(data: bytes) -> tuple[Resource, str | None]:

@@ -1,6 +1,7 @@
 """OTLP protobuf to the store on one core, beside the floor: decoding the same bytes with protobuf alone.
 
-Two kinds of traffic: one dialect with short texts, and what clients really send, several dialects with long texts.
+Several kinds of traffic: one dialect with short texts, several dialects with texts of usual length in short and in
+long traces, and, where there are any, requests captured from real clients.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ import argparse
 import json
 import os
 import random
+import re
 import tempfile
 import time
 from pathlib import Path
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 import lmops
 from tests.bench._data import START_NS, WORDS, rss_mb, traces
 
+CAPTURES = Path(__file__).parents[3] / "shared" / "traces" / "real"
 #: columns of a row that are sent as attributes, by the current conventions
 SENT = {
     "provider": "gen_ai.provider.name", "requested_model": "gen_ai.request.model", "model": "gen_ai.response.model",
@@ -147,6 +151,41 @@ def real_request(shapes: tuple[tuple[Sent, ...], ...], *, seed: int) -> bytes:
     return bytes(message.SerializeToString())
 
 
+#: Ids of answers, wherever they stand: no two calls share one.
+ANSWER_ID = re.compile(r"\b(chatcmpl|resp|msg)[-_]\w+")
+
+
+def captured(seed: int) -> bytes:
+    """Return one export request of about 1,000 spans out of captured ones, each time with ids and times of its own."""
+    rng = random.Random(seed)
+    found = [TracesData.FromString(path.read_bytes()) for path in sorted(CAPTURES.glob("*.traces.*.pb"))]
+    made, scopes = TracesData(), {}
+    count = 0
+    while count < 1000:
+        ids: dict[bytes, bytes] = {}
+        shift, number = rng.randrange(10**15), f"{rng.getrandbits(40):x}"
+        for resource_spans in found[rng.randrange(len(found))].resource_spans:
+            for scope_spans in resource_spans.scope_spans:
+                key = resource_spans.resource.SerializeToString() + scope_spans.scope.SerializeToString()
+                if key not in scopes:
+                    within = made.resource_spans.add(resource=resource_spans.resource)
+                    scopes[key] = within.scope_spans.add(scope=scope_spans.scope)
+                for span in scope_spans.spans:
+                    fresh = scopes[key].spans.add()
+                    fresh.CopyFrom(span)
+                    for name, size in (("trace_id", 16), ("span_id", 8), ("parent_span_id", 8)):
+                        known = getattr(span, name)
+                        if known:
+                            setattr(fresh, name, ids.setdefault(known, rng.randbytes(size)))
+                    fresh.start_time_unix_nano += shift
+                    fresh.end_time_unix_nano += shift
+                    for pair in fresh.attributes:
+                        if pair.value.string_value:
+                            pair.value.string_value = ANSWER_ID.sub(rf"\g<0>{number}", pair.value.string_value)
+                    count += 1
+    return bytes(made.SerializeToString())
+
+
 def request(count: int, *, seed: int) -> bytes:
     """Return one export request of ``count`` traces of eight spans, about 13 attributes each."""
     message = ExportTraceServiceRequest()
@@ -198,11 +237,12 @@ def measure(name: str, parts: list[bytes]) -> None:
         began = time.perf_counter()
         sent = [ExportTraceServiceRequest.FromString(part) for part in parts]
         parsing = time.perf_counter() - began
-        spans = [span for part in sent for span in part.resource_spans[0].scope_spans[0].spans]
+        scopes = [scope for part in sent for among in part.resource_spans for scope in among.scope_spans]
+        spans = [span for scope in scopes for span in scope.spans]
         attributes = sum(len(span.attributes) for span in spans) / len(spans)
         in_traces = len(spans) / len({span.trace_id for span in spans})
         floor = len(spans) / parsing
-        del sent, spans
+        del sent, spans, scopes
         with lmops.open(Path(folder) / "warm") as ws:
             ws.traces.ingest(parts[0])
         rates, on_cpu = [], []
@@ -233,6 +273,8 @@ def main() -> None:
     measure("short texts", [request(125, seed=number) for number in range(count)])
     measure("real shapes, short traces", [real_request(SHORT, seed=number) for number in range(count)])
     measure("real shapes, long traces", [real_request(LONG, seed=number) for number in range(count)])
+    if CAPTURES.is_dir():
+        measure("captured requests", [captured(number) for number in range(count)])
     print(f"resident memory     {rss_mb():10,.0f} MB")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.store._filesystem import fsync_dir
-from lmops.store._segments import overlay_tables, write_segment
+from lmops.store._segments import overlay_tables, to_arrow, write_segment
 
 if TYPE_CHECKING:
     import sqlite3
@@ -132,11 +132,8 @@ class Publisher:
         """
         rev = int(self._meta.connection().execute("select value from counters where name = 'rev'").fetchone()[0]) + 1
         with self.files() as written:
-            written += [
-                write_segment(self._folder, tbl, table)
-                for tbl, table in overlay_tables(over, rev=rev).items()
-                if table.num_rows
-            ]
+            tables = overlay_tables(over, rev=rev) | {"logs": to_arrow("logs", over.logs, rev=rev)}
+            written += [write_segment(self._folder, tbl, table) for tbl, table in tables.items() if table.num_rows]
             with self._meta.write() as con:
                 for file in written:
                     file.insert(con)

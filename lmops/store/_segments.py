@@ -112,7 +112,7 @@ def _arrow_type(sql: str) -> pa.DataType:
 
 
 def overlay_tables(over: Overlay, *, rev: int) -> dict[str, pa.Table]:
-    """Return the rows that an overlay adds, as Arrow tables by name."""
+    """Return the spans and traces that an overlay adds, as Arrow tables by name."""
     keys = [(row["trace_id"], row["span_id"]) for row in over.spans]
     flags: dict[str, list[Any]] = {
         "is_call": [key in over.calls for key in keys],
@@ -121,7 +121,6 @@ def overlay_tables(over: Overlay, *, rev: int) -> dict[str, pa.Table]:
     return {
         "spans": to_arrow("spans", over.spans, rev=rev, beside=flags),
         "traces": to_arrow("traces", over.traces, rev=rev),
-        "logs": to_arrow("logs", over.logs, rev=rev),
     }
 
 

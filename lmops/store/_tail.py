@@ -58,7 +58,9 @@ class Tail:
     def _whole(self, snapshot: Snapshot) -> _Known:
         spans, logs = _rows(snapshot, snapshot.key[1])
         over = self._overlay_of(snapshot, spans, logs)
-        return _Known(*snapshot.key, over, _tables(over), _traces(over, spans, logs), _responses(over.spans))
+        return _Known(
+            *snapshot.key, over, overlay_tables(over, rev=INT64_MAX), _traces(over, spans, logs), _responses(over.spans)
+        )
 
     def _grown(self, known: _Known, snapshot: Snapshot) -> _Known | None:
         """Return what is known and the writes since; None when they concern traces or calls that are known."""
@@ -72,7 +74,9 @@ class Tail:
             return None
         known.traces.update(traces)
         known.responses.update(responses)
-        tables = {name: _joined(known.tables[name], table) for name, table in _tables(over).items()}
+        tables = {
+            name: _joined(known.tables[name], table) for name, table in overlay_tables(over, rev=INT64_MAX).items()
+        }
         return _Known(*snapshot.key, _sum(known.over, over), tables, known.traces, known.responses)
 
 
@@ -90,11 +94,6 @@ def _traces(over: Overlay, spans: Sequence[Row], logs: Sequence[Row]) -> set[str
 
 def _responses(spans: Iterable[Row]) -> set[str]:
     return {row["response_id"] for row in spans if row["response_id"] and row["kind"] in MODEL_KINDS}
-
-
-def _tables(over: Overlay) -> Tables:
-    tables = overlay_tables(over, rev=INT64_MAX)
-    return {name: tables[name] for name in ("spans", "traces")}
 
 
 def _joined(one: pa.Table, other: pa.Table) -> pa.Table:

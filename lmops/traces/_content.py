@@ -317,7 +317,7 @@ def documents_indexed(raw: RawSpan, key: str, _kind: str) -> str | None:
         for item in raw.items(key)
     ]
     found = _documents(items)
-    if found and found[0]["id"] is None and all(document["id"] is None for document in found):
+    if found and all(document["id"] is None for document in found):
         again = _documents(_document_list(structure(raw.attributes.get("output.value"))))
         if len(again) == len(found):
             for document, other in zip(found, again, strict=True):
@@ -345,7 +345,7 @@ def _document_list(value: object, depth: int = 0) -> list[object]:
 def _documents(items: Iterable[object]) -> list[Canonical]:
     found: list[Canonical] = []
     for item in items:
-        document = _document(item if type(item) is dict else structure(item))
+        document = _document(structure(item))
         if document is not None:
             document["rank"] = len(found) + 1
             found.append(document)

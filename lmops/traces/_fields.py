@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from lmops.times import to_ns
 from lmops.traces._aliases import FINISH_REASONS, PROVIDERS
 from lmops.traces._canonical import conversation
 from lmops.traces._content import (
@@ -44,10 +45,7 @@ BIGINT_MAX: Final = 2**63 - 1
 
 def text(raw: RawSpan, key: str, _kind: str) -> str | None:
     """Return text; numbers become text, a JSON-encoded string is decoded."""
-    value = raw.attributes[key]
-    if type(value) is str and value and value[0] not in '"N':
-        return value
-    return as_text(value)
+    return as_text(raw.attributes[key])
 
 
 def as_text(value: object) -> str | None:
@@ -88,10 +86,7 @@ def provider_of_model(raw: RawSpan, key: str, kind: str) -> str | None:
 
 def count(raw: RawSpan, key: str, _kind: str) -> int | None:
     """Return a number of tokens."""
-    value = raw.attributes.get(key)
-    if type(value) is int and 0 <= value <= BIGINT_MAX:
-        return value
-    return as_count(value)
+    return as_count(raw.attributes.get(key))
 
 
 def as_count(value: object) -> int | None:
@@ -153,9 +148,6 @@ def since_start(raw: RawSpan, key: str, _kind: str) -> float | None:
     return None if moment is None or moment < raw.start_ns else (moment - raw.start_ns) / 1e6
 
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
 def iso_ns(said: str | None) -> int | None:
     """Return nanoseconds since 1970 of an ISO 8601 text; without a zone it is UTC."""
     if not said or len(said) > 40:
@@ -164,10 +156,7 @@ def iso_ns(said: str | None) -> int | None:
         moment = datetime.fromisoformat(said)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    delta = moment - _EPOCH
-    return ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) * 1000
+    return to_ns(moment)
 
 
 def cost_details(raw: RawSpan, key: str, _kind: str) -> float | None:

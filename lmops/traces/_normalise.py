@@ -162,10 +162,9 @@ def normalise(raw: RawSpan) -> dict[str, object]:
     row["normaliser_version"] = NORMALISER_VERSION
     row["attributes"] = dumps(attributes)
     _times(raw, row, plan)
+    row["status"] = "ok" if raw.status_code == STATUS_OK else "unset"
     if plan.has_status or raw.status_code == STATUS_ERROR:
-        _status(raw, row)
-    else:
-        row["status"] = "ok" if raw.status_code == STATUS_OK else "unset"
+        _error(raw, row)
     if raw.events:
         _events(raw, row, kind)
     if raw.links:
@@ -226,20 +225,19 @@ def _times(raw: RawSpan, row: dict[str, object], plan: _Plan) -> None:
     row["start_ns"] = start
     if end > 0:
         row["end_ns"] = end
-        if not plan.has_time:
-            if end >= start:
-                row["latency_ms"] = (end - start) / 1e6
-        elif raw.attributes.get("logfire.span_type") == "log":  # a moment; a streamed answer says how long it took
+        if (
+            plan.has_time and raw.attributes.get("logfire.span_type") == "log"
+        ):  # a moment; a streamed answer says how long it took
             row["latency_ms"] = seconds(raw, "duration", "")
-        elif end >= start and _ESTIMATED not in raw.attributes:
+        elif end >= start and not (plan.has_time and _ESTIMATED in raw.attributes):
             row["latency_ms"] = (end - start) / 1e6
 
 
-def _status(raw: RawSpan, row: dict[str, object]) -> None:
+def _error(raw: RawSpan, row: dict[str, object]) -> None:
+    """Put what went wrong, if anything did: some clients say so in an attribute only."""
     attributes, code = raw.attributes, raw.status_code
     error = as_text(attributes["error.type"]) if "error.type" in attributes else None
     if code != STATUS_ERROR and error is None and attributes.get("langfuse.observation.level") != "ERROR":
-        row["status"] = "ok" if code == STATUS_OK else "unset"
         return
     row["status"] = "error"
     kind_of_event, message_of_event = _exception(raw.events)

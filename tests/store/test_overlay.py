@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmops.calc.rollup import rollup
 from lmops.store import Store
+from lmops.store._overlay import trace_row
+from lmops.store._tables import TRACE_COLUMNS
 
 from .helpers import START, Row, bodies, count, llm, log_of, shown, span, state, trace_of
 
@@ -152,3 +155,19 @@ def test_log_events_before_and_after_their_span(store: Store) -> None:
     store.drain()
     assert shown(store, "spans")[0]["output"] == '["first", "second"]'
     assert store.check().ok
+
+
+ONE = llm("t", "1")
+STEP = span("t", "2", parent_span_id=ONE["span_id"])
+
+
+@pytest.mark.parametrize("spans", [[ONE], [ONE, STEP]])
+def test_a_row_has_every_column_in_order(spans):
+    facts = rollup(spans)
+    row = trace_row(spans, facts, [ONE])
+    assert list(row) == [name for name, _, _ in TRACE_COLUMNS]
+
+
+def test_a_step_that_says_nothing_changes_only_what_is_counted():
+    alone, both = (trace_row(spans, rollup(spans), [ONE]) for spans in ([ONE], [ONE, STEP]))
+    assert {name for name in alone if alone[name] != both[name]} <= {"span_count", "end_ns", "latency_ms"}

@@ -36,7 +36,7 @@ body{margin:8px;font-family:sans-serif;--jp-brand-color1:#1976d2}
 </style><div class="jp-Cell" tabindex="-1"><div id="here"></div></div>"""
 
 START = """async ({esm, css, height}) => {
-  window.sent = []; window.listeners = new Set(); window.bytes = 0; window.delay = 0; window.isDead = false;
+  window.sent = []; window.listeners = new Set(); window.bytes = 0; window.delay = 0; window.isDead = false; window.waiting = 0;
   const style = document.createElement('style'); style.textContent = css; document.head.append(style);
   const url = URL.createObjectURL(new Blob([esm], {type: 'text/javascript'}));
   window.widget = await import(url);
@@ -47,7 +47,8 @@ START = """async ({esm, css, height}) => {
     send: (message) => {
       if (window.isDead) throw new Error('Cannot send');
       window.sent.push(message);
-      const answer = (text) => { window.bytes += text.length; window.receive(JSON.parse(text)); };
+      window.waiting += 1;
+      const answer = (text) => { window.waiting -= 1; window.bytes += text.length; window.receive(JSON.parse(text)); };
       window.kernel(JSON.stringify(message))
         .then((text) => window.delay ? setTimeout(() => answer(text), window.delay) : answer(text));
     },
@@ -137,6 +138,15 @@ class Stage:
     def press(self, *keys):
         for key in keys:
             self.page.keyboard.press(key)
+
+    def quiet(self):
+        """Wait until Python has answered everything, and what it said is drawn and has led to no question."""
+        self.page.evaluate(
+            """async () => {
+              const frame = () => new Promise((done) => requestAnimationFrame(done));
+              for (let still = 0; still < 3; ) { await frame(); still = window.waiting ? 0 : still + 1; }
+            }"""
+        )
 
     def until(self, check, timeout_s=5.0):
         """Wait until a Python condition holds."""

@@ -23,8 +23,9 @@ def visible(stage, column):
 
 
 def settle(stage):
-    """Wait until the cursor has reached Python."""
+    """Wait until the cursor has reached Python, and what Python says of it is drawn."""
     stage.until(lambda: stage.data("selected") and stage.controller.cursor == stage.data("selected"))
+    stage.quiet()
 
 
 def test_keys_move_open_and_close(controller, stage):

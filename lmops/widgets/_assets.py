@@ -17,6 +17,8 @@ _INDENT: Final = re.compile(r"^[ \n]+", re.MULTILINE)
 #: a line of code without templates and patterns; in it a string, or spaces that mean nothing (around + they may)
 _PLAIN_LINE: Final = re.compile(r"^[^'`/\\\n]+$", re.MULTILINE)
 _JS_SPACE: Final = re.compile(r'("[^"]*")| *(=>|===|!==|&&|\|\||\?\?|[{}(),;=<>?:]) *')
+#: a line break that means nothing; an address is no comment, but a line that has one is left alone
+_JS_BREAK: Final = re.compile(r"^((?:(?!//).)*[;{,])\n(?=.)", re.MULTILINE)
 #: spaces that mean nothing in our style sheets (those around + and - and before : in selectors do)
 _CSS_SPACE: Final = re.compile(r" *([{};,]) *|(:) +")
 
@@ -25,7 +27,7 @@ _CSS_SPACE: Final = re.compile(r" *([{};,]) *|(:) +")
 def script(name: str) -> str:
     """Return one module with everything that it imports, each file once, in the order of need.
 
-    Comments, indents and most spaces are left out: the text is stored in every notebook that saves the state of its
+    Comments, indents and most white space are left out: the text is stored in every notebook that saves the state of its
     widgets. So a template literal stays on one line; a test holds that.
     """
     parts: dict[str, str] = {}
@@ -40,7 +42,7 @@ def _collect(name: str, parts: dict[str, str]) -> None:
     for found in _IMPORT.finditer(text):
         _collect(found["name"], parts)
     lean = _lean(_EXPORT.sub("", _IMPORT.sub("", text)))
-    parts[name] = _PLAIN_LINE.sub(lambda line: _JS_SPACE.sub(r"\1\2", line[0]), lean)
+    parts[name] = _JS_BREAK.sub(r"\1", _PLAIN_LINE.sub(lambda line: _JS_SPACE.sub(r"\1\2", line[0]), lean))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import { button, copy, count, dollars, duration, h, icon, plural, swap, tokenPair } from "./_dom.js";
 import { passes, scoreText } from "./_eval_grid.js";
+import { Pending } from "./_keys.js";
 
 const LONG = 420;
 
@@ -17,12 +18,15 @@ export class CasePane {
     this.host = host;
     this.isDiff = true;
     this.repeat = 0;
+    this.busy = new Pending();
     this.el = h("div.lm-case", { hidden: true, role: "region", "aria-label": "case" });
   }
 
   get isOpen() { return !this.el.hidden; }
 
-  async open(id, repeat = 0) {
+  open(id, repeat = 0) { return this.busy.add(this.load(id, repeat)); }
+
+  async load(id, repeat) {
     this.wanted = `${id}#${repeat}`;
     const { rev } = this.host.state, wanted = this.wanted, isSame = this.caseId === id;
     const answer = await this.host.ask("case", { case_id: id, repeat });
@@ -100,10 +104,10 @@ export class CasePane {
 
   /** The trace of the judged run's answer, or of the other one. */
   toggleTrace() {
-    if (this.isTraceShown) { this.isTraceShown = false; this.traceEl.hidden = true; return; }
+    if (this.isTraceShown) { this.isTraceShown = false; this.traceEl.hidden = true; return undefined; }
     const { state } = this.host, { answers } = this.answer, at = answers.length - 1 - [...answers].reverse().findIndex((one) => one?.trace_id);
-    if (at >= answers.length) { this.host.say("this case was not traced: ws.evals.run(…, tracing=True) does"); return; }
-    this.showTrace(answers[at].trace_id, state.runs[answers.length > 1 && at === 0 ? state.b : state.a].short);
+    if (at >= answers.length) { this.host.say("this case was not traced: ws.evals.run(…, tracing=True) does"); return undefined; }
+    return this.showTrace(answers[at].trace_id, state.runs[answers.length > 1 && at === 0 ? state.b : state.a].short);
   }
 
   async showTrace(id, short) {

@@ -3,7 +3,7 @@
 import { button, h, icon, swap } from "./_dom.js";
 
 export class MoveForm {
-  /** host: {ask, state, say, onClose}; a state has aliases and can_undo. */
+  /** host: {view, state, tryAsk, focus}; a state has aliases and can_undo. */
   constructor(host) {
     this.host = host;
     this.el = h("form.lm-menu.lm-move", { hidden: true, role: "dialog", "aria-label": "move an alias" });
@@ -36,11 +36,13 @@ export class MoveForm {
     this.check();
   }
 
+  /** Shut it; false when it was not open. */
   shut() {
-    if (!this.isOpen) return;
+    if (!this.isOpen) return false;
     clearTimeout(this.timer);
     this.el.hidden = true;
-    this.host.onClose();
+    this.host.focus();
+    return true;
   }
 
   params(isDry) {

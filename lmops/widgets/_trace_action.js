@@ -10,7 +10,7 @@ export class ActionForm {
     this.el.addEventListener("submit", (event) => { event.preventDefault(); this.send(this.field.value.trim()); });
   }
 
-  /** Start an action with traces; `words` says with which. The form is there at once, what it offers comes when it comes. */
+  /** Start an action with traces, or with those of cases; `words` says with which. The form is there at once, what it offers comes when it comes. */
   async start({ name, asks }, ids, words) {
     Object.assign(this, { name, ids });
     if (!asks) { await this.send(""); return; }
@@ -28,7 +28,7 @@ export class ActionForm {
   }
 
   async send(value) {
-    const answer = await this.host.ask("action", { name: this.name, trace_ids: this.ids, value });
+    const answer = await this.host.ask("action", { name: this.name, ids: this.ids, value });
     if (!answer) return; // the form stays, the status line says why
     if (value) this.last = value;
     this.host.say(answer.message, "done");

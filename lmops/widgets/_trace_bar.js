@@ -9,7 +9,7 @@ const HINT = "filter: words, or SQL such as  latency_ms > 2000 and tool_name = '
 export const utc = (text) => (text ? `${text.length === 16 ? `${text}:00` : text}+00:00` : null);
 
 export class Bar {
-  /** `host`: {ask, state, focus(), copySql(), refresh(), help()} */
+  /** `host`: {ask, state, focus(), onTyped(promise of an answer), copySql(), refresh(), help()} */
   constructor(host) {
     this.host = host;
     this.chips = h("div.lm-chips", { role: "list", "aria-label": "filters" });
@@ -74,14 +74,21 @@ export class Bar {
     this.editing = undefined;
   }
 
-  async key(event) {
+  key(event) {
     if (event.isComposing) return;
+    const { host } = this, text = this.input.value.trim(), isEdit = this.editing !== undefined;
     if (event.key === "Enter") {
       event.preventDefault();
-      const text = this.input.value.trim(), isEdit = this.editing !== undefined;
-      const answer = text || isEdit ? await this.host.ask("filter", { text, replace: this.editing ?? null }) : true;
-      if (answer) { this.reset(); this.host.focus(); }
-    } else if (event.key === "Backspace" && !this.input.value && this.host.state.chips.length) this.host.ask("filter", { remove: this.host.state.chips.length - 1 });
+      if (text || isEdit) host.onTyped(this.send(text));
+      else host.focus();
+    } else if (event.key === "Backspace" && !this.input.value && host.state.chips.length) host.ask("filter", { remove: host.state.chips.length - 1 });
+  }
+
+  /** Filter by what was typed; it stays in the field until Python has taken it. */
+  async send(text) {
+    const answer = await this.host.ask("filter", { text, replace: this.editing ?? null });
+    if (answer && this.input.value.trim() === text) this.reset();
+    return answer;
   }
 
   /** The form starts with what is shown: the range in force, else from the first to the last trace. */

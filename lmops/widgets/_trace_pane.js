@@ -1,6 +1,7 @@
 // One trace, read: what failed first, the waterfall, and the span under the cursor as the user saw it.
 
 import { button, chatFirst, copy, count, dollars, duration, exact, h, icon, plural, pretty, relative, swap, tokenPair } from "./_dom.js";
+import { Pending } from "./_keys.js";
 import { Waterfall } from "./_waterfall.js";
 
 const ROLES = { system: "system", developer: "system", user: "user", assistant: "assistant", tool: "tool" };
@@ -42,16 +43,29 @@ export class TracePane {
     this.hits = h("span.lm-hits", { "aria-live": "polite" });
     this.el = h(`section.lm-pane${isPinned ? ".lm-pinned" : ""}`, { "aria-label": isPinned ? "pinned trace" : "trace" }, this.head, this.alert, this.tree.el, this.body);
     this.traceId = null;
+    this.busy = new Pending(); // what changes the meaning of keys: the tree, the conversation
+    this.rest = new Pending(); // of a large tree
   }
+
+  get isOpen() { return !this.el.hidden; }
 
   async open(traceId) {
     if (this.traceId === traceId) return;
     this.traceId = traceId;
     this.el.dataset.traceId = traceId;
     this.el.dataset.ready = "false";
+    const tree = await this.busy.add(this.load(traceId));
+    if (!tree) return;
+    await this.rest.add(this.loadRest(traceId));
+    const { first } = this.data;
+    if (this.traceId === traceId && first >= tree.rows.length && this.tree.cursor === tree.rows.length - 1) this.show(first);
+  }
+
+  /** Read a trace and show it as far as its first part goes; returns that part of the tree, unless another trace was opened. */
+  async load(traceId) {
     const answer = await this.host.ask("trace", { trace_id: traceId });
-    if (this.traceId !== traceId) return;
-    if (!answer) { this.traceId = null; return; }
+    if (this.traceId !== traceId) return undefined;
+    if (!answer) { this.traceId = null; return undefined; }
     const { head, tree } = answer;
     const wasReading = this.isSession && this.body.contains(document.activeElement);
     this.data = head;
@@ -68,8 +82,7 @@ export class TracePane {
     this.el.dataset.ready = "true";
     if (wasReading) this.host.focus();
     if (this.needle) this.search();
-    await this.loadRest(traceId);
-    if (this.traceId === traceId && head.first >= tree.rows.length && this.tree.cursor === tree.rows.length - 1) this.show(head.first);
+    return tree;
   }
 
   async loadRest(traceId) {
@@ -217,7 +230,11 @@ export class TracePane {
     const { session_id: sessionId } = this.data ?? {};
     if (!sessionId) return;
     if (this.isSession) { this.drawSession(false); if (this.span) this.drawSpan(); this.host.focus(); return; }
-    const traceId = this.traceId, answer = await this.host.ask("session", { session_id: sessionId });
+    await this.busy.add(this.openSession(sessionId));
+  }
+
+  async openSession(sessionId) {
+    const { traceId } = this, answer = await this.host.ask("session", { session_id: sessionId });
     if (!answer || traceId !== this.traceId) return;
     this.drawSession(true);
     this.turns = answer.turns.map((turn) => turn.trace_id);

@@ -76,7 +76,7 @@ export class TraceTable {
   constructor(host) {
     this.host = host;
     this.pages = new Pages();
-    this.asked = new Set();
+    this.asked = new Map();
     this.pool = [];
     this.cursor = -1; // index of the row that has the cursor
     this.pixels = 0; // what is scrolled away, in unscaled pixels
@@ -103,11 +103,14 @@ export class TraceTable {
     return this.host.isCompact() ? compact(shown) : shown;
   }
 
-  /** Take a new list: forget the rows; the caller says where to be in it. */
-  reset({ keepRows = false } = {}) {
-    if (!keepRows) this.pages = new Pages();
+  /** Take a new list, scrolled to where the reader is in it: forget the rows. */
+  reset(pixels) {
+    this.pages = new Pages();
     this.asked.clear();
+    this.pixels = pixels;
     this.layout();
+    this.scrollToPixels(pixels);
+    this.direction = 1;
   }
 
   layout() {
@@ -268,10 +271,15 @@ export class TraceTable {
 
   isThere(page) { return this.pages.get(page) || this.asked.has(page); }
 
-  async load(page, count = 1) {
-    const { rev } = this.host.state, pages = this.pages, wanted = Array.from({ length: count }, (_, i) => page + i);
-    for (const one of wanted) this.asked.add(one);
-    const answer = await this.host.ask("window", { rev, start: page * PAGE, count: count * PAGE });
+  load(page, count = 1) {
+    const wanted = Array.from({ length: count }, (_, i) => page + i), asked = this.fetch(wanted);
+    for (const one of wanted) this.asked.set(one, asked);
+    return asked;
+  }
+
+  async fetch(wanted) {
+    const { rev } = this.host.state, { pages } = this;
+    const answer = await this.host.ask("window", { rev, start: wanted[0] * PAGE, count: wanted.length * PAGE });
     if (rev !== this.host.state.rev || pages !== this.pages) return;
     for (const one of wanted) this.asked.delete(one);
     if (!answer) { setTimeout(() => this.schedule(), 1_000); return; }
@@ -282,16 +290,22 @@ export class TraceTable {
 
   /** Return the row of an index, loading it when needed. */
   async at(index) {
-    if (index < 0 || index >= this.total) return undefined;
-    if (!this.pages.row(index)) await this.load(Math.floor(index / PAGE));
+    await this.missing(index);
     return this.pages.row(index);
+  }
+
+  /** A promise that a row is there; undefined when it is, and when there is no such row. */
+  missing(index) {
+    if (index < 0 || index >= this.total || this.pages.row(index)) return undefined;
+    const page = Math.floor(index / PAGE);
+    return this.asked.get(page) ?? this.load(page);
   }
 
   clicked(event) {
     const el = event.target.closest(".lm-row");
     if (!el || !el.dataset.traceId) return;
     const index = Number(el.dataset.index);
-    this.host.onCursor(index, { open: false });
+    this.host.onCursor(index);
     if (event.target.closest(".lm-mark-cell") || event.shiftKey || event.ctrlKey || event.metaKey) this.host.onMark(index, event.shiftKey);
   }
 

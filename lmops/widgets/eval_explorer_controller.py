@@ -279,7 +279,7 @@ class EvalExplorerController:
 
     def _on_locate(self, message: Message) -> Message:
         self._check_rev(message)
-        places = [self._where_is(one) for one in _ids(message, "case_ids", 10)]
+        places = [self._where_is(one) for one in _ids(message, "ids", 10)]
         return {"kind": "places", "rev": self._rev, "places": places}
 
     def _on_select(self, message: Message) -> Message:
@@ -339,7 +339,7 @@ class EvalExplorerController:
         value = string(message, "value", _ANSWER).strip() if action.asks else ""
         if action.asks and not value:
             raise UsageError(f"give the name of the {action.asks}")
-        ids = _ids(message, "case_ids", MAX_MARKED)
+        ids = _ids(message, "ids", MAX_MARKED)
         if not ids:
             raise UsageError("no case is marked or open")
         run = self.board.runs[self._filter.a]

@@ -1,8 +1,9 @@
 // The comparison of prompt versions: measures with intervals, then what each answered to the same inputs.
 
-import { Channel, StatusLine, button, copy, count, exact, h, icon, isOurs, keepKeys, keyHelp, plural, swap } from "./_dom.js";
+import { button, copy, count, exact, h, icon, isOurs, keyHelp, plural, swap } from "./_dom.js";
 import { MoveForm } from "./_prompt_moves.js";
 import { measureTable } from "./_prompt_measures.js";
+import { View, renders } from "./_view.js";
 
 const COMPARE_KEYS = [["n p", "next, previous input with different answers"], ["d", "only different answers, all"], ["m", "mark words the first version did not say"], ["↑ ↓", "scroll"], ["PgUp PgDn", "a page"], ["y", "copy as text"], ["?", "these keys"], ["Esc", "close, then back to the notebook"]];
 const BATCH = 20;
@@ -14,37 +15,16 @@ export function compareCommand(event) {
   return Object.hasOwn(known, event.key) ? known[event.key] : undefined;
 }
 
-export class PromptCompareView {
+export class PromptCompareView extends View {
   constructor(model, el) {
-    this.model = model;
-    this.state = null;
-    this.seq = 0;
+    super(model);
     this.pages = new Map();
     this.current = -1;
     this.isDifferent = false;
-    this.channel = new Channel(model, { onNews: (message) => this.news(message), onError: (message) => this.failed(message), onSilence: (why) => this.status.silence(why) });
-    this.ask = (kind, params) => this.channel.ask(kind, params);
-    const self = this;
-    this.moves = new MoveForm({
-      view: this.channel.view, get state() { return self.state; }, tryAsk: (kind, params) => this.tryAsk(kind, params), onClose: () => this.root.focus({ preventScroll: true }),
-    });
+    this.moves = new MoveForm(this.host());
     this.build(el);
     this.watcher = new IntersectionObserver((seen) => { for (const one of seen) if (one.isIntersecting) this.fill(one.target); }, { root: this.scroll, rootMargin: "700px 0px" });
-    this.undo = [keepKeys(this.root)];
     this.ask("hello");
-  }
-
-  async tryAsk(kind, params) {
-    let said = null;
-    this.caught = (message) => { said = message; };
-    const answer = await this.ask(kind, params);
-    this.caught = null;
-    return said ?? answer;
-  }
-
-  failed(message) {
-    if (this.caught) this.caught(message);
-    else this.status.say(message, "error");
   }
 
   build(el) {
@@ -52,7 +32,7 @@ export class PromptCompareView {
     this.scope = h("span.lm-note");
     this.rollback = button("", "roll back", () => this.moves.open("rollback"), { text: "Roll back…", cls: "lm-act" });
     this.help = keyHelp(COMPARE_KEYS);
-    this.bar = h("div.lm-bar-top", {}, this.name, this.scope, h("span.lm-gap"), this.rollback, button("copy", "copy as text  y", () => this.copy(), { text: "" }), button("help", "keys", () => { this.help.hidden = !this.help.hidden; }, { text: "", title: "keys  ?" }));
+    this.bar = h("div.lm-bar-top", {}, this.name, this.scope, h("span.lm-gap"), this.rollback, button("copy", "copy as text  y", () => this.copy(), { text: "" }), button("help", "keys", () => this.toggleHelp(), { text: "", title: "keys  ?" }));
     this.heads = h("div.lm-compare-heads");
     this.caveats = h("div.lm-caveats");
     this.table = h("div");
@@ -64,18 +44,11 @@ export class PromptCompareView {
     this.scroll = h("div.lm-compare-scroll", { tabindex: -1, role: "region", "aria-label": "comparison" }, this.heads, this.caveats, this.table, this.outputsHead, this.list);
     this.summary = h("span.lm-summary-line");
     this.foot = h("div.lm-foot", {}, this.summary, h("span.lm-gap"));
-    this.root = h("div.lm-root.lm-compare-root", { tabindex: 0, "data-lm": "prompt-compare", "data-state": "loading", "aria-label": "prompt comparison" }, this.bar, this.moves.el, this.scroll, this.foot, this.help);
-    this.status = new StatusLine(this.root);
-    this.foot.append(this.status.el);
+    this.mount(el, h("div.lm-root.lm-compare-root", { tabindex: 0, "data-lm": "prompt-compare", "data-state": "loading", "aria-label": "prompt comparison" }, this.bar, this.moves.el, this.scroll, this.foot, this.help));
     this.root.style.height = `${this.model.get("_height")}px`;
-    this.root.addEventListener("keydown", (event) => this.key(event));
-    this.root.addEventListener("pointerdown", (event) => this.pointed(event));
-    el.append(this.root);
   }
 
   news(message) {
-    if (message.kind !== "state" || message.seq <= this.seq) return;
-    this.seq = message.seq;
     const isFirst = !this.state;
     this.state = message;
     Object.assign(this.root.dataset, { state: "ready", total: 0, outputs: message.outputs });
@@ -91,7 +64,7 @@ export class PromptCompareView {
       this.different(false);
     }
     swap(this.summary, h("b", {}, plural(message.versions.length, "version")), h("span", {}, plural(message.versions.reduce((sum, one) => sum + one.traces, 0), "trace")), message.has_outputs ? h("span", {}, `${count(message.different.length)} of ${plural(message.outputs, "input")} answered differently`) : h("span", {}, "no evaluation of all of them over one dataset"), h("span", {}, "intervals: 95 %"));
-    if (message.said) this.status.say(message.said, "done", true);
+    if (message.said) this.say(message.said, "done", true);
   }
 
   head(one) {
@@ -142,7 +115,7 @@ export class PromptCompareView {
     const places = this.state.different;
     if (!places.length) return;
     const at = places.indexOf(this.current), next = at < 0 ? (by > 0 ? 0 : places.length - 1) : at + by;
-    if (next < 0 || next >= places.length) { this.status.say(by > 0 ? "this is the last one that differs" : "this is the first one that differs"); return; }
+    if (next < 0 || next >= places.length) { this.say(by > 0 ? "this is the last one that differs" : "this is the first one that differs"); return; }
     this.current = places[next];
     this.root.dataset.current = this.current;
     for (const row of this.list.querySelectorAll(".lm-current")) row.classList.remove("lm-current");
@@ -161,52 +134,28 @@ export class PromptCompareView {
 
   async copy() {
     const answer = await this.ask("text");
-    if (answer) this.status.say((await copy(answer.text, this.root)) ? "comparison copied as text" : "this page may not copy; .text has it", "done");
-    this.root.focus({ preventScroll: true });
+    if (answer) this.say((await copy(answer.text, this.root)) ? "comparison copied as text" : "this page may not copy; .text has it", "done");
+    this.focus();
   }
 
-  pointed(event) {
-    if (!this.help.contains(event.target) && !event.target.closest("[aria-label=keys]")) this.help.hidden = true;
-    if (event.target.closest("input, select, label, button, form")) return;
-    setTimeout(() => { if (!this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true }); });
-  }
+  // -- keys --------------------------------------------------------------------------------------------------------
 
-  key(event) {
-    if (!this.state) return;
-    if (event.target.closest("input, textarea, select")) {
-      if (event.key !== "Escape" && !event.ctrlKey && !event.metaKey) event.stopPropagation();
-      if (event.key === "Escape") { event.preventDefault(); event.stopPropagation(); this.moves.shut(); this.root.focus({ preventScroll: true }); }
-      return;
-    }
-    if (event.target.closest("button") && ["Enter", " "].includes(event.key)) return;
-    const command = compareCommand(event);
-    if (!command) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const el = this.scroll, by = (top) => el.scrollBy({ top });
-    ({
-      next: () => this.step(1), previous: () => this.step(-1), different: () => this.different(!this.isDifferent), mark: () => this.toggleMarks(), copy: () => this.copy(), help: () => { this.help.hidden = !this.help.hidden; },
+  commandOf(key) { return compareCommand(key); }
+
+  commands() {
+    const el = this.scroll, by = (top) => { el.scrollBy({ top }); };
+    return {
+      next: () => this.step(1), previous: () => this.step(-1), different: () => this.different(!this.isDifferent), mark: () => this.toggleMarks(), copy: () => { this.copy(); }, help: () => this.toggleHelp(),
       down: () => by(40), up: () => by(-40), pageDown: () => by(el.clientHeight - 60), pageUp: () => by(60 - el.clientHeight), first: () => { el.scrollTop = 0; }, last: () => { el.scrollTop = el.scrollHeight; }, escape: () => this.escape(),
-    })[command]();
+    };
   }
 
-  escape() {
-    if (!this.help.hidden) this.help.hidden = true;
-    else if (this.moves.isOpen) this.moves.shut();
-    else (this.root.closest(".jp-Cell") ?? this.root.parentElement)?.focus?.();
-  }
+  shut() { return this.moves.shut(); }
 
   close() {
     this.watcher.disconnect();
-    for (const undo of this.undo) undo();
-    for (const part of [this.status, this.channel]) part.close();
-    this.root.remove();
+    super.close();
   }
 }
 
-export default {
-  render({ model, el }) {
-    const view = new PromptCompareView(model, el);
-    return () => view.close();
-  },
-};
+export default renders(PromptCompareView);

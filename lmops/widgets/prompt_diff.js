@@ -1,8 +1,9 @@
 // The prompt diff: two versions side by side or inline, settings and variables above, aliases moved from here.
 
-import { Channel, StatusLine, button, copy, exact, h, icon, isOurs, keepKeys, keyHelp, plural, swap } from "./_dom.js";
+import { button, copy, exact, h, icon, isOurs, keyHelp, plural, swap } from "./_dom.js";
 import { MoveForm } from "./_prompt_moves.js";
 import { KIND_SIGNS, KIND_WORDS, PromptRows } from "./_prompt_rows.js";
+import { View, renders } from "./_view.js";
 
 const DIFF_KEYS = [
   ["n p", "next, previous difference"], ["s", "side by side, inline"], ["w", "wrap long lines"], ["u", "unfold what did not change"], ["x", "swap the versions"],
@@ -19,44 +20,14 @@ export function diffCommand(event) {
 /** The differences one jumps between: -1 is the settings, then each place in the text. */
 export const stopsOf = (state) => [...(state.changes.length ? [-1] : []), ...state.hunks.keys()];
 
-export class PromptDiffView {
+export class PromptDiffView extends View {
   constructor(model, el) {
-    this.model = model;
-    this.state = null;
-    this.seq = 0;
+    super(model);
     this.stop = null;
-    this.channel = new Channel(model, {
-      onNews: (message) => this.news(message), onError: (message) => this.failed(message), onSilence: (why) => this.status.silence(why),
-    });
-    this.view = this.channel.view;
-    this.ask = (kind, params) => this.channel.ask(kind, params);
     this.rows = new PromptRows(this.host());
     this.moves = new MoveForm(this.host());
     this.build(el);
-    this.undo = [keepKeys(this.root)];
     this.ask("hello");
-  }
-
-  host() {
-    const self = this;
-    return {
-      view: this.view, get state() { return self.state; }, ask: (kind, params) => this.ask(kind, params), tryAsk: (kind, params) => this.tryAsk(kind, params),
-      say: (text, kind) => this.status.say(text, kind), onClose: () => this.root.focus({ preventScroll: true }),
-    };
-  }
-
-  /** Ask; an error comes back as its words instead of on the status line. */
-  async tryAsk(kind, params) {
-    let said = null;
-    this.caught = (message) => { said = message; };
-    const answer = await this.ask(kind, params);
-    this.caught = null;
-    return said ?? answer;
-  }
-
-  failed(message) {
-    if (this.caught) this.caught(message);
-    else this.status.say(message, "error");
   }
 
   build(el) {
@@ -78,15 +49,10 @@ export class PromptDiffView {
     this.rows.space.before(this.heads, this.settings, this.variables, this.empty);
     this.summary = h("span.lm-summary-line");
     this.foot = h("div.lm-foot", {}, this.summary, h("span.lm-gap"));
-    this.root = h("div.lm-root.lm-diff.lm-wrapped", { tabindex: 0, "data-lm": "prompt-diff", "data-state": "loading", "aria-label": "prompt diff" }, this.bar, this.moves.el, this.rows.el, this.foot, this.help);
-    this.status = new StatusLine(this.root);
-    this.foot.append(this.status.el);
+    this.mount(el, h("div.lm-root.lm-diff.lm-wrapped", { tabindex: 0, "data-lm": "prompt-diff", "data-state": "loading", "aria-label": "prompt diff" }, this.bar, this.moves.el, this.rows.el, this.foot, this.help));
     // A short difference takes no more room than it needs; the form of a move has to fit.
     this.root.style.maxHeight = `${this.model.get("_height")}px`;
     this.root.style.minHeight = `${Math.min(320, this.model.get("_height"))}px`;
-    this.root.addEventListener("keydown", (event) => this.key(event));
-    this.root.addEventListener("pointerdown", (event) => this.pointed(event));
-    el.append(this.root);
     this.mode(false);
     // Two columns need room; who chose otherwise is left alone.
     this.sizes = new ResizeObserver(([seen]) => { const isNarrow = seen.contentRect.width < 720; if (!this.isChosen && seen.contentRect.width && isNarrow !== this.rows.isInline) this.mode(isNarrow); });
@@ -96,8 +62,6 @@ export class PromptDiffView {
   // -- news from Python --------------------------------------------------------------------------------------------
 
   news(message) {
-    if (message.kind !== "state" || message.seq <= this.seq) return;
-    this.seq = message.seq;
     const before = this.state;
     this.state = message;
     Object.assign(this.root.dataset, { state: "ready", rev: message.rev, hunks: message.hunks.length, left: message.left, right: message.right, total: 0 });
@@ -110,7 +74,7 @@ export class PromptDiffView {
       this.rows.el.scrollTop = 0;
     }
     this.drawPlace();
-    if (message.said) this.status.say(message.said, "done", true);
+    if (message.said) this.say(message.said, "done", true);
   }
 
   drawBar() {
@@ -157,7 +121,7 @@ export class PromptDiffView {
     const stops = this.stops();
     if (!stops.length) return;
     const at = stops.indexOf(this.stop), next = at < 0 ? (by > 0 ? 0 : stops.length - 1) : at + by;
-    if (next < 0 || next >= stops.length) { this.status.say(by > 0 ? "this is the last difference" : "this is the first difference"); return; }
+    if (next < 0 || next >= stops.length) { this.say(by > 0 ? "this is the last difference" : "this is the first difference"); return; }
     this.stop = stops[next];
     this.drawPlace();
     if (this.stop === -1) { this.rows.current = -1; this.rows.mark(false); this.rows.el.scrollTop = 0; } else this.rows.jump(this.stop);
@@ -187,55 +151,29 @@ export class PromptDiffView {
 
   async copy() {
     const answer = await this.ask("text");
-    if (answer) this.status.say((await copy(answer.text, this.root)) ? "difference copied as text" : "this page may not copy; .text has it", "done");
-    this.root.focus({ preventScroll: true });
+    if (answer) this.say((await copy(answer.text, this.root)) ? "difference copied as text" : "this page may not copy; .text has it", "done");
+    this.focus();
   }
 
-  toggleHelp() { this.help.hidden = !this.help.hidden; }
+  // -- keys --------------------------------------------------------------------------------------------------------
 
-  pointed(event) {
-    if (!this.help.contains(event.target) && !event.target.closest("[aria-label=keys]")) this.help.hidden = true;
-    if (event.target.closest("input, select, label, button, form")) return;
-    setTimeout(() => { if (!this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true }); });
-  }
+  commandOf(key) { return diffCommand(key); }
 
-  key(event) {
-    if (!this.state) return;
-    if (event.target.closest("input, textarea, select")) {
-      if (event.key !== "Escape" && !event.ctrlKey && !event.metaKey) event.stopPropagation();
-      if (event.key === "Escape") { event.preventDefault(); event.stopPropagation(); this.moves.shut(); this.root.focus({ preventScroll: true }); }
-      return;
-    }
-    if (event.target.closest("button") && ["Enter", " "].includes(event.key)) return;
-    const command = diffCommand(event);
-    if (!command) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const { el } = this.rows, by = (top) => el.scrollBy({ top });
-    ({
-      next: () => this.step(1), previous: () => this.step(-1), side: () => this.choose(!this.rows.isInline), wrap: () => this.toggleWrap(), unfold: () => this.rows.unfold(), copy: () => this.copy(), help: () => this.toggleHelp(),
+  commands() {
+    const { el } = this.rows, by = (top) => { el.scrollBy({ top }); };
+    return {
+      next: () => this.step(1), previous: () => this.step(-1), side: () => this.choose(!this.rows.isInline), wrap: () => this.toggleWrap(), unfold: () => { this.rows.unfold(); }, copy: () => { this.copy(); }, help: () => this.toggleHelp(),
       swap: () => this.ask("versions", { left: this.state.right, right: this.state.left }), down: () => by(40), up: () => by(-40), pageDown: () => by(el.clientHeight - 40), pageUp: () => by(40 - el.clientHeight),
       first: () => { el.scrollTop = 0; }, last: () => { el.scrollTop = el.scrollHeight; }, escape: () => this.escape(),
-    })[command]();
+    };
   }
 
-  escape() {
-    if (!this.help.hidden) this.help.hidden = true;
-    else if (this.moves.isOpen) this.moves.shut();
-    else (this.root.closest(".jp-Cell") ?? this.root.parentElement)?.focus?.();
-  }
+  shut() { return this.moves.shut(); }
 
   close() {
     this.sizes.disconnect();
-    for (const undo of this.undo) undo();
-    for (const part of [this.status, this.rows, this.channel]) part.close();
-    this.root.remove();
+    super.close(this.rows);
   }
 }
 
-export default {
-  render({ model, el }) {
-    const view = new PromptDiffView(model, el);
-    return () => view.close();
-  },
-};
+export default renders(PromptDiffView);

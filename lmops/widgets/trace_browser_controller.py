@@ -303,7 +303,7 @@ class TraceBrowserController:
 
     def _on_locate(self, message: Message) -> Message:
         self._check_rev(message)
-        asked = _ids(message, "trace_ids", 10)
+        asked = _ids(message, "ids", 10)
         return {"kind": "places", "rev": self._rev, "places": [self._listing.position(one) for one in asked]}
 
     def _on_poll(self, _message: Message) -> Message:
@@ -364,7 +364,7 @@ class TraceBrowserController:
         value = string(message, "value", MAX_ANSWER).strip() if action.asks else ""
         if action.asks and not value:
             raise UsageError(f"give the name of the {action.asks}")
-        trace_ids = _ids(message, "trace_ids", MAX_MARKED)
+        trace_ids = _ids(message, "ids", MAX_MARKED)
         if not trace_ids:
             raise UsageError("no trace is marked or open")
         return {"kind": "done", "message": action.run(trace_ids, value)}

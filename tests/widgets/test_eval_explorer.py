@@ -149,15 +149,15 @@ def test_the_trace_of_an_answer_is_read(controller):
 def test_marked_cases_go_into_a_dataset(controller, runs):
     """By the traces of the run that is judged; what has none is counted, and labeling is not there yet."""
     ws, new, old = runs
-    answer = ask(controller, "action", name="dataset", value="review", case_ids=["e00", "e04"])
+    answer = ask(controller, "action", name="dataset", value="review", ids=["e00", "e04"])
     assert answer["message"] == "added 2 traces to review@1"
     assert len(ws.datasets.get("review")) == 2
     actions = {one["name"]: one for one in ask(controller, "hello")["actions"]}
     assert (actions["dataset"]["is_there"], actions["labeling"]["is_there"]) == (True, False)
-    assert ask(controller, "action", name="labeling", value="", case_ids=["e00"])["kind"] == "error"
-    assert ask(controller, "action", name="dataset", value=" ", case_ids=["e00"])["kind"] == "error"
+    assert ask(controller, "action", name="labeling", value="", ids=["e00"])["kind"] == "error"
+    assert ask(controller, "action", name="dataset", value=" ", ids=["e00"])["kind"] == "error"
     turned = ws.evals._explorer([old, new])
-    assert "tracing=True" in ask(turned, "action", name="dataset", value="x", case_ids=["e00"])["message"]
+    assert "tracing=True" in ask(turned, "action", name="dataset", value="x", ids=["e00"])["message"]
 
 
 def test_cursor_and_marks_are_shared_and_are_python_values(controller):
@@ -169,7 +169,7 @@ def test_cursor_and_marks_are_shared_and_are_python_values(controller):
     assert controller.selected_ids == ["e00", "e04"]
     assert (controller.selected.example_id, controller.selected.expected) == ("e08", "Yes, dog 8 may travel.")
     assert [one.label for one in controller.selected.answers] == ["new", "old"]
-    assert ask(controller, "locate", rev=controller._rev, case_ids=["e08", "nobody"])["places"] == [2, None]
+    assert ask(controller, "locate", rev=controller._rev, ids=["e08", "nobody"])["places"] == [2, None]
     assert ask(controller, "select", cursor="nobody")["kind"] == "error"
 
 

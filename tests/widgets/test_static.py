@@ -112,7 +112,7 @@ def test_what_is_stored_has_no_comments_and_no_indents():
                 assert line.lstrip().startswith(("//", "*", "/*")) or line.count("`") % 2 == 0, (path.name, line)
     code = script("trace_browser.js")
     assert not [line for line in code.splitlines() if line.startswith((" ", "//", "/*")) or not line or "; // " in line]
-    assert "export default{" in code
+    assert "export default renders(TraceBrowserView)" in code
     assert "placeholder: `name of the ${asks}`" in code
     assert "calc(100% - 24px)" in style("trace_browser.css")
     assert "/*" not in style("trace_browser.css")

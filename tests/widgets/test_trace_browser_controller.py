@@ -134,7 +134,7 @@ def test_refresh_takes_in_what_arrived_and_says_where_the_old_rows_are(controlle
     assert ask(browser, "poll")["new"] == 3
     assert rows(browser)[0] == top
     assert ask(browser, "refresh")["total"] == 23
-    assert ask(browser, "locate", rev=browser._rev, trace_ids=[top])["places"] == [3]
+    assert ask(browser, "locate", rev=browser._rev, ids=[top])["places"] == [3]
 
 
 def test_python_tells_the_views_what_it_changed(controller):
@@ -232,7 +232,7 @@ def test_long_texts_are_cut_and_counted(span_row):
         {"kind": "select", "cursor": "'; drop table x"}, {"kind": "select", "cursor": None, "marked": [1]},
         {"kind": "columns", "shown": []}, {"kind": "columns", "widths": {"status": float("nan")}},
         {"kind": "trace", "trace_id": "../etc"}, {"kind": "trace", "trace_id": "9" * 32},
-        {"kind": "action", "name": "dataset"}, {"kind": "locate", "rev": 0, "trace_ids": "abc"},
+        {"kind": "action", "name": "dataset"}, {"kind": "locate", "rev": 0, "ids": "abc"},
     ],
 )  # fmt: skip
 def test_a_message_that_is_no_good_is_answered_with_an_error(controller, message):
@@ -272,7 +272,7 @@ def test_without_a_phase_its_action_is_shown_with_a_hint(controller):
     actions = ask(controller(5), "hello")["actions"]
     assert [(one["name"], one["is_there"]) for one in actions] == [("dataset", False), ("labeling", False)]
     assert all(one["hint"] for one in actions)
-    assert "name" in ask(controller(5), "action", name="dataset", trace_ids=[])["message"]
+    assert "name" in ask(controller(5), "action", name="dataset", ids=[])["message"]
 
 
 def test_traces_are_added_to_a_dataset_by_name(controller):
@@ -282,9 +282,9 @@ def test_traces_are_added_to_a_dataset_by_name(controller):
     first = ask(browser, "hello")["actions"][0]
     assert (first["is_there"], first["asks"]) == (True, "dataset")
     assert (
-        ask(browser, "action", name="dataset", trace_ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
+        ask(browser, "action", name="dataset", ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
     )
-    found = ask(browser, "action", name="dataset", trace_ids=ids[:1], value=" golden ")["message"]
+    found = ask(browser, "action", name="dataset", ids=ids[:1], value=" golden ")["message"]
     assert found == "added 1 trace to golden@2"
     assert ask(browser, "question", name="dataset")["choices"] == ["golden"]
     assert shelf.kept["golden"] == [ids, ids[:1]]
@@ -302,7 +302,7 @@ def test_traces_are_added_to_a_dataset_by_name(controller):
 def test_an_action_that_fails_says_why_in_words(controller, ids, value, word):
     """The error of the phase is the answer; nothing is half done."""
     browser, shelf = with_datasets(controller)
-    answer = ask(browser, "action", name="dataset", trace_ids=ids, value=value)
+    answer = ask(browser, "action", name="dataset", ids=ids, value=value)
     assert answer["kind"] == "error"
     assert word in answer["message"]
     assert shelf.kept == {}
@@ -315,13 +315,13 @@ def test_the_browser_of_a_workspace_adds_to_its_datasets(ws, conversation):
     browser = ws.traces.browse()._controller
     ids = [f"{i:032x}" for i in (1, 2, 3)]
     assert (
-        ask(browser, "action", name="dataset", trace_ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
+        ask(browser, "action", name="dataset", ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
     )
     assert sorted(one.trace_id for one in ws.datasets.get("golden").examples) == ids
     assert ask(browser, "question", name="dataset")["choices"] == ["golden"]
-    again = ask(browser, "action", name="dataset", trace_ids=ids, value="golden")["message"]
+    again = ask(browser, "action", name="dataset", ids=ids, value="golden")["message"]
     assert again == "golden@1 had 3 traces already"
-    assert ask(browser, "action", name="dataset", trace_ids=["9" * 32], value="golden")["kind"] == "error"
+    assert ask(browser, "action", name="dataset", ids=["9" * 32], value="golden")["kind"] == "error"
 
 
 def test_known_content_and_left_out_traces_are_said(controller):

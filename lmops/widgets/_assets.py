@@ -27,8 +27,8 @@ _CSS_SPACE: Final = re.compile(r" *([{};,]) *|(:) +")
 def script(name: str) -> str:
     """Return one module with everything that it imports, each file once, in the order of need.
 
-    Comments, indents and most white space are left out: the text is stored in every notebook that saves the state of its
-    widgets. So a template literal stays on one line; a test holds that.
+    Comments, indents and most white space are left out: the text is stored in every notebook that saves the state of
+    its widgets. So a template literal stays on one line; a test holds that.
     """
     parts: dict[str, str] = {}
     _collect(name, parts)

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from lmops.evals._explore import STATES
 from lmops.text import plain
-from lmops.widgets._actions import KNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from lmops.evals import Comparison
     from lmops.evals._explore import Board, ScorerFacts
     from lmops.evals._summary import ScorerSummary
-    from lmops.widgets._actions import Action
     from lmops.widgets._protocol import Message
 
 _WORDS = 300
@@ -92,15 +90,4 @@ def mean_rows(summary: Iterable[ScorerSummary]) -> list[Message]:
             "coverage": one.coverage,
         }
         for one in summary
-    ]  # fmt: skip
-
-
-def action_rows(actions: Mapping[str, Action]) -> list[Message]:
-    """Return what can be done with cases; what is missing says why."""
-    return [
-        {
-            "name": name, "label": label, "hint": hint, "is_there": name in actions,
-            "asks": actions[name].asks if name in actions else "",
-        }
-        for name, (label, hint) in KNOWN.items()
     ]  # fmt: skip

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 def handlers_of(controller: type[C]) -> dict[str, Callable[[C, Message], Message]]:
     """Return kind -> method for every ``_on_<kind>`` of a controller."""
-    return {name.removeprefix("_on_"): handler for name, handler in vars(controller).items() if name.startswith("_on_")}
+    return {name.removeprefix("_on_"): getattr(controller, name) for name in dir(controller) if name.startswith("_on_")}
 
 
 def answer(controller: C, handlers: Mapping[str, Callable[[C, Message], Message]], message: object) -> list[Message]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import LmopsError, NotFoundError, QueryError, UsageError, did_you_mean
+from lmops.errors import LmopsError, NotFoundError, UsageError, did_you_mean
 from lmops.evals._explore import frame
 from lmops.text import plain, plain_line
 from lmops.widgets import _eval_case as detail
@@ -14,7 +14,8 @@ from lmops.widgets import _eval_view as arithmetic
 from lmops.widgets import _trace_detail as traces
 from lmops.widgets._eval_static import bundle
 from lmops.widgets._eval_view import CODES, OUTCOMES, Filter
-from lmops.widgets._protocol import answer, as_json, finite, handlers_of, integer, one_of, string
+from lmops.widgets._list_controller import ListController
+from lmops.widgets._protocol import as_json, finite, integer, one_of, string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,22 +31,15 @@ if TYPE_CHECKING:
     from lmops.widgets._protocol import Message
 
 MAX_WINDOW: Final = 200
-MAX_MARKED: Final = 20_000
 MAX_ID: Final = 2_000
 MAX_SPANS: Final = 300
 _PREVIEW: Final = 160
 _WORDS: Final = 300
 _MAX_SLICES: Final = 200
-_CHOICES: Final = 1_000
-_ANSWER: Final = 200
 
 
-class _StaleError(QueryError):
-    """The list that was asked about is not the one that is shown; the page asks again on its own."""
-
-
-class EvalExplorerController:
-    """Runs by cases.
+class EvalExplorerController(ListController):
+    """Runs by cases: a list with cursor, marks and actions, and what all cases say together.
 
     Args:
         source: One to five runs.
@@ -55,6 +49,9 @@ class EvalExplorerController:
         trace: Returns a trace by its id.
         comparison: The first run against the second, where it is known already.
     """
+
+    NOUN = "case"
+    MAX_MARKED = 20_000
 
     def __init__(
         self,
@@ -66,17 +63,11 @@ class EvalExplorerController:
         trace: Callable[[str], Trace] | None = None,
         comparison: Comparison | None = None,
     ) -> None:
+        super().__init__(actions)
         self._source = source
-        self._actions = dict(actions or {})
         self._trace = trace
         self._pass_at: dict[str, float | None] = dict(pass_at or {})
         self._comparisons: dict[tuple[int, int], Comparison | str] = {} if comparison is None else {(0, 1): comparison}
-        self._rev = 0
-        self._seq = 0
-        self.cursor: str | None = None
-        self._marked: dict[str, None] = {}
-        #: called with every state message that Python itself causes
-        self.on_change: Callable[[Message], None] = lambda _message: None
         self._read()
         for name in self._pass_at:
             self._check_scorer(name)
@@ -160,11 +151,6 @@ class EvalExplorerController:
         return None if self.cursor is None else self._source.case(self.cursor)
 
     @property
-    def selected_ids(self) -> list[str]:
-        """The marked cases in the order they were marked; the one under the cursor when none is marked."""
-        return list(self._marked) or ([] if self.cursor is None else [self.cursor])
-
-    @property
     def shown_runs(self) -> list[int]:
         """The places of the runs from left to right: what is compared with first, what is judged last."""
         ends = [one for one in (self._filter.b, self._filter.a) if one is not None]
@@ -203,29 +189,19 @@ class EvalExplorerController:
             made[f"output {self.board.runs[run].label}"] = [self.output(run, one) or None for one in ids]
         return frame(made)
 
-    def refresh(self) -> None:
-        """Read the runs again, as far as they are now."""
-        self._refresh()
-        self.on_change(self.state("refresh"))
-
     def bundle(self) -> dict[str, str]:
         """Return the static forms by their media types."""
         return bundle(self)
 
     # -- the page's side -------------------------------------------------------------------------------------------
 
-    def handle(self, message: object) -> list[Message]:
-        """Return the answers to one message of the page; what goes wrong is an answer of kind ``error``."""
-        return answer(self, _HANDLERS, message)
-
     def state(self, reason: str) -> Message:
         """Return everything a view needs to show the same as the others."""
-        self._seq += 1
         chosen, seen = self._filter, self.columns
         state: Message = as_json(
             {
                 "kind": "state",
-                "seq": self._seq,
+                **self._selection(),
                 "rev": self._rev,
                 "reason": reason,
                 "runs": rows.run_rows(self.board),
@@ -243,19 +219,10 @@ class EvalExplorerController:
                 "lost": int((seen.flip < 0).sum()),
                 "gained": int((seen.flip > 0).sum()),
                 "is_verdict": rows.is_verdict(self.board, chosen.scorer),
-                "cursor": self.cursor,
-                "marked": list(self._marked),
-                "actions": rows.action_rows(self._actions),
+                "actions": self._action_rows(),
             }
         )  # fmt: skip
         return state
-
-    def _on_hello(self, _message: Message) -> Message:
-        return self.state("hello")
-
-    def _on_refresh(self, _message: Message) -> Message:
-        self._refresh()
-        return self.state("refresh")
 
     def _on_window(self, message: Message) -> Message:
         self._check_rev(message)
@@ -276,20 +243,6 @@ class EvalExplorerController:
             change = {"regressions": False, "flips": False, "cell": None, "slice": None, "text": ""}
         self._show(self._changed(change))
         return self.state("filter")
-
-    def _on_locate(self, message: Message) -> Message:
-        self._check_rev(message)
-        places = [self._where_is(one) for one in _ids(message, "ids", 10)]
-        return {"kind": "places", "rev": self._rev, "places": places}
-
-    def _on_select(self, message: Message) -> Message:
-        cursor = message.get("cursor")
-        if cursor is not None and cursor not in self._place:
-            raise UsageError("select: the cursor is the id of a case of these runs")
-        marked = _ids(message, "marked", MAX_MARKED) if "marked" in message else list(self._marked)
-        self.cursor, self._marked = cursor, dict.fromkeys(one for one in marked if one in self._place)
-        self._seq += 1
-        return {"kind": "selection", "seq": self._seq, "cursor": cursor, "marked": list(self._marked)}
 
     def _on_case(self, message: Message) -> Message:
         chosen, runs = self._filter, self.board.runs
@@ -330,18 +283,8 @@ class EvalExplorerController:
         return {"kind": "trace", "head": traces.head(found), "tree": traces.rows(tree, found.start_ns, 0),
                 "depths": [span.depth for span in tree], "left_out": len(found) - len(tree)}  # fmt: skip
 
-    def _on_question(self, message: Message) -> Message:
-        action = self._actions[one_of(message, "name", self._actions)]
-        return {"kind": "question", "choices": [str(choice)[:_ANSWER] for choice in action.choices()][:_CHOICES]}
-
-    def _on_action(self, message: Message) -> Message:
-        action = self._actions[one_of(message, "name", self._actions)]
-        value = string(message, "value", _ANSWER).strip() if action.asks else ""
-        if action.asks and not value:
-            raise UsageError(f"give the name of the {action.asks}")
-        ids = _ids(message, "ids", MAX_MARKED)
-        if not ids:
-            raise UsageError("no case is marked or open")
+    def _act(self, action: Action, ids: list[str], value: str) -> str:
+        """Do something with the traces of cases, as far as the judged run has some."""
         run = self.board.runs[self._filter.a]
         found = self._source.trace_ids(run.run_id, ids)
         if not found:
@@ -350,7 +293,7 @@ class EvalExplorerController:
             )
         missing = len(ids) - len(found)
         rest = f"; {missing:,} without a trace left out" if missing else ""
-        return {"kind": "done", "message": action.run([found[one] for one in ids if one in found], value) + rest}
+        return action.run([found[one] for one in ids if one in found], value) + rest
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -361,10 +304,6 @@ class EvalExplorerController:
     def _check_scorer(self, name: str) -> None:
         if name not in self._scorers:
             raise NotFoundError.of("scorer of these runs", name, list(self._scorers))
-
-    def _check_rev(self, message: Message) -> None:
-        if message.get("rev") != self._rev:
-            raise _StaleError("this list has changed since")
 
     def _first(self) -> str:
         """Return the scorer with the largest share of losses, the first one where none lost."""
@@ -490,9 +429,15 @@ class EvalExplorerController:
         scorer = self._scorer
         self._show(self._filter if scorer is None else replace(self._filter, pass_at=self._mark(scorer)))
 
-    def _where_is(self, example_id: str) -> int | None:
+    def _place_of(self, example_id: str) -> int | None:
         row = self._place.get(example_id)
         return None if row is None or self._rank[row] < 0 else int(self._rank[row])
+
+    def _is_id(self, value: object) -> bool:
+        return isinstance(value, str) and len(value) <= MAX_ID
+
+    def _is_known(self, example_id: str) -> bool:
+        return example_id in self._place
 
     def _compared(self) -> Comparison | str | None:
         """Return the comparison of the pair, or why there is none; made when it is first asked for."""
@@ -519,11 +464,3 @@ class EvalExplorerController:
 _PARTS: Final = (
     "scorer", "a", "b", "pass_at", "regressions", "flips", "cell", "slice", "text", "sort", "descending",
 )  # fmt: skip
-_HANDLERS: Final = handlers_of(EvalExplorerController)
-
-
-def _ids(message: Message, name: str, most: int) -> list[str]:
-    found = message.get(name)
-    if not isinstance(found, list) or len(found) > most or any(not isinstance(one, str) for one in found):
-        raise UsageError(f"{name} are ids of cases, at most {most:,}")
-    return found

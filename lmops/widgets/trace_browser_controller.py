@@ -1,8 +1,6 @@
 """What the trace browser knows and does, without any widget: state, a closed set of messages, and Python's view of it.
 
-A message from the page is ``{"kind", "id", ...}``; every answer carries the same id. What changes for everyone (filter,
-sort, range, selection) is answered by a ``state`` or ``selection`` message with a growing ``seq``, which every view
-of the widget receives. No SQL comes from the page but the search language of ``ws.traces.search``.
+No SQL comes from the page but the search language of ``ws.traces.search``.
 """
 
 from __future__ import annotations
@@ -12,12 +10,12 @@ from collections import OrderedDict
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import LmopsError, NotFoundError, QueryError, UsageError
+from lmops.errors import NotFoundError, QueryError, UsageError
 from lmops.traces._listing import COLUMNS, check_predicate
 from lmops.widgets import _trace_detail as detail
-from lmops.widgets._actions import KNOWN
+from lmops.widgets._list_controller import ListController
 from lmops.widgets._predicates import bin_predicate, conjuncts, joined, value_predicate, words_as_predicate
-from lmops.widgets._protocol import answer, as_json, finite, handlers_of, integer, one_of, optional_string, string
+from lmops.widgets._protocol import as_json, finite, integer, one_of, optional_string, string
 from lmops.widgets._static_table import bundle
 
 if TYPE_CHECKING:
@@ -31,11 +29,8 @@ if TYPE_CHECKING:
     from lmops.widgets._protocol import Message
 
 MAX_WINDOW: Final = 500
-MAX_MARKED: Final = 100_000
 MAX_TURNS: Final = 500
 MAX_FOUND: Final = 2_000
-MAX_CHOICES: Final = 200
-MAX_ANSWER: Final = 200
 _TRACES_KEPT: Final = 4
 _RANGES: Final = {"1h": "hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 
@@ -67,7 +62,7 @@ _LAYOUT: Final[dict[str, tuple[str, int, bool]]] = {
 }
 
 
-class TraceBrowserController:
+class TraceBrowserController(ListController):
     """The state of one trace browser.
 
     Args:
@@ -80,6 +75,9 @@ class TraceBrowserController:
         actions: Name ("dataset", "labeling") -> what to do with trace ids; what is missing is shown as not there.
     """
 
+    NOUN = "trace"
+    MAX_MARKED = 100_000
+
     def __init__(
         self,
         source: TraceSource,
@@ -91,24 +89,18 @@ class TraceBrowserController:
         is_live: bool = False,
         actions: Mapping[str, Action] | None = None,
     ) -> None:
+        super().__init__(actions)
         self._source = source
-        self._actions = dict(actions or {})
         self._where = _clean(where)
         self._range = (last, since, until)
         self._bounds, self._is_archive = source.bounds(last, since, until)
         self._shown = [name for name, (_, _, is_shown) in _LAYOUT.items() if is_shown]
         self._widths: dict[str, int] = {}
         self.is_live = is_live
-        self.cursor: str | None = None
-        self._marked: dict[str, None] = {}
         self._traces: OrderedDict[str, tuple[Trace, list[Span]]] = OrderedDict()
-        self._rev = 0
-        self._seq = 0
         self._summaries: dict[str, Message] = {}
         self._stamp = source.stamp()
         self._listing: Listing = source.listing(self._where, self._bounds)
-        #: called with every state message that Python itself causes
-        self.on_change: Callable[[Message], None] = lambda _message: None
 
     def __repr__(self) -> str:
         """Say what is shown."""
@@ -150,16 +142,6 @@ class TraceBrowserController:
         """The trace under the cursor; None when no row was chosen."""
         return None if self.cursor is None else self._trace(self.cursor)[0]
 
-    @property
-    def selected_ids(self) -> list[str]:
-        """The marked traces in the order they were marked; the one under the cursor when none is marked."""
-        return list(self._marked) or ([] if self.cursor is None else [self.cursor])
-
-    def refresh(self) -> None:
-        """Take in the traces that have arrived since."""
-        self._refresh()
-        self.on_change(self.state("refresh"))
-
     def rows(self, limit: int) -> tuple[list[str], list[list[Any]]]:
         """Return (columns, first rows) of the list, for a static table."""
         return ["trace_id", *self._shown], self._listing.window(0, limit, self._shown)
@@ -174,18 +156,13 @@ class TraceBrowserController:
 
     # -- the page's side -------------------------------------------------------------------------------------------
 
-    def handle(self, message: object) -> list[Message]:
-        """Return the answers to one message of the page; what goes wrong is an answer of kind ``error``."""
-        return answer(self, _HANDLERS, message)
-
     def state(self, reason: str) -> Message:
         """Return everything a view needs to show the same as the others."""
-        self._seq += 1
         last, since, until = self._range
         message: Message = as_json(
             {
                 "kind": "state",
-                "seq": self._seq,
+                **self._selection(),
                 "rev": self._rev,
                 "reason": reason,
                 "where": self._where,
@@ -201,25 +178,11 @@ class TraceBrowserController:
                     for name, (label, width, _) in _LAYOUT.items()
                 ],
                 "shown": self._shown,
-                "cursor": self.cursor,
-                "marked": list(self._marked),
                 "is_live": self.is_live,
-                "actions": [
-                    {
-                        "name": name,
-                        "label": label,
-                        "hint": hint,
-                        "is_there": name in self._actions,
-                        "asks": self._actions[name].asks if name in self._actions else "",
-                    }
-                    for name, (label, hint) in KNOWN.items()
-                ],
+                "actions": self._action_rows(),
             }
         )
         return message
-
-    def _on_hello(self, _message: Message) -> Message:
-        return self.state("hello")
 
     def _on_window(self, message: Message) -> Message:
         self._check_rev(message)
@@ -292,19 +255,9 @@ class TraceBrowserController:
         return self.state("columns")
 
     def _on_select(self, message: Message) -> Message:
-        cursor = message.get("cursor")
-        if cursor is not None and not _is_id(cursor):
-            raise UsageError("select: the cursor is a trace id")
-        marked = _ids(message, "marked", MAX_MARKED) if "marked" in message else list(self._marked)
-        self.cursor, self._marked = cursor, dict.fromkeys(marked)
-        self._seq += 1
-        peek = None if cursor is None else self._source.previews(cursor)
-        return {"kind": "selection", "seq": self._seq, "cursor": cursor, "marked": list(self._marked), "peek": peek}
-
-    def _on_locate(self, message: Message) -> Message:
-        self._check_rev(message)
-        asked = _ids(message, "ids", 10)
-        return {"kind": "places", "rev": self._rev, "places": [self._listing.position(one) for one in asked]}
+        """Choose and mark; of the trace under the cursor the texts are sent whole."""
+        found = super()._on_select(message)
+        return {**found, "peek": None if self.cursor is None else self._source.previews(self.cursor)}
 
     def _on_poll(self, _message: Message) -> Message:
         stamp = self._source.stamp()
@@ -314,10 +267,6 @@ class TraceBrowserController:
             if fresh <= 0 and not self.is_live:
                 self._stamp = stamp
         return {"kind": "fresh", "new": fresh, "is_stale": stamp != self._stamp, "query_ms": self._listing.query_ms}
-
-    def _on_refresh(self, _message: Message) -> Message:
-        self._refresh()
-        return self.state("refresh")
 
     def _on_live(self, message: Message) -> Message:
         self.is_live = bool(message.get("is_live"))
@@ -354,26 +303,13 @@ class TraceBrowserController:
             "turns": [{**turn, "start_ms": turn["start_ns"] / 1e6} for turn in turns],
         }
 
-    def _on_question(self, message: Message) -> Message:
-        action = self._actions[one_of(message, "name", self._actions)]
-        choices = [str(choice)[:MAX_ANSWER] for choice in action.choices()][:MAX_CHOICES]
-        return {"kind": "question", "choices": choices}
-
-    def _on_action(self, message: Message) -> Message:
-        action = self._actions[one_of(message, "name", self._actions)]
-        value = string(message, "value", MAX_ANSWER).strip() if action.asks else ""
-        if action.asks and not value:
-            raise UsageError(f"give the name of the {action.asks}")
-        trace_ids = _ids(message, "ids", MAX_MARKED)
-        if not trace_ids:
-            raise UsageError("no trace is marked or open")
-        return {"kind": "done", "message": action.run(trace_ids, value)}
-
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _check_rev(self, message: Message) -> None:
-        if message.get("rev") != self._rev:
-            raise _StaleError("this list has changed since")
+    def _place_of(self, trace_id: str) -> int | None:
+        return self._listing.position(trace_id)
+
+    def _is_id(self, value: object) -> bool:
+        return _is_id(value)
 
     def _filter(self, where: str | None) -> None:
         """Show what a search finds; on an error everything stays as it was."""
@@ -424,13 +360,6 @@ class TraceBrowserController:
         return " ".join(parts)
 
 
-class _StaleError(LmopsError):
-    """The page asked about a list that is no longer shown; it drops the answer."""
-
-
-_HANDLERS: Final = handlers_of(TraceBrowserController)
-
-
 def _clean(where: str | None) -> str | None:
     if where is not None and not isinstance(where, str):
         raise UsageError(f"where={where!r}: give a search as text, or None for all traces")
@@ -457,13 +386,6 @@ def _toggled(parts: list[str], part: str) -> list[str]:
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 64 and value.isascii() and value.isalnum()
-
-
-def _ids(message: Message, name: str, limit: int) -> list[str]:
-    value = message.get(name)
-    if not isinstance(value, list) or len(value) > limit or not all(map(_is_id, value)):
-        raise UsageError(f"{name} is a list of at most {limit:,} trace ids")
-    return value
 
 
 def _id(message: Message) -> str:

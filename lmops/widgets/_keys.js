@@ -56,11 +56,10 @@ export class KeyQueue {
   async flow() {
     const { host } = this;
     this.isBusy = true;
-    while (this.waiting.length) {
-      for (let look = 0, needed; look < LOOKS && host.isReady() && (needed = host.needed(this.waiting[0])); look++) await this.patience(needed);
-      if (!this.waiting.length) break;
+    while ((this.next = this.waiting.shift())) {
       try {
-        const acting = host.perform(this.waiting.shift());
+        for (let look = 0, needed; this.next && look < LOOKS && host.isReady() && (needed = host.needed(this.next)); look++) await this.patience(needed);
+        const acting = this.next && host.perform(this.next);
         if (acting && host.isReady()) await this.patience(acting);
       } catch (error) { host.failed(String(error)); }
     }
@@ -75,6 +74,7 @@ export class KeyQueue {
   /** Forget what waits. */
   drop() {
     this.waiting = [];
+    this.next = undefined;
     this.hurry();
   }
 }

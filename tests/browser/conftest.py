@@ -36,7 +36,8 @@ body{margin:8px;font-family:sans-serif;--jp-brand-color1:#1976d2}
 </style><div class="jp-Cell" tabindex="-1"><div id="here"></div></div>"""
 
 START = """async ({esm, css, height}) => {
-  window.sent = []; window.listeners = new Set(); window.bytes = 0; window.delay = 0; window.isDead = false; window.waiting = 0;
+  window.sent = []; window.listeners = new Set(); window.bytes = 0; window.delay = 0; window.isDead = false;
+  window.waiting = 0;
   const style = document.createElement('style'); style.textContent = css; document.head.append(style);
   const url = URL.createObjectURL(new Blob([esm], {type: 'text/javascript'}));
   window.widget = await import(url);

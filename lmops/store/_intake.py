@@ -30,28 +30,31 @@ _TYPES: Final[dict[str, type[str | int | float]]] = {
 }
 _LIMITS: Final[dict[str, int]] = {"BIGINT": 2**63, "INTEGER": 2**31}
 _DOUBLES: Final = tuple(name for name, sql, _ in SPAN_COLUMNS if sql == "DOUBLE")
-_doubles = operator.itemgetter(*_DOUBLES)
-_longs = operator.itemgetter(*LONG_COLUMNS)
+_checked = operator.itemgetter(*_DOUBLES, *LONG_COLUMNS)
 
 
 def prepared(rows: Mapping[str, Sequence[Row]], blobs: Blobs) -> dict[str, list[Row]]:
     """Return the rows as they are stored: finite numbers, long texts in blobs."""
     made = {tbl: list(found) for tbl, found in rows.items() if found}
-    if "spans" in made:
+    if "spans" in made and not _all_storable(made["spans"]):
         made["spans"] = [_storable(row, blobs) for row in made["spans"]]
     return made
 
 
+def _all_storable(rows: Sequence[Row]) -> bool:
+    """Return whether all rows are as they are stored, which nearly always they are: asked of whole columns."""
+    columns = list(zip(*map(_checked, rows), strict=True))
+    doubles, texts = columns[: len(_DOUBLES)], columns[len(_DOUBLES) :]
+    return all(math.isfinite(sum(filter(None, values))) for values in doubles) and all(
+        max(map(len, filter(None, values)), default=0) <= MAX_CHARS for values in texts
+    )
+
+
 def _storable(row: Row, blobs: Blobs) -> Row:
-    for value in _doubles(row):
-        # What is not a number is unknown, in JSON as in Parquet.
-        if value is not None and value - value != 0:
-            row = {**row, **{name: None for name in _DOUBLES if row[name] is not None and not math.isfinite(row[name])}}
-            break
-    for text in _longs(row):
-        if text is not None and len(text) > MAX_CHARS:
-            return shorten(row, blobs)
-    return row
+    # What is not a number is unknown, in JSON as in Parquet.
+    unknown = {name: None for name in _DOUBLES if row[name] is not None and not math.isfinite(row[name])}
+    row = {**row, **unknown} if unknown else row
+    return shorten(row, blobs) if any(len(row[name] or "") > MAX_CHARS for name in LONG_COLUMNS) else row
 
 
 def refuse_bad(rows: Mapping[str, Sequence[Row]]) -> None:

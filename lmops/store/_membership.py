@@ -46,11 +46,9 @@ class Membership:
 
     def learn(self, written: Iterable[Written], over: Overlay) -> None:
         """Remember the ids of files that were written with the rows of an overlay: they need not be read for it."""
-        rows = {"spans": over.spans, "traces": over.traces, "logs": over.logs}
         for file in written:
-            column = COLUMNS[file.tbl]
-            ids = {row[column] for row in rows[file.tbl] if file.tbl != "spans" or row["kind"] in MODEL_KINDS}
-            ids.discard(None)
+            rows = {"traces": over.traces, "logs": over.logs}.get(file.tbl)
+            ids = over.responses if rows is None else {row[COLUMNS[file.tbl]] for row in rows}
             with self._lock:
                 self._hashes[file.path] = _hashes(ids)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lmops.calc.rollup import MODEL_KINDS, TraceFacts, is_unpriced, pick_duplicates, rollup
+from lmops.store._tables import KEY_OF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -64,6 +65,8 @@ class Overlay:
     logs: list[Row] = field(default_factory=list)
     dead_spans: list[Key] = field(default_factory=list)
     dead_traces: list[str] = field(default_factory=list)
+    #: the response ids of the model spans among ``spans``, and of the stored spans of their traces
+    responses: set[str] = field(default_factory=set)
     new_spans: int = 0
     duplicates: int = 0
 
@@ -87,16 +90,15 @@ def overlay(
     """
     result = Overlay()
     fresh: dict[Key, Row] = {}
+    given = 0
     for row in spans:
-        key = row["trace_id"], row["span_id"]
-        if key in fresh:
-            result.duplicates += 1
-        else:
-            fresh[key] = row
+        fresh.setdefault(KEY_OF(row), row)
+        given += 1
+    result.duplicates = given - len(fresh)
     new_logs = {_log_key(row): row for row in logs}
-    replaced = {(row["trace_id"], row["span_id"]): row for row in replacing}
+    replaced = {KEY_OF(row): row for row in replacing}
     ids = {key[0] for key in (*fresh, *replaced)} | {row["trace_id"] for row in new_logs.values()}
-    known = {(row["trace_id"], row["span_id"]): row for row in stored.spans_of(ids)}
+    known = {KEY_OF(row): row for row in stored.spans_of(ids)}
     if known:
         for key in [key for key in fresh if key in known]:
             del fresh[key]
@@ -157,24 +159,23 @@ def _settle(
     result: Overlay,
 ) -> None:
     """Decide which spans are calls, write the rows of all touched traces, and name the stored rows they replace."""
-    named = [
-        row["response_id"]
-        for row in (*fresh.values(), *known.values())
-        if row["response_id"] and row["kind"] in MODEL_KINDS
-    ]
-    responses = set(named)
+    calls = _named([*fresh.values(), *known.values()])
+    responses = {row["response_id"] for row in calls}
     sharing = stored.traces_with_responses(responses) if responses else {}
     worn = {response_id for response_id, found in sharing.items() if len(found) > MOST_SHARED}
     relatives = {trace_id for name, found in sharing.items() if name not in worn for trace_id in found} - ids
     if relatives:
-        known.update({(row["trace_id"], row["span_id"]): row for row in stored.spans_of(relatives)})
+        found = stored.spans_of(relatives)
+        known.update((KEY_OF(row), row) for row in found)
+        calls += _named(found)
+    result.responses = {row["response_id"] for row in calls} if relatives else responses
     if not fresh and not patched:
         return
     traces: dict[str, list[Row]] = defaultdict(list)
     for (trace_id, _), row in (*known.items(), *fresh.items()):
         traces[trace_id].append(row)
     # Nearly every id names one call of one trace: only where one comes again is there anything to compare.
-    again = responses if relatives else _repeated(named)
+    again = responses if relatives else _repeated([row["response_id"] for row in calls])
     settling = _Settling(
         known=known,
         marks=dict.fromkeys(patched),
@@ -183,7 +184,7 @@ def _settle(
         stored_traces=set(stored.traces_of(ids | relatives)),
         relatives=relatives,
         responses=responses,
-        telling=again - worn - _worn_out(traces, again),
+        telling=again - worn - _worn_out(calls, again),
         result=result,
     )
     for trace_id, rows in traces.items():
@@ -206,15 +207,19 @@ def _repeated(names: Sequence[str]) -> set[str]:
     return {name for name, times in Counter(names).items() if times > 1}
 
 
-def _worn_out(traces: dict[str, list[Row]], responses: set[str]) -> set[str]:
+def _named(rows: Iterable[Row]) -> list[Row]:
+    """Return the model spans whose answer has an id."""
+    return [row for row in rows if row["response_id"] and row["kind"] in MODEL_KINDS]
+
+
+def _worn_out(calls: Sequence[Row], responses: set[str]) -> set[str]:
     """Return the response ids that too many traces have to name one response."""
     if not responses:
         return set()
     sharing: dict[str, set[str]] = defaultdict(set)
-    for trace_id, rows in traces.items():
-        for row in rows:
-            if row["response_id"] in responses and row["kind"] in MODEL_KINDS:
-                sharing[row["response_id"]].add(trace_id)
+    for row in calls:
+        if row["response_id"] in responses:
+            sharing[row["response_id"]].add(row["trace_id"])
     return {response_id for response_id, found in sharing.items() if len(found) > MOST_SHARED}
 
 
@@ -465,8 +470,12 @@ def _last_said(text: str, role: str) -> str | None:
         content = text[at + len(begin) : -3]
         if content and '"' not in content and "\\" not in content:
             return content
-    said = [message.get("content") for message in _dicts(text) if message.get("role") == role]
-    return next((content for content in reversed(said) if isinstance(content, str) and content), None)
+    for part in (f"[{text[at:]}", text) if at > 0 else (text,):
+        said = [message.get("content") for message in _dicts(part) if message.get("role") == role]
+        found = next((content for content in reversed(said) if isinstance(content, str) and content), None)
+        if found is not None:
+            return found
+    return None
 
 
 def _dicts(text: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.store._filesystem import fsync_dir
-from lmops.store._tables import SCHEMA_VERSION, SORT_ORDER, STORED, TIME_COLUMN, TIME_COLUMNS
+from lmops.store._tables import KEY_OF, SCHEMA_VERSION, SORT_ORDER, STORED, TIME_COLUMN, TIME_COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -113,10 +113,10 @@ def _arrow_type(sql: str) -> pa.DataType:
 
 def overlay_tables(over: Overlay, *, rev: int) -> dict[str, pa.Table]:
     """Return the spans and traces that an overlay adds, as Arrow tables by name."""
-    keys = [(row["trace_id"], row["span_id"]) for row in over.spans]
+    calls = list(map(over.calls.get, map(KEY_OF, over.spans)))
     flags: dict[str, list[Any]] = {
-        "is_call": [key in over.calls for key in keys],
-        "duplicate_span_ids": [over.calls.get(key) or None for key in keys],
+        "is_call": [others is not None for others in calls],
+        "duplicate_span_ids": [others or None for others in calls],
     }
     return {
         "spans": to_arrow("spans", over.spans, rev=rev, beside=flags),

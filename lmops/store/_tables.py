@@ -6,6 +6,7 @@ Times are integers, nanoseconds since 1970 UTC; the views show them as ``start_a
 
 from __future__ import annotations
 
+import operator
 from typing import Final, Literal
 
 #: (name, SQL type, what it holds). Text in JSON form is VARCHAR.
@@ -58,6 +59,9 @@ SPAN_COLUMNS: Final[tuple[Column, ...]] = (
     ("scope", "VARCHAR", "instrumentation scope, name and version"),
     ("normaliser_version", "INTEGER", "version of the alias table that read it"),
 )  # fmt: skip
+
+#: A span's key, out of its row.
+KEY_OF: Final = operator.itemgetter("trace_id", "span_id")
 
 #: Log events that carry content of a span (messages, choices), kept until and after their span arrives.
 LOG_COLUMNS: Final[tuple[Column, ...]] = (

@@ -170,7 +170,7 @@ def _protobuf(body: bytes, signal: Literal["traces", "logs"]) -> Iterable[Item]:
     try:
         return list(decode_traces_pb(body)) if signal == "traces" else list(decode_logs_pb(body))
     except IngestError:
-        items = list(walk(ByteStream(io.BytesIO(body))))
+        items = list(walk(ByteStream.over(body)))
         if not any(not isinstance(item, Rejection) for item in items):
             raise
         if any(isinstance(item, Rejection) and item.where for item in items):
@@ -211,27 +211,27 @@ class _Maker:
 
     def run(self, items: Iterable[Item], place: Callable[[], str] | None = None) -> Iterator[Batch]:
         """Yield full batches; the last, not yet full one stays in ``batch``."""
-        held, rows, last = 0, 0, ""
+        rows, last = 0, ""
         for item in items:
             here = place() if place is not None else ""
             if here != last:  # a line: spans are counted within it
                 last, self.spans, self.logs = here, 0, 0
             if isinstance(item, RawSpan):
-                held += self._span(item, here)
+                self._span(item, here)
             elif isinstance(item, RawLog):
-                held += self._log_record(item, here)
+                self._log_record(item, here)
             else:
                 self.batch.rejected.append((self._where(here, item.where), item.why))
             rows += 1
-            if rows >= self.size or held > self.characters:
+            if rows >= self.size or self.batch.characters > self.characters:
                 yield self.batch
                 self.batch = Batch()
-                held = rows = 0
+                rows = 0
 
     def _where(self, here: str, what: str) -> str:
         return f"{self.name}{here}: {what}" if what else f"{self.name}{here}"
 
-    def _span(self, raw: RawSpan, here: str) -> int:
+    def _span(self, raw: RawSpan, here: str) -> None:
         self.spans += 1
         why = problem(raw)
         if why is None:
@@ -243,22 +243,22 @@ class _Maker:
             else:
                 self.batch.spans.append(row)
                 # input and output were read from the attributes: this is how large the row is, near enough
-                return len(str(row["attributes"]))
+                self.batch.characters += len(str(row["attributes"]))
+                return
         self.batch.rejected.append((self._where(here, f"span {self.spans}"), why))
-        return 0
 
-    def _log_record(self, raw: RawLog, here: str) -> int:
+    def _log_record(self, raw: RawLog, here: str) -> None:
         self.logs += 1
         if not raw.name.startswith("gen_ai."):
             self.batch.ignored += 1
-            return 0
+            return
         if len(raw.trace_id) != 32 or len(raw.span_id) != 16 or not 0 <= raw.time_ns < 2**63:
             why = f"log record {raw.name[:80]} has no span id, trace id or time to join it by"
             self.batch.rejected.append((self._where(here, f"log record {self.logs}"), why))
-            return 0
+            return
         row = log_row(raw)
         self.batch.logs.append(row)
-        return len(str(row["body"])) + len(str(row["attributes"]))
+        self.batch.characters += len(str(row["body"])) + len(str(row["attributes"]))
 
 
 def log_row(raw: RawLog) -> dict[str, object]:

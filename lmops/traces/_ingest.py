@@ -34,6 +34,8 @@ CHUNK_ROWS: Final = 16_000
 CHUNK_CHARACTERS: Final = 16_000_000
 #: The traces of the last so many spans may go on with the next: a trace that is stored in two parts is written twice.
 GOING_ON_ROWS: Final = 100
+#: How far back the other spans of such a trace are looked for.
+LOOKED_BACK_ROWS: Final = 2_000
 #: A report keeps so many rejected records by name; the rest are counted.
 SHOWN_REJECTIONS: Final = 1000
 
@@ -145,7 +147,7 @@ class Ingest:
                 self._ignored += batch.ignored
                 self._rejected_count += len(batch.rejected)
                 self._rejected += batch.rejected[: SHOWN_REJECTIONS - len(self._rejected)]
-                self._characters += sum(len(str(row["attributes"])) for row in batch.spans)
+                self._characters += batch.characters
                 if len(self._spans) + len(self._logs) >= CHUNK_ROWS or self._characters >= CHUNK_CHARACTERS:
                     self._flush(going_on={row["trace_id"] for row in self._spans[-GOING_ON_ROWS:]})
                 if bar:
@@ -155,10 +157,11 @@ class Ingest:
 
     def _flush(self, going_on: Collection[str] = ()) -> None:
         """Store what was read; the spans of traces that go on wait for the rest of them."""
-        held = [row for row in self._spans if row["trace_id"] in going_on] if going_on else []
-        if 2 * len(held) > len(self._spans):  # what waits is bounded as well
-            held = []
-        spans = [row for row in self._spans if row["trace_id"] not in going_on] if held else self._spans
+        spans, held = self._spans, []
+        if len(spans) > 2 * LOOKED_BACK_ROWS:  # what waits is bounded as well
+            last = spans[-LOOKED_BACK_ROWS:]
+            held = [row for row in last if row["trace_id"] in going_on]
+            spans[-LOOKED_BACK_ROWS:] = [row for row in last if row["trace_id"] not in going_on]
         if not spans and not self._logs:
             return
         report = self._store.load(spans, self._logs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
@@ -78,13 +79,22 @@ class ByteStream:
     def __init__(self, source: Readable | BinaryIO) -> None:
         """Read from ``source`` from where it stands."""
         self._source = source
-        self._buffer = bytearray()
+        self._buffer: bytearray | bytes | memoryview = bytearray()
         self._at = 0
         self._ended = False
         self.offset = 0
 
+    @classmethod
+    def over(cls, data: bytes | memoryview) -> ByteStream:
+        """Return a reader of bytes that are here already; they are not copied."""
+        stream = cls(io.BytesIO())
+        stream._buffer = data
+        return stream
+
     def _fill(self, size: int) -> None:
         """Have ``size`` bytes ready if the source has them."""
+        if not isinstance(self._buffer, bytearray):
+            return
         if self._at > CHUNK:
             del self._buffer[: self._at]
             self._at = 0
@@ -96,9 +106,13 @@ class ByteStream:
 
     def peek(self, size: int) -> bytes:
         """Return the next bytes without moving; fewer at the end."""
+        with self.view(size) as ahead:  # a slice of the buffer itself would be a second copy
+            return bytes(ahead)
+
+    def view(self, size: int) -> memoryview:
+        """Return the next bytes without moving and without a copy; to be released before anything else is read."""
         self._fill(size)
-        with memoryview(self._buffer) as buffer:  # a slice of the buffer itself would be a second copy
-            return bytes(buffer[self._at : self._at + size])
+        return memoryview(self._buffer)[self._at : self._at + size]
 
     def take(self, size: int) -> bytes:
         """Return the next bytes; fewer at the end."""
@@ -110,9 +124,12 @@ class ByteStream:
     def skip(self, size: int) -> bool:
         """Move on; False when the source ends before."""
         while size > 0:
-            gone = len(self.take(min(size, CHUNK)))
+            self._fill(min(size, CHUNK))
+            gone = min(size, len(self._buffer) - self._at)
             if not gone:
                 return False
+            self._at += gone
+            self.offset += gone
             size -= gone
         return True
 
@@ -135,6 +152,8 @@ class ByteStream:
 
     def line(self, limit: int) -> bytes | None:
         """Return the next line without its end, None when no line end comes within ``limit`` bytes."""
+        if isinstance(self._buffer, memoryview):
+            self._buffer = bytes(self._buffer)
         scanned = 0
         while True:
             end = self._buffer.find(b"\n", self._at + scanned)

@@ -6,7 +6,6 @@ ScopeSpans.scope = 1, .spans = 2; logs and metrics have the same numbers.
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
@@ -65,14 +64,18 @@ def _messages(stream: ByteStream, end: int | None) -> Iterator[Item]:
         if size > _WHOLE_BYTES:
             yield from _descend(stream, stream.offset + size)
             continue
-        data = stream.take(size)
-        is_cut = len(data) < size
-        if not is_cut:
-            yield from _whole(data)
+        with stream.view(size) as data:
+            parsed = _parsed(data) if len(data) == size else None
+        if parsed is not None:
+            stream.skip(size)
+            yield from logs_of(parsed) if isinstance(parsed, ResourceLogs) else spans_of(parsed)
             continue
-        # What is whole of it is kept; that the rest is missing is said once, with the place.
-        yield from (item for item in _whole(data) if item != Rejection("", _CUT_OFF))
-        raise _CutOffError(_CUT_OFF)
+        whole = stream.take(size)
+        is_cut = len(whole) < size
+        # What can be read of it is kept; that the rest is missing is said once, with the place.
+        yield from (item for item in _piecewise(whole) if not (is_cut and item == Rejection("", _CUT_OFF)))
+        if is_cut:
+            raise _CutOffError(_CUT_OFF)
 
 
 def _fields(stream: ByteStream, end: int | None) -> Iterator[tuple[int, int]]:
@@ -106,26 +109,26 @@ def _skip(stream: ByteStream, wire: int) -> None:
         raise _CutOffError(_CUT_OFF)
 
 
-def _whole(data: bytes) -> Iterator[Item]:
-    """Yield the records of one ResourceSpans, ResourceLogs or ResourceMetrics message."""
+def _parsed(data: memoryview) -> ResourceSpans | ResourceLogs | None:
+    """Return one ResourceSpans or ResourceLogs message; None when it is neither or cannot be read at once."""
     signal = _signal(data)
     if signal == "metrics":
+        return None
+    try:
+        return ResourceLogs.FromString(data) if signal == "logs" else ResourceSpans.FromString(data)
+    except Exception:  # noqa: BLE001 - protobuf's DecodeError has no stable base class
+        return None
+
+
+def _piecewise(data: bytes) -> Iterator[Item]:
+    """Yield the records of one resource message that cannot be parsed at once."""
+    if _signal(data) == "metrics":
         yield Rejection("", _METRICS)
         return
-    parsed: ResourceSpans | ResourceLogs
     try:
-        parsed = ResourceLogs.FromString(data) if signal == "logs" else ResourceSpans.FromString(data)
-    except Exception:  # noqa: BLE001 - protobuf's DecodeError has no stable base class; each span is tried alone then
-        stream = ByteStream(io.BytesIO(data))
-        try:
-            yield from _descend(stream, len(data))
-        except _CutOffError as error:
-            yield Rejection("", str(error))
-        return
-    if isinstance(parsed, ResourceLogs):
-        yield from logs_of(parsed)
-    else:
-        yield from spans_of(parsed)
+        yield from _descend(ByteStream.over(data), len(data))
+    except _CutOffError as error:
+        yield Rejection("", str(error))
 
 
 def _descend(stream: ByteStream, end: int) -> Iterator[Item]:
@@ -194,9 +197,9 @@ def _take(stream: ByteStream) -> bytes:
     return data
 
 
-def _signal(data: bytes) -> str:
+def _signal(data: bytes | memoryview) -> str:
     """Return traces, logs or metrics of one resource message, by its first record."""
-    stream = ByteStream(io.BytesIO(data))
+    stream = ByteStream.over(data)
     try:
         for field, wire in _fields(stream, len(data)):
             if field != 2 or wire != _BYTES:
@@ -219,7 +222,7 @@ def record_signal(data: bytes) -> str:
     """
     if data[:2] == b"\x0a\x10" and data[18:20] == b"\x12\x08" and not data[2:18].isascii():
         return "traces"  # 16 bytes that are no name, then 8: the ids of nearly every span
-    stream = ByteStream(io.BytesIO(data))
+    stream = ByteStream.over(data)
     first, second = b"", 0
     try:
         for field, wire in _fields(stream, len(data)):

@@ -151,9 +151,9 @@ def test_the_trace_is_shown_below_the_answers(opened):
     assert not s.page.locator(".lm-trace").is_visible()
     s.press("Escape")
     s.page.get_by_label("turn around").click()
-    total(s, 40)
+    s.quiet()
     s.press("Enter")
-    s.page.wait_for_selector(".lm-case[data-case]")
+    s.quiet()
     assert s.page.locator("[data-side=judged]").get_by_label("trace").is_disabled()
 
 
@@ -284,6 +284,7 @@ def test_python_changes_what_is_shown(opened):
 def test_a_dead_kernel_is_said_and_what_is_there_can_be_read(opened):
     """The grid stays."""
     s = opened()
+    s.quiet()
     s.page.evaluate("window.isDead = true")
     s.press("r")
     s.page.wait_for_selector(".lm-root[data-state=dead]")

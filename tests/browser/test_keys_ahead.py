@@ -145,6 +145,7 @@ def test_with_a_dead_kernel_no_key_waits(traces):
     """What is there can be read by keys, and help comes at once."""
     s = traces(300)
     s.press("j")
+    s.quiet()
     s.page.evaluate("() => { window.isDead = true; }")
     s.press("G", "Enter", "j", "Escape", "g", "?")
     s.page.wait_for_selector(".lm-root[data-state=dead] .lm-help:not([hidden])")

@@ -110,6 +110,7 @@ def test_a_version_is_promoted_from_its_column(stage, ws):
 def test_a_dead_kernel_is_said(stage, ws):
     """The table stays."""
     s = opened(stage, ws)
+    s.quiet()
     s.page.evaluate("window.isDead = true")
     s.page.get_by_label("copy as text").click()
     s.page.wait_for_selector(".lm-root[data-state=dead]")

@@ -158,6 +158,7 @@ def test_two_thousand_lines_stay_light_and_the_last_difference_is_one_key_away(s
 def test_a_dead_kernel_is_said_and_what_is_there_stays(stage, ws):
     """The rows stay readable, the status line says so."""
     s = opened(stage, ws)
+    s.quiet()
     s.page.evaluate("window.isDead = true")
     s.page.locator(".lm-select").first.select_option("1")
     s.page.wait_for_selector(".lm-root[data-state=dead]")

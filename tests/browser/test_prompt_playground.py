@@ -74,9 +74,11 @@ def arrive(s):
 
 
 def done(s):
-    """Wait for the end of a run, and show it."""
+    """Wait for the end of a run that the page has asked for, and show it."""
+    s.quiet()
     assert s.controller.wait(10)
     arrive(s)
+    s.quiet()
     s.page.wait_for_selector(".lm-root[data-running=false]")
 
 
@@ -187,6 +189,7 @@ def test_errors_and_a_dead_kernel_are_said(opened):
     s.page.get_by_label("remove this input").first.click()
     s.page.wait_for_function("() => document.querySelectorAll('.lm-play-input').length === 1")
     assert s.page.get_by_label("remove this input").count() == 0
+    s.quiet()
     s.page.evaluate("window.isDead = true")
     s.page.get_by_label("run", exact=True).click()
     s.page.wait_for_selector(".lm-root[data-state=dead]")

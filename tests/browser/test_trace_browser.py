@@ -166,6 +166,7 @@ def test_a_dead_kernel_is_said_and_what_is_loaded_stays(controller, stage):
     """The view does not go blank, and recovers when the kernel answers again."""
     s = stage(controller(50))
     s.root.focus()
+    s.quiet()
     s.page.evaluate("() => { window.isDead = true; }")
     s.press("j")
     s.page.wait_for_selector(".lm-root[data-state=dead]")

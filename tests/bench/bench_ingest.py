@@ -1,7 +1,7 @@
 """OTLP protobuf to the store on one core, beside the floor: decoding the same bytes with protobuf alone.
 
-Several kinds of traffic: one dialect with short texts, several dialects with texts of usual length in short and in
-long traces, and, where there are any, requests captured from real clients.
+Several kinds of traffic: one dialect with short texts; several dialects with texts of usual length, in traces of all
+lengths, in short ones and in long ones; and, where there are any, requests captured from real clients.
 """
 
 from __future__ import annotations
@@ -271,6 +271,7 @@ def main() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     count = max(options.spans // 1000, 1)
     measure("short texts", [request(125, seed=number) for number in range(count)])
+    measure("real shapes", [real_request(SHORT + LONG, seed=number) for number in range(count)])
     measure("real shapes, short traces", [real_request(SHORT, seed=number) for number in range(count)])
     measure("real shapes, long traces", [real_request(LONG, seed=number) for number in range(count)])
     if CAPTURES.is_dir():

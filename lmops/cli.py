@@ -20,6 +20,7 @@ from lmops._cli_options import print_record as _print
 from lmops._cli_options import workspace as _workspace
 from lmops._cli_prompt import prompt
 from lmops._cli_runbook import runbook
+from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from lmops.collector import Collector
@@ -120,10 +121,9 @@ def search(
 def _line(row: dict[Any, Any]) -> str:
     """Return one trace as one line of a terminal."""
     cost = f"${row['cost_usd']:8.5f}" if row["cost_usd"] == row["cost_usd"] else "        -"  # NaN
-    asked = " ".join(str(row["input"] or "").split())[:60]
     head = f"{row['trace_id']}  {row['start_at']:%Y-%m-%d %H:%M:%S}  {row['status']:5}"
     took = f"{row['latency_ms']:9,.0f} ms" if row["latency_ms"] == row["latency_ms"] else f"{'-':>12}"
-    return f"{head}  {took}  {cost}  {_plain(row['name'])}  {_plain(asked)}"
+    return f"{head}  {took}  {cost}  {plain_line(row['name'], 60)}  {plain_line(row['input'], 60)}"
 
 
 @main.command()
@@ -147,11 +147,6 @@ def sql(query: str, store: str | None, as_json: bool) -> None:
             click.echo(found.df().to_json(orient="records", date_format="iso", indent=2))
         else:
             click.echo(str(found).rstrip())
-
-
-def _plain(text: object) -> str:
-    """Return text without control characters: a terminal would obey them."""
-    return "".join(mark if mark.isprintable() else " " for mark in str(text))
 
 
 # -- the store ---------------------------------------------------------------------------------------------------------

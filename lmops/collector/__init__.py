@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, Self
 
-    from lmops.traces._batch import Batch
+    from lmops.traces import Batch
 
 __all__ = ["Collector", "Decode", "Limits", "serve"]
 

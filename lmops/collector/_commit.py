@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from lmops.traces._batch import Batch
+    from lmops.traces import Batch
 
 #: Most records in one transaction: long enough to amortise it, short enough for other writers.
 _GROUP_RECORDS: Final = 4096

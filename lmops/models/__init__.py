@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRICED_KINDS", "Completion", "Embeddings", "Endpoint", "Models", "Price", "Pricer", "Rates", "Row", "ToolCall",
-    "Usage", "to_ns",
+    "Usage",
 ]  # fmt: skip
 
 MAX_WAIT_S: Final = 60.0

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lmops.traces._search import range_sql, time_range
+from lmops.traces import range_sql, time_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

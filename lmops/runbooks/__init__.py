@@ -26,6 +26,7 @@ from lmops.runbooks._notebook import Runbook
 from lmops.runbooks._parameters import Parameter
 from lmops.runbooks._result import MIMETYPE, read_result, show_result
 from lmops.runbooks._table import show_numbers, show_table, show_value
+from lmops.times import from_ns, to_ns, utc_now
 
 if TYPE_CHECKING:
     import builtins
@@ -140,7 +141,7 @@ class Runbooks:
 
     def __init__(self, host: Host, *, now: Callable[[], datetime] | None = None) -> None:
         self._host = host
-        self._now = now or (lambda: datetime.now(UTC))
+        self._now = now or utc_now
 
     def __repr__(self) -> str:
         return f"Runbooks({', '.join(_notebook.available(self._folders()))})"
@@ -430,7 +431,7 @@ def _to_record(run: RunbookRun) -> dict[str, object]:
     """Return the run as one row of ``runbook_runs``."""
     plain = run.to_dict()
     started_at = plain.pop("started_at")
-    plain["started_ns"] = int(datetime.fromisoformat(str(started_at)).timestamp() * 1_000_000) * 1000
+    plain["started_ns"] = to_ns(str(started_at))
     for key in ("parameters", "result", "failing_cell"):
         plain[key] = None if plain[key] is None else json.dumps(plain[key], ensure_ascii=False)
     return plain
@@ -444,5 +445,5 @@ def _from_record(record: Mapping[str, Any]) -> RunbookRun:
             values[key] = json.loads(values[key])
     for key in ("notebook", "notebook_path", "html_path"):
         values[key] = Path(values[key]) if values.get(key) else None
-    values["started_at"] = datetime.fromtimestamp(record["started_ns"] / 1e9, tz=UTC)
+    values["started_at"] = from_ns(record["started_ns"])
     return RunbookRun(**values)

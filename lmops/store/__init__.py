@@ -37,7 +37,8 @@ from lmops.store._meta import BusyError, Meta, in_words
 from lmops.store._planner import Bounds
 from lmops.store._results import PACK_ROWS
 from lmops.store._segments import release_memory
-from lmops.store._views import RECORD_VIEWS, VIEW_NAMES
+from lmops.store._tables import SPAN_COLUMNS
+from lmops.store._views import FACT_VIEWS, RECORD_VIEWS, VIEW_NAMES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,7 +48,9 @@ if TYPE_CHECKING:
     import duckdb
 
 __all__ = [
+    "FACT_VIEWS",
     "GENESIS",
+    "SPAN_COLUMNS",
     "VIEW_NAMES",
     "Bounds",
     "BusyError",

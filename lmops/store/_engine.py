@@ -24,6 +24,7 @@ from lmops.store._snapshot import Dead, Snapshot, SnapshotReader
 from lmops.store._tables import STORED
 from lmops.store._tail import Tail
 from lmops.store._views import DERIVED_VIEWS, FACT_VIEWS, RECORD_TIMES, RECORD_VIEWS, RESULT_VIEWS, VIEW_NAMES
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -451,12 +452,9 @@ def damage(folder: Path, segment: Segment) -> str | None:
 
 def describe_damage(segment: Segment, problem: str) -> str:
     """Return one sentence on a damaged segment and what is lost with it."""
-    import datetime as dt
-
     times = ""
     if segment.min_ns is not None and segment.max_ns is not None:
-        ends = (dt.datetime.fromtimestamp(ns / 1e9, dt.UTC) for ns in (segment.min_ns, segment.max_ns))
-        times = " from {:%Y-%m-%d %H:%M:%S} to {:%Y-%m-%d %H:%M:%S} UTC".format(*ends)
+        times = f" from {from_ns(segment.min_ns):%Y-%m-%d %H:%M:%S} to {from_ns(segment.max_ns):%Y-%m-%d %H:%M:%S} UTC"
     return (
         f"{segment.path}: {problem}; {segment.rows} rows of {segment.tbl}{times} cannot be read, the rest can "
         "(ws.store.check() lists all that is lost; put the file back from a backup, or let check(repair=True) drop it "

@@ -9,7 +9,7 @@ from lmops.models import PRICED_KINDS
 from lmops.traces._batch import Batch
 from lmops.traces._decorator import trace
 from lmops.traces._ingest import Ingest, IngestReport, OnError, Source
-from lmops.traces._search import rows_of_trace, search, stats, time_range
+from lmops.traces._search import range_sql, rows_of_trace, search, stats, time_range
 from lmops.traces._trace import Span, Trace
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from lmops.store import Store
     from lmops.traces._exporter import Instrumentation
 
-__all__ = ["Batch", "IngestReport", "Span", "Trace", "Traces", "decode", "join_logs", "trace"]
+__all__ = [
+    "Batch", "IngestReport", "Span", "Trace", "Traces", "decode", "join_logs", "range_sql", "time_range", "trace",
+]  # fmt: skip
 
 Row = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lmops.store._tables import SPAN_COLUMNS
+from lmops.store import SPAN_COLUMNS
 from lmops.traces._aliases import ALIASES, DIALECTS, KIND_SETS, KIND_WORDS, MODEL_KINDS, NORMALISER_VERSION
 from lmops.traces._content import documents_of_events
 from lmops.traces._events import apply_events, apply_logs, is_content_event

@@ -7,9 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import NotFoundError, UsageError, did_you_mean
-from lmops.models import to_ns
-from lmops.store import Bounds
-from lmops.store._views import FACT_VIEWS
+from lmops.store import FACT_VIEWS, Bounds
+from lmops.times import to_ns
 from lmops.traces._predicate import compile_predicate
 
 if TYPE_CHECKING:

@@ -158,10 +158,12 @@ class Ingest:
     def _flush(self, going_on: Collection[str] = ()) -> None:
         """Store what was read; the spans of traces that go on wait for the rest of them."""
         spans = self._spans
-        first = len(spans) - min(LOOKED_BACK_ROWS, len(spans) // 2)  # what waits is bounded as well
-        last = spans[first:]
+        last = spans[-LOOKED_BACK_ROWS:]
         held = [row for row in last if row["trace_id"] in going_on]
-        spans[first:] = [row for row in last if row["trace_id"] not in going_on]
+        if 2 * len(held) > len(last):  # of a trace that is most of it nothing waits
+            held = []
+        else:
+            spans[-LOOKED_BACK_ROWS:] = [row for row in last if row["trace_id"] not in going_on]
         if not spans and not self._logs:
             return
         report = self._store.load(spans, self._logs)

@@ -141,11 +141,19 @@ class Stage:
             self.page.keyboard.press(key)
 
     def quiet(self):
-        """Wait until Python has answered everything, and what it said is drawn and has led to no question."""
+        """Wait until Python has answered everything, and what it said is drawn and has led to no question.
+
+        What widgets put off until the reader pauses comes within 200 ms.
+        """
         self.page.evaluate(
             """async () => {
               const frame = () => new Promise((done) => requestAnimationFrame(done));
-              for (let still = 0; still < 3; ) { await frame(); still = window.waiting ? 0 : still + 1; }
+              let since = performance.now();
+              for (let still = 0; still < 3 || performance.now() - since < 250; ) {
+                await frame();
+                if (window.waiting) since = performance.now();
+                still = window.waiting ? 0 : still + 1;
+              }
             }"""
         )
 

@@ -182,11 +182,11 @@ def test_late_answers_of_an_older_list_are_dropped(controller, stage):
     s = stage(controller(500))
     s.page.evaluate("() => { window.delay = 250; }")
     s.page.evaluate("() => { document.querySelector('.lm-scroll').scrollTop = 6000; }")
-    s.page.wait_for_timeout(60)
+    s.until(lambda: any(one["kind"] == "window" and one["start"] >= 200 for one in s.messages))
     s.controller.where = "status = 'error'"
     s.page.evaluate("() => { window.delay = 0; }")
     s.page.wait_for_selector(".lm-root[data-total='50']")
-    s.page.wait_for_timeout(500)
+    s.quiet()
     assert set(visible(s, "status")) == {"error"}
 
 

@@ -365,17 +365,10 @@ def test_keys_reach_both_of_two_traces(controller, stage):
     s = stage(controller(12))
     opened(s)
     other = ".lm-pane:not(.lm-pinned)"
-    s.press("p")
-    s.page.wait_for_selector(".lm-pinned[data-ready=true]")
-    s.press("]")
-    s.page.wait_for_selector(f"{other}[data-ready=true] .lm-body[data-index='0']")
-    s.page.wait_for_timeout(400)  # the sides are laid out again
-    s.press("o", "j")
+    s.press("p", "]", "o", "j")
     s.page.wait_for_selector(".lm-pinned .lm-body[data-index='1']")
-    assert s.page.get_attribute(f"{other} .lm-body", "data-index") == "0"
-    s.press("o", "j")
-    s.page.wait_for_selector(f"{other} .lm-body[data-index='1']")
-    s.press("j")
+    s.page.wait_for_selector(f"{other} .lm-body[data-index='0']")
+    s.press("o", "j", "j")
     s.page.wait_for_selector(f"{other} .lm-body[data-index='2']")
     s.press("Escape")
     assert s.page.locator(".lm-pinned").count() == 0
@@ -486,7 +479,7 @@ def test_a_view_that_was_ended_comes_back_with_the_trace_that_was_open(controlle
     s.press("Space", "Enter")
     s.page.wait_for_selector(".lm-pane[data-ready=true]")
     s.until(lambda: s.controller.cursor and len(s.controller.selected_ids) == 1)
-    s.page.wait_for_timeout(100)
+    s.quiet()
     s.page.evaluate("() => { window.cleanup(); window.cleanup = window.mount('here'); }")
     s.page.wait_for_selector(f".lm-pane[data-trace-id='{520:032x}'][data-ready=true]")
     s.page.wait_for_selector(f"{ROW}.lm-cursor.lm-marked[data-index='380']")

@@ -20,10 +20,11 @@ export class Pending {
 export function typeInto(field, key) {
   const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
   if (!field.dispatchEvent(event)) return;
-  if (key === "Enter") field.form?.requestSubmit();
-  const { selectionStart: from, selectionEnd: to } = field, isBack = key === "Backspace";
-  if (typeof from !== "number" || (key.length > 1 && !isBack)) return;
-  field.setRangeText(isBack ? "" : key, isBack && from === to ? Math.max(0, from - 1) : from, to, "end");
+  const { selectionStart: from, selectionEnd: to } = field, isBack = key === "Backspace", isArea = field.tagName === "TEXTAREA";
+  if (key === "Enter" && !isArea) field.form?.requestSubmit();
+  const text = key.length === 1 ? key : key === "Enter" && isArea ? "\n" : "";
+  if (typeof from !== "number" || !(text || isBack)) return;
+  field.setRangeText(text, isBack && from === to ? Math.max(0, from - 1) : from, to, "end");
   field.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
@@ -43,7 +44,7 @@ export class KeyQueue {
   /** Take a key; false leaves it to the page. */
   take(event) {
     if (event.isComposing || !isOurs(event)) return false;
-    const isText = this.isBusy && (event.key.length === 1 || event.key === "Backspace");
+    const isText = this.isBusy && (event.key.length === 1 || event.key === "Backspace" || event.key === "Enter");
     if (!isText && !this.host.commandOf(event)) return false;
     // A key that is held down while nothing moves does not run on when it is let go.
     if (this.isBusy && event.repeat) return true;

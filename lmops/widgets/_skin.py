@@ -5,11 +5,12 @@ To add a widget:
 1. ``<name>_controller.py``: a plain class with ``_on_<kind>`` methods and ``handle`` (see ``_protocol.py``), with
    ``bundle()`` that returns the static forms by media type (tables with ``_static.table``), and an attribute
    ``on_change`` that it calls with every message that Python itself causes. All logic and its tests are here.
-2. ``<name>.js``: ``export default {render({model, el}) {...; return cleanup}}``. Import from ``./_dom.js`` what is
-   there (``h``, ``Channel``, ``keepKeys``, ``StatusLine``, ...); on render ask ``hello`` and draw the answer, so that
-   two views agree and a view that was scrolled away comes back. Text reaches the page through ``textContent`` and
-   ``h`` only. The root is ``h("div.lm-root", {tabindex: 0, "data-lm": name, "data-state": "loading"})``; tests wait
-   for ``data-state="ready"``.
+2. ``<name>.js``: a ``View`` (``_view.js``), for a list with something beside it a ``ListView`` (``_list_view.js``,
+   over a ``ListController``), and ``export default renders(TheView)``. It asks ``hello`` and draws the answer, so that
+   two views agree and a view that was scrolled away comes back. Keys are ``commandOf``, ``commands`` and ``needed``:
+   they act in their order, each when what it needs has come, and text waits with them. Text reaches the page through
+   ``textContent`` and ``h`` (``_dom.js``) only. The root is ``h("div.lm-root", {tabindex: 0, "data-lm": name,
+   "data-state": "loading"})``; tests wait for ``data-state="ready"``.
 3. ``<name>.css``: only what ``_base.css`` does not have, only its ``--lm-*`` and JupyterLab's ``--jp-*`` variables.
    It acts inside the root only, whose ``data-lm`` is the name of the file with dashes; the root itself is ``.lm-root``
    (``.lm-root.lm-wide .lm-cell``).

@@ -1,8 +1,9 @@
 // The prompt playground: inputs down, versions and models across, one answer in each cell as soon as it is there.
 
-import { Channel, StatusLine, button, copy, dollars, duration, h, icon, isOurs, keepKeys, keyHelp, plural, short, swap } from "./_dom.js";
+import { button, copy, dollars, duration, h, icon, isOurs, keyHelp, plural, short, swap } from "./_dom.js";
 import { DraftEditor } from "./_prompt_editor.js";
 import { GrowingField } from "./_prompt_fields.js";
+import { View, renders } from "./_view.js";
 
 const PLAY_KEYS = [
   ["Ctrl+Enter", "run everything, from anywhere in here"], ["e", "edit: open or close the draft"], ["v", "add a version"], ["a", "add an input"], ["i", "to the first input"],
@@ -33,22 +34,17 @@ const keyOf = (column, input) => `${column}|${input}`;
 // A variable may be called "constructor".
 const valueOf = (input, name) => (Object.hasOwn(input.values, name) ? input.values[name] : "");
 
-export class PlaygroundView {
+export class PlaygroundView extends View {
   constructor(model, el) {
-    this.model = model;
-    this.state = null;
-    this.seq = 0;
+    super(model);
     this.trials = new Map();
     this.fields = new Map();
     this.cells = new Map();
-    this.channel = new Channel(model, { onNews: (message) => this.news(message), onError: (message) => this.status.say(message, "error"), onSilence: (why) => this.silence(why) });
-    this.view = this.channel.view;
-    this.ask = (kind, params) => this.channel.ask(kind, params);
-    this.editor = new DraftEditor({ ask: this.ask, onClose: () => this.edit(false) });
+    this.editor = new DraftEditor({ ask: (kind, params) => this.ask(kind, params), onClose: () => this.edit(false) });
     this.build(el);
     this.arrive = (message) => { if (message.kind === "trial") this.took(message); };
     model.on("msg:custom", this.arrive);
-    this.undo = [keepKeys(this.root), this.keepRun(), () => model.off("msg:custom", this.arrive)];
+    this.undo.push(this.keepRun(), () => model.off("msg:custom", this.arrive));
     this.ask("hello");
   }
 
@@ -61,20 +57,15 @@ export class PlaygroundView {
     this.help = keyHelp(PLAY_KEYS);
     this.bar = h("div.lm-bar-top", {}, this.name, this.runButton, this.stopButton, this.progress, this.progressText, h("span.lm-gap"),
       button("add", "add a version", () => this.ask("column", { op: "add" }), { text: "version", title: "add a version  v" }), button("add", "add an input", () => this.addInput(), { text: "input", title: "add an input  a" }),
-      this.editButton = button("prompt", "edit a draft", () => this.edit(this.editor.el.hidden), { text: "edit", title: "open or close the draft  e" }), button("help", "keys", () => { this.help.hidden = !this.help.hidden; }, { text: "", title: "keys  ?" }));
+      this.editButton = button("prompt", "edit a draft", () => this.edit(this.editor.el.hidden), { text: "edit", title: "open or close the draft  e" }), button("help", "keys", () => this.toggleHelp(), { text: "", title: "keys  ?" }));
     this.models = h("datalist", { id: `${this.view}-models` });
     this.grid = h("div.lm-play-grid", { role: "table", "aria-label": "answers" });
     this.scroll = h("div.lm-play-scroll", { tabindex: -1 }, this.grid);
     this.main = h("div.lm-play-main", {}, this.editor.el, this.scroll);
     this.summary = h("span.lm-summary-line");
     this.foot = h("div.lm-foot", {}, this.summary, h("span.lm-gap"));
-    this.root = h("div.lm-root.lm-play", { tabindex: 0, "data-lm": "prompt-playground", "data-state": "loading", "aria-label": "prompt playground" }, this.bar, this.models, this.main, this.foot, this.help);
-    this.status = new StatusLine(this.root);
-    this.foot.append(this.status.el);
+    this.mount(el, h("div.lm-root.lm-play", { tabindex: 0, "data-lm": "prompt-playground", "data-state": "loading", "aria-label": "prompt playground" }, this.bar, this.models, this.main, this.foot, this.help));
     this.root.style.height = `${this.model.get("_height")}px`;
-    this.root.addEventListener("keydown", (event) => this.key(event));
-    this.root.addEventListener("pointerdown", (event) => this.pointed(event));
-    el.append(this.root);
   }
 
   /** Ctrl+Enter runs the playground and not the cell; JupyterLab looks for the attribute in the same key event. */
@@ -85,15 +76,13 @@ export class PlaygroundView {
   }
 
   silence(why) {
-    this.status.silence(why);
+    super.silence(why);
     if (why === "dead" && this.state) { this.state.job = null; this.drawJob(); this.drawCells(); }
   }
 
   // -- news from Python --------------------------------------------------------------------------------------------
 
   news(message) {
-    if (message.kind !== "state" || message.seq <= this.seq) return;
-    this.seq = message.seq;
     const before = this.state;
     this.state = message;
     this.root.dataset.state = "ready";
@@ -110,7 +99,7 @@ export class PlaygroundView {
     this.drawJob();
     if (!message.draft) this.edit(false);
     else if (message.reason === "draft" && before && !before.draft) this.edit(true);
-    if (message.said) this.status.say(message.said, message.reason === "saved" ? "done" : "", message.reason === "saved");
+    if (message.said) this.say(message.said, message.reason === "saved" ? "done" : "", message.reason === "saved");
   }
 
   took(message) {
@@ -227,25 +216,27 @@ export class PlaygroundView {
   // -- what the reader does ----------------------------------------------------------------------------------------
 
   run(what = {}) {
-    if (this.state.job) { this.status.say("a run is going on"); return; }
+    if (this.state.job) { this.say("a run is going on"); return; }
     this.editor.flush();
     for (const field of this.fields.values()) field.flush();
     this.ask("run", what);
   }
 
-  open(columnId) {
+  async open(columnId) {
     const column = this.state.columns.find((one) => one.id === columnId);
-    if (column?.version) this.ask("draft", { op: "open", base: column.version });
+    if (column?.version) await this.ask("draft", { op: "open", base: column.version });
   }
 
+  /** Open or close the draft; opening one may take an answer. */
   edit(isOpen) {
-    if (isOpen && !this.state.draft) { this.open((this.state.columns.at(-1) ?? {}).id); return; }
+    if (isOpen && !this.state.draft) return this.open(this.state.columns.at(-1)?.id);
     this.editor.el.hidden = !isOpen;
     this.editButton.classList.toggle("lm-on", isOpen);
     this.root.classList.toggle("lm-editing", isOpen);
     if (isOpen) this.scroll.scrollLeft = this.scroll.scrollWidth;
     if (isOpen && !this.editor.el.contains(document.activeElement)) this.editor.fields[0]?.area.focus({ preventScroll: true });
-    else if (!isOpen && this.editor.el.contains(document.activeElement)) this.root.focus({ preventScroll: true });
+    else if (!isOpen && this.editor.el.contains(document.activeElement)) this.focus();
+    return undefined;
   }
 
   async addInput() {
@@ -255,50 +246,41 @@ export class PlaygroundView {
     }
   }
 
-  async copy(text) { this.status.say((await copy(text, this.root)) ? "answer copied" : "this page may not copy", "done"); this.root.focus({ preventScroll: true }); }
+  async copy(text) { this.say((await copy(text, this.root)) ? "answer copied" : "this page may not copy", "done"); this.focus(); }
 
-  pointed(event) {
-    if (!this.help.contains(event.target) && !event.target.closest("[aria-label=keys]")) this.help.hidden = true;
-    if (event.target.closest("input, select, textarea, label, button")) return;
-    setTimeout(() => { if (!this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true }); });
-  }
+  // -- keys --------------------------------------------------------------------------------------------------------
 
   key(event) {
-    if (!this.state) return;
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) { event.preventDefault(); event.stopPropagation(); this.run(); return; }
-    if (event.target.closest("input, textarea, select")) {
-      if (event.key === "Escape") { event.preventDefault(); event.stopPropagation(); this.root.focus({ preventScroll: true }); } else if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
-      return;
-    }
-    if (event.target.closest("button") && ["Enter", " "].includes(event.key)) return;
-    const command = playCommand(event);
-    if (!command) return;
+    if (!this.state || event.key !== "Enter" || isOurs(event) || event.altKey || event.isComposing) { super.key(event); return; }
     event.preventDefault();
     event.stopPropagation();
-    const by = (left, top) => this.scroll.scrollBy({ left, top });
-    ({
-      edit: () => this.edit(this.editor.el.hidden), version: () => this.ask("column", { op: "add" }), input: () => this.addInput(), first: () => this.grid.querySelector("textarea")?.focus(), cancel: () => this.state.job && this.ask("cancel"), help: () => { this.help.hidden = !this.help.hidden; },
-      down: () => by(0, 60), up: () => by(0, -60), left: () => by(-80, 0), right: () => by(80, 0), escape: () => this.escape(),
-    })[command]();
+    this.run();
   }
 
-  escape() {
-    if (!this.help.hidden) this.help.hidden = true;
-    else if (!this.editor.el.hidden) this.edit(false);
-    else (this.root.closest(".jp-Cell") ?? this.root.parentElement)?.focus?.();
+  commandOf(key) { return playCommand(key); }
+
+  /** What keys do; text that is typed after one goes into the field that it opens. */
+  commands() {
+    const by = (left, top) => { this.scroll.scrollBy({ left, top }); };
+    return {
+      edit: () => this.edit(this.editor.el.hidden), version: () => this.ask("column", { op: "add" }), input: () => this.addInput(), first: () => { this.grid.querySelector("textarea")?.focus(); }, cancel: () => this.state.job && this.ask("cancel"), help: () => this.toggleHelp(),
+      down: () => by(0, 60), up: () => by(0, -60), left: () => by(-80, 0), right: () => by(80, 0), escape: () => this.escape(),
+    };
+  }
+
+  /** Escape in a field only leaves it. */
+  leave() { this.focus(); }
+
+  shut() {
+    if (this.editor.el.hidden) return false;
+    this.edit(false);
+    return true;
   }
 
   close() {
-    for (const undo of this.undo) undo();
     for (const field of this.fields.values()) { field.flush(); field.close(); }
-    for (const part of [this.editor, this.status, this.channel]) part.close();
-    this.root.remove();
+    super.close(this.editor);
   }
 }
 
-export default {
-  render({ model, el }) {
-    const view = new PlaygroundView(model, el);
-    return () => view.close();
-  },
-};
+export default renders(PlaygroundView);

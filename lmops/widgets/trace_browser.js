@@ -183,7 +183,7 @@ export class TraceBrowserView extends ListView {
   /** A filter was typed: keys act in its list. When it cannot be read, what was typed after it meant another list. */
   async typed(asked) {
     this.focus();
-    if ((await asked) || this.root.dataset.state !== "ready" || this.field) return;
+    if ((await asked) || this.root.dataset.state !== "ready" || this.field || !this.root.contains(document.activeElement)) return;
     this.keys.drop();
     this.bar.input.focus();
   }

@@ -236,3 +236,21 @@ def test_a_prompt_diff_is_swapped_before_it_is_gone_through(stage):
         s = slow(stage(PromptDiffController(ws.prompts, diff), name="prompt_diff"))
         s.press("x", "n")
         s.page.wait_for_selector(".lm-root[data-left='3'][data-right='2'][data-stop='1']")
+
+
+def test_what_is_typed_after_a_new_input_goes_into_its_field(stage):
+    """a, then text: no letter of it is a command; so with the draft that e opens."""
+    import lmops
+    from lmops.widgets.prompt_playground_controller import PlaygroundController
+
+    with lmops.open(":memory:", actor="ada") as ws:
+        inputs = [{"sources": "", "question": "My dog?"}]
+        controller = PlaygroundController(
+            saved(ws).prompts, "support-answer", complete=None, versions=[2], inputs=inputs, models=list
+        )
+        s = slow(stage(controller, name="prompt_playground"))
+        s.press("a", *"eva", "Enter", *"c?")
+        s.until(lambda: "eva\nc?" in controller._inputs[-1].given.values())
+        assert (len(controller._inputs), len(controller._columns)) == (2, 1)
+        s.press("Escape", "e", *"Be kind")
+        s.page.wait_for_function("() => document.activeElement?.value?.includes('Be kind')")

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from lmops.errors import ConflictError, IngestError, LmopsError, NotFoundError, RunbookError, StoreError
+from lmops.errors import (
+    ConflictError,
+    IngestError,
+    LmopsError,
+    NotFoundError,
+    ReadOnlyError,
+    RunbookError,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +39,14 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Check everything and cha
 def workspace(
     store: str | None,
     *,
-    read_only: bool = False,
     as_json: bool = False,
     must_exist: bool = False,
     actor: str | None = None,
 ) -> Iterator[Workspace]:
     """Yield the workspace; an error of lmops becomes one line and an exit code.
 
-    ``must_exist``: for commands that only look; in the wrong folder they must not make an empty store.
+    ``must_exist``: for commands that look at what is there; in the wrong folder they must not make an empty store, and
+    a store that cannot be written can be looked at all the same.
     """
     import lmops
     from lmops.store import has_store
@@ -47,8 +55,19 @@ def workspace(
         if must_exist and not has_store(store):
             place = store or "here or in a folder above"
             raise NotFoundError(f"there is no store {place}; lmops ingest FILES makes one, --store PATH names one")
-        with lmops.open(store, read_only=read_only, actor=actor) as ws:
-            yield ws
+        refused = None
+        try:
+            opened = lmops.open(store, actor=actor)
+        except ReadOnlyError as error:
+            if not must_exist:
+                raise
+            refused, opened = error, lmops.open(store, read_only=True, actor=actor)
+        with opened as ws:
+            try:
+                yield ws
+            except ReadOnlyError as error:
+                # The first one knows why.
+                raise refused or error from None
 
 
 @contextlib.contextmanager
@@ -56,7 +75,7 @@ def errors_in_words(*, as_json: bool) -> Iterator[None]:
     """Turn an error of lmops into one line and an exit code: 1 failed, 2 usage or refused."""
     try:
         yield
-    except LmopsError as error:
+    except (LmopsError, PermissionError) as error:  # a folder or a file that this user must not read
         code = 1 if isinstance(error, StoreError | IngestError | RunbookError | ConflictError) else 2
         if as_json:
             click.echo(json.dumps({"status": "error", "error": str(error)}))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from lmops.errors import LmopsError
+from lmops.errors import LmopsError, ModelError
 from lmops.evals._records import TaskResult
 from lmops.evals._task import as_result, without_answer
 from lmops.evals._threads import Threads
@@ -42,6 +44,10 @@ class Meter:
 
     def __init__(self) -> None:
         self.cost_usd: float | None = None
+
+    def add(self, answer: Any) -> None:
+        """Count the cost of an answer, where there is one and it is known."""
+        self.cost_usd = _sum(self.cost_usd, getattr(answer, "cost_usd", None))
 
 
 class Cases:
@@ -115,6 +121,7 @@ class Cases:
     ) -> tuple[TaskResult, Exception | None, int, float]:
         """Return the answer or the error of the last attempt, the attempts, and its milliseconds."""
         attempts = 0
+        spent = _NOTHING
         while True:
             attempts += 1
             began = time.perf_counter()
@@ -128,18 +135,21 @@ class Cases:
                 result, error = _NOTHING, _CancelledTaskError(str(cancelled) or "the task cancelled itself")
             except Exception as raised:  # noqa: BLE001  # recorded: one bad case must not end the others
                 result, error = without_answer(raised), raised
-            except (KeyboardInterrupt, GeneratorExit):
-                raise
-            except BaseException as raised:  # noqa: BLE001  # a library that calls sys.exit ends its case, not the run
+            except BaseException as raised:  # a library that calls sys.exit ends its case, not the run
+                if isinstance(raised, GeneratorExit) or _is_interrupt(raised):
+                    raise
                 result, error = _NOTHING, RuntimeError(f"the task raised {type(raised).__name__}: {_words(raised)}")
             finally:
                 if self._tracer is not None:
                     self._tracer.leave(token)
             latency_ms = (time.perf_counter() - began) * 1000
+            if attempts > 1:
+                result = _with_spent(result, spent)
             if error is None:
                 return result, None, attempts, latency_ms if result.latency_ms is None else result.latency_ms
             if attempts > self._retries or not _may_pass(error):
                 return result, error, attempts, latency_ms
+            spent = result
             await asyncio.sleep(self._delay(error, attempts))
 
     async def _attempt(self, example: Example, repeat: int) -> Any:
@@ -156,7 +166,7 @@ class Cases:
     def _delay(self, error: Exception, attempts: int) -> float:
         asked = getattr(error, "retry_after_s", None)
         if isinstance(asked, int | float) and asked > 0:
-            return min(float(asked), _MAX_BACKOFF_S)
+            return float(asked)
         return min(_BACKOFF_S * 2.0 ** (attempts - 1), _MAX_BACKOFF_S) * (0.5 + self._random.random() / 2)
 
     # -- scores ----------------------------------------------------------------------------------------------------
@@ -213,11 +223,16 @@ class Cases:
             model: str, messages: list[dict[str, Any]], *, params: Mapping[str, Any] | None = None,
             response_schema: Mapping[str, Any] | None = None, repeat: int = 0,
         ) -> Any:  # fmt: skip
-            found = await self._models.acomplete(
-                model, messages, params=params, response_schema=response_schema, cache=self._is_cached, repeat=repeat
-            )
-            if found.cost_usd is not None:
-                meter.cost_usd = (meter.cost_usd or 0.0) + found.cost_usd
+            try:
+                found = await self._models.acomplete(
+                    model, messages, params=params, response_schema=response_schema, cache=self._is_cached,
+                    repeat=repeat,
+                )  # fmt: skip
+            except ModelError as error:
+                # An answer that cannot be used has its price as well.
+                meter.add(error.completion)
+                raise
+            meter.add(found)
             return found
 
         return complete
@@ -228,9 +243,7 @@ class Cases:
 
         async def embed(model: str, texts: Sequence[str]) -> Any:
             found = await self._models.aembed(model, list(texts))
-            cost = getattr(found, "cost_usd", None)
-            if cost is not None:
-                meter.cost_usd = (meter.cost_usd or 0.0) + cost
+            meter.add(found)
             return found
 
         return embed
@@ -245,6 +258,7 @@ class _CancelledTaskError(RuntimeError):
 
 
 _NOTHING: Final = TaskResult(None)
+_SPENT: Final = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd")
 
 
 def _is_stopping() -> bool:
@@ -253,9 +267,28 @@ def _is_stopping() -> bool:
     return task is None or task.cancelling() > 0
 
 
+def _is_interrupt(raised: BaseException) -> bool:
+    """Return whether somebody pressed Ctrl+C, which only the main thread hears of."""
+    return isinstance(raised, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
+
+
 def _may_pass(error: Exception) -> bool:
+    """Return whether an error may be gone the next time; not when the server asks for more patience than there is."""
+    asked = getattr(error, "retry_after_s", None)
+    if isinstance(asked, int | float) and asked > _MAX_BACKOFF_S:
+        return False
     retryable = getattr(error, "is_retryable", None)
     return bool(retryable) if retryable is not None else isinstance(error, ConnectionError)
+
+
+def _with_spent(result: TaskResult, spent: TaskResult) -> TaskResult:
+    """Return a result with what is known to have been spent on the attempts before it."""
+    return replace(result, **{name: _sum(getattr(spent, name), getattr(result, name)) for name in _SPENT})
+
+
+def _sum(one: Any, other: Any) -> Any:
+    """Return the sum of what is known."""
+    return other if one is None else one if other is None else one + other
 
 
 def _words(error: BaseException) -> str:

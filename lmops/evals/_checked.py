@@ -21,7 +21,8 @@ _COUNTS: Final = ("input_tokens", "output_tokens", "cached_input_tokens", "reaso
 _AMOUNTS: Final = ("cost_usd", "latency_ms")
 _WORDS: Final = ("model", "system_fingerprint", "finish_reason", "trace_id")
 _LISTS: Final = ("documents", "tool_calls")
-_MOST: Final = 2**53
+#: Of tokens of one case, so that their sum over any run is a number that the store can hold.
+_MOST: Final = 10**12
 
 
 def readable(name: str, value: Any) -> Any:

@@ -6,6 +6,7 @@ that was taken for dead writes nothing any more.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from lmops.store._alive import Process, is_alive, this_process
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lmops.evals._records import Plan
     from lmops.store import Store
@@ -52,9 +53,12 @@ select count(*) filter (status <> 'not_run') as cases, count(*) filter (status i
 from results where run_id = ?
 """
 
+#: The owners that this process works for: one that could not record its end, on a full disk, lets go all the same.
+_HELD: Final[set[str]] = set()
+
 
 class Journal:
-    """The record of one run, held by this process.
+    """The record of one run, held by this process until it is released.
 
     Args:
         store: Where it is kept.
@@ -91,7 +95,7 @@ class Journal:
             "owner": owner, "pid": process.pid, "pid_started": process.started, "host": process.host,
             "heartbeat_ns": now_ns,
         }  # fmt: skip
-        with store.transaction() as con:
+        with _taking(owner), store.transaction() as con:
             con.execute(
                 f"insert into eval_runs ({', '.join(record)}) values ({', '.join('?' * len(record))})",
                 list(record.values()),
@@ -113,21 +117,22 @@ class Journal:
             UsageError: A living process works on it.
         """
         owner, process = secrets.token_hex(8), this_process()
-        with store.transaction() as con:
-            row = _row(con, run_id)
-            refuse_held(row, now_ns=now_ns)
-            con.execute(
-                "update eval_runs set status = 'running', owner = ?, pid = ?, pid_started = ?, host = ?, "
-                "heartbeat_ns = ?, ended_ns = null, error = null, sessions = sessions + 1, "
-                "settings = coalesce(?, settings) where run_id = ?",
-                (owner, process.pid, process.started, process.host, now_ns, settings, run_id),
-            )
-            gone = ("not_run", "error", "timeout") if retry_errors else ("not_run",)
-            marks = ", ".join("?" * len(gone))
-            con.execute(f"delete from eval_results where run_id = ? and status in ({marks})", (run_id, *gone))
-            append_event(con, actor=actor, action="eval.resume", subject=run_id)
-        journal = cls(store, run_id, owner=owner, worked_s=row["duration_s"])
-        journal.settle()
+        with _taking(owner):
+            with store.transaction() as con:
+                row = _row(con, run_id)
+                refuse_held(row, now_ns=now_ns)
+                con.execute(
+                    "update eval_runs set status = 'running', owner = ?, pid = ?, pid_started = ?, host = ?, "
+                    "heartbeat_ns = ?, ended_ns = null, error = null, sessions = sessions + 1, "
+                    "settings = coalesce(?, settings) where run_id = ?",
+                    (owner, process.pid, process.started, process.host, now_ns, settings, run_id),
+                )
+                gone = ("not_run", "error", "timeout") if retry_errors else ("not_run",)
+                marks = ", ".join("?" * len(gone))
+                con.execute(f"delete from eval_results where run_id = ? and status in ({marks})", (run_id, *gone))
+                append_event(con, actor=actor, action="eval.resume", subject=run_id)
+            journal = cls(store, run_id, owner=owner, worked_s=row["duration_s"])
+            journal.settle()
         return journal
 
     @property
@@ -192,7 +197,7 @@ class Journal:
             )
 
     def end(self, status: str, *, error: str | None, now_ns: int) -> None:
-        """Record how the session ended and let go of the run."""
+        """Record how the session ended."""
         seconds = self.seconds
         self.settle()
         with self._store.transaction() as con:
@@ -201,6 +206,21 @@ class Journal:
                 "where run_id = ? and owner = ?",
                 (status, error, now_ns, seconds, self.run_id, self._owner),
             )
+
+    def release(self) -> None:
+        """Let go of the run, whether or not its end could be recorded."""
+        _HELD.discard(self._owner)
+
+
+@contextlib.contextmanager
+def _taking(owner: str) -> Iterator[None]:
+    """Hold a run from before it is written that it is held; let go when that fails."""
+    _HELD.add(owner)
+    try:
+        yield
+    except BaseException:
+        _HELD.discard(owner)
+        raise
 
 
 def _row(con: sqlite3.Connection, run_id: str) -> sqlite3.Row:
@@ -217,14 +237,21 @@ def refuse_held(row: sqlite3.Row, *, now_ns: int) -> None:
     Raises:
         UsageError: It is held.
     """
-    if row["status"] != "running" or row["owner"] is None:
-        return
-    holder = Process(row["pid"], row["pid_started"], row["host"])
-    if is_alive(holder, heartbeat_ns=row["heartbeat_ns"], now_ns=now_ns):
+    if is_held(row, now_ns=now_ns):
         raise UsageError(
-            f"run {row['run_id']} is being worked on by process {holder.pid} on {holder.host}; "
+            f"run {row['run_id']} is being worked on by process {row['pid']} on {row['host']}; "
             "wait for it, or stop that process and resume again"
         )
+
+
+def is_held(row: sqlite3.Row, *, now_ns: int) -> bool:
+    """Return whether somebody works on a run: a process that lives; this one, while its session goes on."""
+    if row["status"] != "running" or row["owner"] is None:
+        return False
+    holder = Process(row["pid"], row["pid_started"], row["host"])
+    if holder == this_process():
+        return row["owner"] in _HELD
+    return is_alive(holder, heartbeat_ns=row["heartbeat_ns"], now_ns=now_ns)
 
 
 def _sum(values: Iterable[Any]) -> Any:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lmops.evals._records import Totals
-from lmops.store._alive import Process, is_alive
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -104,13 +103,13 @@ class Run:
 
     @property
     def status(self) -> str:
-        """One of running, finished, interrupted, over_budget, failed, crashed (its process is gone)."""
+        """One of running, finished, interrupted, over_budget, failed, crashed (nobody works on it any more)."""
+        from lmops.evals._journal import is_held
+
         row = self._row()
-        if row["status"] != "running":
-            return str(row["status"])
-        holder = Process(row["pid"] or 0, row["pid_started"], row["host"] or "")
-        alive = is_alive(holder, heartbeat_ns=row["heartbeat_ns"], now_ns=time.time_ns())
-        return "running" if alive else "crashed"
+        if row["status"] == "running" and not is_held(row, now_ns=time.time_ns()):
+            return "crashed"
+        return str(row["status"])
 
     @property
     def is_complete(self) -> bool:

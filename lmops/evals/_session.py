@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lmops.errors import StoreError
 from lmops.evals._case import Cases
 from lmops.evals._runner import Runner, State
 from lmops.evals._threads import run_blocking
@@ -59,8 +60,7 @@ class Session:
 
     def run(self, *, progress: bool) -> None:
         """Work in a loop of its own, also where one is running; an interrupt keeps what is finished."""
-        state = self._state()
-        with _bar(self.plan.name, state, is_shown=progress) as bar:
+        with self._held(), _bar(self.plan.name, state := self._state(), is_shown=progress) as bar:
             run_blocking(
                 lambda: self._work(state, owns_loop=True), tick=lambda: bar.update(state.done, note=state.note())
             )
@@ -69,8 +69,7 @@ class Session:
 
     async def arun(self, *, progress: bool) -> None:
         """Work in the running loop."""
-        state = self._state()
-        with _bar(self.plan.name, state, is_shown=progress) as bar:
+        with self._held(), _bar(self.plan.name, state := self._state(), is_shown=progress) as bar:
             ticker = asyncio.create_task(_tick(bar, state))
             try:
                 await self._work(state, owns_loop=False)
@@ -90,8 +89,28 @@ class Session:
         return State(total=total, done=cases, cost_usd=sum(known) if known else None)
 
     async def _work(self, state: State, *, owns_loop: bool) -> None:
+        tracer = None
+        try:
+            if self.traces is not None:
+                tracer = CaseTracer(self.traces, self.plan, self.journal.run_id)
+            await self._run_cases(state, tracer, owns_loop=owns_loop)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            self._end_early("interrupted", "interrupted; finished cases are kept, resume the run to go on")
+            raise
+        except StoreError as error:
+            self._end_early("failed", f"{type(error).__name__}: {error}")
+            run_id = self.journal.run_id
+            raise type(error)(f"{error}. Run {run_id} keeps its finished cases; when resumed it goes on") from error
+        except BaseException as error:
+            self._end_early("failed", f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            self.task.close()
+            if tracer is not None:
+                tracer.close()
+
+    async def _run_cases(self, state: State, tracer: CaseTracer | None, *, owns_loop: bool) -> None:
         journal, settings = self.journal, self.plan.settings
-        tracer = CaseTracer(self.traces, self.plan, journal.run_id) if self.traces is not None else None
         cases = Cases(
             run_id=journal.run_id, call=self.task.call, scorers=self.scorers, timeout_s=settings["timeout_s"],
             retries=settings["retries"], models=self.models, is_cached=settings["cache"], tracer=tracer,
@@ -101,24 +120,11 @@ class Session:
             journal, cases, left, state, concurrency=settings["concurrency"], budget_usd=self.budget_usd,
             owns_loop=owns_loop,
         )  # fmt: skip
-        try:
-            await runner.run()
-        except (asyncio.CancelledError, KeyboardInterrupt):
-            self._end("interrupted", "interrupted; finished cases are kept, resume the run to go on")
-            raise
-        except BaseException as error:
-            with contextlib.suppress(Exception):
-                self._end("failed", f"{type(error).__name__}: {error}")
-            raise
-        else:
-            journal.write_not_run((example.example_id, repeat, example.cluster) for example, repeat in left)
-            self._end(runner.stopped or "finished", runner.error)
-            if self.budget_usd is not None and state.done and state.cost_usd is None:
-                log.warning("run %s: no case had a known cost, so the budget was not watched", journal.run_id)
-        finally:
-            self.task.close()
-            if tracer is not None:
-                tracer.close()
+        await runner.run()
+        journal.write_not_run((example.example_id, repeat, example.cluster) for example, repeat in left)
+        self._end(runner.stopped or "finished", runner.error)
+        if self.budget_usd is not None and state.done and state.cost_usd is None:
+            log.warning("run %s: no case had a known cost, so the budget was not watched", journal.run_id)
 
     def _left(self) -> Iterator[tuple[Example, int]]:
         """Return what is to be done: every example once, then every example again."""
@@ -130,8 +136,24 @@ class Session:
         self.journal.end(status, error=error, now_ns=time.time_ns())
         try:
             self.store.pack_results()
-        except Exception:  # the rows are safe where they are, and are packed another time
+        except StoreError as problem:  # the rows are safe where they are, and are packed another time
+            log.warning("results could not be packed and stay as they are: %s", problem)
+        except Exception:
             log.warning("results of the store %s could not be packed", self.store.path, exc_info=True)
+
+    def _end_early(self, status: str, error: str) -> None:
+        """Record an end that has its own error, which a record that fails must not hide."""
+        try:
+            self._end(status, error)
+        except Exception as problem:  # noqa: BLE001  # the run is let go of, and can be resumed all the same
+            log.warning("the end of run %s could not be recorded: %s", self.journal.run_id, problem)
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.journal.release()
 
 
 def _bar(name: str, state: State, *, is_shown: bool) -> Progress:

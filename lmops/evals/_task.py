@@ -190,7 +190,7 @@ def as_result(found: Any) -> TaskResult:
         return TaskResult(found)
     if found is None:
         raise TypeError("the task returned nothing; return the answer, or TaskResult(None) when there is none")
-    if hasattr(found, "usage") and hasattr(found, "requested_model"):
+    if _is_completion(found):
         return _of_completion(found)
     if isinstance(found, tuple):
         return TaskResult(list(found))
@@ -200,12 +200,16 @@ def as_result(found: Any) -> TaskResult:
     )
 
 
+def _is_completion(found: Any) -> bool:
+    return hasattr(found, "usage") and hasattr(found, "requested_model")
+
+
 def without_answer(error: Exception) -> TaskResult:
     """Return what is known of an attempt that failed: an answer that could not be used has cost something as well."""
     from dataclasses import replace
 
     found = getattr(error, "completion", None)
-    return TaskResult(None) if found is None else replace(_of_completion(found), output=None)
+    return replace(_of_completion(found), output=None) if _is_completion(found) else TaskResult(None)
 
 
 def _of_completion(found: Any) -> TaskResult:

@@ -82,15 +82,15 @@ class Calls:
             raise first
         assert isinstance(first.completion, Completion)  # noqa: S101 - for mypy
         again = dataclasses.replace(call, messages=[*call.messages, *_repair_messages(first)])
-        second = await self._traced(again)
-        costs = (first.completion.cost_usd, second.cost_usd)
-        return dataclasses.replace(
-            second,
-            usage=first.completion.usage + second.usage,
-            cost_usd=None if None in costs else sum(costs),  # type: ignore[arg-type]  # no None is left
-            latency_ms=first.completion.latency_ms + second.latency_ms,
-            retries=first.completion.retries + 1 + second.retries,
-        )
+        try:
+            return _together(first.completion, await self._traced(again))
+        except ModelError as error:
+            # What the first answer cost is spent, whatever became of the second.
+            second = error.completion
+            error.completion = (
+                _together(first.completion, second) if isinstance(second, Completion) else first.completion
+            )
+            raise
 
     async def _traced(self, call: Call) -> Completion:
         started = time.perf_counter()
@@ -323,6 +323,18 @@ async def _source(call: Call, answer: Answer) -> AsyncGenerator[str]:
 async def _wait_as_a_model_would(call: Call, answer: Answer) -> None:
     if call.params.get("simulate_latency") and answer.attributes:
         await asyncio.sleep(answer.attributes["lmops.standin.simulated_latency_ms"] / 1000)
+
+
+def _together(first: Completion, second: Completion) -> Completion:
+    """Return the second answer with what both took."""
+    costs = (first.cost_usd, second.cost_usd)
+    return dataclasses.replace(
+        second,
+        usage=first.usage + second.usage,
+        cost_usd=None if None in costs else sum(costs),  # type: ignore[arg-type]  # no None is left
+        latency_ms=first.latency_ms + second.latency_ms,
+        retries=first.retries + 1 + second.retries,
+    )
 
 
 def _repair_messages(error: ModelError) -> list[dict[str, str]]:

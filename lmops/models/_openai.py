@@ -36,6 +36,8 @@ _SHORTEST_SECRET: Final = 4
 #: The client must have a key; endpoints that want none ignore this word.
 _NO_KEY: Final = "none"
 _BAD: Final = "bad_response"
+#: No answer has more; what says so has not counted.
+_MOST_TOKENS: Final = 10**12
 #: What the client sends with.
 _TRANSPORTS: Final = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "ssl", "socket", "anyio"})
 
@@ -290,7 +292,7 @@ def _text(content: object) -> str | None:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None
 
 
 def _optional(value: object) -> str | None:
@@ -461,7 +463,8 @@ def translate(error: Exception, endpoint: Endpoint, timeout_s: float) -> ModelEr
     if isinstance(error, openai.APIStatusError):
         return _of_status(error, endpoint)
     if isinstance(error, openai.APIConnectionError):
-        cause = scrub(str(error.__cause__ or error), endpoint)
+        below = error.__cause__ or error
+        cause = scrub(str(below) or type(below).__name__, endpoint)
         return ModelError(
             f"no connection to {spec!r} at {endpoint.base_url}: {cause}", kind="connection", is_retryable=True
         )

@@ -19,6 +19,10 @@ class _SilentError(Exception):
     __repr__ = __str__
 
 
+class CarryingError(Exception):
+    completion = "half a text"
+
+
 def deep():
     """Return a list nested deeper than Python can walk."""
     found = []
@@ -55,6 +59,7 @@ def test_measures_of_other_libraries_are_plain_numbers(ws, quiet, rows):
     [
         ("latency_ms", "slow", "latency_ms is str 'slow'; give a number"),
         ("input_tokens", 2**70, "give a whole number of tokens"),
+        ("input_tokens", 2**45, "give a whole number of tokens"),
         ("output_tokens", -1, "give a number from 0 up"),
         ("cost_usd", math.inf, "give a number from 0 up"),
         ("cost_usd", True, "cost_usd is bool"),
@@ -74,9 +79,12 @@ def test_a_field_of_the_wrong_kind_is_one_error(quiet, rows, field, value, words
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-@pytest.mark.parametrize("error", [SystemExit(3), _SilentError(), BaseExceptionGroup("g", [SystemExit(1)])])
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(3), KeyboardInterrupt(), _SilentError(), CarryingError("x"), BaseExceptionGroup("g", [SystemExit(1)])],
+)
 def test_whatever_a_task_raises_is_one_error(quiet, rows, error, is_async):
-    """A library that calls sys.exit, an error that cannot be printed."""
+    """A library that calls sys.exit, an error that cannot be printed, one that carries what looks like an answer."""
 
     def fail():
         raise error

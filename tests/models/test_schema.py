@@ -80,11 +80,12 @@ def test_one_repair_shows_the_model_its_mistake(ws, house, kit):
 
 
 def test_a_repair_is_tried_once(ws, house, kit):
-    """The second failure is the error."""
+    """The second failure is the error; what both answers took is with it."""
     house.reply(kit.reply(kit.completion("four")))
-    with pytest.raises(ModelError, match="not JSON"):
+    with pytest.raises(ModelError, match="not JSON") as caught:
         ws.models.complete("house", ASK, response_schema=SCHEMA, repair=True)
     assert len(house.asked) == 2
+    assert caught.value.completion.usage.input_tokens == 200
 
 
 @pytest.mark.parametrize("schema", [{"type": "nonsense"}, {"properties": 3}, [], "x", {"a": object()}])

@@ -160,12 +160,13 @@ export async function copy(text, root) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    const area = h("textarea.lm-copy", { "aria-hidden": "true" });
+    const area = h("textarea.lm-copy", { "aria-hidden": "true" }), before = document.activeElement;
     area.value = text;
     root.append(area);
     area.select();
     const done = document.execCommand("copy");
     area.remove();
+    before?.focus({ preventScroll: true });
     return done;
   }
 }

@@ -12,8 +12,8 @@ const MAX_RANGE = 2_000;
 /** Messages that are answered by another list, or by what it says. */
 const CHANGES = new Set(["filter", "range", "sort", "columns", "refresh"]);
 /** Keys that need nothing, and those that need the list alone; all others need its row, and what is open of it. */
-const NEED_NOTHING = new Set(["help", "escape", "search", "times", "other", "right", "left"]);
-const NEED_LIST = new Set(["down", "up", "first", "last", "pageDown", "pageUp", "next", "previous", "flips", "regressions", "clear", "scorer"]);
+const NEED_NOTHING = new Set(["help", "escape", "times", "other", "right", "left"]);
+const NEED_LIST = new Set(["down", "up", "first", "last", "pageDown", "pageUp", "next", "previous", "search", "flips", "regressions", "clear", "scorer"]);
 
 export class ListView extends View {
   /** Subclasses have `noun`, `list` (a TraceTable), `pane` ({isOpen, open(id), busy}), and what is called here without being here. */
@@ -216,7 +216,6 @@ export class ListView extends View {
     const id = this.readId;
     if (!id) return;
     this.say((await copy(id, this.root)) ? `${this.noun} id copied` : `could not copy; the id is ${id}`);
-    this.focus();
   }
 
   drag(event) {

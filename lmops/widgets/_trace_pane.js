@@ -81,7 +81,7 @@ export class TracePane {
     this.show(Math.min(head.first, this.tree.rows.length - 1));
     this.el.dataset.ready = "true";
     if (wasReading) this.host.focus();
-    if (this.needle) this.search();
+    if (this.needle) this.searchNow();
     return tree;
   }
 
@@ -204,23 +204,35 @@ export class TracePane {
 
   search() {
     clearTimeout(this.typing);
-    this.typing = setTimeout(async () => {
-      const text = this.find.value.trim(), traceId = this.traceId;
-      this.needle = text;
-      const answer = text ? await this.host.ask("find", { trace_id: traceId, text }) : { indexes: [], total: 0 };
-      if (!answer || traceId !== this.traceId || text !== this.needle) return;
-      this.found = answer.indexes;
-      this.tree.found = new Set(answer.indexes);
-      this.hits.textContent = !text ? "" : answer.total ? `in ${plural(answer.total, "span")}` : "nowhere";
-      this.tree.rebuild();
-      if (this.found.length && !this.tree.found.has(this.tree.cursor)) this.show(this.found[0]);
-      else if (this.span) this.drawSpan();
-    }, 150);
+    this.typing = setTimeout(() => this.searchNow(), 150);
   }
 
-  findKey(event) {
-    if (event.key !== "Enter" || event.isComposing || !this.found?.length) return;
+  searchNow() {
+    this.typing = clearTimeout(this.typing);
+    this.finding = this.mark(this.find.value.trim());
+  }
+
+  /** Mark the spans that have a text, and go to one. */
+  async mark(text) {
+    const { traceId } = this;
+    this.needle = text;
+    const answer = text ? await this.host.ask("find", { trace_id: traceId, text }) : { indexes: [], total: 0 };
+    if (!answer || traceId !== this.traceId || text !== this.needle) return;
+    this.found = answer.indexes;
+    this.tree.found = new Set(answer.indexes);
+    this.hits.textContent = !text ? "" : answer.total ? `in ${plural(answer.total, "span")}` : "nowhere";
+    this.tree.rebuild();
+    if (this.found.length && !this.tree.found.has(this.tree.cursor)) this.show(this.found[0]);
+    else if (this.span) this.drawSpan();
+  }
+
+  /** Enter goes to the next span that was found, also when it comes before the answer. */
+  async findKey(event) {
+    if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
+    if (this.typing) this.searchNow();
+    await this.finding;
+    if (!this.found?.length) return;
     const at = this.found.indexOf(this.tree.cursor), step = event.shiftKey ? -1 : 1;
     this.show(this.found[(at + step + this.found.length) % this.found.length]);
   }

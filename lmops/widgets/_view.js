@@ -127,10 +127,12 @@ export class View {
     return this.commands()[this.commandOf({ key })]?.();
   }
 
-  /** Escape: shut what is open, then give the focus back to the cell. */
+  /** Escape: shut what is open, then give the focus back to the cell. What was typed after that was not meant for the view. */
   escape() {
-    if (!this.help.hidden) this.help.hidden = true;
-    else if (!this.shut()) (this.root.closest(".jp-Cell") ?? this.root.parentElement)?.focus?.();
+    if (!this.help.hidden) { this.help.hidden = true; return; }
+    if (this.shut()) return;
+    this.keys.drop();
+    (this.root.closest(".jp-Cell") ?? this.root.parentElement)?.focus?.();
   }
 
   close(...parts) {

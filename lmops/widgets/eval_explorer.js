@@ -87,7 +87,7 @@ export class EvalExplorerView extends ListView {
     this.passLabel.hidden = !scorer;
     this.passLabel.firstChild.textContent = scorer?.higher_is_better === false ? "pass ≤" : "pass ≥";
     if (document.activeElement !== this.passAt) this.passAt.value = state.pass_at ?? "";
-    if (document.activeElement !== this.search) this.search.value = state.text;
+    if (document.activeElement !== this.search && !this.searching) this.search.value = state.text;
     const chip = (text, change) => h("span.lm-chip", {}, h("span", { title: text }, text), h("button.lm-chip-close", { type: "button", "aria-label": `remove ${text}`, onclick: () => this.filter(change) }, icon("close")));
     const { cell, slice } = state, names = isPair ? [state.runs[state.b].short, state.runs[state.a].short] : ["", state.runs[state.a].short];
     swap(this.chips, ...[cell && chip(cell[0] === "run" ? `${names[1]} ${cell[2]}` : `${cell[0] === "runs" ? names[0] : cell[0].replace(/^label:/, "")} ${cell[1]} · ${names[1]} ${cell[2]}`, { cell: null }), slice && chip(`${slice[0]} = ${slice[1]}`, { slice: null })].filter(Boolean));
@@ -175,8 +175,14 @@ export class EvalExplorerView extends ListView {
   // -- keys --------------------------------------------------------------------------------------------------------
 
   fieldKey(event, field) {
-    if (event.key === "Enter" && !event.isComposing && field === this.search) { this.searchNow(); this.focus(); }
+    if (event.key === "Enter" && !event.isComposing && field === this.search) this.leave();
     super.fieldKey(event, field);
+  }
+
+  /** Enter and Escape in a field go back to the rows; those of the words in it. */
+  leave() {
+    this.searchNow();
+    super.leave();
   }
 
   commandOf(key) { return exploreCommand(key); }

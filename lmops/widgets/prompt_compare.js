@@ -133,9 +133,9 @@ export class PromptCompareView extends View {
   }
 
   async copy() {
+    this.focus();
     const answer = await this.ask("text");
     if (answer) this.say((await copy(answer.text, this.root)) ? "comparison copied as text" : "this page may not copy; .text has it", "done");
-    this.focus();
   }
 
   // -- keys --------------------------------------------------------------------------------------------------------

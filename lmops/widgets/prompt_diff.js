@@ -150,9 +150,9 @@ export class PromptDiffView extends View {
   pick() { this.ask("versions", { left: +this.pickers[0].value, right: +this.pickers[1].value }).then((answer) => { if (!answer) this.drawBar(); }); }
 
   async copy() {
+    this.focus();
     const answer = await this.ask("text");
     if (answer) this.say((await copy(answer.text, this.root)) ? "difference copied as text" : "this page may not copy; .text has it", "done");
-    this.focus();
   }
 
   // -- keys --------------------------------------------------------------------------------------------------------

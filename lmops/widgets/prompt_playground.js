@@ -246,7 +246,10 @@ export class PlaygroundView extends View {
     }
   }
 
-  async copy(text) { this.say((await copy(text, this.root)) ? "answer copied" : "this page may not copy", "done"); this.focus(); }
+  async copy(text) {
+    this.focus();
+    this.say((await copy(text, this.root)) ? "answer copied" : "this page may not copy", "done");
+  }
 
   // -- keys --------------------------------------------------------------------------------------------------------
 

@@ -102,6 +102,24 @@ def test_keys_after_a_filter_act_in_its_list(traces):
     assert s.page.input_value(".lm-search") == ""
 
 
+def test_two_filters_typed_at_once_are_two(traces):
+    """The second slash goes to a field that is empty again."""
+    s = traces(60)
+    for words in ("status = 'error'", "latency_ms > 1500"):
+        s.press("/", *words, "Enter")
+    s.until(lambda: s.controller.where == "status = 'error' and latency_ms > 1500")
+    s.quiet()
+    assert s.page.input_value(".lm-search") == ""
+
+
+def test_enter_in_a_trace_goes_to_the_next_hit_though_none_is_known_yet(traces):
+    """/ words Enter Enter: the second and then the third of the spans that have them."""
+    s = traces(20)
+    s.press("j", "Enter", "/", *"ferry", "Enter", "Enter")
+    s.page.wait_for_selector(".lm-body mark")
+    s.page.wait_for_selector(".lm-body[data-index='2']")
+
+
 def test_keys_after_a_filter_that_cannot_be_read_are_dropped(traces):
     """They meant a list that does not come; the text is there to be repaired."""
     s = traces(60)
@@ -216,6 +234,16 @@ def test_what_is_done_with_an_open_case_waits_for_it(cases):
     s.press("t", "t", "t")
     s.quiet()
     assert s.page.locator(".lm-trace").is_hidden()
+
+
+def test_what_is_typed_after_the_escape_that_leaves_is_not_for_the_explorer(cases):
+    """The notebook was meant; nothing is done here in its place."""
+    s = cases
+    s.press("j", "r", "Escape", "c", "G", "Enter")
+    s.page.wait_for_function("() => document.activeElement.className === 'jp-Cell'")
+    s.quiet()
+    assert s.data("total") == "10"
+    assert s.page.locator(".lm-case").is_hidden()
 
 
 def test_space_marks_each_case_that_was_passed(cases):

@@ -281,9 +281,7 @@ def test_traces_are_added_to_a_dataset_by_name(controller):
     ids = [f"{i:032x}" for i in (1, 2, 3)]
     first = ask(browser, "hello")["actions"][0]
     assert (first["is_there"], first["asks"]) == (True, "dataset")
-    assert (
-        ask(browser, "action", name="dataset", ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
-    )
+    assert ask(browser, "action", name="dataset", ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
     found = ask(browser, "action", name="dataset", ids=ids[:1], value=" golden ")["message"]
     assert found == "added 1 trace to golden@2"
     assert ask(browser, "question", name="dataset")["choices"] == ["golden"]
@@ -314,9 +312,7 @@ def test_the_browser_of_a_workspace_adds_to_its_datasets(ws, conversation):
     ws.store.load(spans=[row for i in range(4) for row in conversation(i)])
     browser = ws.traces.browse()._controller
     ids = [f"{i:032x}" for i in (1, 2, 3)]
-    assert (
-        ask(browser, "action", name="dataset", ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
-    )
+    assert ask(browser, "action", name="dataset", ids=ids, value="golden")["message"] == "added 3 traces to golden@1"
     assert sorted(one.trace_id for one in ws.datasets.get("golden").examples) == ids
     assert ask(browser, "question", name="dataset")["choices"] == ["golden"]
     again = ask(browser, "action", name="dataset", ids=ids, value="golden")["message"]

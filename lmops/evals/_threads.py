@@ -7,12 +7,15 @@ import contextlib
 import contextvars
 import queue
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 T = TypeVar("T")
+
+#: So long is waited for a run that was interrupted twice; a third interrupt ends that too.
+_PATIENCE_S: Final = 5.0
 
 
 class Threads:
@@ -109,17 +112,21 @@ def run_blocking(make: Callable[[], Coroutine[Any, Any, T]], *, tick: Callable[[
             finished.set()
 
     context = contextvars.copy_context()
-    threading.Thread(target=lambda: context.run(work), name="lmops-eval", daemon=True).start()
+    thread = threading.Thread(target=lambda: context.run(work), name="lmops-eval", daemon=True)
     try:
+        thread.start()
         while not finished.wait(every_s):
             tick()
     except KeyboardInterrupt:
-        found = started.get()
-        if found is not None:
-            loop, task = found
-            with contextlib.suppress(RuntimeError):  # it ended meanwhile
-                loop.call_soon_threadsafe(task.cancel)
-        finished.wait()
+        # A second one comes from somebody impatient: the end is being written, unless a task does not let go.
+        with contextlib.suppress(KeyboardInterrupt, queue.Empty):
+            found = started.get(timeout=_PATIENCE_S)
+            if found is not None:
+                loop, task = found
+                with contextlib.suppress(RuntimeError):  # it ended meanwhile
+                    loop.call_soon_threadsafe(task.cancel)
+            finished.wait()
+        finished.wait(_PATIENCE_S)
         raise
     result, error = ended[0]
     if error is not None:

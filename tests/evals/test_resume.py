@@ -118,6 +118,25 @@ def test_an_interrupt_keeps_what_is_finished(ws):
     assert len(asked) - len(set(asked)) <= 4
 
 
+def test_a_second_interrupt_does_not_cost_the_record(ws):
+    """Whoever presses Ctrl+C twice gets a run that says it was interrupted, as soon as that is written."""
+
+    async def task(question):
+        try:
+            if question == "q5":
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0.3)
+            raise
+        return right(question)
+
+    with pytest.raises(KeyboardInterrupt):
+        ws.evals.run(task, rows_of(12), "exact_match", name="twice", concurrency=1, progress=False)
+    assert ws.evals.get("twice").status == "interrupted"
+
+
 def test_a_cancelled_run_keeps_what_is_finished(ws):
     """Cancelling ``arun`` raises CancelledError, as a notebook's stop button does; finished cases are there."""
 

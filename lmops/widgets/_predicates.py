@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +110,7 @@ def bin_predicate(column: str, low: float, high: float) -> str:
 
 def moment(ns: int) -> str:
     """Return a time as an SQL literal in UTC."""
-    at = datetime.fromtimestamp(ns / 1e9, UTC)
+    at = from_ns(ns)
     return f"timestamptz '{at:%Y-%m-%d %H:%M:%S}+00'"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.text import plain_line
+from lmops.times import from_ns
 from lmops.widgets._static import MAX_ROWS, table
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _words(name: str, kind: str, value: Any) -> str:
         return ""
     by_name: dict[str, Callable[[Any], str]] = {"latency_ms": milliseconds, "cost_usd": dollars, "status": _with_sign}
     by_kind: dict[str, Callable[[Any], str]] = {
-        "time": lambda ns: f"{datetime.fromtimestamp(ns / 1e9, UTC):%Y-%m-%d %H:%M:%S}",
+        "time": lambda ns: f"{from_ns(ns):%Y-%m-%d %H:%M:%S}",
         "text": lambda text: text if len(text) <= PREVIEW else f"{text[:PREVIEW]}…",
         "number": lambda number: f"{number:,}",
     }

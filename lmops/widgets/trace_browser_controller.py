@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import NotFoundError, QueryError, UsageError
+from lmops.times import from_ns
 from lmops.traces._listing import COLUMNS, check_predicate
 from lmops.widgets import _trace_detail as detail
 from lmops.widgets._list_controller import ListController
@@ -419,7 +420,7 @@ _ENCODERS: Final[dict[str, Callable[[Any], Any]]] = {"number": _number, "time": 
 
 
 def _moment(ns: int) -> str:
-    return f"{datetime.fromtimestamp(ns / 1e9, UTC):%d %b %Y %H:%M} UTC"
+    return f"{from_ns(ns):%d %b %Y %H:%M} UTC"
 
 
 def _iso(value: str | date | None) -> str | None:

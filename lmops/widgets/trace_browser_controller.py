@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import NotFoundError, QueryError, UsageError
@@ -21,6 +20,7 @@ from lmops.widgets._static_table import bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import date, datetime
 
     import pandas as pd
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _RAW: Final = 4000
 #: Part of every version: raised when what a judge is sent or how it is read changes.
-REVISION: Final = 1
+REVISION: Final = 2
 _NOT_SCORED: Final = "there is no way to call a language model: run it with ws.evals.run"
 
 

@@ -43,12 +43,15 @@ AGAIN: Final = (
     "That was not the JSON that was asked for. Answer again with JSON only, nothing before or after it: "
     '{{"rationale": "...", "verdict": {shown}}}'
 )
+#: The verdict in words, as the last thing that is said; "4/5" is four of five.
 _LAST: Final = re.compile(
     r"""\b(?:verdict|rating|score|grade)\b\W{0,12}(?:is\W{1,4})?
-        ([A-Za-z][\w\ -]{0,40}?|-?\d+(?:\.\d+)?)\s*(?:["'*_./]|$)""",
-    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
+        ([A-Za-z][\w\ -]{0,40}?|-?\d+(?:\.\d+)?)(?:\s?/\s?(\d+))?[\s"'*_.]*\Z""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _OBJECT: Final = re.compile(r"\{[^{}]*\}", re.DOTALL)
+#: So many places where the last object of a text may begin are tried.
+_BEGINNINGS: Final = 50
 _YES: Final = {"yes": "pass", "true": "pass", "passed": "pass", "correct": "pass",
                "no": "fail", "false": "fail", "failed": "fail", "incorrect": "fail"}  # fmt: skip
 
@@ -144,7 +147,9 @@ def told(verdict: str, rationale: str, scale: Scale) -> dict[str, Any]:
 
 
 def read(completion: Any, text: str | None, allowed: Sequence[str]) -> Verdict | None:
-    """Return the verdict of an answer: of its object, else of the JSON in its text, else of its words; None: garbage.
+    """Return the verdict of an answer: its object, else the JSON at its end, else its last words; None for garbage.
+
+    Only what is said last counts: whatever comes before may be quoted from what is judged.
 
     Args:
         completion: What the model gave; ``parsed`` is used when there is one.
@@ -154,21 +159,34 @@ def read(completion: Any, text: str | None, allowed: Sequence[str]) -> Verdict |
     found = _from_object(getattr(completion, "parsed", None), allowed)
     if found is not None or not text:
         return found
-    try:
-        return _from_object(parsed_json(text), allowed)
-    except ValueError:
-        pass
-    objects = [one for one in map(_from_text, _OBJECT.findall(text)) if one is not None]
-    verdicts = [one for one in (_from_object(value, allowed) for value in objects) if one is not None]
-    if verdicts:
-        # Two that differ: one may be quoted from what is judged.
-        return verdicts[-1] if len({one.verdict for one in verdicts}) == 1 else None
-    alone = _allowed(text.strip(" \t\n\"'*_."), allowed)
+    said = text.strip()
+    if said.startswith("<think>"):
+        said = said.partition("</think>")[2].strip()
+    body = said.removesuffix("```").rstrip()
+    if body.endswith("}"):
+        start, value = _object_at_end(body)
+        found = _from_object(value, allowed)
+        others = (_from_object(_from_text(one), allowed) for one in _OBJECT.findall(body[:start]))
+        # Two that differ: it is not sure which of them is the judge's own.
+        return None if found is None or any(one and one.verdict != found.verdict for one in others) else found
+    alone = _allowed(said.strip(" \t\n\"'*_."), allowed)
     if alone is not None:
         return Verdict(verdict=alone, rationale=None)
-    said = _LAST.findall(text)
-    last = _allowed(said[-1].strip(" \t\n\"'*_."), allowed) if said else None
-    return None if last is None else Verdict(verdict=last, rationale=text.strip()[:2000])
+    last = _LAST.search(said)
+    if last is None or (last[2] is not None and last[2] not in allowed):
+        return None
+    verdict = _allowed(last[1].strip(" \t\n\"'*_."), allowed)
+    return None if verdict is None else Verdict(verdict=verdict, rationale=said[:2000])
+
+
+def _object_at_end(text: str) -> tuple[int, Any]:
+    """Return where the JSON object begins that ends a text, and the object; None when there is none."""
+    starts = [found.start() for found in re.finditer(r"\{", text)]
+    for start in [*starts[:1], *reversed(starts[-_BEGINNINGS:])]:
+        value = _from_text(text[start:])
+        if isinstance(value, dict):
+            return start, value
+    return len(text), None
 
 
 def _from_text(body: str) -> Any:

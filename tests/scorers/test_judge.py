@@ -60,7 +60,9 @@ GOOD = scorers.judge("good", "Is the answer right?", model="openai:gpt-5-mini")
     [
         ({"rationale": "It is.", "verdict": "pass"}, True, "It is."),
         ('```json\n{"rationale": "No.", "verdict": "FAIL"}\n```', False, "No."),
-        ('Let me think. {"rationale": "r", "verdict": "pass"} That is all.', True, "r"),
+        ('Let me think. {"rationale": "r {x}", "verdict": "pass"}', True, "r {x}"),
+        ('Here it is:\n```json\n{"rationale": "r", "verdict": "pass"}\n```', True, "r"),
+        ('<think>{"verdict": "pass"}, or not?</think>\nVerdict: fail', False, "Verdict: fail"),
         ("Because it says so.\n**Verdict:** fail.", False, "Because it says so.\n**Verdict:** fail."),
         ("yes", True, None),
         ({"rationale": 3, "verdict": True}, True, None),
@@ -72,6 +74,12 @@ def test_answers_of_every_shape_are_read(answer, value, rationale):
     assert (found.value, found.rationale) == (value, rationale)
 
 
+def test_a_rating_out_of_another_number_is_none():
+    """Four of ten is not four of five."""
+    made = scorers.judge("j", "c", model="m", scale="1-5")
+    assert judged(made, Model("Rating: 4/10", "Rating: 4/5")).value == 4.0
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -79,6 +87,10 @@ def test_answers_of_every_shape_are_read(answer, value, rationale):
         "",
         '{"verdict": "maybe"}',
         'It says {"verdict": "pass"} but I say {"verdict": "fail"}',
+        'It says {"verdict": "pass"}, an attempt to sway me. Verdict: fail, clearly so',
+        'It says ```json\n{"verdict": "pass"}\n``` and I do not agree.',
+        'It says {"verdict": "pass"}\nwhich does not count.',
+        'It says "verdict: pass". I do not agree.',
         "the answer is no longer right",
         "[1, 2]",
     ],
@@ -177,7 +189,7 @@ def test_without_a_way_to_call_a_model_a_judge_is_unmeasured():
     ("scale", "answer", "value"),
     [
         ("1-5", {"rationale": "r", "verdict": 4}, 4.0),
-        ("1-5", "Rating: 4/5, good.", 4.0),
+        ("1-5", "Good. Rating: 4/5.", 4.0),
         ({"good": 1, "so-so": 0.5, "bad": 0}, {"rationale": "r", "verdict": "So-So"}, 0.5),
     ],
 )

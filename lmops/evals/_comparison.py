@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import UsageError
+from lmops.errors import NotFoundError, UsageError
 from lmops.evals._compare import Difference, adjusted, common_scorers, differences, sides, slice_rows
+from lmops.evals._matrix import MEASURES
 from lmops.evals._summary import aligned, html_table, number
 from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -154,6 +156,11 @@ def compare(
     if found.clusters is not None and not clustered:
         found = found._replace(clusters=None)
         notes = [*notes, "examples count as independent, although they have clusters (clustered=False)"]
+
+    if isinstance(margin, Mapping):
+        for name in margin:
+            if name not in a.scorers and name not in MEASURES:
+                raise NotFoundError.of(f"scorer of {a.run_id} to give a margin to", name, [*a.scorers, *MEASURES])
 
     def margins(name: str) -> float | None:
         return _margin(margin, name, chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import numbers
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -72,13 +73,19 @@ def settings(
     """
     _at_least("concurrency", concurrency, 1)
     _at_least("retries", retries, 0)
-    for name, value in (("timeout_s", timeout_s), ("budget_usd", budget_usd)):
-        if value is not None and not value > 0:
-            raise UsageError(f"{name}={value!r}: give a number above 0, or None for no limit")
     return {
-        "concurrency": concurrency, "timeout_s": timeout_s, "retries": retries, "budget_usd": budget_usd,
-        "cache": cache, "tracing": tracing,
+        "concurrency": concurrency, "timeout_s": _above_0("timeout_s", timeout_s), "retries": retries,
+        "budget_usd": _above_0("budget_usd", budget_usd), "cache": cache, "tracing": tracing,
     }  # fmt: skip
+
+
+def _above_0(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (is_number and value > 0):
+        raise UsageError(f"{name}={value!r}: give a number above 0, or None for no limit")
+    return float(value)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

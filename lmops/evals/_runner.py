@@ -52,6 +52,10 @@ class State:
         return "  ".join(words)
 
 
+def _usd(amount: float) -> str:
+    return f"${amount:,.4f}" if amount >= 0.0001 or not amount else f"${amount:.1e}"
+
+
 def _span(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
@@ -86,11 +90,11 @@ class Runner:
         self._priced = 0
         self._spent = 0.0
         self._outages = 0
-        self.stopped: str | None = None
-        self.error: str | None = None
+        self._stopped: str | None = None
+        self._error: str | None = None
 
     async def run(self) -> None:
-        """Run until there is nothing left, the budget is spent or the endpoint is gone; ``stopped`` says which."""
+        """Run until there is nothing left, the budget is spent or the endpoint is gone; :meth:`end` says which."""
         writer = Writer(self._journal, owns_loop=self._owns_loop)
         count = min(self._concurrency, max(1, self._state.total - self._state.done))
         workers = [asyncio.create_task(self._worker(writer)) for _ in range(count)]
@@ -104,10 +108,20 @@ class Runner:
             await writer.close()
             self._cases.close()
 
+    def end(self, left: int) -> tuple[str, str | None]:
+        """Return the status of the run and what stopped it, when so many cases were not run."""
+        if self._stopped != "over_budget" or self._budget_usd is None:
+            return self._stopped or "finished", self._error
+        if not left:
+            # The cases in flight were the last ones.
+            return "finished", None
+        spent = f"the budget of {_usd(self._budget_usd)} is spent ({_usd(self._state.cost_usd or 0.0)})"
+        return "over_budget", f"{spent}; {left:,} case(s) were not run"
+
     async def _worker(self, writer: Writer) -> None:
         cases, state, put = self._cases.row, self._state, writer.put
         cost_at, scoring_at, status_at = AT["cost_usd"], AT["scoring_cost_usd"], AT["status"]
-        while self.stopped is None and not self._is_spent():
+        while self._stopped is None and not self._is_spent():
             work = next(self._work, None)
             if work is None:
                 return
@@ -141,8 +155,7 @@ class Runner:
         mean = self._spent / self._priced if self._priced else 0.0
         if self._state.cost_usd + self._in_flight * mean < self._budget_usd:
             return False
-        self.stopped = "over_budget"
-        self.error = f"the budget of ${self._budget_usd:,.4f} is spent (${self._state.cost_usd:,.4f})"
+        self._stopped = "over_budget"
         return True
 
     def _note_failure(self, outage: str | None, row: list[Any]) -> None:
@@ -150,9 +163,9 @@ class Runner:
             self._outages = 0
             return
         self._outages += 1
-        if self._outages >= max(OUTAGE_CASES, 2 * self._concurrency) and self.stopped is None:
-            self.stopped = "failed"
-            self.error = (
+        if self._outages >= max(OUTAGE_CASES, 2 * self._concurrency) and self._stopped is None:
+            self._stopped = "failed"
+            self._error = (
                 f"{self._outages} cases in a row could not reach the model ({outage}): {row[AT['error']]}; resume the "
                 "run with retry_errors=True when it is back"
             )

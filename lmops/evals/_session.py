@@ -121,8 +121,9 @@ class Session:
             owns_loop=owns_loop,
         )  # fmt: skip
         await runner.run()
-        journal.write_not_run((example.example_id, repeat, example.cluster) for example, repeat in left)
-        self._end(runner.stopped or "finished", runner.error)
+        not_run = [(example.example_id, repeat, example.cluster) for example, repeat in left]
+        journal.write_not_run(not_run)
+        self._end(*runner.end(len(not_run)))
         if self.budget_usd is not None and state.done and state.cost_usd is None:
             log.warning("run %s: no case had a known cost, so the budget was not watched", journal.run_id)
 

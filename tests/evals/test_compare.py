@@ -183,6 +183,7 @@ def longer_than(width):
         ({"scorers": ["exact_mach"]}, NotFoundError, "did you mean 'exact_match'"),
         ({"alpha": 2}, UsageError, "alpha=2"),
         ({"margin": -1}, UsageError, "margin of exact_match"),
+        ({"margin": {"exact_mach": 0.05}}, NotFoundError, "did you mean 'exact_match'"),
         ({"correction": "all"}, UsageError, "correction='all'"),
     ],
 )

@@ -223,6 +223,26 @@ def priced(question):
     return TaskResult(right(question), cost_usd=0.01, input_tokens=10, output_tokens=2)
 
 
+def test_a_budget_that_suffices_is_not_spent(quiet):
+    """The cases in flight may reach it: a run that asked every case is finished."""
+    run = quiet(lambda q: TaskResult(right(q), cost_usd=0.1), rows_of(10), budget_usd=1.0, concurrency=4)
+    assert (run.status, run.error, run.totals.cases) == ("finished", None, 10)
+
+
+def test_a_tiny_budget_is_said_as_it_is(quiet):
+    """One case runs before anything is known of the price."""
+    run = quiet(lambda q: TaskResult(right(q), cost_usd=0.1), rows_of(10), budget_usd=1e-9, concurrency=1)
+    assert (run.status, run.totals.cases, run.totals.not_run) == ("over_budget", 1, 9)
+    assert run.error == "the budget of $1.0e-09 is spent ($0.1000); 9 case(s) were not run"
+
+
+@pytest.mark.parametrize("setting", [{"budget_usd": "5"}, {"budget_usd": True}, {"timeout_s": "5"}, {"budget_usd": 0}])
+def test_limits_that_are_no_numbers_are_refused(quiet, rows, setting):
+    """Before anything runs."""
+    with pytest.raises(UsageError, match="give a number above 0"):
+        quiet(right, rows, **setting)
+
+
 def test_a_budget_stops_and_can_be_raised(ws, quiet):
     """No case starts when the money is spent; the others are recorded as not run and run with more money."""
     run = quiet(priced, rows_of(50), budget_usd=0.2, concurrency=4)

@@ -14,9 +14,10 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lmops.errors import NotFoundError, UsageError
+from lmops.errors import DamagedStoreError, NotFoundError, UsageError
 from lmops.evals._summary import number, scale
 from lmops.evals._verdict import CriterionResult, Outcome, Verdict
+from lmops.prompts._evidence import is_confirmed, verdict_digest
 from lmops.store import append_event
 
 if TYPE_CHECKING:
@@ -194,22 +195,25 @@ def record(
     verdict_id = f"verdict-{secrets.token_hex(8)}"
     created_ns = time.time_ns() if now_ns is None else now_ns
     baseline_id = baseline.run_id if baseline is not None else None
-    detail = json.dumps({"results": [_as_json(one) for one in results]}, allow_nan=False)
-    asked = criteria.as_dict()
+    verdict = {
+        "verdict_id": verdict_id, "run_id": run.run_id, "baseline_run_id": baseline_id, "prompt_ref": run.prompt_ref,
+        "outcome": outcome, "criteria": json.dumps(criteria.as_dict()),
+        "detail": json.dumps({"results": [_as_json(one) for one in results]}, allow_nan=False),
+        "created_ns": created_ns, "actor": actor,
+    }  # fmt: skip
     with store.transaction() as con:
         event_id = append_event(
             con, actor=actor, action="eval.gate", subject=run.run_id,
-            after={"verdict_id": verdict_id, "outcome": outcome, "prompt_ref": run.prompt_ref},
+            after={
+                "verdict_id": verdict_id, "outcome": outcome, "prompt_ref": run.prompt_ref,
+                "digest": verdict_digest(verdict),
+            },
             evidence=[verdict_id, run.run_id, *([baseline_id] if baseline_id else [])],
         )  # fmt: skip
         con.execute(
-            "insert into verdicts (verdict_id, run_id, baseline_run_id, prompt_ref, outcome, criteria, detail, "
-            "created_ns, actor, event_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                verdict_id, run.run_id, baseline_id, run.prompt_ref, outcome, json.dumps(asked), detail, created_ns,
-                actor, event_id,
-            ),
-        )  # fmt: skip
+            f"insert into verdicts ({', '.join(verdict)}, event_id) values ({', '.join('?' * len(verdict))}, ?)",
+            [*verdict.values(), event_id],
+        )
     return read_verdict(store, verdict_id)
 
 
@@ -222,6 +226,7 @@ def read_verdict(store: Store, verdict_id: str) -> Verdict:
 
     Raises:
         NotFoundError: There is none of this id.
+        DamagedStoreError: It is not what the audit chain says of it.
     """
     with store.reading() as con:
         row: sqlite3.Row | None = con.execute("select * from verdicts where verdict_id = ?", (verdict_id,)).fetchone()
@@ -230,6 +235,11 @@ def read_verdict(store: Store, verdict_id: str) -> Verdict:
                 one[0] for one in con.execute("select verdict_id from verdicts order by created_ns desc limit 500")
             ]
             raise NotFoundError.of("verdict", verdict_id, known)
+        if not is_confirmed(con, row):
+            raise DamagedStoreError(
+                f"{verdict_id} is not what the audit chain says of it: somebody changed it, so that it is no evidence. "
+                "Gate the run again: ws.evals.gate(...)"
+            )
     return Verdict(
         verdict_id=row["verdict_id"], outcome=row["outcome"], run_id=row["run_id"],
         baseline_run_id=row["baseline_run_id"], prompt_ref=row["prompt_ref"],

@@ -8,12 +8,18 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import RefusedError, UsageError
+from lmops.store import event_hash
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
 PASS: Final = "pass"  # noqa: S105  # an outcome
 ALTERED: Final = "altered"
+#: What a verdict says; its event has the id that is missing here.
+_SAID: Final = (
+    "verdict_id", "run_id", "baseline_run_id", "prompt_ref", "outcome", "criteria", "detail", "created_ns", "actor",
+)  # fmt: skip
 
 
 def ids_of(evidence: object) -> tuple[str, ...]:
@@ -53,19 +59,28 @@ def look_up(con: sqlite3.Connection, ids: tuple[str, ...]) -> list[dict[str, Any
             continue
         text = json.dumps(dict(row), sort_keys=True, ensure_ascii=False, default=str)
         digest = "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        outcome = row["outcome"] if _is_confirmed(con, row) else ALTERED
+        outcome = row["outcome"] if is_confirmed(con, row) else ALTERED
         found.append({"id": one, "outcome": outcome, "prompt_ref": row["prompt_ref"], "hash": digest})
     return found
 
 
-def _is_confirmed(con: sqlite3.Connection, row: sqlite3.Row) -> bool:
-    """Return whether the audit chain has this verdict, with this outcome on this version."""
-    event = con.execute("select action, after from audit where event_id = ?", (row["event_id"],)).fetchone()
-    if event is None or event["action"] != "eval.gate" or not event["after"]:
+def verdict_digest(verdict: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a verdict says, which its event in the audit chain carries."""
+    text = json.dumps([verdict[name] for name in _SAID], ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_confirmed(con: sqlite3.Connection, row: sqlite3.Row) -> bool:
+    """Return whether the audit chain has this verdict: this outcome on this version, for these reasons."""
+    event = con.execute("select * from audit where event_id = ?", (row["event_id"],)).fetchone()
+    if event is None or event["action"] != "eval.gate" or not event["after"] or event_hash(event) != event["hash"]:
         return False
     after = json.loads(event["after"])
     names = ("verdict_id", "outcome", "prompt_ref")
-    return [after.get(name) for name in names] == [row[name] for name in names]
+    if [after.get(name) for name in names] != [row[name] for name in names]:
+        return False
+    # Events of older stores carry none.
+    return after.get("digest") in (None, verdict_digest({name: row[name] for name in _SAID}))
 
 
 def suffices(found: list[dict[str, Any]], ref: str) -> bool:

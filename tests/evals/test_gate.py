@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from lmops.errors import NotFoundError, UsageError
+from lmops.errors import DamagedStoreError, NotFoundError, RefusedError, UsageError
 from lmops.evals import Criteria, TaskResult, assert_gate
 
 from .conftest import right, rows_of
@@ -167,3 +169,32 @@ def test_a_test_suite_can_gate(ws, run):
     assert_gate(unsure, allow_inconclusive=True)
     with pytest.raises(AssertionError, match=r"exact_match\.min\s+fail"):
         assert_gate(ws.evals.gate(run(0.2), None, {"scorers": {"exact_match": {"min": 0.5}}}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update verdicts set outcome = 'pass'",
+        "update verdicts set detail = replace(detail, '\"fail\"', '\"pass\"')",
+        "update verdicts set criteria = replace(criteria, '0.9', '0.1')",
+        "update verdicts set run_id = 'run-another'",
+        "update verdicts set event_id = 1",
+        "update audit set after = replace(after, '\"fail\"', '\"pass\"') where action = 'eval.gate'",
+    ],
+)
+def test_a_verdict_that_was_changed_is_evidence_no_more(ws, run, change):
+    """Its numbers, its criteria or what the chain says of it: reading it says so, and so does a promotion."""
+    ws.prompts.save("p", "{{ question }}", model="standin:ferry-1")
+    verdict = ws.evals.gate(run(lambda q: "wrong"), None, {"scorers": {"exact_match": {"min": 0.9}}})
+    assert ws.evals.verdict(verdict.verdict_id).outcome == "fail"
+    path = ws.store.path / "meta.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as con:
+        for (trigger,) in con.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            con.execute(f"drop trigger {trigger}")
+        assert con.execute(change).rowcount
+        con.commit()
+    with pytest.raises(DamagedStoreError, match="is not what the audit chain says of it"):
+        ws.evals.verdict(verdict.verdict_id)
+    ws.prompts.protect("p", "production")
+    with pytest.raises(RefusedError, match="is not what the audit chain says of it"):
+        ws.prompts.promote("p", 1, to="production", evidence=verdict, reason="looks fine")

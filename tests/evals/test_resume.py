@@ -19,7 +19,7 @@ from lmops.evals import TaskResult
 
 from .conftest import right, rows_of
 
-#: A run that writes down each call before it answers.
+#: A run that writes down each call before it answers; from the 300th on it waits to be killed, however slow that is.
 SCRIPT = """
 import os, sys, time
 import lmops
@@ -29,7 +29,7 @@ calls = os.open(sys.argv[2], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 
 def task(question):
     os.write(calls, (question + "\\n").encode())
-    time.sleep(0.004)
+    time.sleep(0.004 if int(question[1:]) < 300 else 600)
     return TaskResult(question.replace("q", "a"), cost_usd=0.001, input_tokens=3, output_tokens=1)
 
 if __name__ == "__main__":
@@ -39,7 +39,7 @@ if __name__ == "__main__":
 """
 
 
-def wait_for(condition, seconds=20.0):
+def wait_for(condition, seconds=60.0):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

@@ -99,7 +99,7 @@ class Cases:
             kind = getattr(error, "kind", None)
             error_type = type(error).__name__.lstrip("_") + (f" ({kind})" if isinstance(kind, str) else "")
             message = _words(error)
-            outage = kind if kind in OUTAGE else "connection" if isinstance(error, ConnectionError) else None
+            outage = kind if kind in OUTAGE else _outage(error)
         meter = Meter()
         scores = await self._scores(example, repeat, result, latency_ms, meter, error) if self._scorers else []
         trace_id = result.trace_id
@@ -265,6 +265,13 @@ def _is_stopping() -> bool:
     """Return whether a cancellation came from outside."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
+
+
+def _outage(error: Exception) -> str | None:
+    """Return the kind of outage that an error without a kind may come from: an endpoint that hangs, or is gone."""
+    if isinstance(error, _TimedOutError):
+        return "timeout"
+    return "connection" if isinstance(error, ConnectionError) else None
 
 
 def _is_interrupt(raised: BaseException) -> bool:

@@ -223,6 +223,20 @@ def priced(question):
     return TaskResult(right(question), cost_usd=0.01, input_tokens=10, output_tokens=2)
 
 
+def test_an_endpoint_that_hangs_ends_the_run(ws, quiet):
+    """Not every case waits for its time to be over; what was not asked goes on later."""
+
+    async def hangs(question):
+        await asyncio.sleep(60)
+
+    run = quiet(hangs, rows_of(100), concurrency=4, timeout_s=0.01)
+    assert (run.status, run.totals.cases < 40) == ("failed", True)
+    assert "(timeout)" in run.error
+    assert "longer than 0.01 s" in run.error
+    run = ws.evals.resume(run.run_id, task=right, retry_errors=True, progress=False)
+    assert (run.status, run.totals.cases, run.totals.errors) == ("finished", 100, 0)
+
+
 def test_a_budget_that_suffices_is_not_spent(quiet):
     """The cases in flight may reach it: a run that asked every case is finished."""
     run = quiet(lambda q: TaskResult(right(q), cost_usd=0.1), rows_of(10), budget_usd=1.0, concurrency=4)

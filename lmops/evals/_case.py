@@ -210,6 +210,10 @@ class Cases:
             if _is_stopping():
                 raise
             return Score(name=scorer.name, status="error", reason="the scorer cancelled itself")
+        except KeyboardInterrupt as raised:
+            if _is_interrupt(raised):
+                raise
+            return Score(name=scorer.name, status="error", reason="KeyboardInterrupt")
         except Exception as error:  # noqa: BLE001  # a scorer that fails is a score that says so
             words = _words(error) if str(error) or self._timeout_s is None else f"longer than {self._timeout_s:g} s"
             return Score(name=scorer.name, status="error", reason=f"{type(error).__name__}: {words}")

@@ -121,13 +121,18 @@ def test_numbers_of_numpy_are_answers(quiet, rows):
     assert (run.totals.errors, run.df().set_index("example_id").output["e005"]) == (0, "4")
 
 
-def test_a_scorer_that_cancels_itself_is_one_error(quiet, rows):
+@pytest.mark.parametrize("error", [asyncio.CancelledError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_scorer_that_stops_itself_is_one_error(quiet, rows, error, is_async):
     """As a task that does."""
 
-    async def gives_up(output):
+    def gives_up(output):
         if output == "a5":
-            raise asyncio.CancelledError
+            raise error
         return 1.0
 
-    run = quiet(once(lambda: "a5"), rows, [gives_up])
+    async def later(output):
+        return gives_up(output)
+
+    run = quiet(once(lambda: "a5"), rows, [later if is_async else gives_up])
     assert (run.status, run.scores().status.value_counts().to_dict()) == ("finished", {"value": 11, "error": 1})

@@ -188,7 +188,7 @@ class Evals:
             scorers: The scorers again, when they cannot be found by their names.
             budget_usd: A new budget for the whole run; the recorded one by default.
             concurrency: Another number of cases at a time.
-            retry_errors: Run the cases again that failed or ran out of time.
+            retry_errors: Run the cases again that failed or ran out of time, or whose judge could not be reached.
             progress: Show how far it is.
 
         Raises:

@@ -38,16 +38,23 @@ OUTAGE: Final = frozenset({"rate_limit", "timeout", "server", "auth", "connectio
 
 
 class Meter:
-    """What judges spent on one case."""
+    """What judges spent on one case, and the error of one whose model could not be reached."""
 
-    __slots__ = ("cost_usd",)
+    __slots__ = ("cost_usd", "outage")
 
     def __init__(self) -> None:
         self.cost_usd: float | None = None
+        self.outage: ModelError | None = None
 
     def add(self, answer: Any) -> None:
         """Count the cost of an answer, where there is one and it is known."""
         self.cost_usd = _sum(self.cost_usd, getattr(answer, "cost_usd", None))
+
+    def failed(self, error: ModelError) -> None:
+        """Count an answer that cannot be used, which has its price as well, and note that there was none."""
+        self.add(error.completion)
+        if error.kind in OUTAGE:
+            self.outage = error
 
 
 class Cases:
@@ -102,6 +109,10 @@ class Cases:
             outage = kind if kind in OUTAGE else _outage(error)
         meter = Meter()
         scores = await self._scores(example, repeat, result, latency_ms, meter, error) if self._scorers else []
+        if meter.outage is not None and any(score.status == "error" for score in scores):
+            # Not judged, and no fault of the answer: the case is to be run again.
+            status, error_type, outage = "error", f"ModelError ({meter.outage.kind})", meter.outage.kind
+            message = f"a scorer could not reach its model: {_words(meter.outage)}"
         trace_id = result.trace_id
         if span is not None and self._tracer is not None:
             trace_id = self._tracer.end(span, output, scores, error)
@@ -233,8 +244,7 @@ class Cases:
                     repeat=repeat,
                 )  # fmt: skip
             except ModelError as error:
-                # An answer that cannot be used has its price as well.
-                meter.add(error.completion)
+                meter.failed(error)
                 raise
             meter.add(found)
             return found
@@ -246,7 +256,11 @@ class Cases:
             return None
 
         async def embed(model: str, texts: Sequence[str]) -> Any:
-            found = await self._models.aembed(model, list(texts))
+            try:
+                found = await self._models.aembed(model, list(texts))
+            except ModelError as error:
+                meter.failed(error)
+                raise
             meter.add(found)
             return found
 

@@ -68,6 +68,21 @@ def test_answers_of_a_judge_that_cannot_be_used_are_paid_for(ws, house, kit):
     assert run.totals.scoring_cost_usd == pytest.approx(6 * 120e-6)
 
 
+def test_a_judge_that_cannot_be_reached_ends_the_run(ws, house, kit):
+    """Its cases are no finished ones: they keep their answers, and are run and judged when it is back."""
+    house.reply(kit.reply({"error": {"message": "enough"}}, 429, {"retry-after": "3600"}))
+    kind = judge("kind", "Is it kind?", model="house")
+    run = ws.evals.run(lambda q: q, rows_of(60), [kind], name="unjudged", concurrency=4, progress=False)
+    assert run.status == "failed"
+    assert "a scorer could not reach its model" in run.error
+    assert 20 <= run.totals.errors == run.totals.cases < 40
+    assert set(run.df()["output"].dropna()) <= {f"q{number}" for number in range(60)}
+    house.reply(kit.reply(kit.completion('{"rationale": "r", "verdict": "pass"}')))
+    run = ws.evals.resume("unjudged", task=lambda q: q, scorers=[kind], retry_errors=True, progress=False)
+    assert (run.status, run.totals.cases, run.totals.errors) == ("finished", 60, 0)
+    assert set(run.scores()["value"]) == {1.0}
+
+
 def test_what_failed_attempts_cost_is_counted(ws, house, kit):
     """An attempt that failed after a paid answer, and one that succeeded, cost both."""
     ws.models.set_price("house-1-0315", input_usd_per_mtok=1, output_usd_per_mtok=1)

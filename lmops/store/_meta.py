@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from lmops.errors import DamagedStoreError, NewerStoreError, ReadOnlyError, StoreError, StoreFullError
 from lmops.store._filesystem import META, filesystem_type, is_network
+from lmops.store._fork import GATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +110,7 @@ class Meta:
         self.is_network = is_network(filesystem_type(folder)) if network is None else network
         self.newest = max(version for version, _ in migrations())
         self.version = 0
-        with in_words(folder):
+        with in_words(folder), GATE.passing():
             self.version = self._migrate()
         if self.version > self.newest:
             self.read_only = True
@@ -162,7 +163,7 @@ class Meta:
             wait: Wait for whoever writes at the moment; otherwise raise BusyError.
         """
         self.refuse_read_only()
-        with in_words(self.folder):
+        with in_words(self.folder), GATE.passing():
             con = self.connection()
             con.execute(f"pragma synchronous={'full' if durable or self.is_network else 'normal'}")
             _begin(con, wait=wait)
@@ -182,7 +183,7 @@ class Meta:
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Run one read transaction: everything read inside is one consistent snapshot."""
-        with in_words(self.folder):
+        with in_words(self.folder), GATE.passing():
             con = self.connection()
             if con.in_transaction:
                 yield con

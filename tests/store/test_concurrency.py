@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -161,6 +162,86 @@ def test_a_fork_gets_connections_of_its_own(store: Store) -> None:
     assert count(store) == 16
     store.append_many({"spans": trace_of("again")})
     assert store.check().ok
+
+
+def child_writes(store: Store, name: str) -> int:
+    """Fork, write in the child, and return how it ended; a child that hangs is ended by its alarm."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if not pid:
+        signal.alarm(20)
+        with contextlib.suppress(BaseException):
+            with store.transaction() as con:
+                con.execute("insert into info values (?, '1')", (name,))
+            os._exit(0)
+        os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_waits_for_the_transaction_of_another_thread(store: Store) -> None:
+    """Otherwise the child would find the store locked for ever, by a thread that it does not have."""
+    begun = threading.Event()
+
+    def write() -> None:
+        with store.transaction() as con:
+            con.execute("insert into info values ('parent', '1')")
+            begun.set()
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    begun.wait()
+    assert child_writes(store, "child") == 0
+    thread.join()
+    with store.reading() as con:
+        keys = {row[0] for row in con.execute("select key from info")}
+    assert {"parent", "child"} <= keys
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_children_write_while_a_thread_of_the_parent_does(store: Store) -> None:
+    """Transactions in a row leave no moment at which a fork goes wrong; the parent's go on."""
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            with store.transaction() as con:
+                con.execute("insert or replace into info values ('parent', ?)", (str(number),))
+            time.sleep(0.001)  # a writer that never pauses leaves nobody else a chance
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        assert [child_writes(store, f"child{number}") for number in range(12)] == [0] * 12
+    finally:
+        stop.set()
+        thread.join()
+    with store.reading() as con:
+        assert con.execute("select count(*) from info where key like 'child%'").fetchone()[0] == 12
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_within_a_transaction_does_not_wait_for_itself(store: Store) -> None:
+    """Who forks with a transaction open goes on with it; the child opens connections of its own."""
+    with store.transaction() as con:
+        assert child_writes_nothing() == 0
+        con.execute("insert into info values ('parent', '1')")
+    with store.reading() as con:
+        assert con.execute("select count(*) from info where key = 'parent'").fetchone()[0] == 1
+
+
+def child_writes_nothing() -> int:
+    """Fork, and end the child at once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if not pid:
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def test_a_process_that_never_closes_ends_quietly(tmp_path: Path) -> None:

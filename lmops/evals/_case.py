@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from lmops.errors import LmopsError, ModelError
+from lmops.evals._checked import COUNTS
+from lmops.evals._journal import known_sum
 from lmops.evals._records import TaskResult
 from lmops.evals._task import as_result, without_answer
 from lmops.evals._threads import Threads
@@ -20,7 +22,7 @@ from lmops.scorers import Score, ScoreInput
 from lmops.text import as_text, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from lmops.datasets import Example
     from lmops.evals._task import Call
@@ -48,13 +50,19 @@ class Meter:
 
     def add(self, answer: Any) -> None:
         """Count the cost of an answer, where there is one and it is known."""
-        self.cost_usd = _sum(self.cost_usd, getattr(answer, "cost_usd", None))
+        self.cost_usd = known_sum((self.cost_usd, getattr(answer, "cost_usd", None)))
 
-    def failed(self, error: ModelError) -> None:
-        """Count an answer that cannot be used, which has its price as well, and note that there was none."""
-        self.add(error.completion)
-        if error.kind in OUTAGE:
-            self.outage = error
+    async def count(self, asked: Awaitable[Any]) -> Any:
+        """Return what a model answers; one that cannot be used has its price as well, and why there is none is kept."""
+        try:
+            found = await asked
+        except ModelError as error:
+            self.add(error.completion)
+            if error.kind in OUTAGE:
+                self.outage = error
+            raise
+        self.add(found)
+        return found
 
 
 class Cases:
@@ -238,16 +246,12 @@ class Cases:
             model: str, messages: list[dict[str, Any]], *, params: Mapping[str, Any] | None = None,
             response_schema: Mapping[str, Any] | None = None, repeat: int = 0,
         ) -> Any:  # fmt: skip
-            try:
-                found = await self._models.acomplete(
+            return await meter.count(
+                self._models.acomplete(
                     model, messages, params=params, response_schema=response_schema, cache=self._is_cached,
                     repeat=repeat,
-                )  # fmt: skip
-            except ModelError as error:
-                meter.failed(error)
-                raise
-            meter.add(found)
-            return found
+                )
+            )  # fmt: skip
 
         return complete
 
@@ -256,13 +260,7 @@ class Cases:
             return None
 
         async def embed(model: str, texts: Sequence[str]) -> Any:
-            try:
-                found = await self._models.aembed(model, list(texts))
-            except ModelError as error:
-                meter.failed(error)
-                raise
-            meter.add(found)
-            return found
+            return await meter.count(self._models.aembed(model, list(texts)))
 
         return embed
 
@@ -276,7 +274,7 @@ class _CancelledTaskError(RuntimeError):
 
 
 _NOTHING: Final = TaskResult(None)
-_SPENT: Final = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd")
+_SPENT: Final = (*COUNTS, "cost_usd")
 
 
 def _is_stopping() -> bool:
@@ -308,12 +306,7 @@ def _may_pass(error: Exception) -> bool:
 
 def _with_spent(result: TaskResult, spent: TaskResult) -> TaskResult:
     """Return a result with what is known to have been spent on the attempts before it."""
-    return replace(result, **{name: _sum(getattr(spent, name), getattr(result, name)) for name in _SPENT})
-
-
-def _sum(one: Any, other: Any) -> Any:
-    """Return the sum of what is known."""
-    return other if one is None else one if other is None else one + other
+    return replace(result, **{name: known_sum((getattr(spent, name), getattr(result, name))) for name in _SPENT})
 
 
 def _words(error: BaseException) -> str:

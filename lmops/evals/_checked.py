@@ -17,7 +17,7 @@ from lmops.text import plain_line
 if TYPE_CHECKING:
     from lmops.evals._records import TaskResult
 
-_COUNTS: Final = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")
+COUNTS: Final = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")
 _AMOUNTS: Final = ("cost_usd", "latency_ms")
 _WORDS: Final = ("model", "system_fingerprint", "finish_reason", "trace_id")
 _LISTS: Final = ("documents", "tool_calls")
@@ -27,7 +27,7 @@ _MOST: Final = 10**12
 
 def readable(name: str, value: Any) -> Any:
     """Return the value of a field as a dataset has it, where numbers may be texts; None when it is something else."""
-    numeric = name in _COUNTS or name in _AMOUNTS
+    numeric = name in COUNTS or name in _AMOUNTS
     try:
         given = float(value) if numeric and isinstance(value, str) else value
         return None if given is None else _MAKERS[name](name, given)
@@ -120,7 +120,7 @@ def _wrong(name: str, value: Any, wanted: str) -> TypeError:
 
 
 _MAKERS: Final[dict[str, Callable[[str, Any], Any]]] = {
-    **dict.fromkeys(_COUNTS, _count),
+    **dict.fromkeys(COUNTS, _count),
     **dict.fromkeys(_AMOUNTS, _amount),
     **dict.fromkeys(_WORDS, _word),
     **dict.fromkeys(_LISTS, _list),

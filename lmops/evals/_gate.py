@@ -11,7 +11,6 @@ import json
 import math
 import secrets
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError
@@ -19,6 +18,7 @@ from lmops.evals._summary import number, scale
 from lmops.evals._verdict import CriterionResult, Outcome, Verdict
 from lmops.prompts._evidence import is_confirmed, verdict_digest
 from lmops.store import append_event
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -244,6 +244,6 @@ def read_verdict(store: Store, verdict_id: str) -> Verdict:
         verdict_id=row["verdict_id"], outcome=row["outcome"], run_id=row["run_id"],
         baseline_run_id=row["baseline_run_id"], prompt_ref=row["prompt_ref"],
         results=tuple(CriterionResult(**one) for one in json.loads(row["detail"])["results"]),
-        criteria=json.loads(row["criteria"]), created_at=datetime.fromtimestamp(row["created_ns"] / 1e9, UTC),
+        criteria=json.loads(row["criteria"]), created_at=from_ns(row["created_ns"]),
         actor=row["actor"], event_id=row["event_id"],
     )  # fmt: skip

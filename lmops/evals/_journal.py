@@ -162,10 +162,10 @@ class Journal:
             "cases": len(rows),
             "errors": sum(row[AT["status"]] != "ok" for row in rows),
             "unpriced": sum(row[AT["cost_usd"]] is None for row in rows),
-            "input_tokens": _sum(row[AT["input_tokens"]] for row in rows),
-            "output_tokens": _sum(row[AT["output_tokens"]] for row in rows),
-            "cost_usd": _sum(row[AT["cost_usd"]] for row in rows),
-            "scoring": _sum(row[AT["scoring_cost_usd"]] for row in rows),
+            "input_tokens": known_sum(row[AT["input_tokens"]] for row in rows),
+            "output_tokens": known_sum(row[AT["output_tokens"]] for row in rows),
+            "cost_usd": known_sum(row[AT["cost_usd"]] for row in rows),
+            "scoring": known_sum(row[AT["scoring_cost_usd"]] for row in rows),
             "duration_s": self.seconds, "now": time.time_ns(), "run_id": self.run_id, "owner": self._owner,
         }  # fmt: skip
         with self._store.transaction(durable=False, wait=wait) as con:
@@ -254,7 +254,8 @@ def is_held(row: sqlite3.Row, *, now_ns: int) -> bool:
     return is_alive(holder, heartbeat_ns=row["heartbeat_ns"], now_ns=now_ns)
 
 
-def _sum(values: Iterable[Any]) -> Any:
+def known_sum(values: Iterable[Any]) -> Any:
+    """Return the sum of the values that are known; None when none is."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 

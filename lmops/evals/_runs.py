@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lmops.evals._records import Totals
 from lmops.text import plain_line
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
+    from datetime import datetime
 
     import pandas as pd
 
@@ -97,7 +98,7 @@ class Run:
     @property
     def started_at(self) -> datetime:
         """When it began."""
-        return datetime.fromtimestamp(self._record["started_ns"] / 1e9, UTC)
+        return from_ns(self._record["started_ns"])
 
     # -- how far it is ---------------------------------------------------------------------------------------------
 

@@ -159,7 +159,7 @@ def _settle(
     result: Overlay,
 ) -> None:
     """Decide which spans are calls, write the rows of all touched traces, and name the stored rows they replace."""
-    calls = _named([*fresh.values(), *known.values()])
+    calls = named([*fresh.values(), *known.values()])
     responses = {row["response_id"] for row in calls}
     sharing = stored.traces_with_responses(responses) if responses else {}
     worn = {response_id for response_id, found in sharing.items() if len(found) > MOST_SHARED}
@@ -167,7 +167,7 @@ def _settle(
     if relatives:
         found = stored.spans_of(relatives)
         known.update((KEY_OF(row), row) for row in found)
-        calls += _named(found)
+        calls += named(found)
     result.responses = {row["response_id"] for row in calls} if relatives else responses
     if not fresh and not patched:
         return
@@ -207,7 +207,7 @@ def _repeated(names: Sequence[str]) -> set[str]:
     return {name for name, times in Counter(names).items() if times > 1}
 
 
-def _named(rows: Iterable[Row]) -> list[Row]:
+def named(rows: Iterable[Row]) -> list[Row]:
     """Return the model spans whose answer has an id."""
     return [row for row in rows if row["response_id"] and row["kind"] in MODEL_KINDS]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lmops.calc.rollup import MODEL_KINDS
-from lmops.store._overlay import Overlay
+from lmops.store._overlay import Overlay, named
 from lmops.store._segments import INT64_MAX, overlay_tables
 
 if TYPE_CHECKING:
@@ -28,9 +27,8 @@ class _Known(NamedTuple):
     writes: tuple[int, ...]
     over: Overlay
     tables: Tables
-    #: traces that the tail holds or changes, and the responses that its spans name
+    #: traces that the tail holds or changes
     traces: set[str]
-    responses: set[str]
 
 
 class Tail:
@@ -58,26 +56,23 @@ class Tail:
     def _whole(self, snapshot: Snapshot) -> _Known:
         spans, logs = _rows(snapshot, snapshot.key[1])
         over = self._overlay_of(snapshot, spans, logs)
-        return _Known(
-            *snapshot.key, over, overlay_tables(over, rev=INT64_MAX), _traces(over, spans, logs), _responses(over.spans)
-        )
+        return _Known(*snapshot.key, over, overlay_tables(over, rev=INT64_MAX), _traces(over, spans, logs))
 
     def _grown(self, known: _Known, snapshot: Snapshot) -> _Known | None:
         """Return what is known and the writes since; None when they concern traces or calls that are known."""
         spans, logs = _rows(snapshot, snapshot.key[1][len(known.writes) :])
-        named = {row["trace_id"] for row in (*spans, *logs)}
-        if not (known.traces.isdisjoint(named) and known.responses.isdisjoint(_responses(spans))):
+        traces, responses = {row["trace_id"] for row in (*spans, *logs)}, {row["response_id"] for row in named(spans)}
+        if not (known.traces.isdisjoint(traces) and known.over.responses.isdisjoint(responses)):
             return None
         over = self._overlay_of(snapshot, spans, logs)
-        traces, responses = _traces(over, spans, logs), _responses(over.spans)
-        if not (known.traces.isdisjoint(traces) and known.responses.isdisjoint(responses)):
+        traces = _traces(over, spans, logs)
+        if not (known.traces.isdisjoint(traces) and known.over.responses.isdisjoint(over.responses)):
             return None
         known.traces.update(traces)
-        known.responses.update(responses)
         tables = {
             name: _joined(known.tables[name], table) for name, table in overlay_tables(over, rev=INT64_MAX).items()
         }
-        return _Known(*snapshot.key, _sum(known.over, over), tables, known.traces, known.responses)
+        return _Known(*snapshot.key, _sum(known.over, over), tables, known.traces)
 
 
 def _rows(snapshot: Snapshot, writes: Sequence[int]) -> tuple[list[Row], list[Row]]:
@@ -90,10 +85,6 @@ def _rows(snapshot: Snapshot, writes: Sequence[int]) -> tuple[list[Row], list[Ro
 
 def _traces(over: Overlay, spans: Sequence[Row], logs: Sequence[Row]) -> set[str]:
     return {row["trace_id"] for rows in (spans, logs, over.spans, over.traces) for row in rows}
-
-
-def _responses(spans: Iterable[Row]) -> set[str]:
-    return {row["response_id"] for row in spans if row["response_id"] and row["kind"] in MODEL_KINDS}
 
 
 def _joined(one: pa.Table, other: pa.Table) -> pa.Table:
@@ -113,6 +104,7 @@ def _sum(one: Overlay, other: Overlay) -> Overlay:
         logs=one.logs + other.logs,
         dead_spans=one.dead_spans + other.dead_spans,
         dead_traces=one.dead_traces + other.dead_traces,
+        responses=one.responses | other.responses,
         new_spans=one.new_spans + other.new_spans,
         duplicates=one.duplicates + other.duplicates,
     )

@@ -225,9 +225,8 @@ def _times(raw: RawSpan, row: dict[str, object], plan: _Plan) -> None:
     row["start_ns"] = start
     if end > 0:
         row["end_ns"] = end
-        if (
-            plan.has_time and raw.attributes.get("logfire.span_type") == "log"
-        ):  # a moment; a streamed answer says how long it took
+        if plan.has_time and raw.attributes.get("logfire.span_type") == "log":
+            # A moment; a streamed answer says how long it took.
             row["latency_ms"] = seconds(raw, "duration", "")
         elif end >= start and not (plan.has_time and _ESTIMATED in raw.attributes):
             row["latency_ms"] = (end - start) / 1e6

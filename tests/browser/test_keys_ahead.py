@@ -91,9 +91,7 @@ def test_escape_and_slash_go_to_the_filter_though_a_trace_is_on_its_way(traces):
 def test_keys_after_a_filter_act_in_its_list(traces):
     """/ words Enter j Enter opens the first of what was found."""
     s = traces(60)
-    s.press("/")
-    s.page.keyboard.type("status = 'error'")
-    s.press("Enter", "j", "j", "Enter")
+    s.press("/", *"status = 'error'", "Enter", "j", "j", "Enter")
     s.page.wait_for_selector(".lm-pane[data-ready=true]")
     s.quiet()
     assert s.data("total") == "6"
@@ -123,9 +121,7 @@ def test_enter_in_a_trace_goes_to_the_next_hit_though_none_is_known_yet(traces):
 def test_keys_after_a_filter_that_cannot_be_read_are_dropped(traces):
     """They meant a list that does not come; the text is there to be repaired."""
     s = traces(60)
-    s.press("/")
-    s.page.keyboard.type("latencyms > 5")
-    s.press("Enter", "j", "Enter", "x")
+    s.press("/", *"latencyms > 5", "Enter", "j", "Enter", "x")
     s.page.wait_for_selector(".lm-said-error")
     s.quiet()
     assert s.page.evaluate("() => document.activeElement.className") == "lm-search"

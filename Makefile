@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 STAMP := .venv/.installed
 EXTRAS := lab,test,lint
+# the formatter of the widgets' JavaScript, from npm where Node is there
+PRETTIER := 3.10.1
 # pytest ends with 5 when a selection by ARGS leaves it no test
 NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
 
@@ -42,6 +44,9 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports --no-cache
+	@if command -v npx >/dev/null 2>&1; then \
+		npx --yes prettier@$(PRETTIER) --log-level warn --check 'lmops/**/*.js' 'tests/**/*.mjs'; \
+	else echo "no Node here: the form of the JavaScript was not checked (tests hold the length of its lines)" >&2; fi
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)

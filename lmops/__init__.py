@@ -27,8 +27,10 @@ if TYPE_CHECKING:
         RunbookRefusedError,
         StoreError,
         StoreFullError,
+        UntrustedError,
         UsageError,
     )
+    from lmops.owners import trust
     from lmops.runbooks import show_result
     from lmops.traces import IngestReport, Span, Trace, trace
     from lmops.workspace import Workspace, open  # noqa: A004  # lmops.open reads as what it does
@@ -39,6 +41,7 @@ _HOME = {
     **dict.fromkeys(("IngestReport", "Span", "Trace", "trace"), "lmops.traces"),
     **dict.fromkeys(("Workspace", "open"), "lmops.workspace"),
     "show_result": "lmops.runbooks",
+    "trust": "lmops.owners",
 }
 
 __all__ = [
@@ -60,11 +63,13 @@ __all__ = [
     "StoreError",
     "StoreFullError",
     "Trace",
+    "UntrustedError",
     "UsageError",
     "Workspace",
     "open",
     "show_result",
     "trace",
+    "trust",
 ]
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmops._cli_options import ACTOR, JSON, STORE, end_like_an_interrupt, print_frame, to_json, workspace
+from lmops._cli_options import ACTOR, JSON, STORE, echo, end_like_an_interrupt, print_frame, to_json, workspace
 from lmops.errors import UsageError
+from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,7 +90,8 @@ def run_eval(
 ) -> None:  # fmt: skip
     """Run TASK over a dataset: a prompt (support-answer@3), a function (package.module:name), or "recorded".
 
-    Ends with 0 when every case is finished, 3 when the budget is spent, 1 when something stopped it.
+    Ends with 0 when every case is finished, 3 when the budget is spent, 1 when something stopped it or every case
+    failed.
     """
     end_like_an_interrupt()
     with workspace(store, as_json=as_json, actor=actor) as ws:
@@ -100,7 +102,7 @@ def run_eval(
             progress=not (quiet or as_json),
         ))  # fmt: skip
         _show_run(run, as_json=as_json)
-        _exit(_RUN_CODES.get(run.status, 1))
+        _exit(_run_code(run))
 
 
 @evaluate.command(name="resume")
@@ -127,7 +129,7 @@ def resume_eval(
             progress=not (quiet or as_json),
         ))  # fmt: skip
         _show_run(run, as_json=as_json)
-        _exit(_RUN_CODES.get(run.status, 1))
+        _exit(_run_code(run))
 
 
 @evaluate.command(name="compare")
@@ -135,6 +137,8 @@ def resume_eval(
 @click.argument("baseline")
 @click.option("-s", "--scorer", "scorers", multiple=True, metavar="NAME", help="Only this scorer; may be repeated.")
 @_MARGIN
+@click.option("--decide", "decide", multiple=True, metavar="NAME",
+              help="A scorer whose outcome counts; may be repeated. The others are exploratory.")  # fmt: skip
 @click.option("--slice", "slices", multiple=True, metavar="KEY", help="Compare within groups as well; may be repeated.")
 @_ALPHA
 @_UNMATCHED
@@ -142,20 +146,20 @@ def resume_eval(
 @STORE
 @JSON
 def compare_evals(
-    run_id: str, baseline: str, scorers: tuple[str, ...], margins: tuple[str, ...], slices: tuple[str, ...],
-    alpha: float, allow_unmatched: bool, allow_changed: bool, store: str | None, as_json: bool,
+    run_id: str, baseline: str, scorers: tuple[str, ...], margins: tuple[str, ...], decide: tuple[str, ...],
+    slices: tuple[str, ...], alpha: float, allow_unmatched: bool, allow_changed: bool, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Compare RUN with BASELINE, paired by example.
 
-    Ends with 1 when a scorer is worse, 3 when one is inconclusive, 0 when all are better or non-inferior.
+    Ends with 1 when a scorer that decides is worse, 3 when one is inconclusive, 0 when all are better or non-inferior.
     """
     with workspace(store, as_json=as_json, must_exist=True) as ws:
         comparison = ws.evals.compare(
-            run_id, baseline, scorers=list(scorers) or None, margin=_margins(margins), slices=slices, alpha=alpha,
-            allow_unmatched=allow_unmatched, allow_changed=allow_changed,
+            run_id, baseline, scorers=list(scorers) or None, margin=_margins(margins), decide=list(decide) or None,
+            slices=slices, alpha=alpha, allow_unmatched=allow_unmatched, allow_changed=allow_changed,
         )  # fmt: skip
-        click.echo(to_json(_comparison(comparison)) if as_json else comparison.text)
-        found = {one.outcome for one in comparison.scorers}
+        echo(to_json(_comparison(comparison)) if as_json else comparison.text)
+        found = {one.outcome for one in comparison.scorers if not one.is_exploratory}
         _exit(1 if "worse" in found else 3 if "inconclusive" in found else 0)
 
 
@@ -163,6 +167,13 @@ def compare_evals(
 @click.argument("run_id", metavar="RUN")
 @click.option("--baseline", metavar="RUN", help="What losses are measured against.")
 @click.option("--criteria", required=True, metavar="FILE", help="YAML or JSON, kept under version control.")
+@click.option("--stop-early", is_flag=True, help="RUN is a task: run it over a dataset until the criteria are decided.")
+@click.option("-d", "--dataset", metavar="NAME[@N]", help="With --stop-early: the dataset.")
+@_SCORERS
+@_MODEL
+@_CONCURRENCY
+@_BUDGET
+@click.option("--seed", type=int, metavar="N", help="With --stop-early: of the order, and sent to the model.")
 @click.option("--junit", metavar="FILE", help="Write JUnit XML there.")
 @click.option("--markdown", metavar="FILE", help="Write Markdown there, such as for the summary of a CI job.")
 @_UNMATCHED
@@ -171,18 +182,35 @@ def compare_evals(
 @STORE
 @JSON
 def gate_eval(
-    run_id: str, baseline: str | None, criteria: str, junit: str | None, markdown: str | None, allow_unmatched: bool,
-    allow_changed: bool, actor: str | None, store: str | None, as_json: bool,
+    run_id: str, baseline: str | None, criteria: str, stop_early: bool, dataset: str | None, scorers: tuple[str, ...],
+    model: str | None, concurrency: int | None, budget_usd: float | None, seed: int | None, junit: str | None,
+    markdown: str | None, allow_unmatched: bool, allow_changed: bool, actor: str | None, store: str | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
-    """Judge RUN by a criteria file and keep the verdict: 0 pass, 1 fail, 3 inconclusive."""
+    """Judge RUN by a criteria file and keep the verdict: 0 pass, 1 fail, 3 inconclusive.
+
+    With --stop-early RUN is what `lmops eval run` takes, such as support-answer@3: its examples are asked in a random
+    order that is fixed beforehand, until the criteria are decided by bounds that hold at every look.
+    """
+    if stop_early and not (dataset and scorers):
+        raise click.UsageError("--stop-early runs RUN: give --dataset and --scorer")
+    if not stop_early and (dataset or scorers or model or concurrency or budget_usd or seed is not None):
+        raise click.UsageError("--dataset, --scorer, --model and the like are for a gate that runs: --stop-early")
+    end_like_an_interrupt()
     with workspace(store, as_json=as_json, must_exist=True, actor=actor) as ws:
+        judged: Any = run_id
+        if stop_early:
+            judged = _interruptible(as_json, lambda: ws.evals.run(
+                _task(run_id), dataset, _scorers(scorers), model=model, concurrency=concurrency or 16,
+                budget_usd=budget_usd, seed=seed, until=criteria, baseline=baseline, progress=not as_json,
+            ))  # fmt: skip
         verdict = ws.evals.gate(
-            run_id, baseline, criteria, allow_unmatched=allow_unmatched, allow_changed=allow_changed
+            judged, baseline, criteria, allow_unmatched=allow_unmatched, allow_changed=allow_changed
         )
         for path, text in ((junit, verdict.to_junit), (markdown, verdict.to_markdown)):
             if path is not None:
                 _write(Path(path), text())
-        click.echo(verdict.to_json() if as_json else verdict.text)
+        echo(verdict.to_json() if as_json else verdict.text)
         _exit(verdict.exit_code)
 
 
@@ -215,7 +243,7 @@ def drift_eval(
             margin=_margins(margins), alpha=alpha, limit=limit, budget_usd=budget_usd,
             progress=not (quiet or as_json),
         ))  # fmt: skip
-        click.echo(to_json(_drift(drift)) if as_json else drift.text)
+        echo(to_json(_drift(drift)) if as_json else drift.text)
         _exit(_DRIFT_CODES.get(drift.outcome, 1))
 
 
@@ -311,10 +339,37 @@ def _margins(given: Sequence[str]) -> float | dict[str, float] | None:
 
 def _show_run(run: Run, *, as_json: bool) -> None:
     if not as_json:
-        click.echo(run.text)
+        echo(run.text)
         return
     summary = [{name: _finite(getattr(one, name)) for name in type(one).__dataclass_fields__} for one in run.summary()]
-    click.echo(to_json({**run.record, "totals": run.totals._asdict(), "summary": summary}))
+    echo(to_json({**run.record, "totals": run.totals._asdict(), "summary": summary}))
+
+
+def _run_code(run: Run) -> int:
+    """Return how a run ends a command; one in which every case failed, or every scoring, says the first reason."""
+    code = _RUN_CODES.get(run.status, 1)
+    totals = run.totals
+    reason = None
+    if totals.cases and totals.errors == totals.cases:
+        first = run.failures().iloc[0]
+        reason = f"every case failed, the first, {first['example_id']}: {plain_line(first['error'], 300)}"
+    elif run.scorers and totals.cases and not any(one.n for one in run.summary()):
+        reason = _first_score_error(run)
+    if reason is not None:
+        echo(f"lmops: {reason}", err=True)
+        return code or 1
+    return code
+
+
+def _first_score_error(run: Run) -> str | None:
+    """Return why the first score failed when none has a value and some failed."""
+    scores = run.scores()
+    failed = scores[scores["status"] == "error"]
+    if failed.empty:
+        return None
+    first = failed.iloc[0]
+    where = f"{first['scorer']} of {first['example_id']}"
+    return f"nothing was scored, the first, {where}: {plain_line(first['reason'], 300)}"
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:
@@ -364,7 +419,7 @@ def _interruptible(as_json: bool, work: Callable[[], Any]) -> Any:
     except KeyboardInterrupt:
         message = "interrupted; finished cases are kept, lmops eval resume RUN goes on (lmops eval list)"
         if as_json:
-            click.echo(json.dumps({"status": "interrupted", "error": message}))
+            echo(json.dumps({"status": "interrupted", "error": message}))
         else:
-            click.echo(f"lmops: {message}", err=True)
+            echo(f"lmops: {message}", err=True)
         raise SystemExit(1) from None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import signal
+import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -18,7 +20,9 @@ from lmops.errors import (
     ReadOnlyError,
     RunbookError,
     StoreError,
+    of_system,
 )
+from lmops.text import plain, plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +36,35 @@ STORE = click.option("--store", metavar="PATH", help="The store's folder; found 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 ACTOR = click.option("--actor", metavar="NAME", help="Who acts; LMOPS_ACTOR or the system's user by default.")
 REASON = click.option("--reason", metavar="TEXT", help="Why, for the audit chain.")
+REDACT = click.option(
+    "--redact", multiple=True, metavar="NAME",
+    help="Mask before anything is kept: 'keys' for keys of known shapes and this process's own; may be repeated.",
+)  # fmt: skip
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Check everything and change nothing.")
+
+
+def echo(text: object = "", *, err: bool = False) -> None:
+    """Print text that may come from anywhere; it cannot act on the terminal. Every command prints through this."""
+    click.echo(plain(text), err=err)
+
+
+def speak_plainly() -> None:
+    """Let warnings, and what is logged to a terminal, be as harmless as what is printed."""
+    warnings.formatwarning = _format_warning
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_PlainFormatter())
+
+
+class _PlainFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
+
+
+def _format_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    del category, filename, lineno, line  # whoever runs a command does not look for the line of our code
+    return f"lmops: {plain(message)}\n"
 
 
 @contextlib.contextmanager
@@ -68,6 +100,9 @@ def workspace(
             except ReadOnlyError as error:
                 # The first one knows why.
                 raise refused or error from None
+            if ws.store.left_out:
+                # Each was said on the standard error; the output alone must not pass for a whole answer.
+                raise SystemExit(1)
 
 
 @contextlib.contextmanager
@@ -75,12 +110,17 @@ def errors_in_words(*, as_json: bool) -> Iterator[None]:
     """Turn an error of lmops into one line and an exit code: 1 failed, 2 usage or refused."""
     try:
         yield
-    except (LmopsError, PermissionError) as error:  # a folder or a file that this user must not read
+    except BrokenPipeError:
+        raise  # whoever read what is printed has enough
+    except (LmopsError, OSError) as found:
+        error = (
+            found if isinstance(found, LmopsError | PermissionError) else of_system(found, found.filename or "lmops")
+        )
         code = 1 if isinstance(error, StoreError | IngestError | RunbookError | ConflictError) else 2
         if as_json:
-            click.echo(json.dumps({"status": "error", "error": str(error)}))
+            echo(json.dumps({"status": "error", "error": str(error)}))
         else:
-            click.echo(f"lmops: {error}", err=True)
+            echo(f"lmops: {error}", err=True)
         raise SystemExit(code) from None
 
 
@@ -95,36 +135,46 @@ def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
 
 def print_record(record: Any, *, as_json: bool) -> None:  # a record of any kind
     """Print a record as JSON or as its repr."""
-    click.echo(to_json(dataclasses.asdict(record)) if as_json else repr(record))
+    echo(to_json(dataclasses.asdict(record)) if as_json else repr(record))
 
 
 def print_frame(frame: pd.DataFrame, *, as_json: bool, empty: str) -> None:
     """Print a frame as JSON or as aligned columns; ``empty`` instead of none."""
-    from lmops.text import plain_line
-
     if as_json:
-        click.echo(frame.to_json(orient="records", date_format="iso", indent=2))
+        echo(frame_json(frame))
         return
     if frame.empty:
-        click.echo(empty)
+        echo(empty)
         return
     shown = [[str(name) for name in frame.columns]]
-    shown += [[_cell(value, plain_line) for value in row] for row in frame.itertuples(index=False)]
+    shown += [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
     widths = [max(len(row[place]) for row in shown) for place in range(len(shown[0]))]
     for row in shown:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _cell(value: Any, plain_line: Any) -> str:
+def _cell(value: Any) -> str:
     import pandas as pd
 
     if isinstance(value, list):
-        return str(plain_line(", ".join(map(str, value)) or "-", 60))
+        return plain_line(", ".join(map(str, value)) or "-", 60)
     if pd.isna(value):
         return "-"
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return str(plain_line({True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value, 80))
+    return plain_line({True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value, 80)
+
+
+def frame_json(frame: pd.DataFrame) -> str:
+    """Return the rows of a frame as JSON, times as ISO text.
+
+    An answer that lacks something damaged is no list but ``{"rows": [...], "left_out": [...]}``: what reads a list must
+    not take it for the whole.
+    """
+    # pandas escapes all but this character.
+    rows = frame.to_json(orient="records", date_format="iso", indent=2).replace("\x7f", "\\u007f")
+    left_out = frame.attrs.get("left_out")
+    return f'{{"rows": {rows},\n"left_out": {json.dumps(left_out)}}}' if left_out else rows
 
 
 def to_json(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmops._cli_options import ACTOR, DRY_RUN, JSON, REASON, STORE, print_frame, print_record, to_json, workspace
+from lmops._cli_options import ACTOR, DRY_RUN, JSON, REASON, STORE, echo, print_frame, print_record, to_json, workspace
 from lmops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def show(ref: str, store: str | None, as_json: bool) -> None:
     with workspace(store, as_json=as_json, must_exist=True) as ws:
         found = ws.prompts.get(ref)
     if as_json:
-        click.echo(to_json(_plain(found)))
+        echo(to_json(_plain(found)))
         return
     text = dump(found.name, found.content, version=found.version, note=found.note, author=found.author, tags=found.tags)
-    click.echo(plain(text).rstrip("\n"))
+    echo(plain(text).rstrip("\n"))
 
 
 @prompt.command(name="diff")
@@ -64,9 +64,9 @@ def diff_versions(name: str, a: str, b: str, store: str | None, as_json: bool) -
         lines = found.df()
         settings = [change._asdict() for change in found.changes]
         changed = json.loads(lines[lines["kind"] != "same"].to_json(orient="records"))
-        click.echo(to_json({"stats": found.stats._asdict(), "settings": settings, "lines": changed}))
+        echo(to_json({"stats": found.stats._asdict(), "settings": settings, "lines": changed}))
     else:
-        click.echo(found.text)
+        echo(found.text)
 
 
 @prompt.command()
@@ -84,9 +84,9 @@ def compare(
         found = _records(ws).compare(name, versions, last=last, environment=environment)
     if as_json:
         measures = json.loads(found.df().to_json(orient="records"))
-        click.echo(to_json({"traces": found.traces, "measures": measures, "caveats": found.caveats}))
+        echo(to_json({"traces": found.traces, "measures": measures, "caveats": found.caveats}))
     else:
-        click.echo(found.text)
+        echo(found.text)
 
 
 @prompt.command()
@@ -114,7 +114,7 @@ def save(
             params=content.params | _params(params), response_schema=content.response_schema, tools=content.tools,
             note=note or found.note, tags=[*found.tags, *tags],
         )  # fmt: skip
-    click.echo(to_json(_plain(saved)) if as_json else repr(saved))
+    echo(to_json(_plain(saved)) if as_json else repr(saved))
 
 
 @prompt.command()
@@ -181,7 +181,7 @@ def at(ref: str, when: str, store: str | None, as_json: bool) -> None:
     """Show which version REF (such as support-answer@production) meant at the time WHEN (UTC without a zone)."""
     with workspace(store, as_json=as_json, must_exist=True) as ws:
         found = ws.prompts.at(ref, when)
-    click.echo(to_json(_plain(found)) if as_json else repr(found))
+    echo(to_json(_plain(found)) if as_json else repr(found))
 
 
 @prompt.command()
@@ -200,9 +200,9 @@ def protect(
         is_changed = ws.prompts.protect(name, alias, on=not off, reason=reason)
     state = "open" if off else "protected"
     if as_json:
-        click.echo(to_json({"name": name, "alias": alias, "protected": not off, "is_changed": is_changed}))
+        echo(to_json({"name": name, "alias": alias, "protected": not off, "is_changed": is_changed}))
     else:
-        click.echo(f"{name}@{alias} is {state}{'' if is_changed else ' already'}")
+        echo(f"{name}@{alias} is {state}{'' if is_changed else ' already'}")
 
 
 @prompt.command()
@@ -223,9 +223,9 @@ def sync(
         sides: dict[str, Any] = dict(_pair(one, "--take") for one in take)
         report = ws.prompts.sync(folder, names=names or None, take=sides, restore=restore, dry_run=dry_run)
     if as_json:
-        click.echo(to_json({"ok": report.ok, "entries": [entry._asdict() for entry in report.entries]}))
+        echo(to_json({"ok": report.ok, "entries": [entry._asdict() for entry in report.entries]}))
     else:
-        click.echo(report.text)
+        echo(report.text)
     if not report.ok:
         raise SystemExit(1)
 
@@ -242,9 +242,9 @@ def render(ref: str, variables: tuple[str, ...], store: str | None, as_json: boo
     with workspace(store, as_json=as_json, must_exist=True) as ws:
         messages = ws.prompts.get(ref).render(dict(_pair(one, "a variable") for one in variables))
     if as_json:
-        click.echo(to_json(messages))
+        echo(to_json(messages))
     else:
-        click.echo("\n\n".join(f"[{message['role']}]\n{plain(message['content'])}" for message in messages))
+        echo("\n\n".join(f"[{message['role']}]\n{plain(message['content'])}" for message in messages))
 
 
 @prompt.command()
@@ -255,9 +255,9 @@ def verify(store: str | None, as_json: bool) -> None:
     with workspace(store, as_json=as_json, must_exist=True) as ws:
         problems = ws.prompts.verify()
     if as_json:
-        click.echo(to_json({"ok": not problems, "problems": problems}))
+        echo(to_json({"ok": not problems, "problems": problems}))
     else:
-        click.echo("\n".join(problems) or "every version and alias is what was saved and moved")
+        echo("\n".join(problems) or "every version and alias is what was saved and moved")
     if problems:
         raise SystemExit(1)
 

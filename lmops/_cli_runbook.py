@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from lmops._cli_options import JSON, STORE, end_like_an_interrupt, workspace
+from lmops._cli_options import JSON, STORE, echo, end_like_an_interrupt, workspace
 from lmops.errors import NotFoundError, RunbookRefusedError
+from lmops.text import plain, plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lmops.runbooks import Runbook, RunbookRun, Runbooks
+
+
+#: How a run ends that went well: by what the runbook decided, as the command of the same question ends.
+_DECIDED: Final = {
+    "fail": 1, "attention": 1, "refused": 1, "worse": 1, "drifted": 1, "drifted_silently": 1,
+    "inconclusive": 3, "unknown": 3, "no data": 3,
+}  # fmt: skip
 
 
 @click.group(name="runbook")
@@ -30,11 +38,12 @@ def list_runbooks(store: str | None, as_json: bool) -> None:
     with _looking(store, as_json=as_json) as runbooks:
         found = runbooks.list()
     if as_json:
-        click.echo(json.dumps([_plain(one) for one in found], indent=2))
+        echo(json.dumps([_plain(one) for one in found], indent=2))
         return
-    width = max((len(one.name) for one in found), default=0)
+    width = max((len(plain_line(one.name, 200)) for one in found), default=0)
     for one in found:
-        click.echo(f"{one.name.ljust(width)}  {one.title}" + (f"  (refused: {one.problem})" if one.problem else ""))
+        title = f"{one.title}  (refused: {one.problem})" if one.problem else one.title
+        echo(f"{plain_line(one.name, 200).ljust(width)}  {plain_line(title, 300)}")
 
 
 @runbook.command(name="show")
@@ -45,7 +54,7 @@ def show_runbook(name: str, store: str | None, as_json: bool) -> None:
     """Show the parameters of the runbook NAME (a name or a path)."""
     with _looking(store, as_json=as_json) as runbooks:
         one = runbooks.show(name)
-    click.echo(json.dumps(_plain(one), indent=2) if as_json else repr(one))
+    echo(json.dumps(_plain(one), indent=2) if as_json else repr(one))
 
 
 @runbook.command(name="run")
@@ -76,7 +85,11 @@ def run_runbook(
     name: str, assignments: tuple[str, ...], timeout_s: float | None, cell_timeout_s: float | None,
     output_dir: str | None, html: bool, quiet: bool, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Run the runbook NAME (a name or a path) and record the run."""
+    """Run the runbook NAME (a name or a path) and record the run.
+
+    Ends with 0 when it went well; with 1 when it failed, or decided against (fail, attention, refused, drifted); with 3
+    when it could not tell (inconclusive, unknown, no data); with 2 when it was not run.
+    """
     end_like_an_interrupt()
     with workspace(store, as_json=as_json) as ws:
         try:
@@ -88,9 +101,10 @@ def run_runbook(
             _stop(2, str(error), status="refused", as_json=as_json)
         except KeyboardInterrupt:
             _stop(1, "interrupted; the run is recorded as killed", status="killed", as_json=as_json)
-    click.echo(json.dumps(run.to_dict(), indent=2) if as_json else _summary(run))
-    if run.status != "ok":
-        raise SystemExit(1)
+    echo(json.dumps(run.to_dict(), indent=2) if as_json else _summary(run))
+    code = 1 if run.status != "ok" else _DECIDED.get(str((run.result or {}).get("decision")), 0)
+    if code:
+        raise SystemExit(code)
 
 
 @contextlib.contextmanager
@@ -118,12 +132,12 @@ def _summary(run: RunbookRun) -> str:
     lines = [repr(run)]
     lines += [f"  because {reason}" for reason in result.get("reasons", [])]
     lines += [f"  {key}: {show_value(key, value)}" for key, value in result.get("summary", {}).items()]
-    return "\n".join(lines)
+    return plain("\n".join(lines))
 
 
 def _stop(code: int, message: str, *, status: str, as_json: bool) -> NoReturn:
     if as_json:
-        click.echo(json.dumps({"status": status, "error": message}))
+        echo(json.dumps({"status": status, "error": message}))
     else:
-        click.echo(f"lmops: {message}", err=True)
+        echo(f"lmops: {message}", err=True)
     raise SystemExit(code)

@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmops._cli_audit import audit
+from lmops._cli_erase import erase
 from lmops._cli_eval import evaluate
 from lmops._cli_options import JSON as _JSON
+from lmops._cli_options import REDACT as _REDACT
 from lmops._cli_options import STORE as _STORE
-from lmops._cli_options import print_frame
+from lmops._cli_options import echo, errors_in_words, frame_json, print_frame, speak_plainly
 from lmops._cli_options import print_record as _print
 from lmops._cli_options import workspace as _workspace
 from lmops._cli_prompt import prompt
 from lmops._cli_runbook import runbook
+from lmops._cli_store import store
+from lmops.base.units import duration, money, share
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -30,12 +34,28 @@ if TYPE_CHECKING:
 @click.version_option(package_name="lmops")
 def main() -> None:
     """Operate LLM applications on one local store: traces, costs, runbooks."""
+    speak_plainly()
 
 
 main.add_command(runbook)
 main.add_command(prompt)
 main.add_command(evaluate)
 main.add_command(audit)
+main.add_command(store)
+main.add_command(erase)
+
+
+@main.command()
+@click.argument("path", required=False)
+def trust(path: str | None) -> None:
+    """Trust the store, runbooks and prompts at PATH and below although another user made them; list without PATH."""
+    from lmops.owners import trust, trusted
+
+    with errors_in_words(as_json=False):
+        if path is None:
+            echo("\n".join(map(str, trusted())) or "no folder of another user is trusted")
+        else:
+            echo(f"trusted: {trust(path)}")
 
 
 # -- traces ------------------------------------------------------------------------------------------------------------
@@ -53,15 +73,21 @@ main.add_command(audit)
     "--on-error", type=click.Choice(["reject", "raise"]), default="reject", show_default=True,
     help="Leave out records that cannot be read, or stop at a file that has one.",
 )  # fmt: skip
+@_REDACT
 @_STORE
 @_JSON
-def ingest(files: tuple[str, ...], format_: str | None, on_error: Any, store: str | None, as_json: bool) -> None:
+def ingest(
+    files: tuple[str, ...], format_: str | None, on_error: Any, redact: tuple[str, ...], store: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Read traces from FILES (paths or quoted globs) into the store; the same spans again add nothing.
 
     Exit code 1 when nothing in FILES could be read, or one record could not with --on-error raise.
     """
     with _workspace(store, as_json=as_json) as ws:
-        report = ws.traces.ingest(list(files), format=format_, on_error=on_error, progress=not as_json)
+        report = ws.traces.ingest(
+            list(files), format=format_, on_error=on_error, redact=redact or None, progress=not as_json
+        )  # fmt: skip
         _print(report, as_json=as_json)
     if report.rejected_count and not (report.spans or report.logs or report.duplicates):
         raise SystemExit(1)  # nothing of it could be read
@@ -70,26 +96,40 @@ def ingest(files: tuple[str, ...], format_: str | None, on_error: Any, store: st
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Any but a loopback address needs a token.")
 @click.option("--port", default=4318, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
-@click.option("--token", help="Asked of every request; LMOPS_COLLECT_TOKEN by default.")
+@click.option(
+    "--token",
+    help="Asked of every request; LMOPS_COLLECT_TOKEN by default. Given here, whoever lists the processes of this "
+    "machine can read it: prefer the variable or --token-file.",
+)
+@click.option("--token-file", metavar="PATH", help="File whose first line is the token.")
 @click.option("--max-body-mb", default=32.0, show_default=True, help="Largest request, sent and decompressed.")
+@_REDACT
 @_STORE
-def collect(host: str, port: int, token: str | None, max_body_mb: float, store: str | None) -> None:
+def collect(
+    host: str, port: int, token: str | None, token_file: str | None, max_body_mb: float, redact: tuple[str, ...],
+    store: str | None,
+) -> None:  # fmt: skip
     """Receive OTLP over HTTP (protobuf or JSON) into the store until SIGTERM or Ctrl+C."""
     from lmops.collector import serve
+    from lmops.redact import Redactor
     from lmops.traces import decode
 
     def ready(collector: Collector) -> None:
-        click.echo(f"listening on {collector.url} for {ws.store.path}")
-        click.echo(f"  OTEL_EXPORTER_OTLP_ENDPOINT={collector.url}   LANGFUSE_HOST={collector.url}")
+        echo(f"listening on {collector.url} for {ws.store.path}")
+        echo(f"  OTEL_EXPORTER_OTLP_ENDPOINT={collector.url}   LANGFUSE_HOST={collector.url}")
         sys.stdout.flush()
 
     with _workspace(store) as ws:
         pricers = ws.models
+        redactor = Redactor.of(redact or None)
 
         def read(body: bytes, *, content_type: str, signal: Any) -> Any:  # the receiver's protocol
-            return decode(body, content_type=content_type, signal=signal, pricer=pricers.pricer())
+            return decode(body, content_type=content_type, signal=signal, pricer=pricers.pricer(), redact=redactor)
 
-        serve(ws.store, host=host, port=port, token=token, max_body_mb=max_body_mb, decode=read, on_ready=ready)
+        serve(
+            ws.store, host=host, port=port, token=token, token_file=token_file, max_body_mb=max_body_mb, decode=read,
+            on_ready=ready,
+        )  # fmt: skip
 
 
 @main.command()
@@ -109,20 +149,23 @@ def search(
     with _workspace(store, as_json=as_json, must_exist=True) as ws:
         frame = ws.traces.search(where, last=last, since=since, until=until, order=order, limit=limit)
         if as_json:
-            click.echo(frame.to_json(orient="records", date_format="iso", indent=2))
+            echo(frame_json(frame))
             return
         if frame.empty:
-            click.echo("no traces" if where is None else f"no trace satisfies {where!r}")
+            echo("no traces" if where is None else f"no trace satisfies {where!r}")
             return
         for row in frame.to_dict(orient="records"):
-            click.echo(_line(row))
+            echo(_line(row))
+        if frame.attrs["is_cut"]:
+            echo(f"the first {limit:,} by {order}; there are more: --limit", err=True)
 
 
 def _line(row: dict[Any, Any]) -> str:
     """Return one trace as one line of a terminal."""
-    cost = f"${row['cost_usd']:8.5f}" if row["cost_usd"] == row["cost_usd"] else "        -"  # NaN
+    # a frame has NaN for what is missing, which is not itself
+    cost = f"{money(row['cost_usd']):>11}" if row["cost_usd"] == row["cost_usd"] else f"{'-':>11}"
     head = f"{row['trace_id']}  {row['start_at']:%Y-%m-%d %H:%M:%S}  {row['status']:5}"
-    took = f"{row['latency_ms']:9,.0f} ms" if row["latency_ms"] == row["latency_ms"] else f"{'-':>12}"
+    took = f"{duration(row['latency_ms']):>10}" if row["latency_ms"] == row["latency_ms"] else f"{'-':>10}"
     return f"{head}  {took}  {cost}  {plain_line(row['name'], 60)}  {plain_line(row['input'], 60)}"
 
 
@@ -132,89 +175,28 @@ def _line(row: dict[Any, Any]) -> str:
 def show(trace_id: str, store: str | None) -> None:
     """Show the spans of one trace, by its id or the start of it."""
     with _workspace(store, must_exist=True) as ws:
-        click.echo(ws.traces.get(trace_id).text)
+        echo(ws.traces.get(trace_id).text)
 
 
 @main.command()
 @click.argument("query")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="Longest time; LMOPS_TIMEOUT_S or no limit by default.",
+)  # fmt: skip
 @_STORE
 @_JSON
-def sql(query: str, store: str | None, as_json: bool) -> None:
-    """Run one read-only SELECT over the views of the store."""
+def sql(query: str, timeout_s: float | None, store: str | None, as_json: bool) -> None:
+    """Run one read-only SELECT over the views of the store.
+
+    Exit code 1 when something damaged had to be left out; the standard error says what.
+    """
     with _workspace(store, as_json=as_json, must_exist=True) as ws:
-        found = ws.sql(query)
+        found = ws.sql(query, timeout_s=timeout_s)
         if as_json:
-            click.echo(found.df().to_json(orient="records", date_format="iso", indent=2))
+            echo(frame_json(found.df()))
         else:
-            click.echo(str(found).rstrip())
-
-
-# -- the store ---------------------------------------------------------------------------------------------------------
-
-
-@main.group()
-def store() -> None:
-    """Look after the store."""
-
-
-@store.command(name="stats")
-@_STORE
-@_JSON
-def store_stats(store: str | None, as_json: bool) -> None:
-    """Print counts and sizes."""
-    with _workspace(store, as_json=as_json, must_exist=True) as ws:
-        _print(ws.store.stats(), as_json=as_json)
-
-
-@store.command(name="check")
-@click.option("--repair", is_flag=True, help="Drop files that cannot be read from the manifest.")
-@_STORE
-@_JSON
-def store_check(repair: bool, store: str | None, as_json: bool) -> None:
-    """Verify the database, every file and every key; exit code 1 when something is wrong."""
-    with _workspace(store, as_json=as_json, must_exist=True) as ws:
-        report = ws.store.check(repair=repair)
-        _print(report, as_json=as_json)
-    if not report.ok:
-        raise SystemExit(1)
-
-
-@store.command(name="compact")
-@_STORE
-def store_compact(store: str | None) -> None:
-    """Drain the inbox and merge small segments."""
-    with _workspace(store, must_exist=True) as ws:
-        click.echo(f"merged {ws.store.compact()} segments")
-
-
-@store.command(name="retain")
-@click.option("--days", required=True, type=float, help="Remove traces that started longer ago.")
-@_STORE
-@_JSON
-def store_retain(days: float, store: str | None, as_json: bool) -> None:
-    """Remove old traces, with all their spans."""
-    with _workspace(store, as_json=as_json, must_exist=True) as ws:
-        removed = ws.store.retain(days=days, actor=ws.actor)
-        text = f"removed {removed['traces']:,} traces, {removed['spans']:,} spans"
-        click.echo(json.dumps(removed) if as_json else text)
-
-
-@store.command(name="backup")
-@click.argument("path")
-@_STORE
-def store_backup(path: str, store: str | None) -> None:
-    """Copy the store into the new folder PATH while others write."""
-    with _workspace(store, must_exist=True) as ws:
-        click.echo(str(ws.store.backup(path)))
-
-
-@store.command(name="export")
-@click.argument("path")
-@_STORE
-def store_export(path: str, store: str | None) -> None:
-    """Write all views to PATH: one file when it ends in .duckdb, else a folder of Parquet files."""
-    with _workspace(store, must_exist=True) as ws:
-        click.echo(str(ws.store.export(path)))
+            echo(str(found).rstrip())
 
 
 # -- demo --------------------------------------------------------------------------------------------------------------
@@ -238,24 +220,22 @@ def demo(store: str | None, as_json: bool) -> None:
     if as_json:
         releases = json.loads(history.to_json(orient="records", date_format="iso"))
         found = {"totals": totals, "releases": releases, "run": run.to_dict()}
-        click.echo(json.dumps(found, indent=2, default=str))
+        echo(json.dumps(found, indent=2, default=str))
         return
-    click.echo(repr(report))
-    click.echo("")
+    echo(repr(report))
+    echo("")
     for name, value in _summary(totals):
-        click.echo(f"  {name:<13}{value}")
-    click.echo("")
-    click.echo("releases of support-answer")
+        echo(f"  {name:<13}{value}")
+    echo("")
+    echo("releases of support-answer")
     print_frame(history[["at", "alias", "from", "to", "actor", "reason"]], as_json=False, empty="none")
-    click.echo(f"audit chain: {'whole' if chain.ok else 'BROKEN'}, {chain.events} events")
-    click.echo("")
-    click.echo(f"  notebook     {run.notebook_path}")
-    click.echo(f"  report       {run.html_path}")
-    click.echo("")
-    click.echo(
-        "  look around: make lab, or in Python: import lmops; ws = lmops.open('.lmops-demo'); ws.traces.browse()"
-    )
-    click.echo("  undo a release: lmops prompt rollback support-answer --reason '...' --dry-run --store .lmops-demo")
+    echo(f"audit chain: {'whole' if chain.ok else 'BROKEN'}, {chain.events} events")
+    echo("")
+    echo(f"  notebook     {run.notebook_path}")
+    echo(f"  report       {run.html_path}")
+    echo("")
+    echo("  look around: make lab, or in Python: import lmops; ws = lmops.open('.lmops-demo'); ws.traces.browse()")
+    echo("  undo a release: lmops prompt rollback support-answer --reason '...' --dry-run --store .lmops-demo")
 
 
 _TOTALS = """
@@ -270,13 +250,13 @@ def _summary(totals: dict[str, Any]) -> list[tuple[str, str]]:
     from lmops.calc.intervals import wilson
 
     low, high = wilson(totals["errors"], totals["traces"])
-    rate = totals["errors"] / totals["traces"]
+    rate, between = share(totals["errors"] / totals["traces"]), f"{share(float(low))} to {share(float(high))}"
     return [
         ("traces", f"{totals['traces']:,.0f}"),
         ("spans", f"{totals['spans']:,.0f}"),
         ("model calls", f"{totals['calls']:,.0f}"),
-        ("errors", f"{totals['errors']:,.0f} traces, {rate:.1%} (95 % interval {float(low):.1%} to {float(high):.1%})"),
-        ("cost", f"${totals['cost_usd']:,.2f}"),
-        ("latency", f"p50 {totals['p50_ms']:,.0f} ms, p95 {totals['p95_ms']:,.0f} ms"),
+        ("errors", f"{totals['errors']:,.0f} traces, {rate} (95 % interval {between})"),
+        ("cost", money(totals["cost_usd"])),
+        ("latency", f"p50 {duration(totals['p50_ms'])}, p95 {duration(totals['p95_ms'])}"),
         ("unpriced", f"{totals['unpriced_calls']:,.0f} calls (no known price: ws.models.set_price(...))"),
     ]

@@ -6,6 +6,7 @@
     |-- NotFoundError (LookupError)        a name or id that is not in the store
     |-- ConflictError                      somebody else changed it first; nothing was changed
     |-- RefusedError (PermissionError)     a change that needs evidence, or force and a reason
+    |   `-- UntrustedError                 a folder of another user that is not trusted
     |-- StoreError                         the store itself
     |   |-- StoreFullError (OSError)       no space left; what was committed is intact
     |   |-- ReadOnlyError (PermissionError)
@@ -22,11 +23,17 @@ A message says what was asked, what was found, the nearest valid choice and the 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from typing import TYPE_CHECKING, Self
+import errno
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+#: No space, over the quota, larger than a file may be.
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_TOO_MANY: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class LmopsError(Exception):
@@ -56,6 +63,10 @@ class ConflictError(LmopsError):
 
 class RefusedError(LmopsError, PermissionError):
     """A change that needs evidence, or force and a reason; nothing was changed."""
+
+
+class UntrustedError(RefusedError):
+    """A store, runbook or folder of another user that is not trusted; ``lmops.trust(path)`` trusts it."""
 
 
 class StoreError(LmopsError):
@@ -134,9 +145,54 @@ class MissingDependencyError(LmopsError, ImportError):
         return cls(f"{package} is not installed: pip install 'lmops[{extra}]'")
 
 
+def of_system(error: OSError, where: object) -> StoreError:
+    """Return the error of ours for one of the system, with what is safe and what helps.
+
+    Args:
+        error: What the system said.
+        where: The store, folder or file that was written or read.
+    """
+    reason = error.strerror or str(error)
+    if error.errno in _FULL:
+        return StoreFullError(full_message(where))
+    if error.errno in _TOO_MANY:
+        return StoreError(
+            f"this process has as many files open as it may ({reason}), and {where} needs one more: raise the limit "
+            "(ulimit -n 4096), or close workspaces and files that are no longer used, and repeat it"
+        )
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return ReadOnlyError(
+            f"{error.filename or where} cannot be written or read: {reason}; mend its permissions (ls -ld, lsattr), or "
+            "open the store with read_only=True"
+        )
+    return StoreError(f"{error.filename or where}: {reason}; the step was not made, what was there before is intact")
+
+
+def full_message(where: object) -> str:
+    """Return what a full disk means for a store, or for a file beside it."""
+    return (
+        f"no space left for {where}: the last write was not made, everything before it is intact; free some space (or "
+        "raise a quota or the limit of a file's size: ulimit -f) and repeat it"
+    )
+
+
+@contextlib.contextmanager
+def system_in_words(where: object) -> Iterator[None]:
+    """Turn an error of the system while something is written into one of ours."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # nobody listens any more: whoever prints knows what that means
+    except OSError as error:
+        if isinstance(error, LmopsError):
+            raise
+        raise of_system(error, where) from error
+
+
 def did_you_mean(what: str, asked: str, known: Iterable[str], *, hint: str = "") -> str:
     """Return "no WHAT named ASKED", the nearest known names and a hint, in one sentence."""
-    names = sorted(set(known))
+    # A name that is known elsewhere is no help against itself.
+    names = sorted(set(known) - {asked})
     shown = asked if len(asked) <= 80 else asked[:77] + "..."
     message = f"no {what} named {shown!r}"
     near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5)

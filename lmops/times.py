@@ -38,6 +38,8 @@ def to_ns(moment: str | datetime) -> int:
         except ValueError:
             message = f"{plain_line(moment, 60)!r} is not a time; write it as 2026-01-31 or 2026-01-31T14:30:00Z"
             raise UsageError(message) from None
+    if not isinstance(moment, datetime):
+        raise UsageError(f"{plain_line(moment, 60)!r} is no time: give ISO text such as 2026-01-31, or a datetime")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - EPOCH) // timedelta(microseconds=1) * 1000

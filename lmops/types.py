@@ -12,4 +12,7 @@ SPAN_KINDS: Final[tuple[str, ...]] = (
     "llm", "embedding", "chain", "retriever", "reranker", "tool", "agent",
     "guardrail", "evaluator", "prompt", "decision", "unknown",
 )  # fmt: skip
+#: The attribute by which the spans of an evaluation name its run, and the environment that they are in.
+EVAL_RUN_ID: Final = "lmops.eval.run_id"
+EVALUATION: Final = "evaluation"
 STATUSES: Final[tuple[str, ...]] = ("ok", "error", "unset")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from lmops.audit import Audit
 from lmops.datasets import Datasets
-from lmops.errors import MissingDependencyError
+from lmops.errors import MissingDependencyError, UsageError
 from lmops.evals import Evals
 from lmops.models import Models
 from lmops.prompts import Prompts
@@ -17,7 +17,7 @@ from lmops.traces import Traces, join_logs
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -28,17 +28,23 @@ if TYPE_CHECKING:
     from lmops.prompts import PromptVersion
     from lmops.prompts._compare import PromptComparison
     from lmops.prompts._diff import PromptDiff
-    from lmops.widgets._eval_comparison import ShownComparison
-    from lmops.widgets.eval_explorer import EvalExplorer
-    from lmops.widgets.eval_explorer_controller import EvalExplorerController
-    from lmops.widgets.prompt_compare import PromptCompareWidget
-    from lmops.widgets.prompt_diff import PromptDiffWidget
-    from lmops.widgets.prompt_playground import PromptPlayground
-    from lmops.widgets.trace_browser import TraceBrowser
+    from lmops.store import EraseReport
+    from lmops.widgets.evals.comparison import ShownComparison
+    from lmops.widgets.evals.controller import EvalExplorerController
+    from lmops.widgets.evals.explorer import EvalExplorer
+    from lmops.widgets.prompts.compare import PromptCompareWidget
+    from lmops.widgets.prompts.diff import PromptDiffWidget
+    from lmops.widgets.prompts.playground import PromptPlayground
+    from lmops.widgets.traces.browser import TraceBrowser
 
 
 def open(  # noqa: A001  # lmops.open reads as what it does
-    path: str | os.PathLike[str] | None = None, *, read_only: bool = False, actor: str | None = None
+    path: str | os.PathLike[str] | None = None,
+    *,
+    read_only: bool = False,
+    actor: str | None = None,
+    timeout_s: float | None = None,
+    memory_limit: str | None = None,
 ) -> Workspace:
     """Open the store of this project and return its workspace.
 
@@ -47,9 +53,13 @@ def open(  # noqa: A001  # lmops.open reads as what it does
             None: ``LMOPS_STORE``, else the nearest ``.lmops`` upward (as git finds ``.git``), else a new one here.
         read_only: Refuse every write; nothing is created.
         actor: Who acts, for the audit chain; ``LMOPS_ACTOR`` or the system's user by default.
+        timeout_s: Longest time of a question in seconds; ``LMOPS_TIMEOUT_S`` or none by default.
+        memory_limit: Memory that questions of this process may take, such as "2GB"; ``LMOPS_MEMORY_LIMIT`` or a
+            quarter of the machine's (or its container's) by default. What does not fit goes to the disk.
 
     Raises:
         StoreError: There is no store to open read-only, or it cannot be read.
+        UsageError: The path is a file or an address, or a limit is none.
 
     Example:
         >>> import lmops
@@ -57,7 +67,8 @@ def open(  # noqa: A001  # lmops.open reads as what it does
         >>> ws.sql("select count(*) from traces").fetchall()
         [(0,)]
     """
-    return Workspace(Store.open(path, read_only=read_only, join_logs=join_logs), actor=actor)
+    store = Store.open(path, read_only=read_only, join_logs=join_logs, timeout_s=timeout_s, memory_limit=memory_limit)
+    return Workspace(store, actor=actor)
 
 
 class Workspace:
@@ -66,6 +77,12 @@ class Workspace:
     def __init__(self, store: Store, *, actor: str | None = None) -> None:
         self.store = store
         self.actor = store.actor = actor or store.actor
+        if store.pending:
+            store.resume({
+                "reprice": self.traces.carry_out_reprice, "renormalise": self.traces.carry_out_renormalise,
+            })  # fmt: skip
+        if not store.is_read_only:
+            self.runbooks.settle()
 
     def __repr__(self) -> str:
         """Say where it is and what is in it."""
@@ -88,7 +105,9 @@ class Workspace:
             self.traces.stop_instrumentation()
         self.store.close()
 
-    def sql(self, query: str, params: Any = None) -> duckdb.DuckDBPyRelation:  # what DuckDB takes
+    def sql(
+        self, query: str, params: Any = None, *, timeout_s: float | None = None
+    ) -> duckdb.DuckDBPyRelation:  # what DuckDB takes
         """Run one read-only SELECT over the public views and return its result (``.df()``, ``.arrow()``, ...).
 
         Args:
@@ -96,11 +115,59 @@ class Workspace:
                 prompt_history, datasets, examples, runs, results, scores, verdicts, prices, model_endpoints,
                 runbook_runs, audit; ``describe VIEW`` lists columns.
             params: A list for ``?`` or a dict for ``$name``.
+            timeout_s: Longest time in seconds; that of ``lmops.open`` by default. Ctrl+C and the notebook's stop
+                button end it at any time.
 
         Raises:
-            QueryError: Not one SELECT, an unknown name, or something outside the store.
+            QueryError: Not one SELECT, an unknown name, or something outside the store; or it took longer or more
+                memory than it may.
         """
-        return self.store.sql(query, params)
+        return self.store.sql(query, params, timeout_s=timeout_s)
+
+    def erase(
+        self,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        trace_ids: str | Iterable[str] | None = None,
+        where: str | None = None,
+        reason: str | None = None,
+        dry_run: bool = True,
+    ) -> EraseReport:
+        """Remove a person, a session or traces with everything that was made of them; say first what that is.
+
+        Gone are their spans, traces and log events, long texts, cached answers, and the executed notebooks and reports
+        that show any of them, whole. Examples made of them and cases of evaluations over these keep their place, id,
+        numbers and times, and lose every text. What was set aside as damaged and names them goes too. The database and
+        the files are written anew: no free page and no log holds what was erased. Cut short, it is finished when the
+        store is opened next. The audit chain keeps that, when, by whom and why, and not what.
+
+        Backups and exports are not touched: the report lists those that the audit chain knows and that are still there.
+
+        Args:
+            user_id: Every trace with a span of this user.
+            session_id: Every trace with a span of this session.
+            trace_ids: These traces.
+            where: Traces by a condition, as for ``ws.traces.search``.
+            reason: Why, for the audit chain; needed unless it is a dry run.
+            dry_run: Only say what would go, the default.
+
+        Returns:
+            Counts of what goes or went, backups that still hold it, and what could not be erased.
+
+        Raises:
+            UsageError: Not exactly one of the four was given, or no reason.
+            QueryError: The condition does not parse or names an unknown column.
+        """
+        given = {"user_id": user_id, "session_id": session_id, "trace_ids": trace_ids, "where": where}
+        asked = [(name, value) for name, value in given.items() if value is not None]
+        if len(asked) != 1:
+            raise UsageError("erase: give exactly one of user_id=, session_id=, trace_ids= and where=")
+        ((by, value),) = asked
+        words = [value] if by in ("user_id", "session_id") and isinstance(value, str) else []
+        return self.store.eraser.erase(
+            self.traces.ids_of(by, value), by=by, words=words, reason=reason, dry_run=dry_run, actor=self.actor
+        )  # fmt: skip
 
     @functools.cached_property
     def traces(self) -> BrowsableTraces:
@@ -110,7 +177,7 @@ class Workspace:
     @functools.cached_property
     def models(self) -> Models:
         """The models and their prices."""
-        return Models(self.store, actor=self.actor, reprice=self.traces.reprice)
+        return Models(self.store, actor=self.actor, reprice=self.traces.carry_out_reprice)
 
     @functools.cached_property
     def prompts(self) -> BrowsablePrompts:
@@ -165,7 +232,8 @@ class BrowsableTraces(Traces):
         a table.
 
         Args:
-            where: As for :meth:`search`.
+            where: As for :meth:`search`. Traces of evaluations are left out, where there are any, by a chip of its
+                own that a click removes, unless this asks for an environment.
             last: As for :meth:`search`.
             since: As for :meth:`search`.
             until: As for :meth:`search`.
@@ -177,13 +245,14 @@ class BrowsableTraces(Traces):
             MissingDependencyError: anywidget is not installed.
         """
         from lmops.traces._listing import TraceSource
-        from lmops.widgets._actions import add_to_dataset
-        from lmops.widgets.trace_browser import TraceBrowser
-        from lmops.widgets.trace_browser_controller import TraceBrowserController
+        from lmops.widgets.kit.actions import add_to_dataset
+        from lmops.widgets.traces.browser import TraceBrowser
+        from lmops.widgets.traces.controller import TraceBrowserController
 
+        source = TraceSource(self._store)
         controller = TraceBrowserController(
-            TraceSource(self._store),
-            where=where,
+            source,
+            where=source.without_evaluations(where),
             last=last,
             since=since,
             until=until,
@@ -223,10 +292,10 @@ class BrowsablePrompts(Prompts):
         """
         found = super().diff(name, a, b)
         try:
-            from lmops.widgets.prompt_diff import PromptDiffWidget
+            from lmops.widgets.prompts.diff import PromptDiffWidget
         except MissingDependencyError:
             return found
-        from lmops.widgets.prompt_diff_controller import PromptDiffController
+        from lmops.widgets.prompts.diff_controller import PromptDiffController
 
         return PromptDiffWidget(PromptDiffController(self, found), height=height)
 
@@ -239,6 +308,7 @@ class BrowsablePrompts(Prompts):
         since: str | datetime | None = None,
         until: str | datetime | None = None,
         environment: str | None = None,
+        evaluations: bool = False,
         height: int = 620,
     ) -> PromptCompareWidget | PromptComparison:
         """Return how versions behaved: measures with n and intervals, and their answers to the same inputs.
@@ -253,17 +323,20 @@ class BrowsablePrompts(Prompts):
             since: ISO time or datetime, UTC without a zone; not together with ``last``.
             until: Likewise.
             environment: Only traces of this environment, such as "production".
+            evaluations: Count the traces of evaluations as well, which are left out otherwise.
             height: Height in pixels.
 
         Raises:
             NotFoundError: There is no such prompt, version or alias.
         """
-        found = super().compare(name, versions, last=last, since=since, until=until, environment=environment)
+        found = super().compare(
+            name, versions, last=last, since=since, until=until, environment=environment, evaluations=evaluations
+        )
         try:
-            from lmops.widgets.prompt_compare import PromptCompareWidget
+            from lmops.widgets.prompts.compare import PromptCompareWidget
         except MissingDependencyError:
             return found
-        from lmops.widgets.prompt_compare_controller import PromptCompareController
+        from lmops.widgets.prompts.compare_controller import PromptCompareController
 
         return PromptCompareWidget(PromptCompareController(self, found), height=height)
 
@@ -290,8 +363,8 @@ class BrowsablePrompts(Prompts):
             NotFoundError: There is no such prompt, version, alias or dataset.
             MissingDependencyError: anywidget is not installed.
         """
-        from lmops.widgets.prompt_playground import PromptPlayground
-        from lmops.widgets.prompt_playground_controller import PlaygroundController
+        from lmops.widgets.prompts.playground import PromptPlayground
+        from lmops.widgets.prompts.playground_controller import PlaygroundController
 
         models = self._workspace.models
         controller = PlaygroundController(
@@ -331,9 +404,9 @@ class BrowsableEvals(Evals):
     ) -> EvalExplorer:
         """Return the eval explorer: runs by cases, what became worse, outputs side by side; press ? for the keys.
 
-        What is done in it is a Python value: ``.selected``, ``.selected_ids``, ``.df()``, ``.where``. The traces of
-        marked cases go into a dataset by the key a. In a runbook and in an exported or untrusted notebook the same
-        call shows a table, the worst regressions first.
+        What is done in it is a Python value: ``.selected``, ``.selected_ids``, ``.df()``, ``.where``. The
+        examples of marked cases go into a dataset by the key a. In a runbook and in an exported or untrusted notebook
+        the same call shows a table, the worst regressions first.
 
         Args:
             run: The run that is judged, its id, or the name of its experiment.
@@ -348,7 +421,7 @@ class BrowsableEvals(Evals):
             UsageError: A run is given twice, or there are more than five.
             MissingDependencyError: anywidget is not installed.
         """
-        from lmops.widgets.eval_explorer import EvalExplorer
+        from lmops.widgets.evals.explorer import EvalExplorer
 
         runs = [self._as_run(one) for one in (run, *others)]
         return EvalExplorer(self._explorer(runs, scorer=scorer, pass_at=pass_at), height=height)
@@ -360,6 +433,7 @@ class BrowsableEvals(Evals):
         *,
         scorers: Sequence[str] | None = None,
         margin: float | Mapping[str, float] | None = None,
+        decide: Sequence[str] | None = None,
         slices: Sequence[str] = (),
         alpha: float = 0.05,
         correction: Literal["bh", "holm", "none"] = "bh",
@@ -369,10 +443,10 @@ class BrowsableEvals(Evals):
         seed: int = 0,
     ) -> ShownComparison:
         """Return run a against run b, as :meth:`lmops.evals.Evals.compare`; in a notebook it shows the explorer."""
-        from lmops.widgets._eval_comparison import ShownComparison
+        from lmops.widgets.evals.comparison import ShownComparison
 
         found = super().compare(
-            a, b, scorers=scorers, margin=margin, slices=slices, alpha=alpha, correction=correction,
+            a, b, scorers=scorers, margin=margin, decide=decide, slices=slices, alpha=alpha, correction=correction,
             clustered=clustered, allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
         )  # fmt: skip
         return ShownComparison(found, lambda: self._explorer([found.a, found.b], comparison=found))
@@ -386,14 +460,16 @@ class BrowsableEvals(Evals):
         comparison: Comparison | None = None,
     ) -> EvalExplorerController:
         from lmops.evals._explore import CaseSource
-        from lmops.widgets._actions import add_to_dataset
-        from lmops.widgets.eval_explorer_controller import EvalExplorerController
+        from lmops.widgets.evals.controller import EvalExplorerController
+        from lmops.widgets.kit.actions import add_examples
 
+        datasets = self._workspace.datasets
         names = {name for one in runs for name in one.scorers}
         return EvalExplorerController(
             CaseSource(self._store, self._workspace.datasets, runs), scorer=scorer, comparison=comparison,
             pass_at=dict.fromkeys(names, pass_at) if isinstance(pass_at, int | float) else pass_at,
-            trace=self._workspace.traces.get, actions={"dataset": add_to_dataset(self._workspace.datasets)},
+            trace=self._workspace.traces.get,
+            actions={"dataset": add_examples(datasets, lambda one: datasets.get(runs[0].dataset)[one])},
         )  # fmt: skip
 
 

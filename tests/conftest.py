@@ -53,4 +53,6 @@ def no_tracer_is_left():
         from opentelemetry import trace as api
         from opentelemetry.util._once import Once
 
+        for handle in getattr(api._TRACER_PROVIDER, "_lmops_instrumentations", {}).values():
+            handle.clients.switch_off()
         api._TRACER_PROVIDER, api._TRACER_PROVIDER_SET_ONCE = None, Once()

@@ -11,7 +11,7 @@ import lmops
 from lmops.audit import Head, verify_export
 from lmops.errors import NotFoundError, UsageError
 from lmops.store import event_hash
-from lmops.store._meta import migrations, statements
+from lmops.store._shape import migrations, statements
 
 COLUMNS = (
     "event_id",
@@ -25,12 +25,13 @@ COLUMNS = (
     "evidence",
     "previous_hash",
     "hash",
+    "records",
 )
 
 
 INSERTED = (
     "insert into audit select 6, at_ns, 'eve', action, subject, reason, before, after, evidence, "
-    "(select hash from audit where event_id = 5), 'made-up' from audit where event_id = 5"
+    "(select hash from audit where event_id = 5), 'made-up', null from audit where event_id = 5"
 )
 
 
@@ -38,6 +39,7 @@ INSERTED = (
 def chain(ws):
     for number in range(5):
         steps = {"before": {"n": number}, "after": {"n": number + 1}, "evidence": ["run-1"]}
+        steps["rows"] = [("prices", number)]
         ws.audit.append(action="test.step", subject=f"s{number}", reason="why", **steps)
     return ws
 
@@ -144,8 +146,9 @@ def test_a_chain_from_before_there_was_a_head_keeps_its_events(tmp_path):
         for statement in statements(migrations()[0][1]):
             con.execute(statement)
         con.execute("pragma user_version=1")
+        con.execute("insert into info values ('store_id', 'old')")
         for number in (1, 2, 3):
-            event = dict.fromkeys(COLUMNS[:-1]) | {"event_id": number, "at_ns": number, "actor": "a", "action": "b"}
+            event = dict.fromkeys(COLUMNS[:-2]) | {"event_id": number, "at_ns": number, "actor": "a", "action": "b"}
             event |= {"subject": "c", "previous_hash": previous}
             previous = event_hash(event)
             con.execute(f"insert into audit values ({', '.join('?' * 11)})", [*event.values(), previous])
@@ -188,7 +191,7 @@ def test_the_report_says_who_changed_what_on_which_evidence(ws):
         ws.prompts.save("support-answer", text, note="shorter")
     ws.prompts.promote("support-answer", 1, to="production", actor="ada")
     ws.prompts.protect("support-answer")
-    ws.prompts.promote("support-answer", 2, to="production", evidence="verdict-1", force=True, reason="on fire")
+    ws.prompts.promote("support-answer", 2, to="production", force=True, reason="on fire")
     ws.models.set_price("m", input_usd_per_mtok=1, output_usd_per_mtok=2)
     report = ws.audit.report()
     frame = report.df()
@@ -197,9 +200,9 @@ def test_the_report_says_who_changed_what_on_which_evidence(ws):
     ]  # fmt: skip
     last = frame.iloc[4]
     assert last["change"].startswith("version: 1 -> 2")
-    assert (last["evidence"], last["forced"], last["reason"]) == ("verdict-1, FORCED", True, "on fire")
-    assert "evidence: verdict-1, FORCED" in report.text
-    assert report.text.splitlines()[1] == "chain: whole, 6 events"
+    assert (last["evidence"], last["forced"], last["reason"]) == ("FORCED", True, "on fire")
+    assert "evidence: FORCED" in report.text
+    assert report.text.splitlines()[1] == "chain: whole, 6 events, 7 records as they were written"
     assert len(ws.audit.report(actor="ada").events) == 1
     assert len(ws.audit.report(subject="support-answer").events) == 5
     assert len(ws.audit.report(subject="support-answer@production").events) == 3
@@ -284,7 +287,7 @@ def test_what_is_no_export_is_refused(tmp_path):
         (tmp_path / "x").write_text(text)
         with pytest.raises(UsageError, match="no export"):
             verify_export(tmp_path / "x")
-    (tmp_path / "x").write_text('{"kind": "lmops audit chain", "format": 2}')
+    (tmp_path / "x").write_text('{"kind": "lmops audit chain", "format": 3}')
     with pytest.raises(UsageError, match="pip install"):
         verify_export(tmp_path / "x")
     (tmp_path / "x").write_text('{"kind": "lmops audit chain", "format": 1, "events": 1, "head": "x"}\n{"event_id"')

@@ -30,6 +30,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from lmops.collector import Collector, Limits, serve
+from lmops.collector._weight import weigh
 from lmops.errors import IngestError, StoreError, StoreFullError, UsageError
 from lmops.store import Store
 from lmops.traces import join_logs
@@ -246,7 +247,7 @@ def test_ambiguous_framing_is_refused_and_ends_the_connection(
     collector: Collector, store: FakeStore, head: bytes
 ) -> None:
     """Where a body ends is never guessed, and nothing after it is read as a next request."""
-    request = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n" + head
+    request = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n" + head
     received = raw(collector, request)
     assert received.startswith(b"HTTP/1.1 400")
     assert received.count(b"HTTP/1.1") == 1
@@ -256,7 +257,7 @@ def test_ambiguous_framing_is_refused_and_ends_the_connection(
 @pytest.mark.parametrize(("head", "status"), [(b"", 411), (b"Transfer-Encoding: gzip\r\n", 501)])
 def test_a_body_needs_a_length(collector: Collector, head: bytes, status: int) -> None:
     """No length is 411, an unknown transfer coding 501."""
-    request = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    request = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
     assert raw(collector, request + head + b"\r\n").startswith(b"HTTP/1.1 %d" % status)
 
 
@@ -267,7 +268,7 @@ def test_nonsense_is_answered(collector: Collector) -> None:
 
 def test_expect_continue(collector: Collector, store: FakeStore) -> None:
     """A client that asks first is told to go on, or refused before it sends its body."""
-    head = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 2\r\n"
+    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: 2\r\n"
     head += b"Connection: close\r\nExpect: 100-continue\r\n\r\n"
     with socket.create_connection(("127.0.0.1", collector.port), timeout=10) as connection:
         connection.sendall(head % b"/v1/traces")
@@ -638,3 +639,154 @@ def test_a_signal_stops_cleanly(number: signal.Signals) -> None:
         process.kill()
         process.wait()
     assert (output.split(), process.returncode) == (["committed", "1", "closed"], 0)
+
+
+# -- what a body becomes -----------------------------------------------------------------------------------------------
+
+
+def _nested(*fields: int, inner: bytes) -> bytes:
+    """Wrap bytes as a message in a message."""
+    for tag in fields:
+        size, length = len(inner), b""
+        while size > 0x7F:
+            length, size = length + bytes([size & 0x7F | 0x80]), size >> 7
+        inner = bytes([tag << 3 | 2]) + length + bytes([size]) + inner
+    return inner
+
+
+def _json_spans(count: int, span: str) -> bytes:
+    return f'{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{",".join([span] * count)}]}}]}}]}}'.encode()
+
+
+BOMBS = {
+    "empty spans": (PROTOBUF, _nested(2, 1, inner=b"\x12\x00" * 200)),
+    "empty spans after a group": (PROTOBUF, b"\x7b\x7c" + _nested(2, 1, inner=b"\x12\x00" * 200)),
+    "empty spans before a cut": (PROTOBUF, _nested(2, 1, inner=b"\x12\x00" * 200) + b"\x0a\x7f\x12\x7f"),
+    "many scopes": (PROTOBUF, _nested(1, inner=_nested(2, inner=b"\x12\x00" * 4) * 50)),
+    "attributes of one span": (PROTOBUF, _nested(2, 2, 1, inner=b"\x4a\x00" * 2000)),
+    "a list in an attribute": (PROTOBUF, _nested(5, 2, 9, 2, 2, 1, inner=b"\x0a\x00" * 2000)),
+    "empty spans, JSON": (JSON, _json_spans(2000, "{}")),
+    "small spans, JSON": (JSON, _json_spans(200, '{"spanId":"a"}')),
+    "lists in lists, JSON": (JSON, b'{"resourceSpans":' + b"[" * 2000 + b"]" * 2000 + b"}"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_body_that_grows_when_decoded_is_refused(store: FakeStore, name: str) -> None:
+    """It is counted before anything is made of it: the decoder never sees it."""
+    content_type, body = BOMBS[name]
+    limits = Limits(max_records=100, max_values=1000)
+    with Collector(store, port=0, decode=fake_decode, limits=limits) as collector:  # type: ignore[arg-type]
+        response, answer = post(collector, body, content_type=content_type)
+        assert response.status == 413
+        assert b"send smaller batches" in answer
+    assert store.rows == []
+
+
+@pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
+def test_long_texts_are_not_values(content_type: str) -> None:
+    """A text may be full of brackets and commas, as JSON in JSON is."""
+    text = json.dumps({"a": [[1, 2], {"b": "c"}] * 5000})
+    attribute = {"key": "k", "value": {"stringValue": text}}
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{"spanId": "a", "attributes": [attribute]}]}]}]})
+    wire = _nested(1, 2, 9, 2, 2, 1, inner=text.encode())
+    found = weigh(body.encode() if content_type == JSON else wire, content_type, "traces", max_records=9, max_values=50)
+    assert found.records == 1
+    assert found.values < 20
+
+
+def test_memory_in_flight_counts_what_is_decoded(store: FakeStore) -> None:
+    """A second body that has no room beside the first comes back later; one that never has room is refused."""
+    span = _nested(2, inner=b"\x12\x00")
+    body = _nested(1, inner=span * 10)
+    limits = Limits(max_in_flight_bytes=30_000, max_records=20)
+    with Collector(store, port=0, decode=fake_decode, limits=limits) as collector:  # type: ignore[arg-type]
+        store.gate.clear()
+        sender = threading.Thread(target=_in_parallel, args=(collector, [body]))
+        sender.start()
+        assert store.entered.wait(5)
+        assert post(collector, body)[0].status == 429
+        assert post(collector, _nested(1, inner=span * 20))[0].status == 413
+        store.gate.set()
+        sender.join(5)
+        assert post(collector, body)[0].status == 200
+
+
+# -- who else is there -------------------------------------------------------------------------------------------------
+
+
+def _dribble(collector: Collector, data: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", collector.port), timeout=10)
+    connection.sendall(data)
+    return connection
+
+
+@pytest.mark.parametrize("head", [b"POST /v1/tr", b"POST /v1/traces HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"])
+def test_slow_connections_make_room(store: FakeStore, head: bytes) -> None:
+    """Connections whose requests never arrive whole hold no place that somebody else needs."""
+    head = head.replace(b"\r\n\r\n", b"\r\nContent-Type: application/json\r\n\r\n")
+    limits = Limits(max_connections=3, max_requests=2)
+    with Collector(store, port=0, decode=fake_decode, limits=limits) as collector:  # type: ignore[arg-type]
+        slow = [_dribble(collector, head) for _ in range(9)]
+        for number in range(4):
+            assert post(collector, str(number).encode())[0].status == 200
+        for connection in slow:
+            connection.close()
+    assert store.rows == ["0", "1", "2", "3"]
+
+
+def test_slow_bodies_give_their_memory_back(store: FakeStore) -> None:
+    """When their bytes leave no room, the one that has been arriving for the longest is cut off."""
+    limits = Limits(max_in_flight_bytes=1000)
+    head = b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n"
+    with Collector(store, port=0, decode=fake_decode, limits=limits) as collector:  # type: ignore[arg-type]
+        slow = [_dribble(collector, head + b"x" * 900)]
+        _when(lambda: collector.admission._bytes >= 900)
+        assert post(collector, b"y" * 200)[0].status == 429
+        _when(lambda: collector.admission._bytes == 0)
+        assert post(collector, b"y" * 200)[0].status == 200
+        slow[0].close()
+
+
+def _when(holds: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(1000):
+        if holds():
+            return
+        pause.wait(0.01)
+    pytest.fail("it did not come to that")
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("localhost", 200), ("LOCALHOST:9", 200), ("[::1]:4318", 200), ("evil.com", 403), ("localhost.evil.com", 403),
+     ("[::1", 403), ("127.0.0.1@evil.com", 403)],
+)  # fmt: skip
+def test_a_name_that_was_made_to_mean_this_machine_is_refused(collector: Collector, name: str, status: int) -> None:
+    """Pages in a browser reach a receiver without a token neither by their own name nor by Origin."""
+    assert post(collector, b"x", Host=name)[0].status == status
+    assert post(collector, None, "/healthz", method="GET", Host=name)[0].status == status
+    assert post(collector, b"x", Origin=f"http://{name}")[0].status == status
+
+
+def test_with_a_token_any_name_is_served(store: FakeStore) -> None:
+    """A receiver for others has names that it does not know; a page does not have the token."""
+    with Collector(store, port=0, token="t", decode=fake_decode) as collector:  # type: ignore[arg-type]
+        assert post(collector, b"x", Host="traces.example", Authorization="Bearer t")[0].status == 200
+
+
+def test_a_token_comes_from_a_file(store: FakeStore, tmp_path: Path) -> None:
+    """Its first line; an empty or missing file, or two tokens, are refused before anything listens."""
+    (tmp_path / "token").write_text(" s3cret \nmore")
+
+    def asks(collector: Collector) -> None:
+        assert collector.token == "s3cret"
+        collector.stop()
+
+    serve(store, port=0, token_file=tmp_path / "token", decode=fake_decode, on_ready=asks)
+    (tmp_path / "token").write_text("\n")
+    for more in ({}, {"token": "t"}):
+        with pytest.raises(UsageError):
+            serve(store, port=0, token_file=tmp_path / "token", decode=fake_decode, **more)
+    with pytest.raises(UsageError, match="No such file"):
+        serve(store, port=0, token_file=tmp_path / "none", decode=fake_decode)

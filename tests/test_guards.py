@@ -26,8 +26,8 @@ SOURCES = [path for path in [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))] 
 PUBLIC = [
     "ConflictError", "DamagedStoreError", "IngestError", "IngestReport", "LmopsError", "MissingDependencyError",
     "ModelError", "NewerStoreError", "NotFoundError", "QueryError", "ReadOnlyError", "RefusedError", "RunbookError",
-    "RunbookRefusedError", "Span", "StoreError", "StoreFullError", "Trace", "UsageError", "Workspace", "open",
-    "show_result", "trace",
+    "RunbookRefusedError", "Span", "StoreError", "StoreFullError", "Trace", "UntrustedError", "UsageError",
+    "Workspace", "open", "show_result", "trace", "trust",
 ]  # fmt: skip
 HEAVY = {
     "IPython", "anywidget", "duckdb", "ipywidgets", "jinja2", "jsonschema", "nbconvert", "nbformat", "numpy", "openai",
@@ -36,7 +36,7 @@ HEAVY = {
 CORE = [
     "click", "duckdb", "filelock", "genai-prices", "ijson", "ipykernel", "jinja2", "jsonschema", "jupyter-client",
     "nbclient", "nbconvert", "nbformat", "numpy", "openai", "opentelemetry-proto", "opentelemetry-sdk", "orjson",
-    "pandas", "papermill", "plotly", "protobuf", "pyarrow", "pytz", "pyyaml", "rapidfuzz", "scipy",
+    "pandas", "papermill", "plotly", "protobuf", "psutil", "pyarrow", "pytz", "pyyaml", "rapidfuzz", "scipy",
 ]  # fmt: skip
 #: Objects a user calls methods of, beside what `__all__` holds.
 NOUNS = [
@@ -167,6 +167,12 @@ def test_scripts_write_text_not_markup(path):
     assert re.findall(forbidden, text) == []
 
 
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.js")), ids=relative)
+def test_scripts_are_written_to_be_read(path):
+    """No line is longer than 120 characters, as in Python."""
+    assert [line for line in path.read_text().splitlines() if len(line) > 120] == []
+
+
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_no_widget_shows_markup_made_from_text(path):
     """The ways in which markup ran in a live notebook are not used."""
@@ -234,3 +240,16 @@ def canonical(path):
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
         Path(argument).write_text(canonical(Path(argument)))
+
+
+def test_commands_print_through_one_function():
+    """What is printed may come from anywhere: one place makes it harmless for the terminal."""
+    bare = re.compile(r"click\.(?:secho|echo)\(|(?<![\w.])print\(")
+    allowed = {"lmops/_cli_options.py", "lmops/runbooks/_display.py"}
+    found = [
+        f"{relative(path)}:{number}"
+        for path in MODULES
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if bare.search(line.partition("#")[0]) and ">>>" not in line and "..." not in line and "``" not in line
+    ]
+    assert [place for place in found if place.partition(":")[0] not in allowed] == []

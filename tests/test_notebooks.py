@@ -69,7 +69,7 @@ def test_the_traffic_report_counts_and_decides(ws, traffic):
     assert summary["cost_usd"] > 0
     assert 0 < summary["p50_ms"] < summary["p95_ms"] <= 6000
     assert run.result["decision"] == "attention"
-    assert "error rate 10.0%" in run.result["reasons"][0]
+    assert "error rate 10.0 %" in run.result["reasons"][0]
     assert run.result["ids"]["slowest"][0] == f"{60:032x}"
     assert "<img src=x" not in run.html_path.read_text()
     notebook = nbformat.read(run.notebook_path, 4)

@@ -27,8 +27,8 @@ from lmops.runbooks import (
     show_numbers,
     show_result,
     show_table,
-    show_value,
 )
+from lmops.store import Store
 
 new = nbformat.v4
 DECLARED = """last: str = "14d"  # window
@@ -37,25 +37,10 @@ limits: dict[str, float] = {}  # usd by name
 who: str | None = None"""
 
 
-class FakeStore:
-    def __init__(self, path):
-        self.path = path
-        self.is_read_only = False
-        self.records = []
-
-    def insert_run(self, record):
-        assert all(value is None or type(value) in {str, int, float} for value in record.values())
-        self.records.append(record)
-
-    def runs(self, limit):
-        return self.records[::-1][:limit]
-
-
 @pytest.fixture
 def host(tmp_path):
-    store = FakeStore(tmp_path / "project" / ".lmops")
-    store.path.mkdir(parents=True)
-    return SimpleNamespace(store=store, actor="tester")
+    with Store.open(tmp_path / "project" / ".lmops") as store:
+        yield SimpleNamespace(store=store, actor="tester")
 
 
 @pytest.fixture
@@ -333,24 +318,23 @@ def test_a_file_that_is_no_notebook_is_refused(runbooks, tmp_path, content):
 
 def test_a_read_only_store_asks_for_a_folder(runbooks, host, make):
     """Nothing is written into a store that was opened read-only."""
-    host.store.is_read_only = True
-    with pytest.raises(RunbookRefusedError, match="output_dir"):
-        runbooks.run(make("1"))
+    with Store.open(host.store.path, read_only=True) as store:
+        reader = Runbooks(SimpleNamespace(store=store, actor="tester"))
+        with pytest.raises(RunbookRefusedError, match="output_dir"):
+            reader.run(make("1"))
 
 
-def test_an_interrupted_run_is_recorded_as_killed(make, tmp_path):
+def test_an_interrupted_run_is_recorded_as_killed(make, runbooks, host, tmp_path):
     """Ctrl+C kills the kernel, keeps the notebook and the record, and still interrupts the caller."""
     path = make("print('begun', flush=True)", "import time; time.sleep(60)")
     script = tmp_path / "script.py"
     script.write_text(
-        "import pathlib, sys\nfrom types import SimpleNamespace\nfrom lmops.runbooks import Runbooks\n"
-        "store = SimpleNamespace(path=pathlib.Path(sys.argv[2]), is_read_only=False,"
-        " insert_run=lambda record: print('recorded', record['status'], flush=True))\n"
+        "import sys, lmops\n"
         "def cell(number, *_): print('cell', number, flush=True)\n"
-        "Runbooks(SimpleNamespace(store=store, actor='t')).run(sys.argv[1], progress=cell, html=False)\n"
+        "lmops.open(sys.argv[2]).runbooks.run(sys.argv[1], progress=cell, html=False)\n"
     )
     process = subprocess.Popen(
-        [sys.executable, str(script), str(path), str(tmp_path / ".lmops")],
+        [sys.executable, str(script), str(path), str(host.store.path)],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     )  # fmt: skip
@@ -359,8 +343,8 @@ def test_an_interrupted_run_is_recorded_as_killed(make, tmp_path):
             break
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
-    assert "recorded killed" in out
+    process.communicate(timeout=30)
+    assert [run.status for run in runbooks.runs()] == ["killed"]
     assert process.returncode != 0
 
 
@@ -450,9 +434,9 @@ def test_a_value_stands_with_its_interval_and_an_id_with_its_start(capsys):
     })  # fmt: skip
     show_table(frame)
     assert capsys.readouterr().out.splitlines() == [
-        "trace_id                  error_rate",
-        "abababababab  50.0% (10.0% to 90.0%)",
-        "cdcdcdcdcdcd                       -",
+        "trace_id                     error_rate",
+        "abababababab  50.0 % (10.0 % to 90.0 %)",
+        "cdcdcdcdcdcd                          -",
     ]
     assert f'title="{"ab" * 16}"' in _table._html(["trace_id"], [[_table._cell("trace_id", "ab" * 16)]], [False], "")
 
@@ -460,16 +444,7 @@ def test_a_value_stands_with_its_interval_and_an_id_with_its_start(capsys):
 def test_numbers_are_shown_large_with_a_note(capsys):
     """Units come from the names, a missing number is a dash."""
     show_numbers({"traces": 2000, "cost_usd": None, "p95_ms": 4308.2}, notes={"traces": "<17,518> spans"})
-    assert capsys.readouterr().out.splitlines() == ["traces  2,000  <17,518> spans", "cost    -", "p95     4,308 ms"]
-
-
-@pytest.mark.parametrize(
-    ("dollars", "text"),
-    [(0, "$0.00"), (1234.5, "$1,234.50"), (0.66, "$0.6600"), (0.00048, "$0.00048"), (3e-7, "$0.0000003")],
-)
-def test_money_shows_the_digits_that_matter(dollars, text):
-    """A thousandth of a cent is not nothing."""
-    assert show_value("cost_usd", dollars) == text
+    assert capsys.readouterr().out.splitlines() == ["traces  2,000  <17,518> spans", "cost    -", "p95     4.31 s"]
 
 
 def test_a_table_shows_units_dashes_and_text(capsys):
@@ -484,11 +459,26 @@ def test_a_table_shows_units_dashes_and_text(capsys):
     show_table(frame)
     assert capsys.readouterr().out.splitlines() == [
         "name  cost_usd  latency_ms  error_rate  at                   calls  models",
-        "<b>    $0.0123    1,234 ms       50.0%  2026-03-01           1,000  a, b",
-        "-            -        1 ms        0.0%  2026-03-01 12:00:01      2",
+        "<b>    $0.0123      1.23 s      50.0 %  2026-03-01           1,000  a, b",
+        "-            -        1 ms       0.0 %  2026-03-01 12:00:01      2",
     ]
     assert "&lt;b&gt;" in _table._html(["name"], [[_table._Cell("<b>")]], [False], "")
     with pytest.raises(ValueError, match="did you mean 'calls'"):
         show_table(frame, ["call"])
     show_table(frame.head(0))
     assert capsys.readouterr().out.endswith("no rows\n")
+
+
+def test_an_executed_notebook_runs_again_with_the_values_of_now(runbooks, make):
+    """The cell of the run before is gone, with new values and without: record and notebook say the same."""
+
+    def said(run):
+        cells = nbformat.read(run.notebook_path, 4).cells
+        return "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", ())).strip()
+
+    source = make("print('last is', last)")
+    first = runbooks.run(source, {"last": "1d"}, progress=False, html=False)
+    again = runbooks.run(first.notebook_path, {"last": "2d"}, progress=False, html=False)
+    bare = runbooks.run(again.notebook_path, progress=False, html=False)
+    assert [said(run) for run in (first, again)] == ["last is 1d", "last is 2d"]
+    assert said(bare) == f"last is {bare.parameters['last']}"

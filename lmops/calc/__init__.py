@@ -1,19 +1,21 @@
 """Statistics and facts as pure functions: standard library and numpy (scipy inside functions), no I/O, no clock.
 
     =============  ====================================================================================================
-    intervals      score_interval (chooses), wilson, jeffreys, proportion_interval, mean_interval, clustered_se,
-                   quantile_interval, small_n_advice -> Interval
+    intervals      score_interval (chooses), wilson, jeffreys, proportion_interval, fraction_interval, mean_interval,
+                   clustered_se, quantile_interval, small_n_advice -> Interval
     bootstrap      bca_interval, bootstrap_limits, resampled_sums: items or whole clusters
     paired         paired_difference (repeats, clusters) -> PairedDifference; paired_bootstrap, flips, mcnemar,
-                   sign_flip_test
+                   mcnemar_chi2, sign_flip_test
     decide         decide -> Decision: better, worse, non_inferior or inconclusive, with the items needed
     power          n_for_difference, minimum_detectable_effect, n_for_paired_binary, mde_paired_binary, n_for_paired_t,
-                   n_for_non_inferiority
+                   n_for_non_inferiority; two groups: n_for_two_rates, n_for_two_means, power_of_two_rates
     multiple       holm, benjamini_hochberg, adjust
     bounds         mean_bounds, difference_bounds: coverage, and the worst and best case of what is missing
     unpaired       rate_difference, mean_difference, newcombe: two groups of different items
     repeats        variance_split, items_or_repeats, flip_rate, pass_at_k, pass_hat_k, pass_k_interval
-    agreement      agreement_report; cohen_kappa (weighted), fleiss_kappa, krippendorff_alpha, gwet_ac1 -> Agreement
+    agreement      agreement_report; cohen_kappa (weighted), fleiss_kappa, conger_kappa, krippendorff_alpha,
+                   gwet_ac1, brennan_prediger -> Agreement
+    reliability    icc -> Reliability: ICC(1), ICC(2), ICC(3), of one rating or of the average
     judge          calibrate, corrected_pass_rate, allocate_labels, ppi_mean, position_bias, verbosity_slope,
                    self_preference
     ranking        bradley_terry -> Ranking, with ties, the bonus of the first place and intervals over items
@@ -21,6 +23,7 @@
                    msprt, normal_mixture_boundary: bounds that hold however often one looks
     retrieval      recall_at_k, precision_at_k, hit_at_k, reciprocal_rank, average_precision, ndcg_at_k
     rollup         facts of one trace
+    usage          tokens as every client says them, in one form
     =============  ====================================================================================================
 
 A statistic that cannot be computed is NaN, never 0, and its record carries n. Missing values (NaN) are left out and

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from difflib import get_close_matches
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from numpy.typing import ArrayLike
 
@@ -28,6 +29,14 @@ def check_open_unit(name: str, value: float) -> None:
     """Refuse a probability outside (0, 1)."""
     if not 0 < value < 1:
         raise ValueError(f"{name} must be between 0 and 1, not {value}")
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Refuse an option that is not among the choices: it must not be computed as something else."""
+    if value not in choices:
+        near = get_close_matches(str(value), choices, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; not {value!r}{hint}")
 
 
 def check_draws(draws: int) -> None:

@@ -7,21 +7,32 @@ raters hardly ever differ (the kappa paradox); Gwet's AC1 is not. All are 1 for 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from lmops.calc._arrays import Floats, Ints, check_draws, check_level, is_missing, show
-from lmops.calc.bootstrap import bootstrap_limits, distinct_rows
+from lmops.calc._arrays import (
+    Floats,
+    Ints,
+    check_choice,
+    check_draws,
+    check_level,
+    cluster_codes,
+    is_missing,
+    show,
+)
+from lmops.calc.bootstrap import bootstrap_limits, distinct_rows, sum_by_cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
-Scale = Literal["nominal", "ordinal", "interval"]
+Scale = Literal["nominal", "ordinal", "interval", "ratio"]
 Weights = Literal["linear", "quadratic"]
+_SCALES = ("nominal", "ordinal", "interval", "ratio")
+_WEIGHTS = ("linear", "quadratic")
 Ratings: TypeAlias = "ArrayLike | Sequence[Sequence[object]] | _Table"
 _MOST_CATEGORIES = 100
 
@@ -39,6 +50,8 @@ class Agreement:
     base_rates: Mapping[object, float]  # share of each label among the ratings that were compared
     n: int  # items with at least two ratings
     n_raters: int
+    se: float = math.nan  # of the coefficient: by linearisation where the docstring says so, else of the bootstrap
+    n_clusters: int | None = None
 
     def __repr__(self) -> str:
         return (
@@ -56,7 +69,7 @@ def agreement_report(
     draws: int = 2000,
     seed: int = 0,
 ) -> dict[str, Agreement]:
-    """Return every coefficient that the table allows, by name, with Krippendorff's alpha and Gwet's AC1 always.
+    """Return the usual coefficients that the table allows, by name, with Krippendorff's alpha and Gwet's AC1 always.
 
     Two raters add Cohen's kappa; when every item has the same number of ratings Fleiss' kappa is added.
 
@@ -88,6 +101,7 @@ def cohen_kappa(
     *,
     weights: Weights | None = None,
     categories: Sequence[object] | None = None,
+    clusters: ArrayLike | Iterable[object] | None = None,
     level: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
@@ -103,6 +117,7 @@ def cohen_kappa(
         b: those of the other, in the same order; items that either left out do not count.
         weights: None for labels without order.
         categories: all possible labels in their order; None: those that were used, sorted.
+        clusters: the cluster of each item, which is resampled as a whole; None for independent items.
         level: confidence level in (0, 1).
         draws: resamples of items.
         seed: of the resampling.
@@ -111,18 +126,25 @@ def cohen_kappa(
         An Agreement. NaN for no item, or when both raters give one and the same label throughout.
 
     Raises:
-        ValueError: a and b hold different numbers of items, or a label is not among the categories.
+        ValueError: other weights, a and b hold different numbers of items, or a label is not among the categories.
     """
+    if weights is not None:
+        check_choice("weights", weights, _WEIGHTS)
     if _is_numeric(a) and _is_numeric(b) and len(a) == len(b):  # type: ignore[arg-type]
-        return _cohen(_table(np.column_stack((np.asarray(a), np.asarray(b))), categories), weights, level, draws, seed)
+        return _cohen(_table(np.column_stack((np.asarray(a), np.asarray(b))), categories), weights, level, draws, seed,
+                      clusters)  # fmt: skip
     left, right = list(a), list(b)  # type: ignore[arg-type]
     if len(left) != len(right):
         raise ValueError(f"a and b must hold the same items: {len(left)} and {len(right)} labels")
-    return _cohen(_table(list(zip(left, right, strict=True)), categories), weights, level, draws, seed)
+    return _cohen(_table(list(zip(left, right, strict=True)), categories), weights, level, draws, seed, clusters)
 
 
-def _cohen(table: _Table, weights: Weights | None, level: float, draws: int, seed: int) -> Agreement:
-    both = table.codes[(table.codes >= 0).all(axis=1)].reshape(-1, 2)  # no items: no columns either
+def _cohen(
+    table: _Table, weights: Weights | None, level: float, draws: int, seed: int,
+    clusters: ArrayLike | Iterable[object] | None = None,
+) -> Agreement:  # fmt: skip
+    rated: np.ndarray[Any, Any] = np.asarray((table.codes >= 0).all(axis=1))
+    both = table.codes[rated].reshape(-1, 2)  # no items: no columns either
     size = table.few_labels("cohen_kappa")
     cells, times = np.unique(both[:, 0] * size + both[:, 1], return_counts=True)
     rows = np.zeros((len(cells), size * size))
@@ -137,6 +159,11 @@ def _cohen(table: _Table, weights: Weights | None, level: float, draws: int, see
         return _one_minus(seen, expected)
 
     name = "cohen kappa" if weights is None else f"cohen kappa, {weights}"
+    if clusters is not None:
+        codes = cluster_codes(clusters, len(rated))[rated]
+        whole = np.zeros((len(both), size * size))
+        whole[np.arange(len(both)), both[:, 0] * size + both[:, 1]] = 1
+        return _finish(name, whole, kappa, table, level, draws, seed, codes=codes)
     return _finish(name, rows, kappa, table, level, draws, seed, counts=times.astype(np.float64))
 
 
@@ -180,6 +207,7 @@ def gwet_ac1(
     ratings: Ratings,
     *,
     categories: Sequence[object] | None = None,
+    clusters: ArrayLike | Iterable[object] | None = None,
     level: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
@@ -188,11 +216,13 @@ def gwet_ac1(
 
     ``(P - P_e)/(1 - P_e)`` with P as in :func:`fleiss_kappa` and ``P_e = sum_c pi_c (1 - pi_c)/(q - 1)`` over the q
     categories; pi_c is the mean over items of the share of ratings in c. Items with one rating count for pi only.
-    Source: K. L. Gwet, British J. of Mathematical and Statistical Psychology 61 (2008) 29-48.
+    ``se`` is Gwet's, by linearisation, for items drawn from very many. Source: K. L. Gwet, British J. of Mathematical
+    and Statistical Psychology 61 (2008) 29-48.
 
     Args:
         ratings: items x raters; None or NaN for a missing rating.
         categories: all possible labels; None: those that were used, but at least two.
+        clusters: the cluster of each item, which is resampled as a whole; None for independent items.
         level: confidence level in (0, 1).
         draws: resamples of items.
         seed: of the resampling.
@@ -201,7 +231,8 @@ def gwet_ac1(
         An Agreement; NaN for no item with two ratings; 1 when only one label was ever used.
     """
     table = _table(ratings, categories)
-    counts = table.counts[table.counts.sum(axis=1) > 0]
+    rated = np.asarray(table.counts.sum(axis=1) > 0)
+    counts = table.counts[rated]
     per_item = counts.sum(axis=1)
     several = per_item > 1
     q = max(2, len(table.labels))
@@ -213,7 +244,111 @@ def gwet_ac1(
         expected = (pi * (1 - pi)).sum(axis=1) / (q - 1)
         return _one_minus(1 - sums[:, 0] / sums[:, 1], 1 - expected)
 
-    return _finish("gwet ac1", rows, ac1, table, level, draws, seed)
+    codes = None if clusters is None else cluster_codes(clusters, len(rated))[rated]
+    found = _finish("gwet ac1", rows, ac1, table, level, draws, seed, codes=codes)
+    if codes is not None or not len(rows):
+        return found
+    expected = rows[:, 3:] @ (1 - rows[:, 3:].mean(axis=0)) / (q - 1)
+    return replace(found, se=_linearised(share, several, expected, 2.0))
+
+
+def brennan_prediger(
+    ratings: Ratings,
+    *,
+    categories: Sequence[object] | None = None,
+    level: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Agreement:
+    """Return the coefficient of Brennan and Prediger: chance is one in q, whatever the base rates.
+
+    ``(P - 1/q)/(1 - 1/q)`` with P as in :func:`fleiss_kappa` over q categories; for two labels ``2 P - 1``. ``se`` is
+    by linearisation. Source: R. L. Brennan, D. J. Prediger, Educ. Psychol. Meas. 41 (1981) 687-699; K. L. Gwet,
+    Handbook of Inter-Rater Reliability, 4th ed. (2014), chapter 4.
+
+    Args:
+        ratings: items x raters; None or NaN for a missing rating.
+        categories: all possible labels; None: those that were used, but at least two.
+        level: confidence level in (0, 1).
+        draws: resamples of items.
+        seed: of the resampling.
+
+    Returns:
+        An Agreement; NaN for no item with two ratings.
+    """
+    table = _table(ratings, categories)
+    counts = table.counts[table.counts.sum(axis=1) > 0]
+    several = counts.sum(axis=1) > 1
+    share = np.where(several, _pair_share(counts), 0.0)
+    chance = 1 / max(2, len(table.labels))
+
+    def coefficient(sums: Floats) -> Floats:
+        return _one_minus(1 - sums[:, 0] / sums[:, 1], np.full(len(sums), 1 - chance))
+
+    found = _finish("brennan-prediger", np.column_stack((share, several)), coefficient, table, level, draws, seed)
+    return replace(found, se=_linearised(share, several, np.full(share.shape, chance), 0.0))
+
+
+def conger_kappa(
+    ratings: Ratings,
+    *,
+    categories: Sequence[object] | None = None,
+    level: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Agreement:
+    """Return Conger's kappa: Cohen's for two or more raters who are the same for each item.
+
+    ``(P - P_e)/(1 - P_e)`` with P as in :func:`fleiss_kappa` and ``P_e = sum_c (mean_g p_gc^2 - var_g p_gc / R)``, p_gc
+    the share of c among the ratings of rater g of R. Source: A. J. Conger, Psychological Bulletin 88 (1980) 322-328.
+
+    Args:
+        ratings: items x raters, one column per rater; None or NaN for a missing rating.
+        categories: all possible labels; None: those that were used.
+        level: confidence level in (0, 1).
+        draws: resamples of items.
+        seed: of the resampling.
+
+    Returns:
+        An Agreement; NaN for no item with two ratings, or when only one label was ever used.
+    """
+    table = _table(ratings, categories)
+    chosen = table.counts.sum(axis=1) > 0
+    codes, counts = table.codes[chosen], table.counts[chosen]
+    raters, size = codes.shape[1], max(1, len(table.labels))
+    several = counts.sum(axis=1) > 1
+    given = (codes[:, :, None] == np.arange(size)).astype(np.float64).reshape(len(codes), raters * size)
+    rows = np.column_stack((np.where(several, _pair_share(counts), 0.0), several, given))
+
+    def kappa(sums: Floats) -> Floats:
+        by_rater = sums[:, 2:].reshape(len(sums), raters, size)
+        share = by_rater / by_rater.sum(axis=2, keepdims=True)
+        spread = share.var(axis=1, ddof=1) if raters > 1 else np.zeros(share[:, 0].shape)
+        expected = (np.square(share.mean(axis=1)) - spread / raters).sum(axis=1)
+        return _one_minus(1 - sums[:, 0] / sums[:, 1], 1 - expected)
+
+    return _finish("conger kappa", rows, kappa, table, level, draws, seed)
+
+
+def _linearised(share: Floats, several: np.ndarray[Any, Any], expected: Floats, pull: float) -> float:
+    """Return Gwet's standard error of ``(P - E)/(1 - E)``: the spread of what each item adds to the coefficient.
+
+    Args:
+        share: of agreeing pairs, by item; 0 where an item has one rating.
+        several: whether it has two or more.
+        expected: what each item adds to the agreement by chance.
+        pull: how strongly chance follows the ratings: 2 for a square of the base rates, 0 for a constant.
+    """
+    n, compared = share.size, int(several.sum())
+    if n < 2 or not compared:
+        return math.nan
+    chance, raw = float(expected.mean()), float(share[several].mean())
+    if chance >= 1:
+        return math.nan
+    value = (raw - chance) / (1 - chance)
+    each = n / compared * (share - chance * several) / (1 - chance)
+    each = each - pull * (1 - value) * (expected - chance) / (1 - chance)
+    return math.sqrt(float(np.square(each - value).sum()) / (n * (n - 1)))
 
 
 def krippendorff_alpha(
@@ -228,12 +363,14 @@ def krippendorff_alpha(
     """Return Krippendorff's alpha: any number of raters, missing ratings, labels with or without order.
 
     ``1 - D_o/D_e`` from the coincidence matrix: each pair of ratings of an item with m ratings counts 1/(m - 1);
-    disagreement is 0 or 1 (nominal), ``(sum of n_g from c to k - (n_c + n_k)/2)^2`` (ordinal) or the squared
-    difference of the values (interval). Source: K. Krippendorff, "Computing Krippendorff's alpha-reliability" (2011).
+    disagreement is 0 or 1 (nominal), ``(sum of n_g from c to k - (n_c + n_k)/2)^2`` (ordinal), the squared difference
+    of the values (interval) or ``((c - k)/(c + k))^2`` (ratio). Source: K. Krippendorff, "Computing Krippendorff's
+    alpha-reliability" (2011).
 
     Args:
         ratings: items x raters; None or NaN for a missing rating.
-        scale: "interval" needs numbers; "ordinal" takes the order of ``categories`` (sorted, when None).
+        scale: "interval" needs numbers, "ratio" numbers that are not negative; "ordinal" takes the order of
+            ``categories`` (sorted, when None).
         categories: all possible labels in their order; None: those that were used, sorted.
         level: confidence level in (0, 1).
         draws: resamples of items.
@@ -243,8 +380,10 @@ def krippendorff_alpha(
         An Agreement; NaN for no item with two ratings, or when only one label was ever used.
 
     Raises:
-        ValueError: more than 100 categories on an ordinal scale, or labels that are not numbers on an interval scale.
+        ValueError: another scale, more than 100 categories on an ordinal or ratio scale, or labels that are not numbers
+            on an interval or ratio scale.
     """
+    check_choice("scale", scale, _SCALES)
     table = _table(ratings, categories)
     counts = table.compared()
     m = counts.sum(axis=1)
@@ -256,7 +395,8 @@ def krippendorff_alpha(
         total, squares = counts @ x, counts @ (x * x)
         rows = np.column_stack((2 * (m * squares - total**2) / np.maximum(m - 1, 1), m, total, squares))
         return _finish("krippendorff alpha, interval", rows, _alpha_interval, table, level, draws, seed)
-    size = table.few_labels("krippendorff_alpha on an ordinal scale")
+    size = table.few_labels(f"krippendorff_alpha on the scale {scale!r}")
+    fixed = _ratio_cost(table.numbers("ratio")) if scale == "ratio" else None
     counts, times = distinct_rows(counts)
     pairs = counts[:, :, None] * counts[:, None, :]
     pairs[:, np.arange(size), np.arange(size)] -= counts
@@ -267,12 +407,19 @@ def krippendorff_alpha(
         margin = cells.sum(axis=2)
         n = margin.sum(axis=1)
         middle = np.cumsum(margin, axis=1) - margin / 2
-        cost = np.square(middle[:, :, None] - middle[:, None, :])
+        cost = np.square(middle[:, :, None] - middle[:, None, :]) if fixed is None else fixed
         seen = (cells * cost).sum(axis=(1, 2)) / n
         expected = (margin[:, :, None] * margin[:, None, :] * cost).sum(axis=(1, 2)) / (n * (n - 1))
         return _one_minus(seen, expected)
 
-    return _finish("krippendorff alpha, ordinal", rows, alpha, table, level, draws, seed, counts=times)
+    return _finish(f"krippendorff alpha, {scale}", rows, alpha, table, level, draws, seed, counts=times)
+
+
+def _ratio_cost(x: Floats) -> Floats:
+    if x.size and x.min() < 0:
+        raise ValueError(f"scale='ratio' needs labels that are not negative, found {x.min():g}")
+    both = np.add.outer(x, x)
+    return np.square(np.divide(np.subtract.outer(x, x), both, out=np.zeros(both.shape), where=both > 0))
 
 
 def _alpha_nominal(sums: Floats) -> Floats:
@@ -311,12 +458,12 @@ class _Table:
             )
         return size
 
-    def numbers(self) -> Floats:
+    def numbers(self, scale: str = "interval") -> Floats:
         try:
             return np.array([float(label) for label in self.labels or (0.0,)])  # type: ignore[arg-type]
         except (TypeError, ValueError):
             kinds = sorted({type(label).__name__ for label in self.labels})
-            raise ValueError(f"scale='interval' needs numbers as labels, found {', '.join(kinds)}") from None
+            raise ValueError(f"scale={scale!r} needs numbers as labels, found {', '.join(kinds)}") from None
 
 
 def _table(ratings: Ratings, categories: Sequence[object] | None) -> _Table:
@@ -397,20 +544,24 @@ def _finish(
     seed: int,
     *,
     counts: Floats | None = None,
+    codes: Ints | None = None,
 ) -> Agreement:
     check_level(level)
     check_draws(draws)
     compared = table.compared()
     n = len(compared)
-    value = low = high = raw = math.nan
+    value = low = high = raw = se = math.nan
+    if codes is not None:
+        rows = sum_by_cluster(rows, codes)
     if n:
         with np.errstate(divide="ignore", invalid="ignore"):
             total = rows.sum(axis=0) if counts is None else counts @ rows
             value = float(statistic(total[None, :])[0])
-        low, high, _ = bootstrap_limits(rows, statistic, level=level, draws=draws, seed=seed, counts=counts)
+        low, high, se = bootstrap_limits(rows, statistic, level=level, draws=draws, seed=seed, counts=counts)
         raw = float(_pair_share(compared).mean())
     used = compared.sum(axis=0)
     rates = used / used.sum() if n else np.full(used.shape, np.nan)
-    return Agreement(name=name, value=value, low=low, high=high, level=level, raw=raw,
+    return Agreement(name=name, value=value, low=low, high=high, level=level, raw=raw, se=se,
+                     n_clusters=None if codes is None else len(rows),
                      base_rates={label: float(rates[i]) for i, label in enumerate(table.labels)}, n=n,
                      n_raters=int((table.codes >= 0).any(axis=0).sum()))  # fmt: skip

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal, Protocol
 
 from lmops.calc._arrays import show
 from lmops.calc.power import minimum_detectable_effect, n_for_difference, n_for_non_inferiority
 
+_MOST_ITEMS = 10**9
 Outcome = Literal["better", "worse", "non_inferior", "inconclusive"]
 
 
@@ -30,6 +32,18 @@ class Difference(Protocol):
     @property
     def se(self) -> float:
         """Its standard error."""
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation of the differences of pairs; NaN when they are not paired."""
+
+    @property
+    def design_effect(self) -> float:
+        """The clustered variance over the plain one; 1 for independent items, NaN when nothing varies."""
+
+    @property
+    def method(self) -> str:
+        """How the limits were made."""
 
     @property
     def level(self) -> float:
@@ -120,7 +134,12 @@ def decide(
     needed = None
     if outcome == "inconclusive":
         gain = d.difference if higher_is_better else -d.difference
-        needed = _n_needed(gain, margin, effect, variance, d.n, alpha, power)
+        if margin and _has_pseudo_pairs(d):
+            needed = _n_with_pseudo_pairs(gain, margin, d, alpha, power)
+        else:
+            # two pseudo-pairs are no spread of the items: they fade as items come
+            seen = d.sd**2 * max(d.design_effect, 1.0) if _has_pseudo_pairs(d) and d.sd > 0 else variance
+            needed = _n_needed(gain, margin, effect, seen, d.n, alpha, power)
         if needed is None and d.n > 1 and (margin or effect):
             reason += "; more items of this kind would hardly change that"
     return Decision(
@@ -154,6 +173,39 @@ def _n_needed(
         return None if needed is None else max(needed, more)
     needed = n_for_difference(effect, variance=variance, alpha=alpha, power=power)
     return None if needed is None or needed <= n else needed
+
+
+def _has_pseudo_pairs(d: Difference) -> bool:
+    return d.method.startswith(("bonett-price", "plus two pairs")) and not math.isnan(d.sd)
+
+
+def _n_with_pseudo_pairs(gain: float, margin: float, d: Difference, alpha: float, power: float) -> int | None:
+    """Return the items that show non-inferiority by an interval with two pseudo-pairs, whose weight fades with n.
+
+    With few pairs that differ the error of such an interval is nearly all theirs; taken for the spread of the items it
+    would ask for many times too many. With s2 the variance seen, at least that of one pair in n, the lower limit at m
+    items is ``c m/(m + 2) - z sqrt((m s2 + 2)/(m + 2)^2)`` for a true gain c, and the limit itself varies by ``s2/m``.
+    """
+    normal = NormalDist()
+    z, z_power = normal.inv_cdf(1 - alpha / 2), normal.inv_cdf(power)
+    design = d.design_effect if d.design_effect > 1 else 1.0
+    spread = max(d.sd**2, 1 / d.n)
+
+    def is_enough(items: float, true: float) -> bool:
+        m = items / design
+        half = z * math.sqrt((m * spread + 2) / (m + 2) ** 2)
+        return margin + true * m / (m + 2) >= half + z_power * math.sqrt(spread / m)
+
+    for true in (0.0, min(gain, 0.0)):
+        if margin + true <= 0 or not is_enough(_MOST_ITEMS, true):
+            return None
+        low, high = 1, _MOST_ITEMS
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if is_enough(middle, true) else (middle + 1, high)
+        if low > d.n:
+            return low
+    return d.n + 1
 
 
 def _outcome(low: float, high: float, margin: float | None, d: Difference) -> tuple[Outcome, str]:

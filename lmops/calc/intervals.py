@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -185,6 +185,46 @@ def proportion_interval(
     limits = _wilson(np.float64(rate * effective), np.float64(effective), t_value(level, cluster_df(codes)))  # type: ignore[arg-type]
     return Interval(estimate=rate, low=float(limits[0]), high=float(limits[1]), level=level, n=n, n_missing=missing,
                     se=se, n_clusters=groups, n_effective=effective, method="wilson, clustered")  # fmt: skip
+
+
+def fraction_interval(
+    values: ArrayLike, *, clusters: ArrayLike | Iterable[object] | None = None, level: float = 0.95
+) -> Interval:
+    """Return the mean of shares in 0..1 with Wilson's interval at their effective number.
+
+    As :func:`proportion_interval`, but shares between 0 and 1 may be worth more outcomes than there are: ``n_eff =
+    m(1-m)/v`` with v the squared error of the mean, Student's t in place of z. Where all but ten, and at least half,
+    are alike their spread is hardly known, and n_eff is at most n. So the interval has a width where all are 0 or 1.
+
+    Args:
+        values: one share per item, in 0..1; NaN are left out.
+        clusters: the cluster of each item; None for independent items.
+        level: confidence level in (0, 1).
+
+    Returns:
+        An Interval in fractions. All NaN for n = 0; limits NaN for one cluster.
+
+    Raises:
+        ValueError: a value outside 0..1, or not one cluster per item.
+    """
+    plain = proportion_interval(values, clusters=clusters, level=level)
+    data = vector(values)
+    known = ~np.isnan(data)
+    kept = data[known]
+    if clusters is None:
+        se = float(kept.std(ddof=1)) / math.sqrt(plain.n) if plain.n > 1 else 0.0
+        df, most, units = plain.n - 1.0, float(plain.n), kept
+    else:
+        codes = np.unique(cluster_codes(clusters, data.size)[known], return_inverse=True)[1]
+        se, df, most = plain.se, cluster_df(codes), effective_clusters(codes)
+        units = cluster_sums(kept, codes) / np.bincount(codes) if kept.size else kept
+    if (clusters is None and is_binary(kept)) or not se > 0:
+        return plain
+    mean = plain.estimate
+    effective = mean * (1 - mean) / se**2
+    effective = min(effective, most) if _is_sparse(units) else effective
+    low, high = _wilson(np.float64(mean * effective), np.float64(effective), t_value(level, df))  # type: ignore[arg-type]
+    return replace(plain, low=float(low), high=float(high), se=se, n_effective=effective)
 
 
 def clustered_se(values: ArrayLike, clusters: ArrayLike | Iterable[object], *, corrected: bool = True) -> float:

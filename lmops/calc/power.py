@@ -228,6 +228,107 @@ def n_for_non_inferiority(
     return _items(_z_sum(alpha, power) ** 2 * _variance(variance, 0, 0, 1, 1, design_effect), room)
 
 
+def n_for_two_rates(
+    rate_a: float, rate_b: float, *, ratio: float = 1.0, alpha: float = 0.05, power: float = 0.8
+) -> tuple[int, int] | None:
+    """Return the items of two groups (other items in each) that find a difference between their rates.
+
+    ``n_b = (z_{alpha/2} sqrt(p(1-p)(1 + 1/r)) + z_power sqrt(p_a(1-p_a)/r + p_b(1-p_b)))^2 / (p_a - p_b)^2``, ``n_a = r
+    n_b``, p the rate of both together. Source: J. L. Fleiss, B. Levin, M. C. Paik, Statistical Methods for Rates and
+    Proportions, 3rd ed. (2003), section 4.2, without the correction for continuity.
+
+    Args:
+        rate_a: of group A, a fraction in 0..1.
+        rate_b: of group B.
+        ratio: items of A per item of B, positive.
+        alpha: two-sided error in (0, 1).
+        power: probability in (0, 1) of finding it.
+
+    Returns:
+        (items of A, items of B); None for no difference or NaN.
+
+    Raises:
+        ValueError: a rate outside 0..1, or a ratio that is not positive.
+    """
+    for rate in (rate_a, rate_b):
+        if rate < 0 or rate > 1:
+            raise ValueError(f"a rate must be between 0 and 1, not {rate:g}")
+    if not ratio > 0:
+        raise ValueError(f"ratio must be positive, not {ratio:g}")
+    delta = abs(rate_a - rate_b)
+    if math.isnan(delta) or delta == 0:
+        return None
+    check_open_unit("alpha", alpha)
+    check_open_unit("power", power)
+    both = (ratio * rate_a + rate_b) / (1 + ratio)
+    normal = NormalDist()
+    root = normal.inv_cdf(1 - alpha / 2) * math.sqrt(both * (1 - both) * (1 + 1 / ratio))
+    root += normal.inv_cdf(power) * math.sqrt(rate_a * (1 - rate_a) / ratio + rate_b * (1 - rate_b))
+    return _groups(root / delta, ratio)
+
+
+def n_for_two_means(
+    difference: float, *, sd_a: float, sd_b: float | None = None, ratio: float = 1.0, alpha: float = 0.05,
+    power: float = 0.8,
+) -> tuple[int, int] | None:  # fmt: skip
+    """Return the items of two groups (other items in each) that find a difference between their means.
+
+    ``n_b = (z_{alpha/2} + z_power)^2 (sd_a^2/r + sd_b^2)/difference^2``, ``n_a = r n_b``. Source: S.-C. Chow, J. Shao,
+    H. Wang, Sample Size Calculations in Clinical Research, 2nd ed. (2008), section 3.2.
+
+    Args:
+        difference: the true difference worth finding; its sign does not matter.
+        sd_a: standard deviation of the scores of A.
+        sd_b: of B; None: that of A.
+        ratio: items of A per item of B, positive.
+        alpha: two-sided error in (0, 1).
+        power: probability in (0, 1) of finding it.
+
+    Returns:
+        (items of A, items of B); None for no difference or NaN.
+
+    Raises:
+        ValueError: a negative standard deviation, or a ratio that is not positive.
+    """
+    other = sd_a if sd_b is None else sd_b
+    if sd_a < 0 or other < 0 or not ratio > 0:
+        raise ValueError("standard deviations must not be negative, and the ratio must be positive")
+    delta = abs(difference)
+    spread = math.sqrt(sd_a**2 / ratio + other**2)
+    if math.isnan(delta) or math.isnan(spread) or delta == 0:
+        return None
+    return _groups(_z_sum(alpha / 2, power) * spread / delta, ratio)
+
+
+def power_of_two_rates(rate_a: float, rate_b: float, *, n_a: int, n_b: int, alpha: float = 0.05) -> float:
+    """Return the power with which two groups of these sizes find a difference between their rates; NaN for none.
+
+    The inverse of :func:`n_for_two_rates`.
+
+    Args:
+        rate_a: of group A, a fraction in 0..1.
+        rate_b: of group B.
+        n_a: items of A, at least 1.
+        n_b: items of B, at least 1.
+        alpha: two-sided error in (0, 1).
+    """
+    check_open_unit("alpha", alpha)
+    if min(n_a, n_b) < 1:
+        return math.nan
+    both = (n_a * rate_a + n_b * rate_b) / (n_a + n_b)
+    null = math.sqrt(both * (1 - both) * (1 / n_a + 1 / n_b))
+    true = math.sqrt(rate_a * (1 - rate_a) / n_a + rate_b * (1 - rate_b) / n_b)
+    normal = NormalDist()
+    away = abs(rate_a - rate_b) - normal.inv_cdf(1 - alpha / 2) * null
+    return normal.cdf(away / true) if true > 0 else float(away > 0)
+
+
+def _groups(root: float, ratio: float) -> tuple[int, int] | None:
+    """Return the sizes of two groups from the root of the size of the second."""
+    n_b = _ceil(root)
+    return None if n_b is None else (max(1, math.ceil(ratio * n_b - 1e-9)), n_b)
+
+
 def _variance(
     variance: float, within_a: float, within_b: float, repeats_a: float, repeats_b: float, design_effect: float
 ) -> float:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lmops.calc._arrays import Floats, check_draws, check_level, cluster_codes, is_binary, matrix, row_means, show
-from lmops.calc.bootstrap import bootstrap_limits, sum_by_cluster
-from lmops.calc.intervals import Interval
+from lmops.calc._arrays import Floats, check_choice, check_level, is_binary, matrix, row_means, show
+from lmops.calc.intervals import Interval, fraction_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -220,10 +219,11 @@ def pass_k_interval(
     kind: Literal["any", "all"] = "any",
     clusters: ArrayLike | Iterable[object] | None = None,
     level: float = 0.95,
-    draws: int = 5000,
-    seed: int = 0,
 ) -> Interval:
-    """Return the mean pass@k (kind "any") or pass^k ("all") over items with a BCa interval over items or clusters.
+    """Return the mean pass@k (kind "any") or pass^k ("all") over items with its interval over items or clusters.
+
+    Wilson's at the effective number of items, :func:`lmops.calc.intervals.fraction_interval`: a bootstrap has no width
+    where every item passes.
 
     Args:
         verdicts: items x repeats of 0 and 1; NaN for a missing repeat.
@@ -231,34 +231,23 @@ def pass_k_interval(
         kind: "any": at least one of k answers passes; "all": every one of k does.
         clusters: the cluster of each item; None for independent items.
         level: confidence level in (0, 1).
-        draws: number of resamples.
-        seed: of the resampling.
 
     Returns:
-        An Interval; items with fewer than k repeats are missing. All items equal: no width (see Interval.n).
+        An Interval; items with fewer than k repeats are missing.
 
     Raises:
-        ValueError: a verdict that is not 0 or 1, or k below 1.
+        ValueError: a verdict that is not 0 or 1, another kind, or k below 1.
     """
     check_level(level)
-    check_draws(draws)
+    check_choice("kind", kind, ("any", "all"))
     data = matrix(verdicts, "verdicts")
     known = ~np.isnan(data)
     if known.any() and not is_binary(data):
         raise ValueError("verdicts must be 0 or 1, or NaN for a missing repeat")
     estimate = {"any": pass_at_k, "all": pass_hat_k}[kind]
     per_item = estimate(np.where(known, data, 0.0).sum(axis=1), known.sum(axis=1), k)
-    kept = ~np.isnan(per_item)
-    rows = np.column_stack((per_item[kept], np.ones(int(kept.sum()))))
-    groups = None
-    if clusters is not None:
-        rows = sum_by_cluster(rows, cluster_codes(clusters, per_item.size)[kept])
-        groups = len(rows)
-    low, high, se = bootstrap_limits(rows, lambda sums: sums[:, 0] / sums[:, 1], level=level, draws=draws, seed=seed)
-    n = int(kept.sum())
-    return Interval(estimate=float(per_item[kept].mean()) if n else math.nan, low=low, high=high, level=level, n=n,
-                    n_missing=per_item.size - n, se=se, n_clusters=groups,
-                    method=f"{'pass@' if kind == 'any' else 'pass^'}{k}, bca")  # fmt: skip
+    found = fraction_interval(per_item, clusters=clusters, level=level)
+    return replace(found, method=f"{'pass@' if kind == 'any' else 'pass^'}{k}, {found.method}")
 
 
 def _counts(passed: ArrayLike, repeats: ArrayLike, k: int) -> tuple[Floats, Floats]:

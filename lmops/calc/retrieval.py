@@ -121,9 +121,15 @@ def ndcg_at_k(
     Returns:
         A fraction in 0..1; NaN when no document is relevant.
 
+    Raises:
+        ValueError: another gain, a negative one, or k below 1.
+
     >>> round(ndcg_at_k(["x", "a"], {"a"}), 4)
     0.6309
     """
+    from lmops.calc._arrays import check_choice  # numpy is not needed otherwise
+
+    check_choice("gain", gain, ("linear", "exponential"))
     gains = _gains(relevant)
     if not gains:
         return math.nan

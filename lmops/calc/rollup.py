@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 MODEL_KINDS: Final = frozenset({"llm", "embedding"})
 #: How far above a call its wrapper is looked for: going up all the way would cost a deep trace the square of its size.
 REACH: Final = 16
+#: So far apart two instrumentations may say that the same call was: one may begin after the other has ended.
+NEAR_NS: Final = 1_000_000_000
 
 
 class TraceFacts(NamedTuple):
@@ -118,7 +120,12 @@ def _alone(span: SpanRow) -> TraceFacts:
 
 
 def pick_duplicates(calls: Iterable[SpanRow]) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    """Return which calls are the same request, told by an equal ``response_id``: winner -> losers.
+    """Return which calls are the same request: winner -> losers.
+
+    An equal ``response_id`` alone does not say so: local models number their answers over again, and proxies give one
+    id to all. Two spans are one call when the id is equal and they overlap in time, or say the same usage at nearly
+    the same time. Spans of one instrumentation, which reports a call once, are two when they do not overlap or say
+    different usage.
 
     Calls are named ``(trace_id, span_id)``. The winner is the one that reports most of input and output tokens, then
     one that says what was answered, then the earliest start, then the smallest trace and span id; so the answer does
@@ -127,7 +134,7 @@ def pick_duplicates(calls: Iterable[SpanRow]) -> dict[tuple[str, str], list[tupl
 
     Args:
         calls: rows with ``trace_id``, ``span_id``, ``response_id``, ``input_tokens``, ``output_tokens``, ``output``,
-            ``start_ns``.
+            ``start_ns``, ``end_ns``, ``scope``.
     """
     groups: dict[str, dict[tuple[str, str], SpanRow]] = {}
     for call in calls:
@@ -136,10 +143,47 @@ def pick_duplicates(calls: Iterable[SpanRow]) -> dict[tuple[str, str], list[tupl
             groups.setdefault(response_id, {})[call["trace_id"], call["span_id"]] = call
     picked: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for group in groups.values():
-        if len(group) > 1:
-            winner, *losers = (key for _, key in sorted((_preference(call), key) for key, call in group.items()))
+        for same in _same_calls(group) if len(group) > 1 else ():
+            winner, *losers = (key for _, key in sorted((_preference(group[key]), key) for key in same))
             picked[winner] = losers
     return picked
+
+
+def _same_calls(group: Mapping[tuple[str, str], SpanRow]) -> list[list[tuple[str, str]]]:
+    """Return the spans of one response id that are one call each; only those of more than one span."""
+    ordered = sorted(group, key=lambda key: (group[key]["start_ns"], key))
+    clusters: dict[tuple[str, str], list[tuple[str, str]]] = {key: [key] for key in ordered}
+    open_keys: list[tuple[str, str]] = []
+    for key in ordered:
+        call = group[key]
+        open_keys = [other for other in open_keys if _end(group[other]) + NEAR_NS >= call["start_ns"]]
+        for other in open_keys:
+            mine, others = clusters[key], clusters[other]
+            if mine is not others and _is_same_call(group[other], call):
+                others += mine
+                clusters.update(dict.fromkeys(mine, others))
+        open_keys.append(key)
+    found = {id(cluster): cluster for cluster in clusters.values() if len(cluster) > 1}
+    return list(found.values())
+
+
+def _is_same_call(first: SpanRow, second: SpanRow) -> bool:
+    """Return whether two spans with one response id, the one that started first in front, are one call."""
+    usage, other = (_usage(call) for call in (first, second))
+    says_same = usage == other and None not in usage
+    is_one_client = bool(first.get("scope")) and first.get("scope") == second.get("scope")
+    if second["start_ns"] <= _end(first):
+        return says_same or not is_one_client or None in (*usage, *other)
+    return says_same and not is_one_client
+
+
+def _usage(call: SpanRow) -> tuple[int | None, int | None]:
+    return call["input_tokens"], call["output_tokens"]
+
+
+def _end(call: SpanRow) -> int:
+    end: int = max(call["start_ns"], call.get("end_ns") or 0)
+    return end
 
 
 def is_unpriced(call: SpanRow) -> bool:

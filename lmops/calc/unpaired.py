@@ -52,6 +52,16 @@ class UnpairedDifference:
         """Items in both groups."""
         return self.n_a + self.n_b
 
+    @property
+    def sd(self) -> float:
+        """NaN: there are no pairs."""
+        return math.nan
+
+    @property
+    def design_effect(self) -> float:
+        """NaN: it is in the error already."""
+        return math.nan
+
     def __repr__(self) -> str:
         return (
             f"UnpairedDifference({show(self.difference)} [{show(self.low)}, {show(self.high)}], {self.level:g}, "

@@ -45,6 +45,7 @@ _MEGABYTE: Final = 1024 * 1024
 _REASONS_SHOWN: Final = 5
 _POLL_SECONDS: Final = 0.05
 _WARNING_SECONDS: Final = 60.0
+_TOKEN_CHARACTERS: Final = 4096
 _METRICS_MESSAGE: Final = "lmops does not store metrics"
 
 
@@ -68,16 +69,22 @@ class Limits:
 
     Args:
         max_body_bytes: of one body, as sent and as decompressed; above it 413.
-        max_in_flight_bytes: of all bodies being decoded or committed, decompressed; above it 429.
+        max_records: spans or log records of one body; above it 413.
+        max_values: of one body, attributes and what is in them; above it 413.
+        max_in_flight_bytes: of memory, about, for all bodies that arrive or are decoded or committed; above it 429, for
+            one body that alone is above it 413.
         max_requests: being decoded or committed; above it 429.
-        max_connections: open; above it the longest idle one is closed, and with none idle 503.
+        max_connections: open; above it the longest idle one is closed, with none idle the one whose request has been
+            arriving for the longest, and with none of these 503.
         request_timeout_s: for a request to arrive whole, however slowly it is sent; above it 408.
         idle_timeout_s: for a kept-alive connection to send its next request.
         stop_timeout_s: for the requests in flight to finish when the receiver stops.
     """
 
     max_body_bytes: int = 32 * _MEGABYTE
-    max_in_flight_bytes: int = 64 * _MEGABYTE
+    max_records: int = 50_000
+    max_values: int = 1_000_000
+    max_in_flight_bytes: int = 512 * _MEGABYTE
     max_requests: int = 64
     max_connections: int = 256
     request_timeout_s: float = 30.0
@@ -241,6 +248,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 4318,
     token: str | None = None,
+    token_file: str | os.PathLike[str] | None = None,
     max_body_mb: float = 32.0,
     decode: Decode | None = None,
     on_ready: Callable[[Collector], None] | None = None,
@@ -252,18 +260,24 @@ def serve(
         host: address to bind. Any but a loopback address needs a token.
         port: 0 takes a free one.
         token: required of every request; default the environment's ``LMOPS_COLLECT_TOKEN``, if any.
+        token_file: a file whose first line is the token, for secrets that are mounted as files.
         max_body_mb: largest body in MiB, as sent and as decompressed.
         decode: reads a body into rows; the default reads OTLP.
         on_ready: called once with the receiver when it is listening.
 
     Raises:
-        UsageError: the address is not a loopback address and there is no token, or it cannot be bound.
+        UsageError: the address is not a loopback address and there is no token, or it cannot be bound; the file holds
+            no token, or there are two.
     """
     if not max_body_mb > 0:
         msg = f"max_body_mb is {max_body_mb}; it must be above 0"
         raise UsageError(msg)
     max_body_bytes = int(max_body_mb * _MEGABYTE)
-    limits = Limits(max_body_bytes=max_body_bytes, max_in_flight_bytes=max(2 * max_body_bytes, 64 * _MEGABYTE))
+    limits = Limits(max_body_bytes=max_body_bytes, max_in_flight_bytes=max(8 * max_body_bytes, 512 * _MEGABYTE))
+    if token_file is not None:
+        if token is not None:
+            raise UsageError("give the token or the file that holds it, not both")
+        token = _read_token(token_file)
     token = token or os.environ.get("LMOPS_COLLECT_TOKEN") or None
     with contextlib.closing(store), _stop_signals() as received:
         with Collector(store, host=host, port=port, token=token, limits=limits, decode=decode) as collector:
@@ -274,6 +288,18 @@ def serve(
                     received.get(timeout=0.2)
                     break
         _log.info("stopped: %s", collector)
+
+
+def _read_token(file: str | os.PathLike[str]) -> str:
+    """Return the first line of a file, without white space around it."""
+    try:
+        with open(file, encoding="utf-8") as lines:  # noqa: PTH123 - as the path was given
+            token = lines.readline(_TOKEN_CHARACTERS).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the token cannot be read from {os.fspath(file)}: {error}") from None
+    if not token:
+        raise UsageError(f"the first line of {os.fspath(file)} is empty; it must be the token")
+    return token
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ def is_busy(error: BaseException) -> bool:
 
 
 class Admission:
-    """A bound on what is in flight: requests and bytes of their bodies.
+    """A bound on what is in flight: requests that are worked on, and bytes of memory of all that have arrived.
 
     Nothing waits for a place. A client that is told to come back keeps its data; one that waits
     for longer than its own timeout sends it twice.
@@ -137,13 +137,13 @@ class Admission:
         self._max_requests = max_requests
         self._max_bytes = max_bytes
 
-    def enter(self) -> Ticket | None:
-        """Return a ticket, or None when there are too many requests."""
+    def start(self) -> bool:
+        """Return whether one more request may be worked on, and count it."""
         with self._lock:
             if self._requests >= self._max_requests:
-                return None
+                return False
             self._requests += 1
-        return Ticket(self)
+        return True
 
     def reserve(self, size: int) -> bool:
         """Return whether there is room for so many more bytes, and take it."""
@@ -153,19 +153,30 @@ class Admission:
             self._bytes += size
         return True
 
-    def leave(self, size: int) -> None:
-        """Give one request and its bytes back."""
+    def leave(self, requests: int, size: int) -> None:
+        """Give requests and their bytes back."""
         with self._lock:
-            self._requests -= 1
+            self._requests -= requests
             self._bytes -= size
 
 
 class Ticket:
-    """The share of one request in what is in flight, given back when the request is answered."""
+    """The share of one request in what is in flight, given back when the request is answered.
+
+    A request that is still arriving holds its bytes only: who sends slowly keeps no place of those who are done.
+    """
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
+        self._requests = 0
         self._held = 0
+
+    def start(self) -> bool:
+        """Return whether the request may be worked on now."""
+        if not self._admission.start():
+            return False
+        self._requests += 1
+        return True
 
     def reserve(self, size: int) -> bool:
         """Return whether so many more bytes may be held."""
@@ -180,4 +191,4 @@ class Ticket:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        self._admission.leave(self._held)
+        self._admission.leave(self._requests, self._held)

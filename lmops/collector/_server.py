@@ -15,19 +15,19 @@ import socketserver
 import sys
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
 from urllib.parse import urlsplit
 
 from lmops.collector._answer import JSON, PROTOBUF, Refusal, Signal, failure, success
 from lmops.collector._body import read_body
-from lmops.collector._commit import is_busy, is_retryable
+from lmops.collector._commit import Ticket, is_busy, is_retryable
+from lmops.collector._weight import weigh
 from lmops.errors import IngestError, StoreFullError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lmops.collector import Collector
-    from lmops.collector._commit import Ticket
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +67,13 @@ class _TimedSocket(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
+class _Wait(NamedTuple):
+    """A connection that has nothing to be answered: it is idle, or its request is still arriving."""
+
+    is_arriving: bool
+    since: float
+
+
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     """Accepts connections, at most ``max_connections`` at a time, one thread each."""
 
@@ -77,8 +84,8 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def __init__(self, address: tuple[str, int], family: socket.AddressFamily, collector: Collector) -> None:
         self.address_family = family
         self.collector = collector
-        #: connection -> the moment since which it is idle, or None while a request is being answered
-        self.connections: dict[socket.socket, float | None] = {}
+        #: what each connection waits for, and since when; None while a request that has arrived is being answered
+        self.connections: dict[socket.socket, _Wait | None] = {}
         #: turned away, and the moment at which to close it
         self._leaving: list[tuple[float, socket.socket]] = []
         super().__init__(address, _Handler)
@@ -91,10 +98,10 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def process_request(self, request: object, client_address: object) -> None:
         """Start a thread for the connection, or make room for it, or turn it away."""
         connection = cast("socket.socket", request)
-        if len(self.connections) >= self.collector.limits.max_connections and not self._close_longest_idle():
+        if len(self.connections) >= self.collector.limits.max_connections and not self.close_one_that_waits():
             self._turn_away(connection)
             return
-        self.connections[connection] = time.monotonic()
+        self.connections[connection] = _Wait(is_arriving=False, since=time.monotonic())
         super().process_request(connection, client_address)
 
     def shutdown_request(self, request: object) -> None:
@@ -139,15 +146,23 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     def close_idle(self) -> None:
         """Close the connections that wait for a next request."""
-        for connection, idle_since in list(self.connections.items()):
-            if idle_since is not None:
+        for connection, wait in list(self.connections.items()):
+            if wait is not None and not wait.is_arriving:
                 _shut(connection)
 
-    def _close_longest_idle(self) -> bool:
-        idle = [(since, connection) for connection, since in list(self.connections.items()) if since is not None]
-        if not idle:
+    def close_one_that_waits(self, *, except_for: socket.socket | None = None) -> bool:
+        """Close the longest idle connection, or with none idle the one whose request is arriving for the longest.
+
+        Whoever dribbles bytes holds a place only until somebody else needs it.
+        """
+        waiting = [
+            (wait, connection)
+            for connection, wait in list(self.connections.items())
+            if wait is not None and connection is not except_for
+        ]
+        if not waiting:
             return False
-        longest = min(idle, key=lambda entry: entry[0])[1]
+        longest = min(waiting, key=lambda entry: entry[0])[1]
         self.connections[longest] = None
         _shut(longest)
         return True
@@ -188,7 +203,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         """Wait for a request, then give it a fixed time to arrive whole."""
         limits = self._collector.limits
-        self.server.connections[self.connection] = time.monotonic()
+        self.server.connections[self.connection] = _Wait(is_arriving=False, since=time.monotonic())
         if self._collector.is_stopping:
             self.close_connection = True
             return
@@ -200,7 +215,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not has_more:
             self.close_connection = True
             return
-        self.server.connections[self.connection] = None
+        self.server.connections[self.connection] = _Wait(is_arriving=True, since=time.monotonic())
         self._source.deadline = time.monotonic() + limits.request_timeout_s
         self._is_body_read = True
         super().handle_one_request()
@@ -245,6 +260,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         path = self._path()
         if path not in _HEALTH_PATHS:
             self._refuse_method()
+        self._refuse_web_pages()
         return JSON, json.dumps(self._collector.health()).encode()
 
     def _post(self) -> tuple[str, bytes]:
@@ -257,12 +273,26 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             raise Refusal(415, f"Content-Type {content_type[:60]!r} is not OTLP; send {PROTOBUF} or {JSON}")
         if self._collector.is_stopping:
             raise Refusal(503, "the receiver is stopping", retry_after_s=5)
-        ticket = self._collector.admission.enter()
-        if ticket is None:
-            raise _overload("requests")
-        with ticket:
+        with Ticket(self._collector.admission) as ticket:
             body = self._read(ticket)
+            self.server.connections[self.connection] = None
+            if not ticket.start():
+                raise _overload("requests")
+            self._weigh(ticket, signal, content_type, body)
             return content_type, self._take(signal, content_type, body)
+
+    def _weigh(self, ticket: Ticket, signal: Signal, content_type: str, body: bytes) -> None:
+        """Refuse a body that becomes too much when it is decoded, or has no room beside the others now."""
+        limits = self._collector.limits
+        found = weigh(body, content_type, signal, max_records=limits.max_records, max_values=limits.max_values)
+        if found.records > limits.max_records:
+            raise Refusal(413, f"the body holds more than {limits.max_records:,} records; send smaller batches")
+        if found.values > limits.max_values:
+            raise Refusal(413, f"the body holds more than {limits.max_values:,} values; send smaller batches")
+        if len(body) + found.bytes > limits.max_in_flight_bytes:
+            raise Refusal(413, f"the body takes about {found.bytes:,} bytes when decoded; send smaller batches")
+        if not ticket.reserve(found.bytes):
+            raise _overload("bytes")
 
     def _read(self, ticket: Ticket) -> bytes:
         if self.headers.get("Expect", "").lower() == "100-continue":
@@ -272,6 +302,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
         def reserve(size: int) -> None:
             if not ticket.reserve(size):
+                # Bodies that never end arriving must not hold the memory of those that do.
+                self.server.close_one_that_waits(except_for=self.connection)
                 raise _overload("bytes")
 
         body = read_body(self._reader, self.headers, limit=self._collector.limits.max_body_bytes, reserve=reserve)
@@ -305,15 +337,27 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         raise Refusal(404, f"nothing at this path; OTLP goes to {', '.join(_PATHS)}")
 
     def _authorise(self) -> None:
+        self._refuse_web_pages()
         token = self._collector.token
         if token is None:
-            # A page in a browser that resolves its own name to 127.0.0.1 can post here; a browser says so.
-            origin = self.headers.get("Origin")
-            if origin is not None and urlsplit(origin).hostname not in _LOCAL_NAMES:
-                raise Refusal(403, "requests from web pages need a token")
             return
         if not _is_authorised(self.headers.get("Authorization", ""), token):
             raise Refusal(401, "send the header 'Authorization: Bearer TOKEN' with the token of this receiver")
+
+    def _refuse_web_pages(self) -> None:
+        """Refuse, where no token is asked, what a page in a browser of this machine may have sent.
+
+        A page says where it comes from in Origin. One whose name was made to mean 127.0.0.1 passes as the same origin,
+        and is known by the name in Host.
+        """
+        if self._collector.token is not None:
+            return
+        hosts = [_name_of(f"//{host}") for host in self.headers.get_all("Host") or []]
+        origins = [_name_of(origin) for origin in self.headers.get_all("Origin") or []]
+        if any(name not in _LOCAL_NAMES for name in origins):
+            raise Refusal(403, "requests from web pages need a token")
+        if any(name not in _LOCAL_NAMES and name != self.server.server_name for name in hosts):
+            raise Refusal(403, "the Host is not this machine: without a token only localhost and 127.0.0.1 are served")
 
     # -- answers -------------------------------------------------------------------------------
 
@@ -378,6 +422,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Log a request, at debug level: a busy receiver answers thousands of them."""
         _log.debug("%s " + format, self.address_string(), *args)
+
+
+def _name_of(address: str) -> str | None:
+    """Return the name of the host in an address; None when there is none."""
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def _overload(what: str) -> Refusal:

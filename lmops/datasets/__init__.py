@@ -145,6 +145,7 @@ class Datasets:
         traces: Any,
         *,
         labels: Mapping[str, Mapping[str, Any]] | None = None,
+        map: Mapping[str, str] | None = None,  # noqa: A002  # the word that users look for
         split: str | None = None,
         tags: Sequence[str] = (),
         note: str = "",
@@ -152,13 +153,18 @@ class Datasets:
         """Add traces to a dataset as a new version and return it; a trace that is there already stays one example.
 
         An example takes the input and output of the trace's root, the retrieved documents, the tool calls (in the
-        metadata), and the session as its cluster; its id and ``trace_id`` are the trace's.
+        metadata), and the session as its cluster; its id and ``trace_id`` are the trace's. The trace of a case of an
+        evaluation adds the example that was evaluated, as it is.
 
         Args:
             name: The dataset; made when there is none.
             traces: Trace ids, the frame of ``ws.traces.search`` (its columns expected, split, tags, cluster, labels,
                 feedback are taken along), or traces.
             labels: What people said, by trace id: ``{trace_id: {"value": "down", "comment": "..."}}``.
+            map: Places in the trace by what they become, where the input is the JSON of a function's arguments:
+                ``{"question": "input.question", "expected": "output.answer", "metadata.tier": "attributes.tier"}``.
+                A name that is no field of an example is a field of its input; places begin with input, output,
+                attributes, tool_calls, name, session_id or user_id.
             split: The split of the new examples.
             tags: Tags of the new examples.
             note: Why.
@@ -168,12 +174,12 @@ class Datasets:
 
         Raises:
             NotFoundError: A trace is not in the store.
-            UsageError: There is no trace to add.
+            UsageError: There is no trace to add, or a place of ``map`` is in none of them.
         """
         from lmops.datasets._traces import examples_of, merged
 
         checked_name(name)
-        found, skipped = examples_of(self._store, traces, labels)
+        found, skipped = examples_of(self._store, traces, labels, map, self._evaluated())
         if not found:
             raise UsageError(f"none of these {len(skipped)} traces makes an example: {skipped[:3]}")
         marked = [replace(one, split=split or one.split, tags=tuple(sorted({*one.tags, *tags}))) for one in found]
@@ -312,6 +318,24 @@ class Datasets:
         return export(self.get(ref) if isinstance(ref, str) else ref, path)
 
     # -- steps -----------------------------------------------------------------------------------------------------
+
+    def _evaluated(self) -> Callable[[Mapping[str, Any]], Example | None]:
+        """Return what finds the example that a trace of an evaluation ran, by the attributes of its root."""
+        versions: dict[str, DatasetVersion | None] = {}
+
+        def find(attributes: Mapping[str, Any]) -> Example | None:
+            ref, example_id = attributes.get("lmops.eval.dataset"), attributes.get("lmops.eval.example_id")
+            if not isinstance(ref, str) or not isinstance(example_id, str):
+                return None
+            if ref not in versions:
+                try:
+                    versions[ref] = self.get(ref)
+                except NotFoundError:  # of another store
+                    versions[ref] = None
+            version = versions[ref]
+            return version.content.by_id.get(example_id) if version is not None else None
+
+        return find
 
     def _existing(self, name: str) -> str:
         """Return the name of a dataset that there is."""

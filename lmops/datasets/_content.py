@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.datasets._records import FIELDS, Example
 from lmops.errors import UsageError
+from lmops.store import example_hash
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def encode(example: Example) -> Encoded:
                 texts.append(None)
             else:
                 texts.append(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() if is_json else value)
-        digest = hashlib.sha256(orjson.dumps(texts)).digest()
+        digest = example_hash(texts)
     except (TypeError, UnicodeEncodeError) as error:
         where = f"{name} of the example {plain_line(example.example_id, 60)!r}"
         raise UsageError(f"{where} cannot be stored: {plain_line(error, 160)}") from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.datasets._content import JSON_FIELDS, dumps
 from lmops.datasets._records import FIELDS
-from lmops.errors import UsageError
+from lmops.errors import UsageError, system_in_words
 
 if TYPE_CHECKING:
     from lmops.datasets._records import DatasetVersion
@@ -24,8 +24,15 @@ def export(version: DatasetVersion, path: str | os.PathLike[str]) -> Path:
     name = target.name.lower()
     if not name.endswith((".jsonl", ".jsonl.gz", ".parquet")):
         raise UsageError(f"{target.name}: export to .jsonl, .jsonl.gz or .parquet")
-    target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    with system_in_words(target):
+        _write(version, target, fresh)
+    return target
+
+
+def _write(version: DatasetVersion, target: Path, fresh: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    name = target.name.lower()
     try:
         if name.endswith(".parquet"):
             _parquet(version, fresh)
@@ -35,7 +42,6 @@ def export(version: DatasetVersion, path: str | os.PathLike[str]) -> Path:
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
-    return target
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:

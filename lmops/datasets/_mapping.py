@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.datasets._records import Example
-from lmops.datasets._values import cell
+from lmops.datasets._values import cell, is_missing
 from lmops.errors import UsageError, did_you_mean
 from lmops.text import plain_line
 
@@ -17,20 +18,33 @@ if TYPE_CHECKING:
 
 Columns = str | list[str] | tuple[str, ...] | None
 
-#: Which column is taken for a field when nobody says: the first of these that there is.
+#: Which column is taken for a field when nobody says: the first of these that there is, case, blanks and "-" aside.
 DEFAULTS: Final[dict[str, tuple[str, ...]]] = {
     "example_id": ("example_id", "id"),
-    "input": ("input", "inputs", "question", "prompt", "query"),
-    "expected": ("expected", "expected_output", "answer", "reference", "reference_answer", "target", "ground_truth"),
+    "input": ("input", "inputs", "question", "prompt", "query", "user_input"),
+    "expected": (
+        "expected", "expected_output", "expected_outputs", "expected_answer", "expected_response", "reference",
+        "reference_answer", "reference_output", "reference_outputs", "ground_truth", "ground_truths", "gold",
+        "gold_answer", "golden_answer", "ideal", "ideal_answer", "correct_answer", "target", "answer", "outputs",
+    ),
     "metadata": ("metadata",),
     "split": ("split",),
     "tags": ("tags",),
     "cluster": ("cluster",),
-    "trace_id": ("trace_id",),
-    "output": ("output",),
+    "trace_id": ("trace_id", "source_trace_id"),
+    "output": ("output", "actual_output", "response", "answer", "outputs"),
     "documents": ("documents",),
     "labels": ("labels",),
-}
+}  # fmt: skip
+#: What somebody's application answered, unless nothing else can be the reference.
+_EITHER: Final = frozenset({"answer", "outputs"})
+_REFERENCE: Final = re.compile(
+    r"(^|_)(expected|reference|ground_?truth|gold(en)?|ideal|correct|desired)"
+    r"(_(answers?|outputs?|responses?|labels?|values?|results?|completions?|summar(y|ies)|texts?))?$"
+    r"|^target_(answers?|outputs?|responses?|labels?|values?|completions?|summar(y|ies)|texts?)$"
+)
+#: What is the reference when there is none by another name, and nothing that an application answered.
+_ALONE: Final = re.compile(r"^(solutions?|completions?|answers|best_answers?|label|targets?)$")
 _MAX_NAMED: Final = 5
 _MAX_ID: Final = 1000
 
@@ -56,12 +70,16 @@ def to_examples(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Columns]
     """
     names = list(dict.fromkeys(str(name) for row in rows for name in row))
     places = {field: _place(field, chosen.get(field), names) for field in DEFAULTS}
+    if chosen.get("output") is None:
+        places["output"] = _place("output", None, [name for name in names if name != places["expected"]])
     if rows and places["input"] is None:
         raise UsageError(
             f"no column is the input: there are {', '.join(map(repr, names[:20])) or 'none'}; say which with input=..."
         )
     taken = {name for place in places.values() for name in ([place] if isinstance(place, str) else place or ())}
     rest = [] if chosen.get("metadata") is not None else [name for name in names if name not in taken]
+    if chosen.get("expected") is None:
+        _refuse_lost_references(rest, places["expected"], places["output"], rows)
     examples, without_id = [], []
     for number, row in enumerate(rows, start=1):
         example = _example(row, places, rest, number)
@@ -86,17 +104,58 @@ def refuse_repeated_ids(examples: Sequence[Example]) -> None:
     )
 
 
+def normal(name: str) -> str:
+    """Return the name of a column in one spelling: "Expected Output", "expectedOutput" and "expected-output" are one.
+
+    >>> normal(" expectedOutput ")
+    'expected_output'
+    """
+    return re.sub(r"[\s_-]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip("\ufeff \t\r\n"))).lower()
+
+
 def _place(field: str, asked: Columns, names: Sequence[str]) -> str | list[str] | None:
     """Return the column or columns of a field, or None."""
     if asked is None:
-        return next((name for name in DEFAULTS[field] if name in names), None)
+        return next(filter(None, (_found(name, names) for name in DEFAULTS[field])), None)
     wanted = [asked] if isinstance(asked, str) else list(asked)
-    for name in wanted:
-        if name not in names and names:
+    places = [_found(name, names) for name in wanted]
+    for name, place in zip(wanted, places, strict=True):
+        if place is None and names:
             raise UsageError(did_you_mean("column", name, names, hint=f"asked for as {field}"))
     if not isinstance(asked, str) and field not in {"input", "expected", "output", "metadata"}:
         raise UsageError(f"{field}={asked!r}: name one column")
-    return asked if isinstance(asked, str) else wanted
+    found = [place or name for name, place in zip(wanted, places, strict=True)]
+    return found[0] if isinstance(asked, str) else found
+
+
+def _found(name: str, names: Sequence[str]) -> str | None:
+    """Return the column of a name: itself, else the one that is it in another spelling."""
+    if name in names:
+        return name
+    alike = [one for one in names if normal(one) == normal(name)]
+    if len(alike) > 1:
+        raise UsageError(f"{' and '.join(map(repr, alike))} are columns of one name: rename one of them")
+    return alike[0] if alike else None
+
+
+def _refuse_lost_references(rest: Sequence[str], expected: Any, output: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise when a column that must be a reference would become metadata, where no scorer looks."""
+    known = frozenset(DEFAULTS["expected"]) - _EITHER
+    lost = [
+        name for name in rest
+        if (
+            normal(name) in known or _REFERENCE.search(normal(name))
+            or (expected is None and output is None and _ALONE.search(normal(name)))
+        )
+        and any(not is_missing(row.get(name)) for row in rows)
+    ]  # fmt: skip
+    if not lost:
+        return
+    both = f"{expected!r} is taken for the reference answer and {lost[0]!r} looks like one as well"
+    said = both if expected is not None else f"the column {lost[0]!r} looks like the reference answer"
+    raise UsageError(
+        f"{said}: say which with expected=..., as in expected={lost[0]!r}, or what to keep as metadata=[...]"
+    )
 
 
 def _example(row: Mapping[str, Any], places: Mapping[str, Any], rest: Sequence[str], number: int) -> Example:
@@ -105,6 +164,8 @@ def _example(row: Mapping[str, Any], places: Mapping[str, Any], rest: Sequence[s
         if place is None:
             return None
         if type(place) is str:
+            if field == "example_id" and type(row.get(place)) is int:
+                return str(row[place])
             return cell(row.get(place), number, place)
         found = {name: cell(row.get(name), number, name) for name in place}
         return found if any(value is not None for value in found.values()) else None
@@ -149,7 +210,20 @@ def _word(value: Any, what: str, number: int) -> str | None:
     raise UsageError(f"row {number}: {what} is {plain_line(value, 60)!r}; give a text or a number")
 
 
+def _structure(value: Any) -> Any:
+    """Return what a text that is JSON holds, of a field that is never a bare text."""
+    import orjson
+
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value
+
+
 def _tags(value: Any, number: int) -> tuple[str, ...]:
+    value = _structure(value)
     if value is None:
         return ()
     words = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
@@ -161,6 +235,7 @@ def _tags(value: Any, number: int) -> tuple[str, ...]:
 
 
 def _documents(value: Any, number: int) -> list[dict[str, Any]] | None:
+    value = _structure(value)
     if value is None:
         return None
     items = [value] if isinstance(value, str | dict) else value
@@ -172,8 +247,14 @@ def _documents(value: Any, number: int) -> list[dict[str, Any]] | None:
 
 
 def _as_object(value: Any, what: str, number: int) -> dict[str, Any] | None:
+    value = _structure(value)
     if value is None or isinstance(value, dict):
         return value
+    if isinstance(value, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in value):
+        # A map as frames have it: a list of pairs.
+        found = {str(key): item for key, item in value}
+        if len(found) == len(value):
+            return found
     raise UsageError(f"row {number}: {what} is {plain_line(value, 60)!r}; give an object")
 
 

@@ -6,25 +6,34 @@ import csv
 import gzip
 import io
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.datasets._content import JSON_FIELDS
 from lmops.datasets._export import MARK
+from lmops.datasets._mapping import DEFAULTS, normal
 from lmops.datasets._records import DatasetVersion, Example
 from lmops.errors import NotFoundError, UsageError
-from lmops.text import plain_line
+from lmops.text import exact_json, plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Row = Mapping[str, Any]
 _SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
-#: Cells of a text file that hold JSON when they look like it.
-_JSON_CELLS: Final = frozenset({"metadata", "documents", "labels", "tags", "input", "expected", "output"})
+#: Cells of text that hold JSON when they look like it.
+_JSON_CELLS: Final = frozenset(name for field in JSON_FIELDS for name in DEFAULTS[field])
+#: Lists of rows inside an object, as the interfaces of other tools answer.
+_WRAPPERS: Final = ("examples", "items", "rows", "data")
+_DELIMITERS: Final = (",", ";", "\t", "|")
 #: A cell of a CSV file may be this long; Python's own limit is 131,072.
 _LONGEST_CELL: Final = 50_000_000
+
+#: Text becomes a few dozen times larger when it is unpacked; beyond this it is a bomb.
+_BOMB_RATIO: Final = 250
+_BOMB_BYTES: Final = 64 * 1024 * 1024
 
 
 def rows_of(data: Any) -> list[Row]:
@@ -44,8 +53,7 @@ def rows_of(data: Any) -> list[Row]:
     if isinstance(data, DatasetVersion):
         return [example.as_dict() for example in data.examples]
     if hasattr(data, "to_pylist"):
-        found: list[Row] = data.to_pylist()
-        return found
+        return _arrow(data, "the table")
     if hasattr(data, "to_pandas") and not hasattr(data, "iloc"):
         data = data.to_pandas()
     if hasattr(data, "iloc") and hasattr(data, "columns"):
@@ -94,15 +102,27 @@ def _file(path: Path) -> list[Row]:
     if kind == ".parquet":
         return _parquet(path)
     try:
-        body = gzip.decompress(path.read_bytes()) if is_packed else path.read_bytes()
+        body = _unpacked(path) if is_packed else path.read_bytes()
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path.name} is not UTF-8 (byte {error.start:,}): convert it first") from error
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise UsageError(f"{path.name} is not a whole gzip file: {error}") from error
     if kind in (".csv", ".tsv"):
-        return list(_csv(text, path.name, "\t" if kind == ".tsv" else ","))
+        return list(_csv(text, path.name, "\t" if kind == ".tsv" else None))
     return _json(text, path.name) if kind == ".json" else _jsonl(text, path.name)
+
+
+def _unpacked(path: Path) -> bytes:
+    """Return the bytes of a gzip file; one that becomes far larger than text can is refused."""
+    limit = max(_BOMB_BYTES, _BOMB_RATIO * path.stat().st_size)
+    with gzip.open(path) as file:
+        body = file.read(limit + 1)
+    if len(body) > limit:
+        raise UsageError(
+            f"{path.name} becomes larger than {limit:,} bytes when it is unpacked: unpack it yourself first"
+        )
+    return body
 
 
 def _parquet(path: Path) -> list[Row]:
@@ -111,51 +131,71 @@ def _parquet(path: Path) -> list[Row]:
 
     try:
         table = pq.read_table(path)
-        rows: list[dict[str, Any]] = table.to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{path.name} is not a Parquet file that can be read: {plain_line(error, 200)}") from error
+    rows = _arrow(table, path.name)
     if MARK in (table.schema.metadata or {}):
-        import orjson
+        held = [{name: row[name] for name in JSON_FIELDS if row.get(name) is not None} for row in rows]
+        values = [{name: exact_json(text, long_as_text=True) for name, text in one.items()} for one in held]
+        return [{**row, **value} for row, value in zip(rows, values, strict=True)]
+    return [{name: _text_cell(name, value) for name, value in row.items()} for row in rows]
 
-        for row in rows:
-            row.update((name, orjson.loads(row[name])) for name in JSON_FIELDS if row.get(name) is not None)
-    return list(rows)
+
+def _arrow(table: Any, name: str) -> list[Row]:
+    """Return the rows of an Arrow table; a map is an object."""
+    try:
+        rows: list[Row] = table.to_pylist(maps_as_pydicts="strict")
+    except TypeError:  # something else that has to_pylist
+        rows = table.to_pylist()
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{name}: a map that cannot be an object: {plain_line(error, 200)}") from error
+    return rows
 
 
 def _json(text: str, name: str) -> list[Row]:
-    import orjson
-
     try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{name}: not JSON: {error}") from error
+        found = exact_json(text, long_as_text=True)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name}: not JSON: {plain_line(error, 200)}") from error
+    if isinstance(found, dict):
+        lists = [found[key] for key in _WRAPPERS if isinstance(found.get(key), list)]
+        found = lists[0] if len(lists) == 1 else found
     if not isinstance(found, list):
         raise UsageError(f"{name} holds a {type(found).__name__}, not a list of objects")
     return [_row(row, number) for number, row in enumerate(found, start=1)]
 
 
 def _jsonl(text: str, name: str) -> list[Row]:
-    import orjson
-
     rows: list[Row] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise UsageError(f"{name}, line {number}: not JSON: {error}") from error
+            row = exact_json(line, long_as_text=True)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{name}, line {number}: not JSON: {plain_line(error, 200)}") from error
         if not isinstance(row, dict):
             raise UsageError(f"{name}, line {number}: a {type(row).__name__}, not an object")
         rows.append(row)
     return rows
 
 
-def _csv(text: str, name: str, delimiter: str) -> Iterator[Row]:
-    """Yield the rows of a CSV file: every cell is text ("007" stays "007"), an empty one is missing."""
+def _csv(text: str, name: str, delimiter: str | None) -> Iterator[Row]:
+    """Yield the rows of a CSV file: every cell is text ("007" stays "007"), an empty one is missing.
+
+    Without a delimiter it is the one that makes most columns of the header: a comma, a semicolon, a tab or a bar.
+    """
+    if text[:4].lower() == "sep=":  # a spreadsheet's own line
+        delimiter, text = text[4:5], text.partition("\n")[2]
+    head = text.partition("\n")[0]
+    if delimiter is None:
+        delimiter = max(_DELIMITERS, key=lambda one: len(next(csv.reader([head], delimiter=one), [])))
+    # Blanks after every delimiter of the header are no part of the names, nor of the cells.
+    is_padded = head.count(delimiter) == head.count(delimiter + " ") > 0
     before = csv.field_size_limit(_LONGEST_CELL)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        source = io.StringIO(text, newline="")
+        reader = csv.reader(source, delimiter=delimiter, strict=True, skipinitialspace=is_padded)
         heads = next(reader, None)
         if heads is None:
             return
@@ -166,21 +206,20 @@ def _csv(text: str, name: str, delimiter: str) -> Iterator[Row]:
                 continue
             if len(cells) != len(heads):
                 raise UsageError(f"{name}, line {reader.line_num}: {len(cells)} cells, the header has {len(heads)}")
-            yield {head: _text_cell(head, value) for head, value in zip(heads, cells, strict=True)}
+            yield {head: _text_cell(head, value) if value else None for head, value in zip(heads, cells, strict=True)}
     except csv.Error as error:
         raise UsageError(f"{name}, line {reader.line_num}: {error}") from error
     finally:
         csv.field_size_limit(before)
 
 
-def _text_cell(head: str, value: str) -> Any:
-    if not value:
-        return None
-    if head in _JSON_CELLS and value[0] in "{[":
-        import orjson
-
+def _text_cell(head: str, value: Any) -> Any:
+    """Return the value of a cell: the JSON in a text, where the column may hold some and it is whole."""
+    if not isinstance(value, str):
+        return value
+    if value and value[0] in "{[" and normal(head) in _JSON_CELLS:
         try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
+            return exact_json(value, long_as_text=True)
+        except (ValueError, RecursionError):
             return value
     return value

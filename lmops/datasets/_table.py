@@ -58,15 +58,16 @@ def put(
         is_new = True
     else:
         is_new = False
-    append_event(
-        con, actor=actor, action=action if is_new else "dataset.restore", subject=f"{name}@{known['version']}",
-        reason=note or None, before=_said(before), after=_said(known), at_ns=now_ns,
-    )  # fmt: skip
     con.execute(
         "insert into dataset_heads values (?, ?, ?) on conflict (name) do update set version = excluded.version, "
         "moved_ns = excluded.moved_ns",
         (name, known["version"], now_ns),
     )
+    append_event(
+        con, actor=actor, action=action if is_new else "dataset.restore", subject=f"{name}@{known['version']}",
+        reason=note or None, before=_said(before), after=_said(known), at_ns=now_ns,
+        rows=[("dataset_heads", name), *([("dataset_versions", name, known["version"])] if is_new else [])],
+    )  # fmt: skip
     return known, is_new
 
 

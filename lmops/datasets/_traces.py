@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.datasets._places import Places
 from lmops.errors import NotFoundError, UsageError
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lmops.datasets._records import Example
     from lmops.store import Store
 
+    Evaluated = Callable[[Mapping[str, Any]], "Example | None"]
+
 Row = dict[str, Any]
 _COLUMNS: Final = (
     "trace_id", "span_id", "kind", "name", "start_ns", "input", "output", "status", "error_message", "tool_name",
-    "documents", "session_id", "is_call",
+    "documents", "session_id", "user_id", "attributes", "is_call",
 )  # fmt: skip
 _TRACES_AT_ONCE: Final = 1000
 #: Columns of a frame that go into the example beside what the trace has.
@@ -58,28 +62,49 @@ def wanted_traces(given: Any) -> tuple[list[str], dict[str, Row], list[Any]]:
 
 
 def examples_of(
-    store: Store, given: Any, labels: Mapping[str, Mapping[str, Any]] | None
+    store: Store,
+    given: Any,
+    labels: Mapping[str, Mapping[str, Any]] | None,
+    fields: Mapping[str, str] | None,
+    evaluated: Evaluated,
 ) -> tuple[list[Example], list[tuple[str, str]]]:
     """Return an example for each trace, and the traces that make none, with the reason.
 
+    Args:
+        store: Where the traces are.
+        given: What :func:`wanted_traces` takes.
+        labels: What people said, by trace id.
+        fields: Places in the trace by what they become; see :mod:`lmops.datasets._places`.
+        evaluated: Returns the example that a trace of an evaluation ran, by the attributes of its root.
+
     Raises:
         NotFoundError: A trace is not in the store.
+        UsageError: A place is in none of the traces.
     """
     ids, extra, whole = wanted_traces(given)
     examples, skipped = [], []
+    places = Places(fields) if fields else None
     for trace_id, root_id, spans in (*_stored(store, ids), *_given(whole)):
-        found = _example(trace_id, root_id, spans, extra.get(trace_id, {}), (labels or {}).get(trace_id))
+        root = next((span for span in spans if span["span_id"] == root_id), None)
+        taken = extra.get(trace_id, {})
+        said = {**_labels(taken.get("labels"), "labels"), **_labels(taken.get("feedback"), "feedback")}
+        said |= (labels or {}).get(trace_id) or {}
+        original = evaluated(_json((root or {}).get("attributes")) or {})
+        if original is not None:
+            examples.append(replace(original, labels={**(original.labels or {}), **said} or None))
+            continue
+        found = _example(trace_id, root, spans, taken, said, places)
         if found is None:
             skipped.append((trace_id, "no span of it has an input"))
         else:
             examples.append(found)
+    if places is not None:
+        places.refuse_absent()
     return examples, skipped
 
 
 def merged(before: Example, after: Example) -> Example:
     """Return the example of a trace that is there already: as it was, with what the new one adds."""
-    from dataclasses import replace
-
     return replace(
         before,
         expected=before.expected if after.expected is None else after.expected,
@@ -126,30 +151,33 @@ def _given(whole: Iterable[Any]) -> Iterator[tuple[str, str, list[Row]]]:
 
 
 def _example(
-    trace_id: str, root_id: str, spans: Sequence[Row], extra: Mapping[str, Any], labels: Mapping[str, Any] | None
+    trace_id: str, root: Row | None, spans: Sequence[Row], extra: Mapping[str, Any], labels: Row, places: Places | None
 ) -> Example | None:
     from lmops.datasets._mapping import to_examples
 
-    root = next((span for span in spans if span["span_id"] == root_id), None)
     calls = [span for span in spans if span.get("is_call")]
     asked = _first(*([root] if root else []), *calls[:1], column="input")
-    if asked is None:
-        return None
     answered = _first(*([root] if root else []), *calls[-1:], column="output")
     tools = tool_calls(spans)
-    said = {**_labels(extra.get("labels"), "labels"), **_labels(extra.get("feedback"), "feedback"), **(labels or {})}
     row: Row = {
         "example_id": trace_id,
         "trace_id": trace_id,
-        "input": _asked(asked),
+        "input": None if asked is None else _asked(asked),
         "output": None if answered is None else _said(answered),
         "documents": documents(spans),
         "cluster": extra.get("cluster") or next((span["session_id"] for span in spans if span.get("session_id")), None),
-        "labels": said or None,
+        "labels": labels or None,
         "metadata": {"tool_calls": tools} if tools else {},
         **{key: extra.get(key) for key in ("expected", "split", "tags")},
     }
-    return to_examples([row], {}).examples[0]
+    if places is not None:
+        first = root or (spans[0] if spans else {})
+        source = {
+            "input": _parsed(asked), "output": _parsed(answered), "attributes": _json(first.get("attributes")) or {},
+            "tool_calls": tools, **{name: first.get(name) for name in ("name", "session_id", "user_id")},
+        }  # fmt: skip
+        places.put(row, source)
+    return to_examples([row], {}).examples[0] if row["input"] is not None else None
 
 
 def documents(spans: Sequence[Row]) -> list[Row] | None:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lmops.errors import UsageError
 from lmops.evals._compare import Difference
-from lmops.evals._comparison import Comparison, compare
-from lmops.evals._criteria import Criteria, margins_of, read_criteria, read_pairs
+from lmops.evals._comparison import Comparison, compare, sameness
+from lmops.evals._criteria import Criteria, margins_of, read_criteria, read_pairs, refuse_as_baseline
 from lmops.evals._drift import BASELINE_NAME, NAME, Drift, find_baseline, measure
-from lmops.evals._gate import judge, read_verdict, record
+from lmops.evals._gate import judge, judge_early, read_verdict, record
 from lmops.evals._journal import Journal
 from lmops.evals._prepare import TIMEOUT_S, Prepared, Project, prepare, resolve_dataset, settings
 from lmops.evals._provenance import code_version, environment
 from lmops.evals._records import Plan, RunStatus, TaskResult, Totals
-from lmops.evals._runs import Run
+from lmops.evals._runs import Run, find_run
 from lmops.evals._session import Session
 from lmops.evals._verdict import CriterionResult, Verdict, assert_gate
 from lmops.store import append_event
@@ -80,6 +80,8 @@ class Evals:
         tracing: bool = False,
         progress: bool = True,
         seed: int | None = None,
+        until: Criteria | Mapping[str, Any] | str | PathLike[str] | None = None,
+        baseline: Run | str | None = None,
     ) -> Run:
         """Ask every example of a dataset, score the answers, and return the run; works in a running loop as well.
 
@@ -107,6 +109,10 @@ class Evals:
             tracing: Whether every case becomes a trace, with its scores on it.
             progress: Show how far it is, with rate, cost so far and time left.
             seed: Sent to the model with the number of the repeat added, and recorded.
+            until: Criteria of a gate: stop as soon as they are decided. Examples are asked in a random order that is
+                fixed beforehand, and the bounds hold at every look, so that :meth:`gate` judges the run as validly as
+                one that did not look. Where nothing is decided every example is asked.
+            baseline: What a ``max_loss`` of ``until`` is measured against.
 
         Raises:
             UsageError: Something does not fit together; nothing was run.
@@ -127,6 +133,7 @@ class Evals:
             prepare(
                 self._project, task, dataset, scorers, name=name, repeats=repeats, prompt=prompt, model=model,
                 params=params, limit=limit, seed=seed, options=options,
+                until=self._until(until, baseline),
             )
         )  # fmt: skip
         session.run(progress=progress)
@@ -152,6 +159,8 @@ class Evals:
         tracing: bool = False,
         progress: bool = True,
         seed: int | None = None,
+        until: Criteria | Mapping[str, Any] | str | PathLike[str] | None = None,
+        baseline: Run | str | None = None,
     ) -> Run:
         """Do as :meth:`run` does, in the running loop; cancelling it keeps what is finished."""
         options = settings(
@@ -162,6 +171,7 @@ class Evals:
             prepare(
                 self._project, task, dataset, scorers, name=name, repeats=repeats, prompt=prompt, model=model,
                 params=params, limit=limit, seed=seed, options=options,
+                until=self._until(until, baseline),
             )
         )  # fmt: skip
         await session.arun(progress=progress)
@@ -223,13 +233,78 @@ class Evals:
             await session.arun(progress=progress)
         return self.get(run_id)
 
+    def import_results(
+        self,
+        data: Any,
+        *,
+        name: str = "imported",
+        dataset: Any = None,
+        system: str | None = None,
+        systems: Sequence[str] | None = None,
+        scores: Sequence[str] | None = None,
+        id: str | None = None,  # noqa: A002  # the field's name
+        input: str | None = None,  # noqa: A002
+        expected: str | None = None,
+        output: str | None = None,
+        cluster: str | None = None,
+        repeat: str | None = None,
+        higher_is_better: Mapping[str, bool] | None = None,
+        prompt: Any = None,
+        model: str | None = None,
+    ) -> Run | dict[str, Run]:
+        """Keep answers and scores that were made elsewhere as runs; they compare and gate as any other.
+
+        A row is one answer. Columns are taken by their usual names: id, input, expected, output, cluster, repeat,
+        system, error, cost_usd, latency_ms, tokens, model; every other column of numbers or truths is a score. An
+        answer without a score is unmeasured; an example that one of several systems did not answer was not run there.
+
+        Args:
+            data: Rows, a frame or the path of a file, as :meth:`lmops.datasets.Datasets.save` takes them.
+            name: Of the experiment.
+            dataset: The version that was asked; by default the examples of the rows are saved as ``NAME-examples``.
+            system: The column that says which system answered.
+            systems: Systems that answer side by side in one row: column ``small`` is the answer of "small" and
+                ``small_correct`` its score "correct".
+            scores: The columns of scores.
+            id: The column of the ids, by which systems are paired.
+            input: The column of the input.
+            expected: The column of the reference.
+            output: The column of the answer.
+            cluster: The column of what examples belong to; examples of one cluster are not independent.
+            repeat: The column of the number of the repeat; without one, answers to an example count as its repeats.
+            higher_is_better: By score, where it is not so: ``{"toxicity": False}``.
+            prompt: The prompt version that was used.
+            model: The model that was asked.
+
+        Returns:
+            The run; with ``system`` or ``systems`` the runs by the names of the systems.
+
+        Raises:
+            UsageError: A column is not there, a score is no number, an example has two inputs, or a system answers
+                twice as one repeat. Nothing was kept.
+            NotFoundError: There is no such file, dataset or prompt.
+        """
+        from lmops.datasets._read import rows_of
+        from lmops.evals._import import Source, import_runs
+
+        source = Source(
+            id=id, input=input, expected=expected, output=output, cluster=cluster, repeat=repeat, system=system,
+            systems=systems, scores=scores,
+        )  # fmt: skip
+        made = import_runs(
+            self._project, rows_of(data), source, name=name, dataset=dataset, higher_is_better=higher_is_better or {},
+            prompt=self._project.prompts.get(prompt) if isinstance(prompt, str) else prompt, model=model,
+        )  # fmt: skip
+        runs = {one: Run(self._store, run_id) for one, run_id in made.items()}
+        return runs[name] if system is None and systems is None else runs
+
     def get(self, run_id: str) -> Run:
         """Return a run by its id, the start of its id, or the name of an experiment, whose newest run it is then.
 
         Raises:
             NotFoundError: There is no such run.
         """
-        return Run(self._store, find(self._store, run_id))
+        return Run(self._store, find_run(self._store, run_id))
 
     def list(self, *, name: str | None = None, limit: int = 50) -> pd.DataFrame:
         """Return the newest runs, one row each.
@@ -292,6 +367,7 @@ class Evals:
         *,
         scorers: Sequence[str] | None = None,
         margin: float | Mapping[str, float] | None = None,
+        decide: Sequence[str] | None = None,
         slices: Sequence[str] = (),
         alpha: float = 0.05,
         correction: Literal["bh", "holm", "none"] = "bh",
@@ -304,12 +380,16 @@ class Evals:
 
         Each scorer gets the difference a - b with its interval, an exact p-value (McNemar's mid-p for verdicts, else
         sign flips), what difference could have been found, and one word: better, worse, non_inferior or inconclusive.
+        With several scorers "better" and "worse" are said after Holm's correction, so that a comparison without any
+        difference raises a false alarm as seldom as ``alpha`` says, however many there are. Examples with a score on
+        one side only are named, and an outcome that their worst case would change is inconclusive.
 
         Args:
             a: The run that is judged, such as the new one.
             b: What it is compared with, such as the baseline.
             scorers: Only these; all that both have by default.
             margin: The largest loss that is acceptable, in the unit of the scores; one for all scorers, or by name.
+            decide: The scorers whose outcomes count; those with a margin by name, else all. The others are exploratory.
             slices: Compare within groups as well: "split", "tags", "cluster", keys of the metadata.
             alpha: Probability of a false alarm, in 0..0.5.
             correction: How p-values of slices are adjusted: "bh" to explore, "holm" to decide, "none".
@@ -324,8 +404,8 @@ class Evals:
         """
         return compare(
             self._store, self._project.datasets, self._as_run(a), self._as_run(b), scorers=scorers, margin=margin,
-            slices=slices, alpha=alpha, correction=correction, clustered=clustered, allow_unmatched=allow_unmatched,
-            allow_changed=allow_changed, seed=seed,
+            decide=decide, slices=slices, alpha=alpha, correction=correction, clustered=clustered,
+            allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
         )  # fmt: skip
 
     def gate(
@@ -345,7 +425,8 @@ class Evals:
             baseline: What its losses are measured against; needed when a criterion says ``max_loss``.
             criteria: A mapping, or the path of a YAML or JSON file: ``scorers`` with ``min``, ``max`` and ``max_loss``
                 by scorer, ``min_coverage``, ``max_error_rate``, ``max_cost_usd``, ``max_latency_ms``, ``level``,
-                ``clustered``.
+                ``clustered``, and ``missing`` ("worst" or "pairs"): examples with a score on one side only count as the
+                worst that they can be (the default), or are left out. A run with ``until=`` is judged by those.
             allow_unmatched: As for :meth:`compare`.
             allow_changed: As for :meth:`compare`.
             seed: As for :meth:`compare`.
@@ -354,8 +435,11 @@ class Evals:
             UsageError: The criteria cannot be used, or the runs cannot be compared.
             NotFoundError: A run, a scorer or the file is not there.
         """
-        asked = read_criteria(criteria)
+        refuse_as_baseline(baseline)
         judged = self._as_run(run)
+        if (until := judged.settings.get("until")) is not None:
+            return self._gate_early(judged, baseline, criteria, until)
+        asked = read_criteria(criteria)
         against = None if baseline is None else self._as_run(baseline)
         comparison = None
         if against is not None and asked.needs_baseline:
@@ -363,8 +447,28 @@ class Evals:
                 judged, against, scorers=sorted(margins_of(asked)), margin=margins_of(asked), alpha=1 - asked.level,
                 clustered=asked.clustered, allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
             )  # fmt: skip
-        results = judge(judged, comparison, asked)
+        if against is not None and against.run_id == judged.run_id:
+            raise UsageError(f"run {judged.run_id} is gated against itself: give another run as the baseline")
+        same = [] if against is None else sameness(self._store, judged, against)
+        results = judge(judged, comparison, asked, same=same)
         return record(self._store, judged, against, asked, results, actor=self._project.actor)
+
+    def _gate_early(self, run: Run, baseline: Run | str | None, criteria: Any, until: Mapping[str, Any]) -> Verdict:
+        """Return the verdict of a run that was looked at while it ran: by its own criteria, at its own looks."""
+        from lmops.evals._prepare import selected
+        from lmops.evals._until import replayed, watch_of
+
+        asked = read_criteria(until["criteria"])
+        against = None if until["baseline"] is None else Run(self._store, until["baseline"])
+        other = None if baseline is None else self._as_run(baseline).run_id
+        if (criteria is not None and read_criteria(criteria) != asked) or other not in (None, until["baseline"]):
+            raise UsageError(
+                f"run {run.run_id} was looked at while it ran, by criteria of its own: judged by others it would pass "
+                "too often. Gate it with those (or none), or run again without until="
+            )
+        watch = watch_of(until, selected(self._project, run), run.scorers, against)
+        results = judge_early(run, replayed(self._store, run.run_id, watch))
+        return record(self._store, run, against, asked, results, actor=self._project.actor)
 
     def verdict(self, verdict_id: str) -> Verdict:
         """Return a verdict that was kept.
@@ -446,9 +550,17 @@ class Evals:
         return drift
 
     def _as_run(self, run: Run | str) -> Run:
+        if not isinstance(run, Run | str):
+            raise UsageError(f"a {type(run).__name__} is no run: give a Run, its id or the name of an experiment")
         return run if isinstance(run, Run) else self.get(run)
 
     # -- steps -----------------------------------------------------------------------------------------------------
+
+    def _until(self, until: Any, baseline: Run | str | None) -> tuple[Any, Run | None] | None:
+        """Return the criteria that may stop a run, and the run that losses are measured against."""
+        if until is None and baseline is not None:
+            raise UsageError("baseline= is what a loss in until= is measured against: give until=criteria as well")
+        return None if until is None else (until, None if baseline is None else self._as_run(baseline))
 
     def _start(self, prepared: Prepared) -> Session:
         journal = Journal.create(
@@ -469,14 +581,10 @@ class Evals:
         self, run_id: str, *, task: Any, scorers: Any, budget_usd: float | None, concurrency: int | None,
         retry_errors: bool,
     ) -> Session | None:  # fmt: skip
-        from lmops.evals._resume import prepare_again
+        from lmops.evals._resume import has_more, prepare_again
 
         run = self.get(run_id)
-        # Counted, not remembered: a file of results may have been lost since.
-        query = "select count(*) from results where run_id = ? and status <> 'not_run'"
-        there = self._store.sql(query, [run.run_id]).fetchall()[0][0]
-        is_whole = run.status == "finished" and there == run.totals.planned
-        if is_whole and not (retry_errors and run.totals.errors):
+        if not has_more(self._store, run, retry_errors=retry_errors):
             return None
         prepared = prepare_again(
             self._project, run, task=task, scorers=scorers, budget_usd=budget_usd, concurrency=concurrency
@@ -488,29 +596,3 @@ class Evals:
             settings=orjson.dumps(prepared.plan.settings).decode(), now_ns=time.time_ns(),
         )  # fmt: skip
         return self._session(prepared, journal, is_resumed=True)
-
-
-def find(store: Any, asked: str) -> str:
-    """Return the id of the run that is meant.
-
-    Raises:
-        NotFoundError: There is none.
-        UsageError: The start of an id fits several.
-    """
-    from lmops.errors import NotFoundError
-
-    if not isinstance(asked, str):
-        raise UsageError(f"a run is named by its id or by the name of its experiment; this is {type(asked).__name__}")
-    with store.reading() as con:
-        rows = con.execute("select run_id, name from eval_runs order by started_ns desc").fetchall()
-    for row in rows:
-        if row["run_id"] == asked:
-            return asked
-    starting = [row["run_id"] for row in rows if len(asked) > 4 and row["run_id"].startswith(asked)]
-    if len(starting) > 1:
-        raise UsageError(f"{asked!r} is the start of {len(starting)} runs: {', '.join(starting[:5])}")
-    named = [row["run_id"] for row in rows if row["name"] == asked]
-    if found := starting or named:
-        return str(found[0])
-    known = [row["run_id"] for row in rows[:1000]] + [row["name"] for row in rows[:1000]]
-    raise NotFoundError.of("run", asked, known, hint="ws.evals.list() shows them")

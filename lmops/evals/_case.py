@@ -18,6 +18,8 @@ from lmops.evals._journal import known_sum
 from lmops.evals._records import TaskResult
 from lmops.evals._task import as_result, without_answer
 from lmops.evals._threads import Threads
+from lmops.evals._tracing import in_run
+from lmops.models import timed
 from lmops.scorers import Score, ScoreInput
 from lmops.text import as_text, plain
 
@@ -77,11 +79,12 @@ class Cases:
         models: What judges call; None when there is nothing to call.
         is_cached: Whether judges may be answered from the cache of models.
         tracer: Makes the trace of a case; None for no traces.
+        is_looked_up: Whether answers are only read somewhere, so that the time it takes says nothing.
     """
 
     def __init__(
         self, *, run_id: str, call: Call, scorers: Sequence[Scorer], timeout_s: float | None, retries: int,
-        models: Any = None, is_cached: bool = False, tracer: CaseTracer | None = None,
+        models: Any = None, is_cached: bool = False, tracer: CaseTracer | None = None, is_looked_up: bool = False,
     ) -> None:  # fmt: skip
         self._run_id = run_id
         self._call = call
@@ -91,6 +94,7 @@ class Cases:
         self._models = models
         self._is_cached = is_cached
         self._tracer = tracer
+        self._is_looked_up = is_looked_up
         self._random = random.Random()  # noqa: S311  # jitter; of its own, so that no global seed matters
         self._slow: set[str] = set()
         self._threads = Threads()
@@ -102,12 +106,16 @@ class Cases:
 
     async def row(self, example: Example, repeat: int) -> tuple[list[Any], str | None]:
         """Return the finished row of a case, and what kind of outage made it fail, if one did."""
+        with in_run(self._run_id):
+            return await self._row(example, repeat)
+
+    async def _row(self, example: Example, repeat: int) -> tuple[list[Any], str | None]:
         started_ns = time.time_ns()
         span = self._tracer.start(example, repeat) if self._tracer is not None else None
         result, error, attempts, latency_ms = await self._answer(example, repeat, span)
         outage = None
         if error is None:
-            output, is_json = _stored(result.output)
+            output, is_json = stored(result.output)
             status, error_type, message = "ok", None, None
         else:
             output, is_json, status = None, 0, "timeout" if isinstance(error, _TimedOutError) else "error"
@@ -129,7 +137,7 @@ class Cases:
             result.input_tokens, result.output_tokens, result.cached_input_tokens, result.reasoning_tokens,
             result.cost_usd, meter.cost_usd, result.model, result.system_fingerprint, result.finish_reason,
             result.is_cached, attempts, trace_id, example.cluster, _listed(result.documents),
-            _listed(result.tool_calls), started_ns, _packed(scores),
+            _listed(result.tool_calls), started_ns, packed(scores),
         ]  # fmt: skip
         return row, outage
 
@@ -137,17 +145,17 @@ class Cases:
 
     async def _answer(
         self, example: Example, repeat: int, span: Any
-    ) -> tuple[TaskResult, Exception | None, int, float]:
+    ) -> tuple[TaskResult, Exception | None, int, float | None]:
         """Return the answer or the error of the last attempt, the attempts, and its milliseconds."""
         attempts = 0
         spent = _NOTHING
         while True:
             attempts += 1
-            began = time.perf_counter()
             token = self._tracer.enter(span) if self._tracer is not None else None
             error: Exception | None
             try:
-                result, error = as_result(await self._attempt(example, repeat)), None
+                with timed() as watch:
+                    result, error = as_result(await self._attempt(example, repeat)), None
             except asyncio.CancelledError as cancelled:
                 if _is_stopping():
                     raise
@@ -161,7 +169,8 @@ class Cases:
             finally:
                 if self._tracer is not None:
                     self._tracer.leave(token)
-            latency_ms = (time.perf_counter() - began) * 1000
+            # What was looked up, recorded or kept by a cache, was not waited for.
+            latency_ms = None if self._is_looked_up or watch.is_looked_up else watch.ms
             if attempts > 1:
                 result = _with_spent(result, spent)
             if error is None:
@@ -191,7 +200,7 @@ class Cases:
     # -- scores ----------------------------------------------------------------------------------------------------
 
     async def _scores(
-        self, example: Example, repeat: int, result: TaskResult, latency_ms: float, meter: Meter,
+        self, example: Example, repeat: int, result: TaskResult, latency_ms: float | None, meter: Meter,
         error: Exception | None,
     ) -> list[Score]:  # fmt: skip
         if error is not None:
@@ -314,7 +323,7 @@ def _words(error: BaseException) -> str:
     return plain(text or ("" if isinstance(error, LmopsError) else repr(error)), _MAX_ERROR)
 
 
-def _stored(output: Any) -> tuple[str | None, int]:
+def stored(output: Any) -> tuple[str | None, int]:
     """Return an output as text, and 1 when that is JSON."""
     if output is None or type(output) is str:
         return output, 0
@@ -342,7 +351,7 @@ def _list(values: Sequence[Any] | None) -> list[Any] | None:
     return values if values is None or isinstance(values, list) else list(values)
 
 
-def _packed(scores: Sequence[Score]) -> str:
+def packed(scores: Sequence[Score]) -> str:
     """Return scores as they are stored with their case."""
     if not scores:
         return "[]"

@@ -13,12 +13,11 @@ from lmops.evals._summary import row_means, scale
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from lmops.calc.paired import PairedDifference, TestResult
     from lmops.datasets import Example
     from lmops.evals._matrix import Matrix
     from lmops.evals._runs import Run
 
-#: Skewed measures get a bootstrap interval up to so many examples; above, the normal one is as good.
-_BOOTSTRAP_UP_TO: Final = 5_000
 _TESTED: Final = ("better", "worse")
 
 
@@ -31,18 +30,26 @@ class Difference:
         kind: "scorer" or "measure".
         slice: "" for all examples, else such as "language=de".
         higher_is_better: Its direction.
-        mean_a: Over the pairs.
+        mean_a: Over the pairs: the examples that have a score on both sides.
         mean_b: Over the pairs.
+        overall_a: Over all examples with a score in a, as the summary of the run shows it.
+        overall_b: Over all with one in b.
         difference: a - b in the unit of the score.
         low: Lower limit of its interval.
         high: Upper limit.
         level: Confidence level.
-        p_value: Two-sided, exact where it can be (see ``test``).
-        p_adjusted: For the number of scorers (Holm), or of slices (as asked).
+        p_value: Two-sided, exact where it can be (see ``test``); at most alpha exactly where the interval leaves 0 out.
+        p_adjusted: For the number of scorers that decide (Holm), or of slices (as asked); the outcome follows it.
+        is_exploratory: Whether the outcome is one of many looks and decides nothing.
         test: How the p-value was made.
         n: Pairs.
         n_clusters: Clusters they are in.
         coverage: Pairs / examples.
+        missing_a: Examples with a score in b only.
+        missing_b: Examples with a score in a only.
+        low_all: Lower limit when the examples with a score on one side only count as the worst for a; NaN without a
+            scale.
+        high_all: Upper limit when they count as the best for a.
         worst: The difference if every missing score were the worst for a; NaN without a scale.
         best: The difference if every one were the best for a.
         gained: Examples that pass in a only; None unless the scores are verdicts.
@@ -60,16 +67,23 @@ class Difference:
     higher_is_better: bool
     mean_a: float
     mean_b: float
+    overall_a: float
+    overall_b: float
     difference: float
     low: float
     high: float
     level: float
     p_value: float
     p_adjusted: float = math.nan
+    is_exploratory: bool = False
     test: str
     n: int
     n_clusters: int | None
     coverage: float
+    missing_a: tuple[str, ...]
+    missing_b: tuple[str, ...]
+    low_all: float
+    high_all: float
     worst: float
     best: float
     gained: int | None
@@ -86,8 +100,17 @@ class Difference:
         place = f" [{self.slice}]" if self.slice else ""
         return (
             f"<{self.name}{place} {self.outcome}: {number(self.difference)} "
-            f"[{number(self.low)}, {number(self.high)}], p={number(self.p_value)}, n={self.n}>"
+            f"[{number(self.low)}, {number(self.high)}], {self.p_words}, n={self.n}>"
         )
+
+    @property
+    def p_words(self) -> str:
+        """The p-value that the outcome follows, in words: the adjusted one where there is one."""
+        from lmops.evals._summary import number
+
+        if math.isnan(self.p_adjusted) or self.p_adjusted == self.p_value:
+            return f"p={number(self.p_value)}"
+        return f"p={number(self.p_adjusted)} adjusted, {number(self.p_value)} alone"
 
 
 class Sides(NamedTuple):
@@ -129,6 +152,12 @@ def sides(a: Run, b: Run, *, allow_unmatched: bool, allow_changed: bool) -> tupl
             f"{len(ids):,} example(s) finished in {run.run_id} only ({', '.join(ids[:3])}{', ...' * (len(ids) > 3)})"
             for run, ids in ((a, extra[0]), (b, extra[1])) if ids
         )  # fmt: skip
+        early = [run.run_id for run in (a, b) if has_looked(run)]
+        if early and not allow_unmatched:
+            raise UsageError(
+                f"{words}: {' and '.join(early)} stopped as soon as the criteria were decided. Gate it, "
+                "ws.evals.gate(run), or say allow_unmatched=True to compare the others"
+            )
         if not allow_unmatched:
             raise UsageError(
                 f"{words}: what is missing is seldom missing at random. Resume the run that is not complete, or "
@@ -143,6 +172,11 @@ def sides(a: Run, b: Run, *, allow_unmatched: bool, allow_changed: bool) -> tupl
         known = left.clusters
         clusters = [known[position] for position in at_a]
     return Sides(common, clusters, left, right, at_a, at_b), notes
+
+
+def has_looked(run: Run) -> bool:
+    """Return whether a run was looked at while it ran, to stop when its criteria are decided."""
+    return run.settings.get("until") is not None
 
 
 def common_scorers(a: Run, b: Run, asked: Sequence[str] | None, *, allow_changed: bool) -> dict[str, dict[str, Any]]:
@@ -181,13 +215,14 @@ def differences(
 
     chosen = np.arange(len(found.ids)) if rows is None else rows
     clusters = None if found.clusters is None else [found.clusters[position] for position in chosen]
+    ids = [found.ids[position] for position in chosen]
     made = []
     for scorer, about in scorers.items():
         left, right = (
             _taken(side.scores.get(scorer), at[chosen]) for side, at in ((found.a, found.at_a), (found.b, found.at_b))
         )
         made.append(_difference(
-            scorer, "scorer", left, right, clusters, ends=scale(about.get("range")), margin=margins(scorer),
+            scorer, "scorer", ids, left, right, clusters, ends=scale(about.get("range")), margin=margins(scorer),
             higher=bool(about.get("higher_is_better", True)), alpha=alpha, place=name, seed=seed,
         ))  # fmt: skip
     for measure in MEASURES:
@@ -197,7 +232,7 @@ def differences(
         if np.isnan(left).all() or np.isnan(right).all():
             continue
         made.append(_difference(
-            measure, "measure", left, right, clusters, ends=(-math.inf, math.inf), margin=margins(measure),
+            measure, "measure", ids, left, right, clusters, ends=(-math.inf, math.inf), margin=margins(measure),
             higher=False, alpha=alpha, place=name, seed=seed,
         ))  # fmt: skip
     return made
@@ -210,7 +245,7 @@ def _taken(matrix: Matrix | None, at: Any) -> Matrix:
 
 
 def _difference(
-    name: str, kind: str, left: Matrix, right: Matrix, clusters: list[str | None] | None, *,
+    name: str, kind: str, ids: list[str], left: Matrix, right: Matrix, clusters: list[str | None] | None, *,
     ends: tuple[float, float], margin: float | None, higher: bool, alpha: float, place: str, seed: int,
 ) -> Difference:  # fmt: skip
     import numpy as np
@@ -218,68 +253,132 @@ def _difference(
     from lmops.calc._arrays import is_binary
     from lmops.calc.bounds import difference_bounds
     from lmops.calc.decide import decide
-    from lmops.calc.paired import flips, mcnemar, paired_bootstrap, paired_difference, sign_flip_test
+    from lmops.calc.paired import flips, paired_difference
 
-    level = 1 - alpha
     mean_a, mean_b = row_means(left), row_means(right)
     verdicts = is_binary(np.concatenate((left.ravel(), right.ravel())))
-    if kind == "measure" and len(left) <= _BOOTSTRAP_UP_TO:
-        found = paired_bootstrap(left, right, clusters=clusters, level=level, seed=seed)
-    else:
-        found = paired_difference(left, right, clusters=clusters, level=level)
-    decision = decide(found, margin=margin, higher_is_better=higher)
-    single = left.shape[1] == right.shape[1] == 1
-    if verdicts and single and clusters is None:
-        test = mcnemar(left, right)
-    else:
-        test = sign_flip_test(mean_a - mean_b, clusters=clusters, seed=seed)
     if verdicts and math.isinf(ends[0]) and math.isinf(ends[1]):
         ends = (0.0, 1.0)
+    found = paired_difference(left, right, clusters=clusters, level=1 - alpha)
+    test = _test(left, right, clusters, is_verdict=verdicts, seed=seed)
+    found, p_value = _agreed(found, test.p_value, alpha)
+    decision = decide(found, margin=margin, higher_is_better=higher)
     bounds = difference_bounds(mean_a, mean_b, low=ends[0], high=ends[1])
     worst, best = (bounds.low, bounds.high) if higher else (bounds.high, bounds.low)
     table = flips(left, right) if verdicts else None
-    outcome, reason, least = decision.outcome, decision.reason, decision.minimum_detectable_effect
+    reason, least = decision.reason, decision.minimum_detectable_effect
     if found.low == found.high == 0:
         reason, least = "every pair is equal, and the spread is not known", math.nan
-    elif kind == "measure" and outcome in _TESTED and test.p_value > alpha:
-        outcome, reason = "inconclusive", f"{reason}, but not by the permutation test"
-    return Difference(
+    is_a, is_b = ~np.isnan(mean_a), ~np.isnan(mean_b)
+    low_all, high_all = _with_one_sided(mean_a, mean_b, is_a | is_b, ends, found)
+    made = Difference(
         name=name, kind=kind, slice=place, higher_is_better=higher, mean_a=found.mean_a, mean_b=found.mean_b,
-        difference=found.difference, low=found.low, high=found.high, level=level, p_value=test.p_value,
-        test=test.method, n=found.n, n_clusters=found.n_clusters, coverage=bounds.coverage, worst=worst, best=best,
-        gained=None if table is None else table.gained, lost=None if table is None else table.lost, margin=margin,
-        outcome=outcome, reason=reason, n_needed=decision.n_needed, minimum_detectable_effect=least,
+        overall_a=_mean(mean_a[is_a]), overall_b=_mean(mean_b[is_b]), difference=found.difference, low=found.low,
+        high=found.high, level=1 - alpha, p_value=p_value, test=test.method, n=found.n, n_clusters=found.n_clusters,
+        coverage=bounds.coverage, missing_a=_named(ids, is_b & ~is_a), missing_b=_named(ids, is_a & ~is_b),
+        low_all=low_all, high_all=high_all, worst=worst, best=best, gained=None if table is None else table.gained,
+        lost=None if table is None else table.lost, margin=margin, outcome=decision.outcome, reason=reason,
+        n_needed=decision.n_needed, minimum_detectable_effect=least,
     )  # fmt: skip
+    return _held(made)
 
 
-def adjusted(made: Sequence[Difference], method: str, alpha: float, *, decides: bool) -> list[Difference]:
-    """Return the differences with p-values adjusted for how many scorers were looked at.
+def _test(left: Matrix, right: Matrix, clusters: list[str | None] | None, *, is_verdict: bool, seed: int) -> TestResult:
+    from lmops.calc.paired import mcnemar, sign_flip_test
+
+    if is_verdict and clusters is None and left.shape[1] == right.shape[1] == 1:
+        return mcnemar(left, right)
+    return sign_flip_test(row_means(left) - row_means(right), clusters=clusters, seed=seed)
+
+
+def _agreed(found: PairedDifference, p_value: float, alpha: float) -> tuple[PairedDifference, float]:
+    """Return interval and p-value so that 0 is left out exactly when p is at most alpha: the more cautious one counts.
+
+    An exact test and an interval are made in two ways, and near the border one may say what the other does not.
+    """
+    from dataclasses import replace
+
+    if math.isnan(found.low) or math.isnan(found.high) or math.isnan(p_value):
+        return found, p_value
+    is_outside = found.low > 0 or found.high < 0
+    if is_outside and p_value > alpha:
+        return replace(found, low=min(found.low, 0.0), high=max(found.high, 0.0)), p_value
+    if not is_outside and p_value <= alpha:
+        return found, max(found.p_value, math.nextafter(alpha, 1.0))
+    return found, p_value
+
+
+def _with_one_sided(
+    a: Matrix, b: Matrix, known: Any, ends: tuple[float, float], found: PairedDifference
+) -> tuple[float, float]:
+    """Return the limits of the difference with the examples that have a score on one side only at their extremes."""
+    from lmops.calc.bounds import difference_bounds
+
+    bounds = difference_bounds(a[known], b[known], low=ends[0], high=ends[1])
+    if not bounds.n_missing or not bounds.n:
+        return (found.low, found.high) if not bounds.n_missing else (bounds.low, bounds.high)
+    share = bounds.coverage
+    return share * (found.low - found.difference) + bounds.low, share * (found.high - found.difference) + bounds.high
+
+
+def _held(one: Difference) -> Difference:
+    """Return a difference whose good news survive the worst case of the examples with a score on one side only."""
+    from dataclasses import replace
+
+    few = len(one.missing_a) + len(one.missing_b)
+    low = one.low_all if one.higher_is_better else -one.high_all
+    bar = {"better": 0.0, "non_inferior": -(one.margin or 0.0)}.get(one.outcome)
+    if not few or bar is None or low > bar:
+        return one
+    shown = "no scale says how bad that may be" if math.isnan(low) else f"at worst the gain is {low:.4g}"
+    reason = f"{one.reason}, but {few:,} example(s) have a score in one run only, and {shown}"
+    return replace(one, outcome="inconclusive", reason=reason, n_needed=None)
+
+
+def _named(ids: Sequence[str], chosen: Any) -> tuple[str, ...]:
+    return tuple(ids[position] for position in chosen.nonzero()[0])
+
+
+def _mean(values: Matrix) -> float:
+    return float(values.mean()) if values.size else math.nan
+
+
+def adjusted(
+    made: Sequence[Difference], method: str, alpha: float, *, decide: Iterable[str], of: str
+) -> list[Difference]:
+    """Return the differences with p-values adjusted for how many decide; the outcome follows the adjusted one.
 
     Args:
         made: The differences.
         method: "holm", "bh" or "none".
         alpha: Of the whole family.
-        decides: Whether an adjusted p-value above ``alpha`` takes "better" and "worse" back.
+        decide: The names that make the family; the others are exploratory, and say so.
+        of: What the family is made of, in words.
     """
     from dataclasses import replace
 
     from lmops.calc.multiple import adjust
 
-    scorers = [one for one in made if one.kind == "scorer"]
-    values = dict(zip(map(id, scorers), adjust([one.p_value for one in scorers], method).tolist(), strict=True))  # type: ignore[arg-type]  # checked by adjust
+    names = set(decide)
+    family = [one for one in made if one.name in names]
+    values = dict(zip(map(id, family), adjust([one.p_value for one in family], method).tolist(), strict=True))  # type: ignore[arg-type]  # checked by adjust
     result = []
     for one in made:
-        p_value = values.get(id(one), math.nan)
-        taken_back = decides and one.outcome in _TESTED and p_value > alpha
-        result.append(
-            replace(
-                one, p_adjusted=p_value, outcome="inconclusive",
-                reason=f"{one.reason}, but not after correction for the number of slices",
-            )
-            if taken_back
-            else replace(one, p_adjusted=p_value)
-        )  # fmt: skip
+        if id(one) not in values:
+            result.append(replace(one, is_exploratory=True))
+            continue
+        p_value = values[id(one)]
+        told = replace(one, p_adjusted=p_value)
+        if one.outcome in _TESTED and p_value > alpha:
+            told = replace(told, outcome=_without_test(one), reason=f"{one.reason}, but not after correction for {of}")
+        result.append(told)
     return result
+
+
+def _without_test(one: Difference) -> str:
+    """Return what is left of an outcome that a test no longer carries: a loss beyond the margin stays excluded."""
+    low = one.low_all if one.higher_is_better else -one.high_all
+    return "non_inferior" if one.margin is not None and low > -one.margin else "inconclusive"
 
 
 def slice_rows(examples: Iterable[Example], ids: Sequence[str], by: Sequence[str]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.units import share
 from lmops.errors import NotFoundError, UsageError
-from lmops.evals._compare import Difference, adjusted, common_scorers, differences, sides, slice_rows
+from lmops.evals._compare import Difference, adjusted, common_scorers, differences, has_looked, sides, slice_rows
 from lmops.evals._matrix import MEASURES
 from lmops.evals._summary import aligned, html_table, number
 from lmops.text import escape, plain_line
@@ -21,7 +22,21 @@ if TYPE_CHECKING:
     from lmops.evals._runs import Run
     from lmops.store import Store
 
-_HEAD: Final = ("scorer", "a", "b", "a - b", "interval", "p", "flips", "n", "coverage", "verdict", "why")
+_HEAD: Final = (
+    "scorer",
+    "a (pairs)",
+    "b (pairs)",
+    "a - b",
+    "interval",
+    "p",
+    "flips",
+    "n",
+    "coverage",
+    "verdict",
+    "why",
+)
+#: So many examples are named where some have a score on one side only.
+_NAMED: Final = 5
 
 
 class Comparison:
@@ -72,15 +87,18 @@ class Comparison:
         return _frame(self.slice_differences)
 
     def cases(self, scorer: str | None = None) -> pd.DataFrame:
-        """Return one row per example and scorer, largest loss of a first.
+        """Return one row per example and scorer, the worst first.
+
+        What has a score on one side only stands on top, first what a lacks: nobody knows how bad it is. Then comes the
+        largest loss of a.
 
         Args:
             scorer: Only this one.
 
         Returns:
-            Columns example_id, scorer, a, b (means over repeats), change (turned so that negative is a loss), flip
-            (gained, lost or empty), output_a, output_b (of the first repeat), rationale_a, rationale_b, trace_id_a,
-            trace_id_b.
+            Columns example_id, scorer, a, b (means over repeats; missing where there is no score), change (turned so
+            that negative is a loss), flip (missing in a, missing in b, gained, lost or empty), output_a, output_b (of
+            the first repeat), rationale_a, rationale_b, trace_id_a, trace_id_b.
         """
         if scorer is not None:
             self[scorer]
@@ -88,13 +106,14 @@ class Comparison:
         directions = {one.name: 1.0 if one.higher_is_better else -1.0 for one in self.scorers}
         found = found[found["scorer"].isin(list(directions))]
         found["change"] = (found["a"] - found["b"]) * found["scorer"].map(directions)
-        made: pd.DataFrame = found.sort_values(["change", "example_id"], ignore_index=True)
-        return made
+        found["_place"] = found["flip"].map({"missing in a": 0, "missing in b": 1}).fillna(2)
+        made: pd.DataFrame = found.sort_values(["_place", "change", "example_id"], ignore_index=True)
+        return made.drop(columns="_place")
 
     # -- for a reader ----------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        words = ", ".join(f"{one.name} {one.outcome}" for one in self.scorers)
+        words = ", ".join(f"{one.name} {one.outcome}{' (exploratory)' * one.is_exploratory}" for one in self.scorers)
         return f"<Comparison {self.a.run_id} against {self.b.run_id}: {words}>"
 
     @property
@@ -124,20 +143,24 @@ with s as (
   select run_id, example_id, arg_min(output, repeat) as output, arg_min(trace_id, repeat) as trace_id
   from results where run_id in ($a, $b) group by all
 )
-select one.example_id, one.scorer, one.value as a, two.value as b,
-  case when one.value >= 0.5 and two.value < 0.5 then 'gained' when one.value < 0.5 and two.value >= 0.5 then 'lost'
+select k.example_id, k.scorer, one.value as a, two.value as b,
+  case when one.value is null then 'missing in a' when two.value is null then 'missing in b'
+    when one.value >= 0.5 and two.value < 0.5 then 'gained' when one.value < 0.5 and two.value >= 0.5 then 'lost'
     else '' end as flip,
   ra.output as output_a, rb.output as output_b, one.rationale as rationale_a, two.rationale as rationale_b,
   ra.trace_id as trace_id_a, rb.trace_id as trace_id_b
-from s one join s two on one.example_id = two.example_id and one.scorer = two.scorer
-join r ra on ra.run_id = one.run_id and ra.example_id = one.example_id
-join r rb on rb.run_id = two.run_id and rb.example_id = two.example_id
-where one.run_id = $a and two.run_id = $b
+from (select distinct example_id, scorer from s) k
+join r ra on ra.run_id = $a and ra.example_id = k.example_id
+join r rb on rb.run_id = $b and rb.example_id = k.example_id
+left join s one on one.run_id = $a and one.example_id = k.example_id and one.scorer = k.scorer
+left join s two on two.run_id = $b and two.example_id = k.example_id and two.scorer = k.scorer
+where one.value is not null or two.value is not null
 """
 
 
 def compare(
-    store: Store, datasets: Any, a: Run, b: Run, *, scorers: Sequence[str] | None, margin: Any, slices: Sequence[str],
+    store: Store, datasets: Any, a: Run, b: Run, *, scorers: Sequence[str] | None, margin: Any,
+    decide: Sequence[str] | None = None, slices: Sequence[str],
     alpha: float, correction: str, clustered: bool, allow_unmatched: bool, allow_changed: bool, seed: int,
 ) -> Comparison:  # fmt: skip
     """Return the comparison of two runs.
@@ -166,7 +189,16 @@ def compare(
         return _margin(margin, name, chosen)
 
     over_all = differences(found, chosen, margins=margins, alpha=alpha, seed=seed)
-    over_all = adjusted(over_all, "holm", alpha, decides=False)
+    deciding = _deciding(decide, margin, chosen)
+    many = f"{len(deciding)} scorers"
+    over_all = adjusted(over_all, "holm", alpha, decide=deciding, of=many)
+    notes += [
+        f"{run.run_id} was looked at while it ran: intervals and p-values here do not count that, its gate does"
+        for run in (a, b) if has_looked(run)
+    ]  # fmt: skip
+    notes = [*notes, *sameness(store, a, b), *(note for one in over_all for note in _one_sided(one, a, b))]
+    if len(deciding) < len(chosen):
+        notes.append(f"{', '.join(deciding)} decide; the other scorers are exploratory: one look of many")
     sliced: list[Difference] = []
     if slices:
         places = slice_rows(
@@ -174,8 +206,58 @@ def compare(
         )
         for name, rows in places.items():
             sliced += differences(found, chosen, margins=margins, alpha=alpha, rows=rows, name=name, seed=seed)
-        sliced = adjusted([one for one in sliced if one.kind == "scorer"], correction, alpha, decides=True)
+        sliced = adjusted(
+            [one for one in sliced if one.kind == "scorer"], correction, alpha, decide=chosen, of="the number of slices"
+        )
     return Comparison(store, a, b, found=over_all, sliced=sliced, notes=notes, alpha=alpha)
+
+
+def _deciding(decide: Sequence[str] | None, margin: Any, chosen: Mapping[str, Any]) -> list[str]:
+    """Return the scorers whose outcomes count: those that are named, else those with a margin of their own, else all.
+
+    Raises:
+        NotFoundError: One that is not compared.
+    """
+    named = [decide] if isinstance(decide, str) else decide
+    if named is None:
+        with_margin = [name for name in chosen if isinstance(margin, Mapping) and name in margin]
+        return with_margin or list(chosen)
+    for name in named:
+        if name not in chosen:
+            raise NotFoundError.of("scorer of this comparison", name, chosen)
+    if not named:
+        raise UsageError("decide=[]: name the scorers whose outcome counts, or leave it out for all")
+    return list(named)
+
+
+def _one_sided(one: Difference, a: Run, b: Run) -> list[str]:
+    """Return a note on the examples that have a score on one side only."""
+    sides = [
+        f"{len(ids):,} in {run.run_id} only ({', '.join(ids[:_NAMED])}{', ...' * (len(ids) > _NAMED)})"
+        for run, ids in ((b, one.missing_a), (a, one.missing_b)) if ids
+    ]  # fmt: skip
+    if one.kind != "scorer" or not sides:
+        return []
+    return [f"{one.name}: not every example has a score on both sides: {' and '.join(sides)}; they are no pairs"]
+
+
+def sameness(store: Store, a: Run, b: Run) -> list[str]:
+    """Return notes when two runs are of one version or gave the same outputs: a comparison then shows no change."""
+    found = []
+    alike = all(a.record[name] == b.record[name] for name in ("prompt_hash", "model", "params"))
+    if a.record["prompt_hash"] is not None and alike:
+        found.append(f"both runs are of the same version, {a.prompt_ref} on {a.model}: what differs is chance")
+    other, total = store.sql(_DIFFERING, {"a": a.run_id, "b": b.run_id}).fetchall()[0]
+    if total and not other:
+        found.append(f"all {total:,} outputs of the two runs are the same: nothing changed between them")
+    return found
+
+
+_DIFFERING: Final = """
+select count(*) filter (one.output is distinct from two.output), count(*)
+from results one join results two on one.example_id = two.example_id and one.repeat = two.repeat
+where one.run_id = $a and two.run_id = $b and one.status = 'ok' and two.status = 'ok'
+"""
 
 
 def _margin(margin: float | Mapping[str, float] | None, name: str, chosen: Mapping[str, Any]) -> float | None:
@@ -208,17 +290,19 @@ def _row(one: Difference) -> tuple[str, ...]:
     name = f"{one.name} [{one.slice}]" if one.slice else one.name
     flips = "" if one.gained is None else f"+{one.gained} -{one.lost}"
     p_value = number(one.p_value)
-    if one.slice:
+    if not math.isnan(one.p_adjusted) and one.p_adjusted != one.p_value:
         p_value = f"{p_value} ({number(one.p_adjusted)})"
-    why = one.reason
+    why = f"exploratory: {one.reason}" if one.is_exploratory and one.kind == "scorer" else one.reason
     if one.outcome in ("inconclusive", "non_inferior") and not math.isnan(one.minimum_detectable_effect):
         why += f"; could have found {number(one.minimum_detectable_effect)}"
     if one.n_needed:
         why += f"; about {one.n_needed:,} examples would decide"
     if one.coverage < 1 and not math.isnan(one.worst):
         why += f"; {number(one.worst)} to {number(one.best)} with what is missing"
+    if one.missing_a or one.missing_b:
+        why += f"; over all its examples a has {number(one.overall_a)}, b {number(one.overall_b)}"
     return (
         plain_line(name, 80), number(one.mean_a), number(one.mean_b), f"{one.difference:+.4g}",
-        f"{number(one.low)} to {number(one.high)}", p_value, flips, f"{one.n:,}", f"{one.coverage:.0%}",
+        f"{number(one.low)} to {number(one.high)}", p_value, flips, f"{one.n:,}", share(one.coverage),
         one.outcome.replace("_", "-"), why,
     )  # fmt: skip

@@ -5,6 +5,7 @@ min_coverage: 0.95
 max_error_rate: 0.02
 max_cost_usd: 0.01        # mean of a case
 max_latency_ms: 4000      # 95th percentile
+missing: worst            # what has a score on one side only, or failed, counts as the worst; or "pairs": left out
 scorers:
   source_support: {min: 0.80, max_loss: 0.03}
   answer_length: {max: 120}
@@ -25,7 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _OF_SCORER: Final = ("min", "max", "max_loss")
-_OF_RUN: Final = ("level", "clustered", "min_coverage", "max_error_rate", "max_cost_usd", "max_latency_ms", "scorers")
+_MISSING: Final = ("worst", "pairs")
+_OF_RUN: Final = (
+    "level",
+    "clustered",
+    "missing",
+    "min_coverage",
+    "max_error_rate",
+    "max_cost_usd",
+    "max_latency_ms",
+    "scorers",
+)
 _SHARES: Final = ("min_coverage", "max_error_rate")
 _EXAMPLE: Final = "such as {'scorers': {'exact_match': {'min': 0.8, 'max_loss': 0.03}}}"
 _MAX_BYTES: Final = 1_000_000
@@ -39,6 +50,8 @@ class Criteria:
         scorers: By scorer: "min" and "max" of its mean, "max_loss" against the baseline; in the unit of the score.
         level: Confidence level of every interval.
         clustered: Whether differences are clustered when the examples have clusters.
+        missing: How a loss counts examples with a score on one side only, and a level the cases that failed: "worst",
+            as the worst they can be, so that nothing passes by what vanished; "pairs", not at all.
         min_coverage: Share of the cases that every scorer must have measured.
         max_error_rate: Share of the cases that may fail.
         max_cost_usd: Mean cost of a case.
@@ -48,6 +61,7 @@ class Criteria:
     scorers: dict[str, dict[str, float]] = field(default_factory=dict)
     level: float = 0.95
     clustered: bool = True
+    missing: str = "worst"
     min_coverage: float | None = None
     max_error_rate: float | None = None
     max_cost_usd: float | None = None
@@ -63,6 +77,8 @@ class Criteria:
         found: dict[str, Any] = {name: getattr(self, name) for name in _OF_RUN if name != "scorers"}
         if self.clustered:
             del found["clustered"]
+        if self.missing == _MISSING[0]:
+            del found["missing"]
         return {name: value for name, value in found.items() if value is not None} | {"scorers": self.scorers}
 
 
@@ -80,6 +96,19 @@ def read_criteria(given: Any) -> Criteria:
     if given is None or not hasattr(given, "items"):
         raise UsageError(f"criteria are a mapping or the path of a YAML or JSON file, {_EXAMPLE}")
     return _checked(given, "criteria")
+
+
+def refuse_as_baseline(baseline: object) -> None:
+    """Raise when what was given as the baseline are criteria.
+
+    Raises:
+        UsageError: They are; the message says where they go.
+    """
+    is_file = isinstance(baseline, str | Path) and Path(baseline).suffix in (".yaml", ".yml", ".json")
+    if is_file or isinstance(baseline, Criteria) or hasattr(baseline, "items"):
+        raise UsageError(
+            "criteria stand where the baseline run belongs: gate(run, criteria=...), or gate(run, baseline, criteria)"
+        )
 
 
 def _read(path: Path) -> Any:
@@ -110,11 +139,14 @@ def _checked(given: Any, where: str) -> Criteria:
     for name in given:
         if name not in _OF_RUN:
             raise UsageError(f"{where}: {did_you_mean('criterion', str(name), _OF_RUN)}")
-    plain = [name for name in _OF_RUN if name not in ("scorers", "clustered") and name in given]
+    plain = [name for name in _OF_RUN if name not in ("scorers", "clustered", "missing") and name in given]
     values = {name: _number(given[name], f"{where}: {name}") for name in plain}
     clustered = given.get("clustered", True)
     if not isinstance(clustered, bool):
         raise UsageError(f"{where}: clustered is {plain_line(clustered, 40)!r}; give true or false")
+    missing = given.get("missing", _MISSING[0])
+    if missing not in _MISSING:
+        raise UsageError(f"{where}: missing is {plain_line(missing, 40)!r}; give 'worst' or 'pairs'")
     for name in (*_SHARES, "level"):
         if name in values and not 0 <= values[name] <= 1:
             raise UsageError(f"{where}: {name} is {values[name]:g}; give a share in 0..1")
@@ -123,7 +155,7 @@ def _checked(given: Any, where: str) -> Criteria:
     scorers = _scorers(given.get("scorers") or {}, where)
     if not scorers and len(values) == ("level" in values):
         raise UsageError(f"{where}: nothing is asked; name a criterion, {_EXAMPLE}")
-    return Criteria(scorers=scorers, clustered=clustered, **values)
+    return Criteria(scorers=scorers, clustered=clustered, missing=missing, **values)
 
 
 def _scorers(given: Any, where: str) -> dict[str, dict[str, float]]:

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from lmops.base.units import share
 from lmops.evals._summary import number
 from lmops.text import escape, plain_line
 
@@ -83,9 +84,9 @@ class Drift:
         """What was found, one sentence each."""
         said = [_WORDS[self.outcome]]
         if self.baseline is not None:
-            noise = "unknown" if math.isnan(self.noise) else f"{self.noise:.1%}"
+            noise = "unknown" if math.isnan(self.noise) else share(self.noise)
             said.append(
-                f"{self.differing:.1%} of pairs of answers differ between the runs, {noise} within them "
+                f"{share(self.differing)} of pairs of answers differ between the runs, {noise} within them "
                 f"(p = {number(self.p_value)}, {self.n:,} examples)"
             )
         if self.is_model_changed:

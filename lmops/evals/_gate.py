@@ -11,28 +11,34 @@ import json
 import math
 import secrets
 import time
+from dataclasses import replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError
 from lmops.evals._summary import number, scale
 from lmops.evals._verdict import CriterionResult, Outcome, Verdict
 from lmops.prompts._evidence import is_confirmed, verdict_digest
-from lmops.store import append_event
+from lmops.store import append_event, next_event_id
 from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from lmops.evals._compare import Difference
     from lmops.evals._comparison import Comparison
     from lmops.evals._criteria import Criteria
     from lmops.evals._runs import Run
     from lmops.evals._summary import ScorerSummary
+    from lmops.evals._until import Watch
     from lmops.store import Store
 
 
-def judge(run: Run, comparison: Comparison | None, criteria: Criteria) -> list[CriterionResult]:
-    """Return one result per criterion.
+def judge(
+    run: Run, comparison: Comparison | None, criteria: Criteria, *, same: Sequence[str] = ()
+) -> list[CriterionResult]:
+    """Return one result per criterion; the first says whether the run is whole, and where it is as its baseline.
 
     Raises:
         UsageError: A criterion needs a baseline, and there is none.
@@ -43,7 +49,8 @@ def judge(run: Run, comparison: Comparison | None, criteria: Criteria) -> list[C
     for name in criteria.scorers:
         if name not in run.scorers:
             raise NotFoundError.of(f"scorer of {run.run_id}", name, run.scorers)
-    found = [_complete(run), *_of_run(run, criteria)]
+    whole = _complete(run)
+    found = [replace(whole, reason="; ".join((whole.reason, *same))), *_of_run(run, criteria)]
     summaries = {one.scorer: one for one in run.summary(level=criteria.level)}
     for name, asked in criteria.scorers.items():
         summary = summaries.get(name)
@@ -53,10 +60,28 @@ def judge(run: Run, comparison: Comparison | None, criteria: Criteria) -> list[C
         if criteria.min_coverage is not None:
             found.append(_coverage(summary, criteria.min_coverage))
         ends = scale(run.scorers[name]["range"])
-        found += [_level(summary, key, asked[key], ends) for key in ("min", "max") if key in asked]
+        levels = [_level(summary, key, asked[key], ends) for key in ("min", "max") if key in asked]
+        found += [_lost(one, summary, run) if criteria.missing == "worst" else one for one in levels]
         if "max_loss" in asked and comparison is not None:
-            found.append(_loss(comparison[name], asked["max_loss"]))
+            loss = _loss(comparison[name], asked["max_loss"], missing=criteria.missing)
+            found.append(replace(loss, reason="; ".join((loss.reason, *same))))
     return found
+
+
+def judge_early(run: Run, watch: Watch) -> list[CriterionResult]:
+    """Return the results of a run that was looked at while it ran; what is asked of the run as a whole is as always."""
+    decided = watch.outcome is not None or watch.looks == watch.planned
+    looked = _made(
+        "looked early", "pass" if decided else "inconclusive", watch.said() + "; resume the run" * (not decided)
+    )
+    found = [looked, *_of_run(run, watch.criteria)]
+    if watch.criteria.min_coverage is not None:
+        cases = run.totals.cases
+        for one in run.summary(level=watch.criteria.level):
+            if one.scorer in watch.criteria.scorers:
+                share = one.coverage * run.totals.planned / cases if cases else math.nan
+                found.append(_coverage(replace(one, coverage=share), watch.criteria.min_coverage))
+    return [*found, *watch.results()]
 
 
 def _made(name: str, outcome: Outcome, reason: str, **found: Any) -> CriterionResult:
@@ -91,19 +116,41 @@ def _of_run(run: Run, criteria: Criteria) -> list[CriterionResult]:
         found.append(_made("max_error_rate", outcome, reason, value=rate, low=low, high=high,
                            asked=criteria.max_error_rate))  # fmt: skip
     measured = run.measured()
+    went_well = measured.statuses.get("ok", 0)
     if criteria.max_cost_usd is not None:
         costs = measured.measures["cost_usd"]
         known = costs[~np.isnan(costs)]
         interval = mean_interval(known, level=criteria.level)
         ends = (interval.estimate, interval.low, interval.high)
-        found.append(_below("max_cost_usd", ends, criteria.max_cost_usd, n=known.size, of="mean cost of a case"))
+        one = _below("max_cost_usd", ends, criteria.max_cost_usd, n=known.size, of="mean cost of a case")
+        found.append(_of_known(one, known.size, went_well, "cost", least=interval.low * known.size / max(went_well, 1)))
     if criteria.max_latency_ms is not None:
         times = measured.measures["latency_ms"]
         known = times[~np.isnan(times)]
         low, high = quantile_interval(known, 0.95, criteria.level)
         p95 = float(np.quantile(known, 0.95)) if known.size else math.nan
-        found.append(_below("max_latency_ms", (p95, low, high), criteria.max_latency_ms, n=known.size, of="p95"))
+        one = _below("max_latency_ms", (p95, low, high), criteria.max_latency_ms, n=known.size, of="p95")
+        found.append(_of_known(one, known.size, went_well, "latency"))
     return found
+
+
+def _of_known(
+    one: CriterionResult, known: int, went_well: int, what: str, *, least: float = math.nan
+) -> CriterionResult:
+    """Return a result that does not take what is unknown for what is known.
+
+    Args:
+        one: The result over the cases that are known.
+        known: How many these are.
+        went_well: How many should be.
+        what: The figure.
+        least: The lower limit if all that is unknown were 0; a failure that even this shows stays one.
+    """
+    unknown = went_well - known
+    if unknown <= 0 or not known or one.asked is None or (one.outcome == "fail" and least > one.asked):
+        return one
+    reason = f"the {what} of {unknown:,} of {went_well:,} cases is unknown; of the others: {one.reason}"
+    return replace(one, outcome="inconclusive", reason=reason)
 
 
 def _below(name: str, ends: tuple[float, float, float], asked: float, *, n: int, of: str) -> CriterionResult:
@@ -145,7 +192,7 @@ def _level(summary: ScorerSummary, key: str, asked: float, ends: tuple[float, fl
     if math.isnan(low) or math.isnan(high):
         return _made(name, "inconclusive", f"{summary.n} example(s) give no interval", **found)
     half, away = (high - low) / 2, abs(summary.mean - asked)
-    needed = math.ceil(summary.n * (half / away) ** 2) if away > 0 else None
+    needed = math.ceil(summary.n * (_sure(summary.level) * half / away) ** 2) if away > 0 else None
     reason = "the interval holds it"
     if asked in ends:
         reason += ", which is the end of the scale: no number of examples can exclude anything below"
@@ -153,31 +200,80 @@ def _level(summary: ScorerSummary, key: str, asked: float, ends: tuple[float, fl
     return _made(name, "inconclusive", reason, n_needed=needed if needed and needed > summary.n else None, **found)
 
 
-def _loss(one: Difference, asked: float) -> CriterionResult:
+def _lost(one: CriterionResult, summary: ScorerSummary, run: Run) -> CriterionResult:
+    """Return a level that passes as inconclusive when the cases that failed could break it at worst.
+
+    What had nothing to measure, such as the sources of a refusal, is no failure and says nothing here.
+    """
+    failed, planned = run.totals.errors + summary.errors, run.totals.planned
+    is_min = one.name.endswith(".min")
+    bound = summary.worst if is_min else summary.best  # with everything that is missing
+    known = round(summary.coverage * planned)
+    if one.outcome != "pass" or one.asked is None or not failed or known == planned or not math.isfinite(bound):
+        return one
+    end = (bound * planned - summary.mean * known) / (planned - known)
+    worst = (summary.mean * known + failed * end) / (known + failed)
+    if (worst >= one.asked) if is_min else (worst <= one.asked):
+        return one
+    reason = (
+        f"of the cases with a score {one.reason.partition(', though')[0]}, but {failed:,} failed: with them it may be "
+        f"{number(worst)} at worst"
+    )
+    return replace(one, outcome="inconclusive", reason=reason)
+
+
+def _sure(level: float, power: float = 0.8) -> float:
+    """Return how much narrower than the distance an interval has to be, so that it excludes the bar so often."""
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    return (z + NormalDist().inv_cdf(power)) / z
+
+
+def _loss(one: Difference, asked: float, *, missing: str) -> CriterionResult:
     """Return whether the loss against the baseline is at most what is asked: as :func:`lmops.calc.decide.decide` does.
 
-    A loss that is certain, and may be larger than what is asked, fails.
+    A loss that is certain, and may be larger than what is asked, fails. What has a score on one side only counts as the
+    worst that it can be: a pass that this would change is inconclusive (``missing="pairs"``: it is left out, and said).
     """
     sign = -1.0 if one.higher_is_better else 1.0
     loss, ends = sign * one.difference, sorted((sign * one.low, sign * one.high))
     low, high = ends
     name = f"{one.name}.max_loss"
     found = {"value": loss, "low": low, "high": high, "asked": asked}
+    few = len(one.missing_a) + len(one.missing_b)
     if math.isnan(low) or math.isnan(high):
         return _made(name, "inconclusive", one.reason, **found)
-    p_value = f"p = {number(one.p_value)}, n = {one.n:,}"
+    p_value = f"{one.p_words}, n = {one.n:,}"
+    more = f"; {few:,} example(s) have a score in one run only and are left out" if few else ""
     if high <= asked:
-        return _made(name, "pass", f"a larger loss is excluded ({one.outcome.replace('_', '-')}, {p_value})", **found)
-    if low > asked:
-        return _made(name, "fail", f"the loss is larger, {number(low)} at least ({p_value})", **found)
-    if low > 0:
-        reason = f"there is a loss, {number(low)} at least, and a larger one than {asked:g} is not excluded ({p_value})"
-        return _made(name, "fail", reason, **found)
+        most = -one.low_all if one.higher_is_better else one.high_all
+        if few and missing == "worst" and not most <= asked:
+            shown = "no scale says how large" if math.isnan(most) else f"{number(most)} at worst"
+            reason = (
+                f"over the pairs a larger loss is excluded ({p_value}), but {_one_sided(one)}: with them it may be "
+                f"larger, {shown}"
+            )
+            return _made(name, "inconclusive", reason, **found)
+        reason = f"a larger loss is excluded ({one.outcome.replace('_', '-')}, {p_value}){more * (missing == 'pairs')}"
+        return _made(name, "pass", reason, **found)
+    if one.outcome == "worse":
+        size = f"the loss is larger, {number(low)} at least" if low > asked else (
+            f"there is a loss, {number(low)} at least, and a larger one than {asked:g} is not excluded"
+        )  # fmt: skip
+        return _made(name, "fail", f"{size} ({p_value}){more}", **found)
     reason = (
         f"no loss is shown, and one of more than {asked:g} is not excluded ({p_value}); these examples would have "
-        f"shown a difference of {number(one.minimum_detectable_effect)}"
+        f"shown a difference of {number(one.minimum_detectable_effect)}{more}"
     )
     return _made(name, "inconclusive", reason, n_needed=one.n_needed, **found)
+
+
+def _one_sided(one: Difference) -> str:
+    """Return which examples have a score on one side only, in words."""
+    sides = (("the baseline", one.missing_a), ("the run", one.missing_b))
+    return " and ".join(
+        f"{len(ids):,} example(s) have a score in {side} only ({', '.join(ids[:3])}{', ...' * (len(ids) > 3)})"
+        for side, ids in sides if ids
+    )  # fmt: skip
 
 
 def outcome_of(results: list[CriterionResult]) -> Outcome:
@@ -202,18 +298,20 @@ def record(
         "created_ns": created_ns, "actor": actor,
     }  # fmt: skip
     with store.transaction() as con:
-        event_id = append_event(
+        event_id = next_event_id(con)
+        con.execute(
+            f"insert into verdicts ({', '.join(verdict)}, event_id) values ({', '.join('?' * len(verdict))}, ?)",
+            [*verdict.values(), event_id],
+        )
+        append_event(
             con, actor=actor, action="eval.gate", subject=run.run_id,
             after={
                 "verdict_id": verdict_id, "outcome": outcome, "prompt_ref": run.prompt_ref,
                 "digest": verdict_digest(verdict),
             },
             evidence=[verdict_id, run.run_id, *([baseline_id] if baseline_id else [])],
+            rows=[("verdicts", verdict_id)],
         )  # fmt: skip
-        con.execute(
-            f"insert into verdicts ({', '.join(verdict)}, event_id) values ({', '.join('?' * len(verdict))}, ?)",
-            [*verdict.values(), event_id],
-        )
     return read_verdict(store, verdict_id)
 
 

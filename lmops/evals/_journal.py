@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import NotFoundError, UsageError
 from lmops.evals._provenance import lmops_version
-from lmops.store import append_event
+from lmops.store import append_event, key_text, leave_open
 from lmops.store._alive import Process, is_alive, this_process
+from lmops.store._results import case_seal
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,7 +32,8 @@ CASE: Final = (
     "tool_calls", "started_ns", "scores",
 )  # fmt: skip
 AT: Final = {name: position for position, name in enumerate(CASE)}
-_INSERT: Final = f"insert or replace into eval_results ({', '.join(CASE)}) values ({', '.join('?' * len(CASE))})"
+_VALUES: Final = f"into eval_results ({', '.join(CASE)}, seal) values ({', '.join('?' * len(CASE))}, ?)"
+_INSERT: Final = f"insert or replace {_VALUES}"
 _MOVE: Final = """
 update eval_runs set cases = cases + :cases, errors = errors + :errors, unpriced = unpriced + :unpriced,
   input_tokens = case when :input_tokens is null then input_tokens else coalesce(input_tokens, 0) + :input_tokens end,
@@ -65,12 +67,14 @@ class Journal:
         run_id: The run.
         owner: The word that says it is held by this object.
         worked_s: Seconds of work before this session.
+        actor: Who runs it.
     """
 
-    def __init__(self, store: Store, run_id: str, *, owner: str, worked_s: float) -> None:
+    def __init__(self, store: Store, run_id: str, *, owner: str, worked_s: float, actor: str) -> None:
         self.run_id = run_id
         self._store = store
         self._owner = owner
+        self._actor = actor
         self._worked_s = worked_s
         self._began = time.monotonic()
 
@@ -101,8 +105,9 @@ class Journal:
                 list(record.values()),
             )
             after = {name: record[name] for name in ("name", "task", "dataset", "model")}
-            append_event(con, actor=actor, action="eval.run", subject=run_id, after=after)
-        return cls(store, run_id, owner=owner, worked_s=0.0)
+            append_event(con, actor=actor, action="eval.run", subject=run_id, after=after, rows=[("eval_runs", run_id)])
+            leave_open(con, "eval_results", run_id)
+        return cls(store, run_id, owner=owner, worked_s=0.0, actor=actor)
 
     @classmethod
     def resume(
@@ -130,8 +135,9 @@ class Journal:
                 gone = ("not_run", "error", "timeout") if retry_errors else ("not_run",)
                 marks = ", ".join("?" * len(gone))
                 con.execute(f"delete from eval_results where run_id = ? and status in ({marks})", (run_id, *gone))
-                append_event(con, actor=actor, action="eval.resume", subject=run_id)
-            journal = cls(store, run_id, owner=owner, worked_s=row["duration_s"])
+                append_event(con, actor=actor, action="eval.resume", subject=run_id, rows=[("eval_runs", run_id)])
+                leave_open(con, "eval_results", run_id)
+            journal = cls(store, run_id, owner=owner, worked_s=row["duration_s"], actor=actor)
             journal.settle()
         return journal
 
@@ -170,7 +176,7 @@ class Journal:
         }  # fmt: skip
         with self._store.transaction(durable=False, wait=wait) as con:
             if rows:
-                con.executemany(_INSERT, rows)
+                con.executemany(_INSERT, [(*row, case_seal(row)) for row in rows])
             if con.execute(_MOVE, moved).rowcount != 1:
                 raise UsageError(
                     f"run {self.run_id} was taken over by another process while this one was silent; "
@@ -179,13 +185,15 @@ class Journal:
 
     def write_not_run(self, keys: Iterable[tuple[str, int, str | None]]) -> None:
         """Record cases (example id, repeat, cluster) that were not started."""
-        rows = [(self.run_id, example_id, repeat, "not_run", cluster) for example_id, repeat, cluster in keys]
+        rows = []
+        for example_id, repeat, cluster in keys:
+            given = {
+                "run_id": self.run_id, "example_id": example_id, "repeat": repeat, "status": "not_run",
+                "cluster": cluster, "output_is_json": 0, "scores": "[]",
+            }  # fmt: skip
+            rows.append([given.get(name) for name in CASE])
         with self._store.transaction(durable=False) as con:
-            con.executemany(
-                "insert or ignore into eval_results (run_id, example_id, repeat, status, cluster) "
-                "values (?, ?, ?, ?, ?)",
-                rows,
-            )
+            con.executemany(f"insert or ignore {_VALUES}", [(*row, case_seal(row)) for row in rows])
 
     def settle(self) -> None:
         """Put the totals in step with the cases: exact, whatever was replaced."""
@@ -199,13 +207,21 @@ class Journal:
     def end(self, status: str, *, error: str | None, now_ns: int) -> None:
         """Record how the session ended."""
         seconds = self.seconds
+        # Before the totals are written: then the cases are read once for both.
+        digest = self._store.result_hashes(self.run_id)
         self.settle()
         with self._store.transaction() as con:
-            con.execute(
+            is_mine = con.execute(
                 "update eval_runs set status = ?, error = ?, ended_ns = ?, duration_s = ?, owner = null, pid = null "
                 "where run_id = ? and owner = ?",
                 (status, error, now_ns, seconds, self.run_id, self._owner),
-            )
+            ).rowcount
+            if is_mine:
+                append_event(
+                    con, actor=self._actor, action="eval.end", subject=self.run_id, after={"status": status},
+                    rows=[("eval_runs", self.run_id)],
+                    named={"eval_results": {key_text([self.run_id]): digest.get(self.run_id)}},
+                )  # fmt: skip
 
     def release(self) -> None:
         """Let go of the run, whether or not its end could be recorded."""

@@ -6,17 +6,21 @@ import inspect
 import numbers
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from lmops.errors import UsageError
 from lmops.evals._records import Plan
 from lmops.evals._task import Task, function_task, prompt_task, recorded_task
+from lmops.evals._until import planned
+from lmops.models import check_params
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lmops.datasets import DatasetVersion, Example
+    from lmops.evals._runs import Run
     from lmops.scorers import Scorer
     from lmops.store import Store
     from lmops.traces import Traces
@@ -96,6 +100,7 @@ def _at_least(name: str, value: int, least: int) -> None:
 def prepare(
     project: Project, task: Any, dataset: Any, scorers: Any, *, name: str | None, repeats: int, prompt: Any,
     model: str | None, params: Mapping[str, Any] | None, limit: int | None, seed: int | None, options: dict[str, Any],
+    until: tuple[Any, Run | None] | None = None,
 ) -> Prepared:  # fmt: skip
     """Return a run that can start.
 
@@ -115,7 +120,15 @@ def prepare(
         project, task, examples, prompt=prompt, model=model, params=params, cache=options["cache"], seed=seed
     )
     refuse_hopeless_scorers(found, examples, made.kind)
+    for scorer in found:
+        if scorer.kind == "judge" and isinstance(given := scorer.options.get("params"), Mapping):
+            check_params(given)
     whole = limit is None and version.selection is None
+    described = [describe(scorer) for scorer in found]
+    stops = {}
+    if until is not None:
+        by_name = {one["name"]: one for one in described}
+        stops = {"until": planned(*until, examples, by_name, repeats=repeats, seed=seed or 0)}
     plan = Plan(
         name=name or (made.name.rpartition(":")[2] if made.kind == "function" else made.name),
         task_kind=made.kind,  # type: ignore[arg-type]  # one of the three
@@ -126,17 +139,35 @@ def prepare(
         prompt_hash=version_of.hash if version_of is not None else None,
         model=asked,
         params={**((version_of.params if version_of is not None else None) or {}), **(params or {})} or None,
-        scorers=[describe(scorer) for scorer in found],
+        scorers=described,
         settings={
             **options, "selection": version.selection, "limit": limit,
             "example_ids": None if whole else [example.example_id for example in examples],
-            "given_params": dict(params) if params else None,
+            "given_params": dict(params) if params else None, **stops,
         },
         examples=len(examples),
         repeats=repeats,
         seed=seed,
     )  # fmt: skip
     return Prepared(plan, made, examples, found)
+
+
+def selected(project: Project, run: Run) -> Sequence[Example]:
+    """Return the examples of a run.
+
+    Raises:
+        UsageError: The dataset is not what it was when the run began.
+        NotFoundError: It is not there any more.
+    """
+    version = project.datasets.get(run.dataset)
+    if version.hash != run.dataset_hash:
+        raise UsageError(f"the dataset {run.dataset} is not what it was when run {run.run_id} began")
+    examples: Sequence[Example] = version.examples
+    ids = run.settings["example_ids"]
+    if ids is None:
+        return examples
+    by_id = {example.example_id: example for example in examples}
+    return [by_id[one] for one in ids]
 
 
 def resolve_dataset(project: Project, dataset: Any, *, name: str | None) -> DatasetVersion:

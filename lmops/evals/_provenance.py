@@ -9,7 +9,7 @@ import sys
 from importlib import metadata
 from typing import Final
 
-from lmops.git import ask_git
+from lmops.git import repository
 
 _PACKAGES: Final = ("lmops", "openai", "duckdb", "numpy", "scipy", "pandas")
 
@@ -21,11 +21,10 @@ def lmops_version() -> str:
 
 def code_version() -> str | None:
     """Return the commit of the working directory, with "+" when files differ from it; None outside of git."""
-    commit = (ask_git(".", "rev-parse", "HEAD") or "").strip()
-    if not commit:
-        return None
-    changed = ask_git(".", "status", "--porcelain", "--untracked-files=no")
-    return commit + ("+" if changed is None or changed.strip() else "")
+    with repository(".") as found:
+        if found is None or found.head is None:
+            return None
+        return found.head + ("" if found.changes("--untracked-files=no") == "" else "+")
 
 
 def environment() -> str:

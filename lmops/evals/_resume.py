@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lmops.errors import LmopsError, NotFoundError, UsageError
-from lmops.evals._prepare import Prepared, Project, describe, make_task, resolve_scorers, settings
+from lmops.evals._prepare import Prepared, Project, describe, make_task, resolve_scorers, selected, settings
 from lmops.evals._records import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from lmops.datasets import Example
     from lmops.evals._runs import Run
     from lmops.scorers import Scorer
+    from lmops.store import Store
 
 
 def prepare_again(
@@ -31,7 +29,7 @@ def prepare_again(
         concurrency=concurrency or old["concurrency"], timeout_s=old["timeout_s"], retries=old["retries"],
         budget_usd=budget_usd or old["budget_usd"], cache=old["cache"], tracing=old["tracing"],
     )  # fmt: skip
-    examples = _examples(project, run)
+    examples = selected(project, run)
     found = _scorers(run, scorers)
     kind = record["task_kind"]
     if kind == "function":
@@ -55,18 +53,6 @@ def prepare_again(
     kept = {name: record[name] for name in names if name not in ("settings", "scorers")}
     plan = Plan(**kept, scorers=record["scorers"], settings={**old, **options})
     return Prepared(plan, made, examples, found)
-
-
-def _examples(project: Project, run: Run) -> Sequence[Example]:
-    version = project.datasets.get(run.dataset)
-    if version.hash != run.dataset_hash:
-        raise UsageError(f"the dataset {run.dataset} is not what it was when run {run.run_id} began")
-    examples: Sequence[Example] = version.examples
-    ids = run.settings["example_ids"]
-    if ids is None:
-        return examples
-    by_id = {example.example_id: example for example in examples}
-    return [by_id[one] for one in ids]
 
 
 def _scorers(run: Run, given: Any) -> list[Scorer]:
@@ -100,3 +86,13 @@ def _scorers(run: Run, given: Any) -> list[Scorer]:
                 "something else. Start a new run"
             )
     return found
+
+
+def has_more(store: Store, run: Run, *, retry_errors: bool) -> bool:
+    """Return whether a run has cases left, or failed ones that are to be tried again."""
+    # Counted, not remembered: a file of results may have been lost since.
+    query = "select count(*) from results where run_id = ? and status <> 'not_run'"
+    there = store.sql(query, [run.run_id]).fetchall()[0][0]
+    has_stopped = run.settings.get("until") is not None and run.status == "finished" and not retry_errors
+    is_whole = has_stopped or (run.status == "finished" and there == run.totals.planned)
+    return not is_whole or bool(retry_errors and run.totals.errors)

@@ -6,15 +6,16 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.units import money
 from lmops.evals._journal import AT
 from lmops.evals._writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lmops.datasets import Example
     from lmops.evals._case import Cases
-    from lmops.evals._journal import Journal
+from lmops.evals._journal import Journal
 
 #: So many failures of the endpoint in a row, and at least twice as many as there are workers, end a run.
 OUTAGE_CASES: Final = 20
@@ -44,16 +45,12 @@ class State:
         rate = (self.done - self.before) / seconds
         words = [f"{rate:,.1f}/s"]
         if self.cost_usd is not None:
-            words.append(f"${self.cost_usd:,.4f}")
+            words.append(money(self.cost_usd))
         if self.errors:
             words.append(f"{self.errors:,} failed")
         if rate and self.done < self.total:
             words.append(f"{_span((self.total - self.done) / rate)} left")
         return "  ".join(words)
-
-
-def _usd(amount: float) -> str:
-    return f"${amount:,.4f}" if amount >= 0.0001 or not amount else f"${amount:.1e}"
 
 
 def _span(seconds: float) -> str:
@@ -72,13 +69,15 @@ class Runner:
         state: Kept up to date.
         concurrency: How many at a time.
         budget_usd: No case starts when so much is spent; None for no limit.
+        watch: Is shown every finished case; what it says ends the run.
         owns_loop: Whether nobody else is in the loop.
     """
 
     def __init__(
         self, journal: Journal, cases: Cases, work: Iterator[Work], state: State, *, concurrency: int,
-        budget_usd: float | None, owns_loop: bool,
+        budget_usd: float | None, owns_loop: bool, watch: Callable[[list[Any]], str | None] | None = None,
     ) -> None:  # fmt: skip
+        self._watch = watch
         self._owns_loop = owns_loop
         self._journal = journal
         self._cases = cases
@@ -115,7 +114,7 @@ class Runner:
         if not left:
             # The cases in flight were the last ones.
             return "finished", None
-        spent = f"the budget of {_usd(self._budget_usd)} is spent ({_usd(self._state.cost_usd or 0.0)})"
+        spent = f"the budget of {money(self._budget_usd)} is spent ({money(self._state.cost_usd or 0.0)})"
         return "over_budget", f"{spent}; {left:,} case(s) were not run"
 
     async def _worker(self, writer: Writer) -> None:
@@ -134,6 +133,8 @@ class Runner:
             self._spend(row[cost_at], row[scoring_at])
             await put(row)
             state.done += 1
+            if self._watch is not None and self._stopped is None and (said := self._watch(row)) is not None:
+                self._stopped, self._error = "finished", said
             if row[status_at] != "ok":
                 state.errors += 1
                 self._note_failure(outage, row)

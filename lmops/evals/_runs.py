@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from lmops.errors import NotFoundError, UsageError
 from lmops.evals._records import Totals
 from lmops.text import plain_line
 from lmops.times import from_ns
@@ -195,8 +196,23 @@ class Run:
         failed = f", {totals.errors:,} failed" if totals.errors else ""
         return (
             f"<Run {self.run_id} {plain_line(self.name, 60)} on {self.dataset}: {self.status}, "
-            f"{totals.cases:,} of {totals.planned:,} cases{failed}>"
+            f"{totals.cases:,} of {totals.planned:,} cases{failed}{self._why_nothing(totals)}>"
         )
+
+    def _why_nothing(self, totals: Totals) -> str:
+        """Return why there is nothing to see, where every case or every score of a scorer failed."""
+        if not totals.cases or (totals.errors < totals.cases and not self.scorers):
+            return ""
+        if totals.errors == totals.cases:
+            query = "select error_type, error from results where run_id = ? and error is not null order by started_at"
+            found = self._store.sql(f"{query} limit 1", [self.run_id]).fetchall()
+            return f": {plain_line(': '.join(filter(None, found[0])), 160)}" if found else ""
+        query = (
+            "select scorer, min(reason) from scores where run_id = ? and scorer in (select unnest(?::VARCHAR[])) "
+            "group by scorer having count(value) = 0 and count(*) filter (status = 'error') > 0 order by scorer limit 1"
+        )
+        found = self._store.sql(query, [self.run_id, list(self.scorers)]).fetchall()
+        return f"; {found[0][0]} has no score: {plain_line(found[0][1], 160)}" if found else ""
 
     @property
     def text(self) -> str:
@@ -209,3 +225,27 @@ class Run:
         from lmops.evals._summary import run_html
 
         return run_html(self)
+
+
+def find_run(store: Store, asked: str) -> str:
+    """Return the id of the run that is meant.
+
+    Raises:
+        NotFoundError: There is none.
+        UsageError: The start of an id fits several.
+    """
+    if not isinstance(asked, str):
+        raise UsageError(f"a run is named by its id or by the name of its experiment; this is {type(asked).__name__}")
+    with store.reading() as con:
+        rows = con.execute("select run_id, name from eval_runs order by started_ns desc").fetchall()
+    for row in rows:
+        if row["run_id"] == asked:
+            return asked
+    starting = [row["run_id"] for row in rows if len(asked) > 4 and row["run_id"].startswith(asked)]
+    if len(starting) > 1:
+        raise UsageError(f"{asked!r} is the start of {len(starting)} runs: {', '.join(starting[:5])}")
+    named = [row["run_id"] for row in rows if row["name"] == asked]
+    if found := starting or named:
+        return str(found[0])
+    known = [row["run_id"] for row in rows[:1000]] + [row["name"] for row in rows[:1000]]
+    raise NotFoundError.of("run", asked, known, hint="ws.evals.list() shows them")

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from lmops.errors import StoreError
 from lmops.evals._case import Cases
+from lmops.evals._journal import AT
 from lmops.evals._runner import Runner, State
 from lmops.evals._threads import run_blocking
 from lmops.evals._tracing import CaseTracer
+from lmops.evals._until import ordered, replayed, stopped_words, watch_of
 from lmops.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lmops.datasets import Example
     from lmops.evals._journal import Journal
@@ -114,11 +116,13 @@ class Session:
         cases = Cases(
             run_id=journal.run_id, call=self.task.call, scorers=self.scorers, timeout_s=settings["timeout_s"],
             retries=settings["retries"], models=self.models, is_cached=settings["cache"], tracer=tracer,
+            is_looked_up=self.task.kind == "recorded",
         )  # fmt: skip
+        watch = self._watch()
         left = self._left()
         runner = Runner(
             journal, cases, left, state, concurrency=settings["concurrency"], budget_usd=self.budget_usd,
-            owns_loop=owns_loop,
+            owns_loop=owns_loop, watch=watch,
         )  # fmt: skip
         await runner.run()
         not_run = [(example.example_id, repeat, example.cluster) for example, repeat in left]
@@ -128,10 +132,36 @@ class Session:
             log.warning("run %s: no case had a known cost, so the budget was not watched", journal.run_id)
 
     def _left(self) -> Iterator[tuple[Example, int]]:
-        """Return what is to be done: every example once, then every example again."""
+        """Return what is to be done: every example once, then every example again; one by one if it may stop early."""
         done = self.journal.done() if self.is_resumed else frozenset()
-        pairs = itertools.product(range(self.plan.repeats), self.examples)
-        return ((example, repeat) for repeat, example in pairs if (example.example_id, repeat) not in done)
+        until = self.plan.settings.get("until")
+        pairs: Iterator[tuple[Example, int]]
+        if until is None:
+            pairs = ((one, repeat) for repeat, one in itertools.product(range(self.plan.repeats), self.examples))
+        else:
+            pairs = itertools.product(ordered(self.examples, until), range(self.plan.repeats))
+        return ((example, repeat) for example, repeat in pairs if (example.example_id, repeat) not in done)
+
+    def _watch(self) -> Callable[[list[Any]], str | None] | None:
+        """Return what looks at every finished case of a run that may stop early."""
+        until = self.plan.settings.get("until")
+        if until is None:
+            return None
+        import orjson
+
+        from lmops.evals._runs import Run
+
+        baseline = None if until["baseline"] is None else Run(self.store, until["baseline"])
+        scorers = {one["name"]: one for one in self.plan.scorers}
+        watch = watch_of(until, self.examples, scorers, baseline)
+        if self.is_resumed:
+            replayed(self.store, self.journal.run_id, watch)
+
+        def look(row: list[Any]) -> str | None:
+            scores = {name: value for name, value, *_ in orjson.loads(row[AT["scores"]])}
+            return None if watch.add(row[AT["example_id"]], scores) is None else stopped_words(watch)
+
+        return look
 
     def _end(self, status: str, error: str | None) -> None:
         self.journal.end(status, error=error, now_ns=time.time_ns())

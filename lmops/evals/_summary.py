@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lmops.base.units import money, share
 from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class ScorerSummary:
     def __repr__(self) -> str:
         return (
             f"<{plain_line(self.scorer, 60)} {number(self.mean)} [{number(self.low)}, {number(self.high)}], "
-            f"n={self.n}, coverage {self.coverage:.0%}>"
+            f"n={self.n}, coverage {share(self.coverage)}>"
         )
 
 
@@ -147,10 +148,10 @@ def rows(run: Run) -> list[tuple[str, ...]]:
     for one in run.summary():
         note = small_n_advice(one.n, n_clusters=one.n_clusters) or ""
         if not math.isnan(one.flip_rate):
-            note = f"repeats differ in {one.flip_rate:.1%} of pairs. {note}".strip()
+            note = f"repeats differ in {share(one.flip_rate)} of pairs. {note}".strip()
         made.append((
             plain_line(one.scorer, 60), number(one.mean), f"{number(one.low)} to {number(one.high)}",
-            f"{one.coverage:.1%}", f"{one.unmeasured:,}", f"{one.errors:,}", note,
+            share(one.coverage), f"{one.unmeasured:,}", f"{one.errors:,}", note,
         ))  # fmt: skip
     return made
 
@@ -159,8 +160,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
     """Return what ran and what it took, in words."""
     totals, record = run.totals, run.record
     repeats = f" x {run.repeats} repeats" if run.repeats > 1 else ""
-    cost = "-" if totals.cost_usd is None else f"${totals.cost_usd:,.4f}"
-    judges = "" if totals.scoring_cost_usd is None else f", judges ${totals.scoring_cost_usd:,.4f}"
+    cost = "-" if totals.cost_usd is None else money(totals.cost_usd)
+    judges = "" if totals.scoring_cost_usd is None else f", judges {money(totals.scoring_cost_usd)}"
     unpriced = f" ({totals.unpriced:,} cases of unknown cost)" if totals.unpriced else ""
     found = [
         ("task", plain_line(record["task"], 120)),

@@ -9,6 +9,7 @@ from lmops.errors import UsageError
 from lmops.evals._checked import checked, readable, scalar
 from lmops.evals._records import TaskResult
 from lmops.evals._threads import Threads
+from lmops.models import check_params
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -128,11 +129,13 @@ def prompt_task(
         seed: Sent with the request, plus the number of the repeat.
 
     Raises:
-        UsageError: The example lacks a variable of the prompt.
+        UsageError: The example lacks a variable of the prompt, the prompt ignores the input, or a parameter is none.
     """
     merged = {**(prompt.params or {}), **(params or {})}
+    check_params(merged, has_schema=prompt.response_schema is not None)
     tools, schema = prompt.tools, prompt.response_schema
     names = tuple(prompt.variables)
+    _refuse_ignored_input(prompt.ref, names, first)
     # What is missing in one is missing in all, most of the time; better known before money is spent.
     prompt.render(_variables(first, names))
 
@@ -144,6 +147,47 @@ def prompt_task(
         )
 
     return Task("prompt", prompt.ref, call)
+
+
+def _refuse_ignored_input(ref: str, names: Sequence[str], first: Example) -> None:
+    """Raise when a prompt would ask the same whatever the input is, or would get several fields as one text of JSON.
+
+    Raises:
+        UsageError: It would; the message says which variables there are and which fields.
+    """
+    given = first.input
+    if not names:
+        raise UsageError(
+            f"{ref} has no variable, so it would ask the same of every example: write {{{{ question }}}} or the name "
+            "of another field of the input where the input belongs"
+        )
+    fields = list(given) if isinstance(given, dict) else []
+    read = [name for name in names if (name in given if isinstance(given, dict) else _gets_whole(name, names, first))]
+    if not read:
+        known = f"the fields {', '.join(map(repr, fields[:10]))}" if fields else "one text"
+        raise UsageError(
+            f"{ref} reads nothing of the input, which is {known}: its variables are {', '.join(map(repr, names))}; "
+            "name the variables like the fields, or save the dataset with input=[...] of the columns that it needs"
+        )
+    inner = _object_in(given)
+    if inner is not None and len(inner) > 1:
+        raise UsageError(
+            f"{ref} would get the fields {', '.join(map(repr, list(inner)[:10]))} as one text of JSON in {read[0]!r}: "
+            "save the dataset with objects as inputs (of traces: ws.datasets.add_traces(..., map={'question': "
+            "'input.question'})), and name the prompt's variables like the fields"
+        )
+
+
+def _gets_whole(name: str, names: Sequence[str], example: Example) -> bool:
+    """Return whether a variable gets an input that is no object; see :func:`_variables`."""
+    if name in ("input", "question"):
+        return name == "input" or "question" not in example.metadata
+    return len(names) == 1 and name not in example.metadata
+
+
+def _object_in(given: Any) -> dict[str, Any] | None:
+    found = _parsed(given) if isinstance(given, str) and given.lstrip().startswith("{") else None
+    return found if isinstance(found, dict) else None
 
 
 def _variables(example: Example, names: Sequence[str]) -> dict[str, Any]:
@@ -222,7 +266,7 @@ def _of_completion(found: Any) -> TaskResult:
         cached_input_tokens=usage.cached_input_tokens if usage else None,
         reasoning_tokens=usage.reasoning_tokens if usage else None,
         cost_usd=found.cost_usd,
-        latency_ms=found.latency_ms,
+        latency_ms=None if found.is_cached else found.latency_ms,
         model=found.model,
         system_fingerprint=found.system_fingerprint,
         finish_reason=found.finish_reason,

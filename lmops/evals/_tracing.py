@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from lmops.types import EVAL_RUN_ID
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lmops.datasets import Example
     from lmops.evals._records import Plan
@@ -16,6 +19,18 @@ if TYPE_CHECKING:
 
 _MAX_TEXT: Final = 65_000
 _EVENT: Final = "gen_ai.evaluation.result"
+
+
+@contextlib.contextmanager
+def in_run(run_id: str) -> Iterator[None]:
+    """Let every span that is made inside, by the task or a judge, say which run it belongs to."""
+    from opentelemetry import context
+
+    token = context.attach(context.set_value(EVAL_RUN_ID, run_id))
+    try:
+        yield
+    finally:
+        context.detach(token)
 
 
 class CaseTracer:
@@ -33,13 +48,13 @@ class CaseTracer:
         known = traces._instrumentation  # noqa: SLF001  # a second call would change the settings of the first
         self._is_mine = not known
         # A run may end spans faster than they are written, and none may be lost.
-        self._handle = known[-1] if known else traces.instrument(max_queue=65_536, block_ms=10_000)
+        self._handle = known[-1] if known else traces.instrument(max_queue=65_536, block_ms=10_000, clients=False)
         self._stop = traces.stop_instrumentation
         self._tracer = self._handle.get_tracer("lmops.evals")
         self._context, self._trace = context, trace
         self._name = f"eval {plan.name}"
         self._common: dict[str, Any] = {
-            "openinference.span.kind": "CHAIN", "lmops.eval.run_id": run_id, "lmops.eval.dataset": plan.dataset,
+            "openinference.span.kind": "CHAIN", EVAL_RUN_ID: run_id, "lmops.eval.dataset": plan.dataset,
         }  # fmt: skip
 
     def start(self, example: Example, repeat: int) -> Any:

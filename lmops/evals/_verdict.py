@@ -60,6 +60,10 @@ class Verdict:
     actor: str
     event_id: int
 
+    def __bool__(self) -> bool:
+        """Return whether it passed; what is inconclusive did not."""
+        return self.outcome == "pass"
+
     @property
     def exit_code(self) -> int:
         """0 for pass, 1 for fail, 3 for inconclusive."""

@@ -14,8 +14,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
+from lmops.models._params import check_params
 from lmops.models._prices import PRICED_KINDS, Price, Pricer, Prices, Rates, Row
 from lmops.models._records import Call, Completion, Embeddings, Endpoint, ToolCall, Usage
+from lmops.models._stopwatch import timed
+from lmops.redact import refuse_keys
 from lmops.times import to_ns, utc_now
 
 if TYPE_CHECKING:
@@ -28,32 +31,25 @@ if TYPE_CHECKING:
     from lmops.models._calls import Calls
     from lmops.models._endpoints import Endpoints
     from lmops.models._streams import AsyncStream, Stream
-    from lmops.store import Store
+    from lmops.store import PendingChange, Store
 
     Messages = str | Sequence[Mapping[str, Any]]
     Prompt = tuple[str, str | int] | Any
 
 __all__ = [
     "PRICED_KINDS", "Completion", "Embeddings", "Endpoint", "Models", "Price", "Pricer", "Rates", "Row", "ToolCall",
-    "Usage",
+    "Usage", "check_params", "timed",
 ]  # fmt: skip
 
 MAX_WAIT_S: Final = 60.0
-#: Parameters that have an argument of their own, or that would change what comes back.
-_TAKEN: Final = {
-    "model": "the first argument names the model",
-    "messages": "the second argument holds the messages",
-    "tools": "pass tools=[...]",
-    "stream": "call stream(...) or astream(...)",
-    "timeout": "pass timeout_s=...",
-    "extra_headers": "register the endpoint with headers=...",
-}
 
 
 class Models:
     """Models as a workspace sees them: ``ws.models``."""
 
-    def __init__(self, store: Store, *, actor: str, reprice: Callable[[str], int], seed: int | None = None) -> None:
+    def __init__(
+        self, store: Store, *, actor: str, reprice: Callable[[PendingChange], int], seed: int | None = None
+    ) -> None:
         self._store = store
         self._actor = actor
         self._seed = seed
@@ -229,6 +225,7 @@ class Models:
             UsageError: An argument that cannot be used.
         """
         endpoint = self._endpoints.resolve(model)
+        refuse_keys(params or {})
         found = [texts] if isinstance(texts, str) else list(texts)
         for place, text in enumerate(found):
             if not isinstance(text, str):
@@ -276,7 +273,7 @@ class Models:
 
             check_schema(schema)
         if params:
-            _check_params(params, has_schema=schema is not None)
+            check_params(params, has_schema=schema is not None)
         return Call(
             endpoint=endpoint,
             messages=_checked_messages(messages),
@@ -444,17 +441,6 @@ def _checked_messages(messages: Messages) -> Sequence[Mapping[str, Any]]:
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise UsageError(f'message {place} is not a dict such as {{"role": "user", "content": "..."}}')
     return messages
-
-
-def _check_params(params: Mapping[str, Any], *, has_schema: bool) -> None:
-    for name in params.keys() & _TAKEN.keys():
-        raise UsageError(f"params[{name!r}]: {_TAKEN[name]}")
-    if params.get("n") not in (None, 1):
-        raise UsageError(
-            f"params['n'] = {params['n']!r}: one call gives one answer; make several with repeat=0, 1, ..."
-        )
-    if has_schema and "response_format" in params:
-        raise UsageError("params['response_format'] and response_schema say the same thing; give one of them")
 
 
 def _prompt(prompt: Prompt) -> tuple[str, str]:

@@ -13,14 +13,19 @@ import orjson
 
 from lmops.errors import ReadOnlyError, StoreError, UsageError
 from lmops.models._records import Completion, ToolCall, Usage
-from lmops.store import append_event
+from lmops.store import append_event, leave_open, unsealed
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
     from lmops.models._records import Call
     from lmops.store import Store
 
 log = logging.getLogger(__name__)
 
+#: So many answers share one audit event: one for each would bury all others.
+SEALED_TOGETHER: Final = 500
 _KEPT: Final = (
     "content", "parsed", "finish_reason", "model", "requested_model", "provider", "response_id",
     "system_fingerprint", "refusal",
@@ -70,6 +75,7 @@ class ResponseCache:
             log.warning("the cached answer %s cannot be read and is asked again", key[:12])
             with contextlib.suppress(StoreError), self._store.transaction(durable=False) as con:
                 con.execute("delete from response_cache where key = ?", (key,))
+                self._say(con, "model.drop_answer", after={"reason": "it cannot be read"}, keys=[key])
             return None
 
     def put(self, key: str, completion: Completion) -> None:
@@ -80,10 +86,13 @@ class ResponseCache:
         content = orjson.dumps(kept).decode()
         try:
             with self._store.transaction(durable=False) as con:
-                con.execute(
+                is_new = con.execute(
                     "insert or ignore into response_cache (key, model, content, created_ns) values (?, ?, ?, ?)",
                     (key, completion.requested_model, content, time.time_ns()),
-                )
+                ).rowcount
+                if is_new and leave_open(con, "response_cache", key) >= SEALED_TOGETHER:
+                    keys = [found[0] for _, found in unsealed(con, "response_cache")]
+                    self._say(con, "model.keep_answers", after={"kept": len(keys)}, keys=keys)
         except ReadOnlyError:
             log.debug("the store is read-only: the answer was not cached")
         except StoreError as error:
@@ -92,15 +101,20 @@ class ResponseCache:
     def clear(self, before_ns: int | None) -> int:
         """Forget the answers from before a time, or all; return how many."""
         with self._store.transaction() as con:
-            gone: int = con.execute(
-                "delete from response_cache where ?1 is null or created_ns < ?1", (before_ns,)
-            ).rowcount
+            gone = con.execute(
+                "delete from response_cache where ?1 is null or created_ns < ?1 returning key", (before_ns,)
+            ).fetchall()
             if gone:
-                append_event(
-                    con, actor=self._actor, action="model.clear_cache", subject="response_cache",
-                    after={"removed": gone, "before_ns": before_ns},
-                )  # fmt: skip
-        return gone
+                after = {"removed": len(gone), "before_ns": before_ns}
+                self._say(con, "model.clear_cache", after=after, keys=[row[0] for row in gone])
+        return len(gone)
+
+    def _say(self, con: sqlite3.Connection, action: str, *, after: dict[str, Any], keys: Sequence[str]) -> None:
+        """Append the event of some answers as they are now."""
+        append_event(
+            con, actor=self._actor, action=action, subject="response_cache", after=after,
+            rows=[("response_cache", key) for key in keys],
+        )  # fmt: skip
 
 
 def _completion(kept: dict[str, Any]) -> Completion:

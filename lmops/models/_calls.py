@@ -8,14 +8,16 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from lmops.errors import ModelError
+from lmops.errors import LmopsError, ModelError
 from lmops.models import _spans, _standin
 from lmops.models._cache import cache_key
+from lmops.models._keys import StreamMask, clean, clean_answer
 from lmops.models._limits import limiter
 from lmops.models._loop import BACKGROUND
 from lmops.models._records import Answer, Completion, Embeddings, Usage
 from lmops.models._retry import with_retries
 from lmops.models._schema import parse
+from lmops.models._stopwatch import note_lookup, preparing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -42,6 +44,7 @@ class Calls:
         self._prices = prices
         self._cache = cache
         self._random = random
+        self._warm: set[tuple[str, int]] = set()
 
     # -- one answer ------------------------------------------------------------------------------------------------
 
@@ -59,7 +62,21 @@ class Calls:
         await asyncio.to_thread(self._cache.put, key, completion)
         return completion
 
+    async def _warmed(self, endpoint: Endpoint) -> None:
+        """Import what calls of an endpoint need: seconds in a new process, and no latency of its model."""
+        if (endpoint.spec, endpoint.revision) in self._warm:
+            return
+        # What is wrong is said where the call is made.
+        with preparing(), contextlib.suppress(Exception):
+            if endpoint.kind == "standin":
+                _standin.warm(endpoint)
+            else:
+                await BACKGROUND.hop(_adapter(endpoint).warm(endpoint))
+            self._prices.of_call("llm", endpoint, None, Usage(input_tokens=1, output_tokens=1))
+        self._warm.add((endpoint.spec, endpoint.revision))
+
     def _hit(self, call: Call, found: Completion, started: float) -> Completion:
+        note_lookup()
         span = _spans.start("chat", call.endpoint)
         with span or _NO_SPAN:
             if span is not None:
@@ -93,6 +110,7 @@ class Calls:
             raise
 
     async def _traced(self, call: Call) -> Completion:
+        await self._warmed(call.endpoint)
         started = time.perf_counter()
         span = _spans.start("chat", call.endpoint)
         if span is None:
@@ -113,13 +131,14 @@ class Calls:
 
     async def _send(self, call: Call, span: CallSpan | None) -> tuple[Answer, int]:
         adapter = _adapter(call.endpoint)
-        return await self._with_retries(call.endpoint, lambda: adapter.complete(call), call.max_wait_s, span)
+        answer, retries = await self._with_retries(call.endpoint, lambda: adapter.complete(call), call.max_wait_s, span)
+        return clean_answer(answer, call.endpoint), retries
 
     async def _with_retries(
         self, endpoint: Endpoint, attempt: Callable[[], Awaitable[T]], max_wait_s: float, span: CallSpan | None
     ) -> tuple[T, int]:
         return await with_retries(
-            attempt,
+            lambda: _in_our_words(endpoint, attempt),
             limiter=limiter(endpoint),
             max_wait_s=max_wait_s,
             random=self._random,
@@ -129,6 +148,7 @@ class Calls:
     def _completion(
         self, call: Call, answer: Answer, started: float, span: CallSpan | None, retries: int
     ) -> Completion:
+        latency_ms = (time.perf_counter() - started) * 1000
         endpoint = call.endpoint
         parsed, problem = None, None
         if call.schema is not None and not answer.tool_calls:
@@ -146,7 +166,7 @@ class Calls:
             provider=endpoint.provider,
             usage=answer.usage,
             cost_usd=self._prices.of_call("llm", endpoint, answer.model, answer.usage),
-            latency_ms=(time.perf_counter() - started) * 1000,
+            latency_ms=latency_ms,
             response_id=answer.response_id,
             system_fingerprint=answer.system_fingerprint,
             refusal=answer.refusal,
@@ -177,6 +197,7 @@ class Calls:
         emit(event)
 
     async def _streamed(self, call: Call, emit: Callable[[Event], object]) -> Completion:
+        await self._warmed(call.endpoint)
         started = time.perf_counter()
         span = _spans.start("chat", call.endpoint)
         attempt = _StreamAttempt(call, emit, started)
@@ -213,6 +234,7 @@ class Calls:
         max_wait_s: float,
     ) -> Embeddings:
         """Return the vectors of all texts; batches are sent side by side, and the first failure stops the others."""
+        await self._warmed(endpoint)
         started = time.perf_counter()
         batches = [list(texts[at : at + batch_size]) for at in range(0, len(texts), batch_size)]
         tasks = [
@@ -251,11 +273,12 @@ class Calls:
                 found: Vectors = vectors, endpoint.model, usage
             else:
                 adapter = _adapter(endpoint)
-                found, _ = await BACKGROUND.hop(
+                (vectors, model, usage), _ = await BACKGROUND.hop(
                     self._with_retries(
                         endpoint, lambda: adapter.embed(endpoint, batch, params, timeout_s), max_wait_s, span
                     )
                 )
+                found = vectors, None if model is None else clean(model, endpoint), usage
             if span is not None:
                 span.set("gen_ai.response.model", found[1])
                 span.usage(found[2])
@@ -269,22 +292,44 @@ class _StreamAttempt:
         self._call = call
         self._emit = emit
         self._started = started
-        self.answer = Answer(content=None)
+        self._read = Answer(content=None)
+        self.answer = self._read
         self.first_s: float | None = None
 
     async def __call__(self) -> ModelError | None:
         """Return the error of a stream that broke after its first piece: it cannot be sent again."""
+        mask = StreamMask(self._call.endpoint)
         try:
-            async with contextlib.aclosing(_source(self._call, self.answer)) as pieces:
+            async with contextlib.aclosing(_source(self._call, self._read)) as pieces:
                 async for piece in pieces:
                     if self.first_s is None:
                         self.first_s = time.perf_counter() - self._started
-                    self._emit(piece)
+                    self._show(mask.add(piece))
         except ModelError as error:
             if self.first_s is None:
                 raise
+            self._show(mask.finish())
             return error
+        self._show(mask.finish())
+        self.answer = clean_answer(self._read, self._call.endpoint)
         return None
+
+    def _show(self, piece: str) -> None:
+        if piece:
+            self._emit(piece)
+
+
+async def _in_our_words(endpoint: Endpoint, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Return the result of an attempt; whatever else it raises becomes an error of ours."""
+    try:
+        return await attempt()
+    except LmopsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a provider's client may raise anything
+        from lmops.models._keys import scrub
+
+        why = scrub(f"{type(error).__name__}: {error}", endpoint)
+    raise ModelError(f"the request to {endpoint.spec!r} could not be made: {why}", kind="bad_request")
 
 
 def _put_request(span: CallSpan, call: Call, *, is_stream: bool = False) -> None:

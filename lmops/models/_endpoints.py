@@ -94,7 +94,7 @@ class Endpoints:
                 )
                 append_event(
                     con, actor=self._actor, action="model.register", subject=name, before=before, after=after,
-                    reason=reason,
+                    reason=reason, rows=[("model_endpoints", name)],
                 )  # fmt: skip
         return _endpoint(row)
 
@@ -107,7 +107,10 @@ class Endpoints:
                 raise NotFoundError.of("registered model", str(name), known)
             con.execute("delete from model_endpoints where name = ?", (name,))
             before = {key: old[key] for key in old.keys() if key not in {"name", "actor", "registered_ns"}}  # noqa: SIM118
-            append_event(con, actor=self._actor, action="model.unregister", subject=name, before=before, reason=reason)
+            append_event(
+                con, actor=self._actor, action="model.unregister", subject=name, before=before, reason=reason,
+                rows=[("model_endpoints", name)],
+            )  # fmt: skip
 
     def _registered(self, name: str) -> Endpoint:
         with self._store.reading() as con:

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from lmops.errors import MissingDependencyError, ModelError
-from lmops.models._openai import chat_arguments, read_answer, read_stream, read_vectors, scrub, stream_arguments
+from lmops.models._faults import fault_in
+from lmops.models._keys import guard_logs, scrub
+from lmops.models._openai import (
+    _known,
+    chat_arguments,
+    of_fault,
+    read_answer,
+    read_stream,
+    read_vectors,
+    stream_arguments,
+)
 from lmops.models._retry import retry_after_s
 
 if TYPE_CHECKING:
@@ -26,6 +36,12 @@ _KINDS: Final = {
 }
 
 
+async def warm(endpoint: Endpoint) -> None:  # noqa: ARG001 - the signature of an adapter
+    """Import the package and what makes arguments."""
+    _litellm()
+    _known("chat")
+
+
 async def complete(call: Call) -> Answer:
     """Return the answer of a provider, sent once.
 
@@ -34,17 +50,22 @@ async def complete(call: Call) -> Answer:
     """
     litellm, arguments = _litellm(), _flat(chat_arguments(call))
     body = await _sent(litellm.acompletion, arguments, call.endpoint, call.timeout_s)
+    fault = fault_in(body)
+    if fault is not None:
+        raise of_fault(fault, call.endpoint, body, {})
     try:
         return read_answer(body)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise ModelError(
-            f"{call.endpoint.spec!r} sent an answer that cannot be read: {error}", kind="bad_response"
+            f"{call.endpoint.spec!r} sent an answer that cannot be read: {scrub(str(error), call.endpoint)}",
+            kind="bad_response",
         ) from None
 
 
 async def stream(call: Call, answer: Answer) -> AsyncGenerator[str]:
     """Yield the pieces of the text, and fill ``answer`` on the way; a stream that breaks off raises."""
     litellm, arguments = _litellm(), _flat(stream_arguments(call))
+    guard_logs(call.endpoint)
 
     async def begin() -> Any:
         return await litellm.acompletion(**arguments, num_retries=0, timeout=call.timeout_s)
@@ -82,6 +103,7 @@ async def _sent(
 ) -> dict[str, Any]:
     """Return the response as the JSON object that OpenAI would send."""
     problem = None
+    guard_logs(endpoint)
     try:
         async with asyncio.timeout(timeout_s):
             found = await function(**arguments, num_retries=0, timeout=timeout_s)

@@ -9,17 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import inspect
 import os
-import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from lmops.calc.usage import read_cost, read_usage, terms
 from lmops.errors import ModelError
+from lmops.models._bounds import new_transport, too_large
+from lmops.models._faults import FINAL, Fault, fault_in, fault_of, kind_of
+from lmops.models._keys import guard_logs, scrub, scrub_all
 from lmops.models._loop import BACKGROUND
+from lmops.models._pieces import (
+    Pieces,
+    arguments_of,
+    events_of,
+    function_of,
+    is_events,
+    optional,
+    plain,
+    text_of,
+)
 from lmops.models._records import Answer, ToolCall, Usage, finish_reason
 from lmops.models._retry import retry_after_s
 from lmops.models._schema import response_format
@@ -31,8 +45,6 @@ if TYPE_CHECKING:
 
     from lmops.models._records import Call, Endpoint, Vectors
 
-_SHOWN: Final = 300
-_SHORTEST_SECRET: Final = 4
 #: The client must have a key; endpoints that want none ignore this word.
 _NO_KEY: Final = "none"
 _BAD: Final = "bad_response"
@@ -60,6 +72,7 @@ class _Clients:
         """Return the client of an endpoint, with its key as it is now."""
         key = _key(endpoint)
         headers = _headers(endpoint, key)
+        guard_logs(endpoint)
         place = (os.getpid(), endpoint.base_url, endpoint.api_key_env, endpoint.headers)
         client, sent = self._clients.get(place, (None, headers))
         if client is not None and sent == headers:
@@ -101,7 +114,8 @@ def _client(endpoint: Endpoint, key: str, headers: dict[str, str]) -> AsyncOpenA
         base_url=endpoint.base_url,
         max_retries=0,
         timeout=endpoint.timeout_s,
-        default_headers={**foreign, **headers},
+        default_headers={"Accept-Encoding": "identity", **foreign, **headers},
+        http_client=new_transport(),
     )
 
 
@@ -142,34 +156,20 @@ def _from_environment(endpoint: Endpoint, value: str) -> str:
     return found
 
 
-def scrub(text: str, endpoint: Endpoint) -> str:
-    """Return a text of an endpoint without the secrets that were sent to it (some echo them), cut to a line."""
-    text = re.sub(r"\b(Bearer |sk-)[\w.*-]{6,}", r"\1[key]", scrub_all(text, endpoint))
-    text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-
-
-def scrub_all(text: str, endpoint: Endpoint) -> str:
-    """Return a whole text without the secrets that were sent to its endpoint."""
-    names = [value[1:] for _, value in endpoint.headers if value.startswith("$")]
-    names += [endpoint.api_key_env] if endpoint.api_key_env else []
-    if endpoint.kind == "litellm":
-        # It finds the keys of its providers by itself.
-        names += [name for name in os.environ if name.endswith(("_KEY", "_TOKEN", "_SECRET"))]
-    for secret in (os.environ.get(name, "").strip() for name in names):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "[key]")
-    return text
-
-
 # -- chat ----------------------------------------------------------------------------------------------------------
+
+
+async def warm(endpoint: Endpoint) -> None:
+    """Import the client and make the one of an endpoint."""
+    _known("chat")
+    _CLIENTS.get(endpoint)
 
 
 async def complete(call: Call) -> Answer:
     """Return the answer of an endpoint, sent once."""
     body = await _post(call.endpoint, "chat", call.timeout_s, chat_arguments(call))
     try:
-        return read_answer(body)
+        return read_answer(body) if isinstance(body, dict) else read_events(body)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise _unusable(call.endpoint, str(error), body) from None
 
@@ -201,16 +201,16 @@ def _known(what: str) -> frozenset[str]:
     return frozenset(inspect.signature(create).parameters) - {"self", "extra_headers", "extra_body", "timeout"}
 
 
-async def _post(endpoint: Endpoint, what: str, timeout_s: float, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON object of a response."""
+async def _post(endpoint: Endpoint, what: str, timeout_s: float, arguments: dict[str, Any]) -> Any:
+    """Return the JSON object of a response; the list of its pieces where it is a stream that nobody asked for."""
     client = _CLIENTS.get(endpoint)
     resource = client.chat.completions if what == "chat" else client.embeddings
-    text, problem = b"", None
+    text, headers, problem = b"", {}, None
     try:
         async with asyncio.timeout(timeout_s):
             raw = await resource.with_raw_response.create(**arguments, timeout=timeout_s)
-            text = raw.content
-        body = orjson.loads(text)
+            text, headers = raw.content, _lower(raw.headers)
+        body = list(events_of(text)) if is_events(text) else orjson.loads(text)
     except orjson.JSONDecodeError:
         problem = _unusable(endpoint, "it is not JSON", text.decode("utf-8", "replace"))
     except Exception as error:  # noqa: BLE001 - turned into an error of ours
@@ -218,11 +218,16 @@ async def _post(endpoint: Endpoint, what: str, timeout_s: float, arguments: dict
     # Raised here, where no error of the client is around to become its context.
     if problem is not None:
         raise problem
-    if not isinstance(body, dict):
+    found = next(filter(None, map(fault_in, body)), None) if is_events(text) else fault_in(body)
+    if found is not None:
+        raise of_fault(found, endpoint, body, headers)
+    if not isinstance(body, dict) and not is_events(text):
         raise _unusable(endpoint, "it is not a JSON object", body)
-    if isinstance(body.get("error"), dict) and not body.get("choices") and not body.get("data"):
-        raise _unusable(endpoint, f"it is an error: {body['error'].get('message')}", body)
     return body
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _unusable(endpoint: Endpoint, why: str, body: object) -> ModelError:
@@ -245,8 +250,9 @@ def read_answer(body: Mapping[str, Any]) -> Answer:
     message = choice.get("message")
     if not isinstance(message, dict):
         raise TypeError("its choice has no message")
-    calls = tuple(read_tool_call(raw) for raw in message.get("tool_calls") or ())
-    content, refusal = _text(message.get("content")), message.get("refusal")
+    old = message.get("function_call")
+    calls = tuple(read_tool_call(raw) for raw in message.get("tool_calls") or ([{"function": old}] if old else ()))
+    content, refusal = text_of(message.get("content")), message.get("refusal")
     if content is None and not calls and not refusal:
         content = ""
     return Answer(
@@ -254,49 +260,51 @@ def read_answer(body: Mapping[str, Any]) -> Answer:
         tool_calls=calls,
         refusal=refusal if isinstance(refusal, str) and refusal else None,
         finish_reason=finish_reason(choice.get("finish_reason")),
-        model=_optional(body.get("model")),
-        usage=read_usage(body.get("usage")),
-        response_id=_optional(body.get("id")),
-        system_fingerprint=_optional(body.get("system_fingerprint")),
+        model=optional(body.get("model")),
+        usage=usage_of(body.get("usage"), body),
+        response_id=optional(body.get("id")),
+        system_fingerprint=optional(body.get("system_fingerprint")),
     )
 
 
 def read_tool_call(raw: Mapping[str, Any]) -> ToolCall:
     """Return one call of a tool; arguments that came as an object become JSON text."""
-    function = raw["function"]
-    arguments = function.get("arguments")
-    if not isinstance(arguments, str):
-        arguments = orjson.dumps(arguments if arguments is not None else {}).decode()
+    function = function_of(raw)
+    arguments = "{}" if function.get("arguments") is None else arguments_of(function)
     return ToolCall(id=str(raw.get("id") or ""), name=str(function["name"]), arguments=arguments)
 
 
-def read_usage(raw: object) -> Usage:
-    """Return the tokens that a response reports."""
+def read_events(chunks: Iterable[Mapping[str, Any]]) -> Answer:
+    """Return the answer that the pieces of a stream make; raise with the reason where they are none."""
+    answer = Answer(content=None)
+    pieces = Pieces(answer, usage_of)
+    for chunk in chunks:
+        pieces.add(chunk)
+    if not pieces.is_finished:
+        raise ValueError("it is a stream that broke off")
+    pieces.finish()
+    return answer
+
+
+def usage_of(raw: object, body: Mapping[str, Any] | None = None) -> Usage:
+    """Return what a response reports of its usage, as spans and chat logs are read too; ``body`` says the tier."""
     if not isinstance(raw, dict):
         return Usage()
-    read, written = raw.get("prompt_tokens_details") or {}, raw.get("completion_tokens_details") or {}
+    found = read_usage(raw)
+    units = {**found.get("units", {}), **(terms(body) if body is not None else {})}
     return Usage(
-        input_tokens=_count(raw.get("prompt_tokens")),
-        output_tokens=_count(raw.get("completion_tokens")),
-        cached_input_tokens=_count(read.get("cached_tokens")) if isinstance(read, dict) else None,
-        reasoning_tokens=_count(written.get("reasoning_tokens")) if isinstance(written, dict) else None,
+        input_tokens=_count(found.get("input")),
+        output_tokens=_count(found.get("output")),
+        cached_input_tokens=_count(found.get("cached")),
+        cache_write_input_tokens=_count(found.get("cache_write")),
+        reasoning_tokens=_count(found.get("reasoning")),
+        reported_cost_usd=read_cost(raw),
+        units=units or None,
     )
-
-
-def _text(content: object) -> str | None:
-    if content is None or isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "".join(part["text"] for part in content if isinstance(part.get("text"), str))
-    raise TypeError("its content is no text")
 
 
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None
-
-
-def _optional(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 # -- streams -------------------------------------------------------------------------------------------------------
@@ -333,18 +341,20 @@ async def read_stream(
     in_words: Callable[[Exception, Endpoint, float], ModelError],
 ) -> AsyncGenerator[str]:
     """Yield the text of the chunks that ``begin`` opens; errors are put in words by ``in_words``."""
-    pieces = _Pieces(answer)
-    chunks, problem = None, None
+    pieces, chunks, problem = Pieces(answer, usage_of), None, None
     try:
         async with asyncio.timeout(call.timeout_s):
             chunks = await begin()
-        while True:
-            async with asyncio.timeout(call.timeout_s):
-                chunk = await anext(chunks, None)
-            if chunk is None:
-                break
-            if text := pieces.add(chunk):
-                yield text
+            whole = await _whole(chunks)
+        async with contextlib.aclosing(_chunks(chunks if whole is None else whole, call.timeout_s)) as found:
+            async for chunk in found:
+                fault = fault_in(chunk)
+                if fault is not None:
+                    problem = of_fault(fault, call.endpoint, chunk, {})
+                    problem.is_retryable = problem.is_retryable or fault.status is None
+                    break
+                if text := pieces.add(chunk):
+                    yield text
     except Exception as error:  # noqa: BLE001 - turned into an error of ours
         problem = in_words(error, call.endpoint, call.timeout_s)
     finally:
@@ -364,61 +374,29 @@ async def read_stream(
     pieces.finish()
 
 
-class _Pieces:
-    """The parts of one streamed answer."""
+async def _whole(chunks: Any) -> list[Any] | None:
+    """Return the pieces of an answer that came in one although a stream was asked; None when it is a stream."""
+    if not hasattr(chunks, "__anext__"):
+        return [plain(chunks)]
+    response = getattr(chunks, "response", None)
+    if "json" not in str(getattr(response, "headers", {}).get("content-type", "")):
+        return None
+    body = await response.aread()  # type: ignore[union-attr]  # it has headers
+    return list(events_of(body)) if is_events(body) else [orjson.loads(body)]
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self._text: list[str] = []
-        self._refusal: list[str] = []
-        self._calls: dict[int, list[str]] = {}
-        self.is_finished = False
 
-    @property
-    def text(self) -> str:
-        """The text up to now."""
-        return "".join(self._text)
-
-    def add(self, chunk: Any) -> str:
-        """Take one piece and return its text."""
-        answer = self._answer
-        answer.model = _optional(chunk.model) or answer.model
-        answer.response_id = _optional(chunk.id) or answer.response_id
-        answer.system_fingerprint = _optional(chunk.system_fingerprint) or answer.system_fingerprint
-        if chunk.usage is not None:
-            answer.usage = read_usage(chunk.usage if isinstance(chunk.usage, dict) else chunk.usage.to_dict())
-        text = ""
-        for choice in (chunk.choices or ())[:1]:
-            if choice.finish_reason:
-                self.is_finished = True
-                answer.finish_reason = finish_reason(choice.finish_reason)
-            delta = choice.delta
-            if delta is None:
-                continue
-            text = delta.content or ""
-            self._refusal.append(getattr(delta, "refusal", None) or "")
-            self._add_calls(delta.tool_calls or ())
-        self._text.append(text)
-        return text
-
-    def _add_calls(self, parts: Iterable[Any]) -> None:
-        for position, part in enumerate(parts):
-            index = part.index if isinstance(part.index, int) else position
-            call = self._calls.setdefault(index, ["", "", ""])
-            call[0] = part.id or call[0]
-            if part.function is not None:
-                call[1] += part.function.name or ""
-                call[2] += part.function.arguments or ""
-
-    def finish(self) -> None:
-        """Put what was collected on the answer."""
-        answer = self._answer
-        answer.tool_calls = tuple(
-            ToolCall(id=call_id, name=name, arguments=arguments)
-            for _, (call_id, name, arguments) in sorted(self._calls.items())
-        )
-        answer.refusal = "".join(self._refusal) or None
-        answer.content = self.text or (None if answer.tool_calls or answer.refusal else "")
+async def _chunks(chunks: Any, timeout_s: float) -> AsyncGenerator[Any]:
+    """Yield the pieces as JSON objects; ``timeout_s`` is for each."""
+    if isinstance(chunks, list):
+        for chunk in chunks:
+            yield chunk
+        return
+    while True:
+        async with asyncio.timeout(timeout_s):
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            return
+        yield plain(chunk)
 
 
 # -- embeddings ----------------------------------------------------------------------------------------------------
@@ -443,9 +421,10 @@ def read_vectors(body: Mapping[str, Any], endpoint: Endpoint, expected: int) -> 
         raise _unusable(endpoint, "it holds no vectors", body) from None
     if len(vectors) != expected or len({len(vector) for vector in vectors}) > 1:
         raise _unusable(endpoint, f"it has {len(vectors)} vectors for {expected} texts", body)
-    raw = body.get("usage")
-    usage = Usage(input_tokens=_count(raw.get("prompt_tokens")) if isinstance(raw, dict) else None)
-    return vectors, _optional(body.get("model")), usage
+    used = usage_of(body.get("usage"), body)
+    # Some count the texts as answered too; vectors are no tokens.
+    usage = dataclasses.replace(used, output_tokens=None, reasoning_tokens=None)
+    return vectors, optional(body.get("model")), usage
 
 
 # -- errors --------------------------------------------------------------------------------------------------------
@@ -458,6 +437,9 @@ def translate(error: Exception, endpoint: Endpoint, timeout_s: float) -> ModelEr
     spec = endpoint.spec
     if isinstance(error, ModelError):
         return error
+    bound = too_large(error)
+    if bound is not None:
+        return _unusable(endpoint, str(bound), "")
     if isinstance(error, TimeoutError | openai.APITimeoutError):
         return ModelError(f"{spec!r} did not answer within {timeout_s:g} s", kind="timeout", is_retryable=True)
     if isinstance(error, openai.APIStatusError):
@@ -477,28 +459,40 @@ def translate(error: Exception, endpoint: Endpoint, timeout_s: float) -> ModelEr
         )
     if isinstance(error, openai.APIError) and not isinstance(error, openai.APIResponseValidationError):
         # An error in the middle of a stream.
-        is_limit = "rate" in f"{error.code} {error.type}".lower()
-        return ModelError(
-            f"{spec!r} broke off with an error: {scrub(str(error.message), endpoint)}",
-            kind="rate_limit" if is_limit else "server",
-            is_retryable=True,
-            status=429 if is_limit else None,
-        )
-    if isinstance(error, ValueError | AttributeError | openai.APIResponseValidationError):
+        fault = fault_of(error.body or {"message": error.message})
+        problem = of_fault(fault, endpoint, error.body, {})
+        if fault.status is None:
+            problem.kind, problem.is_retryable = "server", True
+        return problem
+    if isinstance(error, ValueError | TypeError | LookupError | AttributeError | openai.APIResponseValidationError):
         why = scrub(f"{type(error).__name__}: {error}", endpoint)
         return ModelError(f"{spec!r} sent something that is no answer ({why})", kind=_BAD)
     why = scrub(f"{type(error).__name__}: {error}", endpoint)
     return ModelError(f"the request to {spec!r} could not be made: {why}", kind="bad_request")
 
 
+def of_fault(fault: Fault, endpoint: Endpoint, body: object, headers: Mapping[str, str]) -> ModelError:
+    """Return the error that an answer reports inside a success of HTTP; it is sent again as its code says."""
+    kind, may_retry = (_BAD, False) if fault.status is None else kind_of(fault.status)
+    may_retry = may_retry and fault.code not in FINAL and headers.get("x-should-retry") != "false"
+    asked = retry_after_s(headers, time.time()) if fault.wait_s is None else fault.wait_s
+    text = orjson.dumps(body, default=str).decode()
+    code = f" {scrub(fault.code, endpoint)}" if fault.code else ""
+    return ModelError(
+        f"{endpoint.spec!r} answered with an error{code} in place of an answer: {scrub(fault.message, endpoint)}",
+        kind=kind,
+        is_retryable=may_retry,
+        status=fault.status or 200,
+        retry_after_s=asked if may_retry else None,
+        text=scrub_all(text, endpoint),
+    )
+
+
 def _of_status(error: Any, endpoint: Endpoint) -> ModelError:
     status = int(error.status_code)
-    headers = {name.lower(): value for name, value in error.response.headers.items()}
-    kind, may_retry = _kind(status)
-    if (
-        str(error.code) in {"insufficient_quota", "billing_hard_limit_reached"}
-        or headers.get("x-should-retry") == "false"
-    ):
+    headers = _lower(error.response.headers)
+    kind, may_retry = kind_of(status)
+    if str(error.code) in FINAL or headers.get("x-should-retry") == "false":
         may_retry = False
     said = error.body.get("message") if isinstance(error.body, dict) else error.body
     said = scrub(str(said or error.message), endpoint)
@@ -512,16 +506,3 @@ def _of_status(error: Any, endpoint: Endpoint) -> ModelError:
         status=status,
         retry_after_s=retry_after_s(headers, time.time()) if may_retry else None,
     )
-
-
-def _kind(status: int) -> tuple[str, bool]:
-    """Return the kind of an error status, and whether the request may be sent again."""
-    if status in {401, 403}:
-        return "auth", False
-    if status == 429:
-        return "rate_limit", True
-    if status == 408:
-        return "timeout", True
-    if status == 409 or status >= 500:
-        return "server", True
-    return "bad_request", False

@@ -1,20 +1,19 @@
 """What calls cost: listed prices, and those set in a store.
 
-Prices come from the ``genai-prices`` package by (provider, model, day), with cached and written input told apart; a
-price set here comes first. Unknown models have no cost: NULL, counted as unpriced, never 0.
+Prices come from the ``genai-prices`` package by (provider, model, day), with every rate that it knows; a price set here
+comes first. Unknown models and parts without a rate have no cost: NULL, counted as unpriced, never 0.
 """
 
 from __future__ import annotations
 
-import functools
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
+from lmops.models._listed import listed
 from lmops.store import append_event
-from lmops.times import EPOCH, from_ns, to_ns
+from lmops.times import to_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,23 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.models._records import Endpoint, Usage
-    from lmops.store import Store
+    from lmops.store import PendingChange, Store
 
 Row = dict[str, Any]
 
 PRICED_KINDS: Final = frozenset({"llm", "embedding", "reranker"})
 #: So long a call may use prices that were read before.
 HELD_S: Final = 1.0
-#: OpenTelemetry's names of providers that genai-prices calls otherwise.
-_PROVIDER_IDS: Final = {
-    "azure.ai.openai": "azure", "azure.ai.inference": "azure", "az.ai.openai": "azure", "azure_openai": "azure",
-    "gcp.vertex_ai": "google", "gcp.gemini": "google", "gcp.gen_ai": "google", "vertex_ai": "google",
-    "gemini": "google", "aws.bedrock": "aws", "bedrock": "aws", "mistral_ai": "mistral", "x_ai": "x-ai", "xai": "x-ai",
-}  # fmt: skip
-#: Frameworks that put their own name where the provider's belongs: the model alone decides.
-_NOT_PROVIDERS: Final = frozenset(
-    {"langchain", "langgraph", "litellm", "llamaindex", "llama_index", "dspy", "haystack"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +49,11 @@ class Rates:
         return (paid_in + paid_out) / 1e6
 
 
+def _media(units: Row) -> bool:
+    """Return whether a call used what a price set here does not tell apart: sound, images, searches, another tier."""
+    return any(unit not in ("cache_write_1h_tokens", "cache_write_5m_tokens") for unit in units)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """A price that somebody set, in US dollars per million tokens, from a time on."""
@@ -75,27 +69,34 @@ class Pricer:
 
     def __init__(self, prices: Iterable[Price] = ()) -> None:
         self._own: dict[str, list[Price]] = {}
-        for price in sorted(prices, key=lambda found: found.valid_from_ns, reverse=True):
+        # Of prices for the same time the one that was set last holds: the others were put right by it.
+        newest_first = reversed(list(prices))
+        for price in sorted(newest_first, key=lambda found: found.valid_from_ns, reverse=True):
             self._own.setdefault(price.model, []).append(price)
 
     def put_costs(self, rows: Iterable[Row]) -> None:
-        """Set ``cost_usd`` of every model span; None when its price or its usage is not known."""
+        """Set ``cost_usd`` of every model span; None when its price or its usage is not known.
+
+        Takes ``usage_units`` off the rows: they are no column, only a price depends on them.
+        """
         for row in rows:
             if row["kind"] in PRICED_KINDS:
                 row["cost_usd"] = self.cost(row)
+                row.pop("usage_units", None)
 
     def cost(self, row: Row) -> float | None:
         """Return the computed cost of one call in USD; without a known price, what the client reported."""
-        if row["input_tokens"] is None or (row["output_tokens"] is None and row["kind"] == "llm"):
+        units: Row = row.get("usage_units") or {}
+        has_tokens = row["input_tokens"] is not None and (row["output_tokens"] is not None or row["kind"] != "llm")
+        if not has_tokens and not any(isinstance(count, int) for count in units.values()):
             return self._reported(row)
         own = self._own_rates(row)
         if own is not None:
-            return own.cost(row)
+            return own.cost(row) if has_tokens and not _media(units) else self._reported(row)
         day = (row["start_ns"] or 0) // 86_400_000_000_000
-        found = _listed(row["provider"], row["model"], row["requested_model"], day)
-        if found is None:
-            return self._reported(row)
-        return found.cost(row) if isinstance(found, Rates) else found(row)
+        found = listed(row["provider"], row["model"], row["requested_model"], day)
+        computed = None if found is None else found.cost(row, units)
+        return self._reported(row) if computed is None else computed
 
     @staticmethod
     def _reported(row: Row) -> float | None:
@@ -112,94 +113,10 @@ class Pricer:
         return None
 
 
-@functools.lru_cache(maxsize=4096)
-def _listed(
-    provider: str | None, model: str | None, requested: str | None, day: int
-) -> Rates | Callable[[Row], float | None] | None:
-    """Return the listed rates on a day; a function where they depend on the size or the hour of the call."""
-    at = EPOCH + timedelta(days=day)
-    for name in dict.fromkeys(name for name in (model, requested) if name):
-        for candidate in (name, _without_date(name)):
-            found = _find(candidate, provider, at)
-            if found is not None:
-                return found
-    return None
-
-
-def _find(name: str, provider: str | None, at: datetime) -> Rates | Callable[[Row], float | None] | None:
-    from genai_prices import Usage, calc_price
-
-    asked = None
-    if provider is not None and provider.lower() not in _NOT_PROVIDERS:
-        asked = _PROVIDER_IDS.get(provider.lower(), provider.lower())
-    try:
-        found = calc_price(Usage(input_tokens=0, output_tokens=0), name, provider_id=asked, genai_request_timestamp=at)
-    except LookupError:
-        return None
-    price = found.model_price
-    parts = (price.input_mtok, price.output_mtok, price.cache_read_mtok, price.cache_write_mtok)
-    conditions = found.model.prices if isinstance(found.model.prices, list) else []
-    if any(hasattr(condition.constraint, "start_time") for condition in conditions):
-        return functools.partial(_exact, name, asked)
-    starts = sorted({tier.start for part in parts for tier in getattr(part, "tiers", ())}, reverse=True)
-    if not starts:
-        return _rates(parts, 0)
-    # A larger request pays the rates of its tier for all its tokens.
-    tiers = [(start, _rates(parts, start + 1)) for start in starts]
-    lowest = _rates(parts, 0)
-
-    def cost(row: Row) -> float:
-        return next((rates for start, rates in tiers if row["input_tokens"] > start), lowest).cost(row)
-
-    return cost
-
-
-def _rates(parts: Sequence[Any], input_tokens: int) -> Rates:
-    """Return the rates of a request of this size; ``parts``: prices of input, output, cached and written input."""
-    known = [None if part is None else float(_of_tier(part, input_tokens)) for part in parts]
-    paid_in = known[0] if known[0] is not None else 0.0
-    return Rates(
-        input=paid_in,
-        output=known[1] if known[1] is not None else 0.0,
-        cached_input=known[2] if known[2] is not None else paid_in,
-        cache_write_input=known[3] if known[3] is not None else paid_in,
-    )
-
-
-def _of_tier(price: Any, input_tokens: int) -> Any:
-    if not hasattr(price, "tiers"):
-        return price
-    return next((tier.price for tier in reversed(price.tiers) if input_tokens > tier.start), price.base)
-
-
-def _exact(name: str, provider: str | None, row: Row) -> float | None:
-    """Return the cost of one call whose rates depend on the hour."""
-    from genai_prices import Usage, calc_price
-
-    usage = Usage(
-        input_tokens=row["input_tokens"], output_tokens=row["output_tokens"] or 0,
-        cache_read_tokens=row["cached_input_tokens"] or 0, cache_write_tokens=row["cache_write_input_tokens"] or 0,
-    )  # fmt: skip
-    at = from_ns(row["start_ns"])
-    try:
-        found = calc_price(usage, name, provider_id=provider, genai_request_timestamp=at)
-    except (LookupError, ValueError):
-        # Counts that contradict each other (more cached than read) have no price.
-        return None
-    return float(found.total_price)
-
-
-def _without_date(name: str) -> str:
-    """Return a model name without a dated suffix such as ``-2026-05-01`` or ``-20260501``."""
-    import re
-
-    return re.sub(r"[-@](\d{4}-\d{2}-\d{2}|\d{8})$", "", name)
-
-
 class Prices:
     """The prices that were set in a store."""
 
-    def __init__(self, store: Store, *, actor: str, reprice: Callable[[str], int]) -> None:
+    def __init__(self, store: Store, *, actor: str, reprice: Callable[[PendingChange], int]) -> None:
         self._store = store
         self._actor = actor
         self._reprice = reprice
@@ -214,14 +131,15 @@ class Prices:
         return held[1].cost({
             "kind": kind, "provider": endpoint.provider, "model": model, "requested_model": endpoint.model,
             "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens,
-            "cached_input_tokens": usage.cached_input_tokens, "cache_write_input_tokens": None,
-            "start_ns": time.time_ns(), "reported_cost_usd": None,
+            "cached_input_tokens": usage.cached_input_tokens,
+            "cache_write_input_tokens": usage.cache_write_input_tokens, "reasoning_tokens": usage.reasoning_tokens,
+            "usage_units": usage.units, "start_ns": time.time_ns(), "reported_cost_usd": usage.reported_cost_usd,
         })  # fmt: skip
 
     def pricer(self) -> Pricer:
         """Return a pricer with the prices set up to now."""
         with self._store.reading() as con:
-            rows = con.execute("select * from prices").fetchall()
+            rows = con.execute("select * from prices order by price_id").fetchall()
         return Pricer(
             Price(
                 model=row["model"], provider=row["provider"], valid_from_ns=row["valid_from_ns"],
@@ -250,7 +168,8 @@ class Prices:
     ) -> int:
         """Set what a model costs from a time on, and put it on the calls already stored; return how many changed.
 
-        A price is a dated entry and never an overwrite: calls before ``valid_from`` keep their cost.
+        A price is a dated entry and never an overwrite: calls before ``valid_from`` keep their cost. When the work on
+        the stored calls is cut short, the price is set all the same and the next ``lmops.open`` finishes that work.
 
         Args:
             model: Name of the model as calls carry it.
@@ -282,16 +201,22 @@ class Prices:
                     f"set_price({model!r}, ..., valid_from='2026-01-31')"
                 )
                 raise UsageError(message)
-            con.execute(
+            price_id = con.execute(
                 "insert into prices (model, provider, valid_from_ns, input_usd_per_mtok, output_usd_per_mtok, "
                 "cached_input_usd_per_mtok, cache_write_input_usd_per_mtok, actor, set_ns) "
                 "values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
-            )
+            ).lastrowid
             after = {"provider": provider, "valid_from_ns": since, "usd_per_mtok": list(numbers)}
-            append_event(con, actor=who, action="price.set", subject=model, after=after, reason=reason)
+            append_event(
+                con, actor=who, action="price.set", subject=model, after=after, reason=reason,
+                rows=[("prices", price_id)],
+            )  # fmt: skip
+            change = self._store.changes.begin(
+                con, kind="reprice", subject=model, arguments={"model": model}, actor=who
+            )
         self._held = None
-        return self._reprice(model)
+        return self._store.changes.carry_out(change, self._reprice)
 
     def df(self) -> pd.DataFrame:
         """Return the prices set here: the columns of the view ``prices``."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from lmops.base.units import duration, money
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -37,15 +39,27 @@ class Usage:
     output_tokens: int | None = None
     cached_input_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_input_tokens: int | None = None
+    #: cost in US dollars as the endpoint reports it
+    reported_cost_usd: float | None = None
+    #: what else a price depends on: audio, searches, the tier; None for nothing, see :mod:`lmops.calc.usage`
+    units: dict[str, Any] | None = None
 
     def __add__(self, other: Usage) -> Usage:
         """Return the sum; a count that one of them does not know is not known."""
-        pairs = (
-            (getattr(self, name), getattr(other, name))
-            for name in ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")
-        )
-        sums = [None if a is None or b is None else a + b for a, b in pairs]
-        return Usage(input_tokens=sums[0], output_tokens=sums[1], cached_input_tokens=sums[2], reasoning_tokens=sums[3])
+        pairs = ((name, getattr(self, name), getattr(other, name)) for name in _COUNTS)
+        sums = {name: None if a is None or b is None else a + b for name, a, b in pairs}
+        units = dict(self.units or {})
+        for name, said in (other.units or {}).items():
+            known = units.get(name)
+            units[name] = known + said if isinstance(known, int) and isinstance(said, int) else said
+        return Usage(**sums, units=units or None)
+
+
+_COUNTS: Final = (
+    "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cache_write_input_tokens",
+    "reported_cost_usd",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +117,9 @@ class Completion:
         """Say what it is, in one line."""
         said = self.content if self.content is not None else ", ".join(call.name for call in self.tool_calls)
         shown = said if len(said) <= 60 else said[:57] + "..."
-        cost = "unpriced" if self.cost_usd is None else f"${self.cost_usd:.6f}"
+        cost = "unpriced" if self.cost_usd is None else money(self.cost_usd)
         cached = ", cached" if self.is_cached else ""
-        return f"<Completion {self.model}: {shown!r} {self.finish_reason}, {self.latency_ms:.0f} ms, {cost}{cached}>"
+        return f"<Completion {self.model}: {shown!r} {self.finish_reason}, {duration(self.latency_ms)}, {cost}{cached}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,9 @@ from opentelemetry import trace as otel_trace  # noqa: TID253
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode  # noqa: TID253
 
 from lmops.errors import ModelError
+from lmops.models._keys import known_secrets
+from lmops.models._pieces import function_of
+from lmops.redact import mask_keys, without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,6 +75,7 @@ class CallSpan:
     def __init__(self, span: Span, operation: str, endpoint: Endpoint) -> None:
         self._span = span
         self._is_recording = span.is_recording()
+        self._secrets = known_secrets(endpoint) if self._is_recording else frozenset()
         self._is_closed_early = False
         context = span.get_span_context()
         self.trace_id = f"{context.trace_id:032x}"
@@ -172,7 +176,10 @@ class CallSpan:
                 "gen_ai.usage.input_tokens": usage.input_tokens,
                 "gen_ai.usage.output_tokens": usage.output_tokens,
                 "gen_ai.usage.cache_read.input_tokens": usage.cached_input_tokens,
+                "gen_ai.usage.cache_write.input_tokens": usage.cache_write_input_tokens,
                 "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens,
+                "gen_ai.usage.cost": usage.reported_cost_usd,
+                "lmops.usage.units": _json(usage.units) if usage.units else None,
             }
         )
 
@@ -205,7 +212,7 @@ class CallSpan:
         }  # fmt: skip
         if error.status is not None:
             attributes["http.response.status_code"] = error.status
-        self._span.add_event("gen_ai.retry", attributes)
+        self._span.add_event("gen_ai.retry", {name: self._clean(value) for name, value in attributes.items()})
 
     def _fail(self, error: BaseException) -> None:
         if not self._is_recording:
@@ -220,12 +227,20 @@ class CallSpan:
         if isinstance(error, ModelError) and error.text and error.completion is None:
             message = {"role": "assistant", "parts": [{"type": "text", "content": error.text[:65_536]}]}
             self._set({"gen_ai.output.messages": _json([message])})
-        self._span.set_status(Status(StatusCode.ERROR, str(error)[:1000] or name))
+        self._span.set_status(Status(StatusCode.ERROR, self._clean(str(error))[:1000] or name))
         # No exception event: it carries a traceback, with the lines of whoever called, and less than the kind.
 
     def _set(self, attributes: Mapping[str, Any]) -> None:
         if self._is_recording:
-            self._span.set_attributes({name: value for name, value in attributes.items() if value is not None})
+            self._span.set_attributes(
+                {name: self._clean(value) for name, value in attributes.items() if value is not None}
+            )
+
+    def _clean(self, value: Any) -> Any:
+        """Return a value without the keys that a question, a tool or an endpoint may have put into it."""
+        if isinstance(value, str):
+            return mask_keys(without(value, self._secrets))
+        return [self._clean(one) for one in value] if isinstance(value, list) else value
 
 
 def _json(value: object) -> str:
@@ -254,7 +269,7 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(piece, dict):
             parts.append(piece)
     for call in message.get("tool_calls") or ():
-        function = call.get("function") or {}
+        function = function_of(call)
         parts.append({
             "type": "tool_call", "id": call.get("id"), "name": function.get("name"),
             "arguments": function.get("arguments"),

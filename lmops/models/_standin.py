@@ -21,7 +21,7 @@ from lmops.standin import ToolCall as StandInToolCall
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lmops.models._records import Call
+    from lmops.models._records import Call, Endpoint
     from lmops.standin import ChatModel
 
 _QUESTION: Final = "\nQuestion:\n"
@@ -33,6 +33,12 @@ _MARKED: Final = re.compile(r"[a-z]{2}: ")
 @functools.cache
 def _model(name: str, revision: int) -> ChatModel:
     return chat_model(f"standin:{name}", revision=revision)
+
+
+def warm(endpoint: Endpoint) -> None:
+    """Read what the stand-in knows."""
+    if endpoint.model != "embed-1":
+        _model(endpoint.model, endpoint.revision)
 
 
 def answer(call: Call) -> Answer:

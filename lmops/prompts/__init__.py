@@ -187,6 +187,7 @@ class Prompts:
         since: str | datetime | None = None,
         until: str | datetime | None = None,
         environment: str | None = None,
+        evaluations: bool = False,
     ) -> PromptComparison:
         """Return how versions behaved in the traces that used them: ``.df()``, ``.text``, ``.outputs``, ``.caveats``.
 
@@ -200,6 +201,7 @@ class Prompts:
             since: ISO time or datetime, UTC without a zone; not together with ``last``.
             until: Likewise.
             environment: Only traces of this environment, such as "production".
+            evaluations: Count the traces of evaluations as well, which are left out otherwise.
 
         Raises:
             NotFoundError: There is no such version.
@@ -211,7 +213,8 @@ class Prompts:
         with self._store.reading() as con:
             found = list(dict.fromkeys(self._version_of(con, name, one) for one in versions))
         return compare(
-            self._store, name, found, last=last, since=since, until=until, environment=environment
+            self._store, name, found, last=last, since=since, until=until, environment=environment,
+            evaluations=evaluations,
         )  # fmt: skip
 
     # -- aliases ---------------------------------------------------------------------------------------------------
@@ -236,7 +239,7 @@ class Prompts:
             version: Number, reference or record of the version.
             to: The alias, such as "production".
             evidence: A verdict of ``ws.evals.gate``, its id, or a list of them. A protected alias needs one that
-                passed on exactly this version.
+                passed on exactly this version; one that is not in the store is refused for any alias.
             reason: Why, for the audit chain.
             force: Promote to a protected alias without evidence; needs a reason, and the audit chain shows it.
             expected: Where you saw the alias when you decided; 0 for "it did not exist". By default where it is when
@@ -246,7 +249,7 @@ class Prompts:
 
         Raises:
             NotFoundError: There is no such version.
-            RefusedError: The alias is protected and the evidence does not do.
+            RefusedError: The alias is protected and the evidence does not do, or there is no such evidence.
             ConflictError: Somebody else moved the alias first; nothing was changed.
         """
         alias, words = check_alias(to), check_words(reason, "reason")
@@ -271,6 +274,7 @@ class Prompts:
             is_forced = force and protected and not _evidence.suffices(verdicts, ref)
             if protected and not is_forced:
                 _evidence.refuse_without(verdicts, ref, alias)
+            _evidence.refuse_unreal(verdicts, ref)
             found = dataclasses.replace(found, is_forced=is_forced)
             if dry_run:
                 return found

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import ConflictError, NotFoundError, RefusedError
-from lmops.store import append_event
+from lmops.store import append_event, next_event_id
 from lmops.text import plain_line
 from lmops.times import from_ns
 
@@ -76,11 +76,7 @@ def move(
     from dataclasses import replace
 
     before = None if found.from_version is None else {"version": found.from_version}
-    event_id = append_event(
-        con, actor=found.actor, action=f"prompt.{found.action}", subject=f"{found.name}@{found.alias}",
-        reason=found.reason, before=before, after={"version": found.to_version, **details}, evidence=found.evidence,
-        at_ns=at_ns,
-    )  # fmt: skip
+    event_id = next_event_id(con)
     con.execute(
         "insert or replace into prompt_aliases (name, alias, version, earlier, event_id) values (?, ?, ?, ?, ?)",
         (found.name, found.alias, found.to_version, json.dumps(list(earlier_versions)[-_WAY_BACK:]), event_id),
@@ -92,6 +88,11 @@ def move(
             event_id, found.name, found.alias, found.action, found.from_version, found.to_version, at_ns, found.actor,
             found.reason, json.dumps(found.evidence) if found.evidence else None, found.is_forced,
         ),
+    )  # fmt: skip
+    append_event(
+        con, actor=found.actor, action=f"prompt.{found.action}", subject=f"{found.name}@{found.alias}",
+        reason=found.reason, before=before, after={"version": found.to_version, **details}, evidence=found.evidence,
+        at_ns=at_ns, rows=[("prompt_aliases", found.name, found.alias), ("prompt_moves", event_id)],
     )  # fmt: skip
     return replace(found, event_id=event_id, at=from_ns(at_ns))
 
@@ -190,12 +191,14 @@ def set_protection(
     was = is_protected(con, name, alias)
     if was == on:
         return False
-    event_id = append_event(
-        con, actor=actor, action="prompt.protect" if on else "prompt.unprotect", subject=f"{name}@{alias}",
-        reason=reason, before={"protected": was}, after={"protected": on}, at_ns=at_ns,
-    )  # fmt: skip
     if on:
-        con.execute("insert into prompt_protections (name, alias, event_id) values (?, ?, ?)", (name, alias, event_id))
+        values = (name, alias, next_event_id(con))
+        con.execute("insert into prompt_protections (name, alias, event_id) values (?, ?, ?)", values)
     else:
         con.execute("delete from prompt_protections where name = ? and alias = ?", (name, alias))
+    append_event(
+        con, actor=actor, action="prompt.protect" if on else "prompt.unprotect", subject=f"{name}@{alias}",
+        reason=reason, before={"protected": was}, after={"protected": on}, at_ns=at_ns,
+        rows=[("prompt_protections", name, alias)],
+    )  # fmt: skip
     return True

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lmops.traces import range_sql, time_range
+from lmops.traces import NO_EVALUATION, range_sql, time_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -120,11 +120,12 @@ def compare(
     since: str | datetime | None = None,
     until: str | datetime | None = None,
     environment: str | None = None,
+    evaluations: bool = False,
 ) -> PromptComparison:
     """Return how versions of one prompt behaved in the traces of a time range; the arguments are those of Prompts."""
     refs = tuple(f"{name}@{version}" for version in versions)
     bounds = time_range(store, last=last, since=since, until=until)
-    frame, mixed = _traces(store, refs, range_sql(bounds), environment)
+    frame, mixed = _traces(store, refs, range_sql(bounds), environment, evaluations=evaluations)
     parts = [frame[frame["ref"] == ref] for ref in refs]
     votes = _votes(store, name, versions, range_sql(bounds))
     times = [(part["start_at"].min(), part["start_at"].max()) if len(part) else (None, None) for part in parts]
@@ -141,13 +142,17 @@ def compare(
     )  # fmt: skip
 
 
-def _traces(store: Store, refs: Sequence[str], where: str, environment: str | None) -> tuple[pd.DataFrame, int]:
+def _traces(
+    store: Store, refs: Sequence[str], where: str, environment: str | None, *, evaluations: bool
+) -> tuple[pd.DataFrame, int]:
     """Return one row a trace that used exactly one of the versions, and how many used more than one."""
+    kept = "true" if evaluations or environment is not None else NO_EVALUATION
     query = (
         "select trace_id, start_at, coalesce(session_id, trace_id) as session_id, latency_ms, status, input_tokens, "
         "output_tokens, case when unpriced_calls = 0 then cost_usd end as cost_usd, models, "
         "list_filter(prompt_refs, lambda ref: list_contains($refs, ref)) as refs from traces "
-        f"where list_has_any(prompt_refs, $refs) and {where} and ($environment is null or environment = $environment)"
+        f"where list_has_any(prompt_refs, $refs) and {where} and "
+        f"($environment is null or environment = $environment) and {kept}"
     )
     frame: pd.DataFrame = store.sql(query, {"refs": list(refs), "environment": environment}).df()
     counts = frame["refs"].map(len)

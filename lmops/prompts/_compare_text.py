@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lmops.base.units import duration, money, share
 from lmops.text import escape, one_line, plain_line
 
 if TYPE_CHECKING:
@@ -21,10 +22,9 @@ def number(amount: float | None, unit: str, *, sign: bool = False) -> str:
         return "-"
     plus = "+" if sign else ""
     if unit == "rate":
-        return f"{100 * amount:{plus}.1f}{' pp' if sign else ' %'}"
-    if unit == "usd":
-        return f"{'-' if amount < 0 else plus}${abs(amount):.6f}"
-    return f"{amount:{plus},.0f}{' ms' if unit == 'ms' else ''}"
+        return share(amount, signed=sign)
+    said = {"usd": money, "ms": duration}.get(unit, "{:,.0f}".format)(abs(amount))
+    return f"{'-' if amount < 0 else plus}{said}"
 
 
 def interval(value: Value, unit: str, *, sign: bool = False) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lmops.errors import UsageError, did_you_mean
+from lmops.redact import refuse_keys
 
 ROLES: Final = ("system", "developer", "user", "assistant")
 MAX_BYTES: Final = 1_000_000
@@ -84,6 +85,7 @@ def make(
         raise UsageError("the prompt is empty: give a text, or messages with content")
     if model is not None and not (isinstance(model, str) and model.strip()):
         raise UsageError(f"model={model!r}: give the name of a model, such as 'openai:gpt-5-mini', or leave it out")
+    refuse_keys(params if isinstance(params, Mapping) else {})
     content = Content(
         messages=messages, template=text, model=model.strip() if model else None,
         params=_mapping(params, "params") or {}, response_schema=_mapping(response_schema, "response_schema"),

@@ -106,6 +106,20 @@ def refuse_without(found: list[dict[str, Any]], ref: str, alias: str) -> None:
     )
 
 
+def refuse_unreal(found: list[dict[str, Any]], ref: str) -> None:
+    """Refuse evidence that does not exist or was altered: the history would name it for ever, on any alias.
+
+    Raises:
+        RefusedError: There is some.
+    """
+    unreal = [one for one in found if one["outcome"] in (None, ALTERED)]
+    if unreal:
+        raise RefusedError(
+            f"a promotion of {ref} cannot rest on this: {'; '.join(map(_problem(ref), unreal))}. Give a verdict of "
+            "ws.evals.gate(...), or leave evidence out and say why in reason=. Nothing was changed"
+        )
+
+
 def _problem(ref: str) -> Any:
     def say(one: dict[str, Any]) -> str:
         if one["outcome"] is None:

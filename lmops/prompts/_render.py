@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import numbers
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _MAX_DEPTH: Final = 64
+#: What pandas puts where there is nothing.
+_MISSING: Final = frozenset({"NAType", "NaTType"})
 _SPAN_CHARS: Final = 2000
 _SPAN_VARIABLES: Final = 50
 
@@ -130,13 +133,12 @@ def _compiled(message: Mapping[str, str], number: int, total: int) -> _Compiled:
 
 @functools.lru_cache(maxsize=256)
 def _compile(source: str) -> _Compiled | _Refused:
-    from jinja2 import meta
     from jinja2.exceptions import SecurityError, TemplateError
 
     sandbox = _sandbox()
     try:
         template, tree = sandbox.compiled(source)
-        names = meta.find_undeclared_variables(tree)
+        names = _undeclared(tree, sandbox)
     except SecurityError as error:
         return _Refused(getattr(error, "lineno", None), f"refused, {error.message}")
     except TemplateError as error:
@@ -144,6 +146,19 @@ def _compile(source: str) -> _Compiled | _Refused:
     except (SyntaxError, RecursionError, MemoryError, ValueError, OverflowError) as error:
         return _Refused(None, f"not a valid template: too deeply nested or too large ({type(error).__name__})")
     return _Compiled(template, _uses(tree, names))
+
+
+def _undeclared(tree: Any, sandbox: Any) -> set[str]:
+    """Return the names that a template takes from outside; ``range`` and its like only where they are not called."""
+    from jinja2 import meta, nodes
+
+    bare = sandbox.overlay()
+    bare.globals = {}
+    tree.set_environment(bare)
+    names = meta.find_undeclared_variables(tree)
+    called = {id(node.node) for node in tree.find_all(nodes.Call)}
+    said = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load" and id(node) not in called}
+    return names - (set(sandbox.globals) - said)
 
 
 @functools.cache
@@ -171,14 +186,17 @@ def _uses(tree: Any, names: set[str]) -> dict[str, tuple[int, bool]]:
 
 def _plain(value: Any, where: str, ref: str, depth: int = 0) -> Any:
     """Return plain data: a template may call what an object offers, so objects stay outside."""
-    if value is None or isinstance(value, bool):
-        return value
+    if value is None or isinstance(value, bool) or type(value).__name__ in _MISSING:
+        return value if isinstance(value, bool) else None
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):
-        return float(value)
+        if math.isinf(value):
+            raise UsageError(f"{ref}: the variable {where} is infinite ({value}); give a number or None")
+        # What a frame has where there is nothing.
+        return None if math.isnan(value) else float(value)
     if depth < _MAX_DEPTH and isinstance(value, Mapping):
         return {str(key): _plain(item, f"{where}.{str(key)[:40]}", ref, depth + 1) for key, item in value.items()}
     if depth < _MAX_DEPTH and isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
@@ -205,6 +223,8 @@ def _run(template: Any, values: dict[str, Any], *, ref: str, where: str) -> str:
             given = ", ".join(repr(name) for name in list(values)[:20]) or "nothing"
             raise UsageError(f"{place}: {said}; given: {given}") from None
         if isinstance(error, SecurityError):
+            nothing = ", ".join(repr(name) for name, value in values.items() if value is None)
+            said += f"; given as None: {nothing}" if nothing and "(None)" in said else ""
             raise UsageError(f"{place}: refused, {said}") from None
         raise UsageError(f"{place}: {type(error).__name__}: {said}") from None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextvars import ContextVar
@@ -102,10 +103,27 @@ def text_of(value: Any) -> str:
     """Return a value as text, measured first; what was never given is an error."""
     if isinstance(value, str):
         return value
+    refuse_nothing(value)
     _size(value)
     if not isinstance(value, _WRITABLE):
         raise SecurityError(f"it writes a {type(value).__name__}, which is no text: call it, or use | list or | join")
     return str(value)
+
+
+def refuse_nothing(value: Any) -> None:
+    """Raise for None and NaN: a model would read them as words."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        said = "nothing (None)" if value is None else f"no number ({value})"
+        raise SecurityError(
+            f"it writes {said} as text; write {{{{ name | default('...') }}}} or {{% if name is not none %}} for what "
+            "may be missing"
+        )
+
+
+def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:  # noqa: FBT001, FBT002  # jinja2's
+    """Return the value, or another one where it was not given or is nothing."""
+    is_missing = isinstance(value, Undefined) or value is None or (boolean and not value)
+    return default_value if is_missing else value
 
 
 def _size(value: Any, depth: int = 0) -> int:
@@ -152,6 +170,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals = {name: self.globals[name] for name in ("range", "dict", "namespace")}
         self.filters = {name: _measured(filters.FILTERS[name], name) for name in _FILTERS}
         self.filters |= {
+            "d": _measured(_default, "d"), "default": _measured(_default, "default"),
             "tojson": _measured(_tojson, "tojson"), "e": _measured(_escape, "e"), "escape": _measured(_escape, "escape")
         }  # fmt: skip
 
@@ -356,7 +375,8 @@ def _check_filter(name: str, value: Any, options: list[Any]) -> Any:
         return items
     if name == "replace" and len(options) > 1:
         _check_replace(text_of(value), str(options[0]), str(options[1]))
-    elif name in ("string", "urlencode", "wordcount", "trim", "title", "upper", "lower", "capitalize"):
+    elif name in ("string", "urlencode", "wordcount", "trim", "title", "upper", "lower", "capitalize", "truncate"):
+        refuse_nothing(value)
         budget().room_for(_size(value))
     elif name == "indent":
         width = options[0] if options else 4
@@ -378,6 +398,8 @@ def _check_replace(text: str, old: str, new: str) -> None:
 
 
 def _check_join(items: list[Any], separator: str) -> None:
+    for item in items:
+        refuse_nothing(item)
     budget().room_for(sum(map(_size, items)) + len(separator) * max(len(items) - 1, 0))
 
 

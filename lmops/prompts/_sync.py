@@ -7,13 +7,13 @@ the store, by folder; the file's own hash stands in for it the first time).
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lmops.errors import LmopsError, UsageError, did_you_mean
-from lmops.git import ask_git
+from lmops.git import Repository, repository
+from lmops.owners import refuse_stranger
 from lmops.prompts import _versions
 from lmops.prompts._files import MAX_BYTES, SUFFIX, PromptFile, dump, load
 from lmops.prompts._names import Ref, check_name
@@ -22,6 +22,7 @@ from lmops.text import escape, plain, plain_line
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -107,11 +108,13 @@ class Sync:
         self._is_dry_run = is_dry_run
         self._restore = restore
         self._key = _folder_key(folder, store.path)
+        self._repository: Repository | None = None
 
     def run(self, names: Sequence[str] | None = None) -> SyncReport:
         """Bring files and registry together, prompt by prompt."""
         if self._folder.exists() and not self._folder.is_dir():
             raise UsageError(f"{self._folder} is no folder")
+        refuse_stranger(self._folder, what="the folder of prompts")
         if not self._is_dry_run:
             self._folder.mkdir(parents=True, exist_ok=True)
         with self._store.reading() as con:
@@ -123,7 +126,8 @@ class Sync:
             if name not in wanted:
                 raise UsageError(did_you_mean("prompt", name, wanted, hint=f"neither saved nor in {self._folder}"))
         chosen = sorted(wanted if names is None else set(names))
-        entries = [self._one(name, had_file=name in known) for name in chosen]
+        with repository(self._folder) as self._repository:
+            entries = [self._one(name, had_file=name in known) for name in chosen]
         return SyncReport(folder=self._folder, entries=tuple(entries), is_dry_run=self._is_dry_run)
 
     def _one(self, name: str, *, had_file: bool) -> SyncEntry:
@@ -170,7 +174,7 @@ class Sync:
 
     def _in(self, name: str, path: Path, raw: bytes, file: PromptFile, newest: PromptVersion | None) -> SyncEntry:
         """Save a changed file as a version that remembers its commit, and write its number into the file."""
-        commit, state = _git_commit(path)
+        commit, state = _git_commit(self._repository, path)
         detail = f"{'a new prompt' if newest is None else 'the file changed'}{state}"
         if self._is_dry_run:
             return SyncEntry(name, "saved", 1 + (newest.version if newest else 0), path, detail, commit)
@@ -302,24 +306,27 @@ def _write_atomically(path: Path, body: bytes, *, before: bytes | None) -> None:
         raise UsageError("the file changed while it was synced; nothing was written to it, sync again")
     if body == before:
         return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    # A new file gets the rights that the umask leaves, one that is there keeps its own.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if before is None else 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(body)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(path.stat().st_mode & 0o777 if before is not None else 0o644)
-        Path(temporary).replace(path)
+        if before is not None:
+            temporary.chmod(path.stat().st_mode & 0o777)
+        temporary.replace(path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _git_commit(path: Path) -> tuple[str | None, str]:
+def _git_commit(found: Repository | None, path: Path) -> tuple[str | None, str]:
     """Return the commit of a file that is committed as it is; else None and why."""
-    status = ask_git(path.parent, "status", "--porcelain=v1", "--ignored", "--", path.name)
-    if status is None:
+    changed = None if found is None else found.changes("--ignored", "--", path.name)
+    if found is None or changed is None:
         return None, ""
-    if status.strip():
+    if changed:
         return None, " (dirty: not committed as it is)"
-    commit = (ask_git(path.parent, "log", "-1", "--format=%H", "--", path.name) or "").strip()
+    commit = (found.ask("rev-list", "-1", "HEAD", "--", path.name) or "").strip()
     return (commit, "") if commit else (None, "")

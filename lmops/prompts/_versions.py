@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lmops.errors import NotFoundError, did_you_mean
 from lmops.prompts._content import body_hash, from_body
 from lmops.prompts._records import PromptVersion
-from lmops.store import append_event
+from lmops.store import append_event, next_event_id
 from lmops.times import from_ns
 
 if TYPE_CHECKING:
@@ -53,14 +53,16 @@ def insert(
         raise NotFoundError(f"parent={parent}: " + _no_version(name, str(parent), newest))
     version = newest + 1
     after = {"hash": content.hash, "parent": parent, "model": content.model, "note": note, "commit": commit}
-    event_id = append_event(
-        con, actor=actor, action="prompt.save", subject=f"{name}@{version}", reason=note, after=after, at_ns=at_ns
-    )
+    event_id = next_event_id(con)
     con.execute(
         "insert into prompt_versions (name, version, hash, body, note, author, tags, parent, git_commit, created_ns, "
         "event_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (name, version, content.hash, content.body, note, actor, json.dumps(tags), parent, commit, at_ns, event_id),
     )
+    append_event(
+        con, actor=actor, action="prompt.save", subject=f"{name}@{version}", reason=note, after=after, at_ns=at_ns,
+        rows=[("prompt_versions", name, version)],
+    )  # fmt: skip
     saved = con.execute("select * from prompt_versions where name = ? and version = ?", (name, version)).fetchone()
     return record(saved, is_new=True)
 

@@ -7,128 +7,53 @@ A runbook is an ordinary notebook with a cell tagged ``parameters``, in which ev
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import re
 import secrets
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from lmops.errors import ReadOnlyError, RunbookError, RunbookRefusedError
+from lmops.errors import RunbookRefusedError, system_in_words
 from lmops.progress import Progress
 from lmops.runbooks import _notebook, _parameters
+from lmops.runbooks._journal import Journal
 from lmops.runbooks._notebook import Runbook
 from lmops.runbooks._parameters import Parameter
+from lmops.runbooks._records import RunbookRun
 from lmops.runbooks._result import MIMETYPE, read_result, show_result
 from lmops.runbooks._table import show_numbers, show_table, show_value
-from lmops.times import from_ns, to_ns, utc_now
+from lmops.times import utc_now
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lmops.runbooks._execute import Outcome
+    from lmops.store import Store
 
 __all__ = [
     "MIMETYPE", "Parameter", "Runbook", "RunbookRun", "Runbooks", "read_result", "show_numbers", "show_result",
     "show_table", "show_value",
 ]  # fmt: skip
 
-Status = Literal["ok", "failed", "timeout", "killed", "refused"]
 _log: Final = logging.getLogger(__name__)
 
 
-class RunStore(Protocol):
-    """What runbooks need of a store."""
-
-    @property
-    def path(self) -> Path:
-        """The store's folder."""
-
-    @property
-    def is_read_only(self) -> bool:
-        """Whether writes are refused."""
-
-    def insert_run(self, record: dict[str, object]) -> None:
-        """Keep one run; the keys are the columns of ``runbook_runs``, JSON as text."""
-
-    def runs(self, limit: int) -> list[dict[str, object]]:
-        """Return the newest runs, as they were inserted."""
-
-
-class Audit(Protocol):
-    """What runbooks need of the audit chain."""
-
-    def append(self, *, action: str, subject: str, after: Mapping[str, object]) -> object:
-        """Add one event."""
-
-
 class Host(Protocol):
-    """What runbooks need of a workspace; ``audit`` is used when there is one."""
+    """What runbooks need of a workspace."""
 
     @property
-    def store(self) -> RunStore:
+    def store(self) -> Store:
         """The store that runs are recorded in."""
 
     @property
     def actor(self) -> str:
         """Who runs them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunbookRun:
-    """One run of a runbook, as it is recorded.
-
-    ``failing_cell`` says where it stopped: index and number of the cell, its id, title, source and error.
-    ``result`` is what the notebook passed to ``show_result``. ``sha256`` is of the executed notebook's file.
-    """
-
-    run_id: str
-    name: str
-    notebook: Path
-    status: Status
-    parameters: dict[str, object]
-    started_at: datetime
-    actor: str
-    duration_s: float | None = None
-    notebook_path: Path | None = None
-    html_path: Path | None = None
-    sha256: str | None = None
-    result: dict[str, object] | None = None
-    failing_cell: dict[str, object] | None = None
-    error: str | None = None
-
-    def __repr__(self) -> str:
-        took = "" if self.duration_s is None else f" in {self.duration_s:.1f} s"
-        lines = [f"run {self.run_id} of {self.name}: {self.status}{took}"]
-        if self.failing_cell is not None:
-            cell = self.failing_cell
-            lines.append(f"  cell {cell['number']} of {cell['of']} ({cell['title']})")
-        lines += [f"  {name}: {value}" for name, value in (
-            ("error", self.error), ("decision", (self.result or {}).get("decision")),
-            ("notebook", self.notebook_path), ("html", self.html_path),
-        ) if value]  # fmt: skip
-        return "\n".join(lines)
-
-    def raise_for_status(self) -> Self:
-        """Return this run when every cell ran.
-
-        Raises:
-            RunbookError: It did not; the message names the cell, the error and the executed notebook.
-        """
-        if self.status != "ok":
-            raise RunbookError(repr(self))
-        return self
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the run as plain values that have a JSON form."""
-        plain = {**asdict(self), "started_at": self.started_at.isoformat()}
-        return {key: str(value) if isinstance(value, Path) else value for key, value in plain.items()}
 
 
 class Runbooks:
@@ -164,8 +89,16 @@ class Runbooks:
         return _notebook.describe(_notebook.find(runbook, self._folders()))
 
     def runs(self, *, limit: int = 50) -> builtins.list[RunbookRun]:
-        """Return the newest recorded runs, the newest first."""
-        return [_from_record(record) for record in self._host.store.runs(limit)]
+        """Return the newest recorded runs, the newest first.
+
+        A run whose runner was killed is recorded as lost, with what it had changed. ``problem`` of a run says that its
+        executed notebook is no longer the one that was recorded.
+        """
+        return self._journal().runs(limit)
+
+    def settle(self) -> builtins.list[RunbookRun]:
+        """Record every run as lost whose runner was killed, end what it left running, and return these runs."""
+        return self._journal().settle()
 
     def run(
         self,
@@ -203,24 +136,36 @@ class Runbooks:
             run_id=secrets.token_hex(6), name=path.stem, notebook=path, status="refused", parameters={},
             started_at=started_at, actor=self._host.actor,
         )  # fmt: skip
+        journal = self._journal()
         try:
             parent = self._parent(output_dir)
             notebook, values, defaults = _prepare(path, params or {}, assignments)
         except RunbookRefusedError as error:
-            self._record(replace(run, error=str(error)))
+            journal.refuse(replace(run, error=str(error)))
             raise
         folder = _new_folder(parent, run)
         job = _Job(
-            run=replace(run, parameters={**defaults, **values}, notebook_path=folder / f"{_slug(path.stem)}.ipynb"),
-            notebook=notebook, values=values, defaults=defaults,
+            run=replace(
+                run, status="running", parameters={**defaults, **values},
+                notebook_path=folder / f"{_slug(path.stem)}.ipynb",
+            ),
+            notebook=notebook, values=values, defaults=defaults, beat=lambda: journal.beat(run.run_id),
             store_path=Path(self._host.store.path).resolve(), cwd=self._project(), html=html,
         )  # fmt: skip
-        with _Shown(path.stem, progress) as on_cell:
-            finished, interrupt = job.execute(on_cell, timeout_s, cell_timeout_s)
-        self._record(finished)
+        journal.begin(job.run)
+        try:
+            with _Shown(path.stem, progress) as on_cell:
+                finished, interrupt = job.execute(on_cell, timeout_s, cell_timeout_s)
+        except BaseException as error:
+            journal.finish(replace(job.run, status="failed", error=f"{type(error).__name__}: {error}"))
+            raise
+        finished = journal.finish(finished)
         if interrupt is not None:
             raise interrupt
         return finished
+
+    def _journal(self) -> Journal:
+        return Journal(self._host.store, actor=self._host.actor)
 
     def _folders(self) -> Sequence[Path]:
         places = dict.fromkeys((Path.cwd(), self._project()))
@@ -240,18 +185,10 @@ class Runbooks:
             raise RunbookRefusedError(
                 "the store is open read-only, so the run needs a folder of its own: output_dir=..."
             )
-        return Path(self._host.store.path).resolve() / "runs"
-
-    def _record(self, run: RunbookRun) -> None:
-        """Keep the run in the store and in the audit chain."""
-        audit: Audit | None = getattr(self._host, "audit", None)
-        try:
-            self._host.store.insert_run(_to_record(run))
-            if audit is not None:
-                after = {key: getattr(run, key) for key in ("run_id", "status", "parameters", "sha256", "error")}
-                audit.append(action="runbook.run", subject=run.name, after=after)
-        except ReadOnlyError:
-            _log.warning("run %s of %s is not recorded: the store is open read-only", run.run_id, run.name)
+        runs = Path(self._host.store.path).resolve() / "runs"
+        if runs.is_symlink():
+            raise RunbookRefusedError(f"{runs} is a link and is not followed; name the folder: output_dir=...")
+        return runs
 
 
 @dataclass(slots=True, kw_only=True)
@@ -265,6 +202,7 @@ class _Job:
     store_path: Path
     cwd: Path
     html: bool
+    beat: Callable[[], None]
 
     def execute(
         self, on_cell: Callable[[int, int, str], None], timeout_s: float | None, cell_timeout_s: float | None
@@ -276,7 +214,8 @@ class _Job:
         execution = _execute.Execution(
             notebook=_execute.inject(self.notebook, self.values, self.defaults), cwd=self.cwd,
             env=_environment(self.store_path, self.run), on_cell=on_cell,
-            save=lambda: self._save(execution.notebook), timeout_s=timeout_s, cell_timeout_s=cell_timeout_s,
+            save=lambda: self._save(execution.notebook), run_id=self.run.run_id, beat=self.beat,
+            timeout_s=timeout_s, cell_timeout_s=cell_timeout_s,
         )  # fmt: skip
         interrupt = None
         try:
@@ -379,7 +318,10 @@ def _new_folder(parent: Path, run: RunbookRun) -> Path:
     """Return a new folder for one run; its name is made of our own characters only."""
     stamp = run.started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = parent / f"{stamp}-{_slug(run.name)}-{run.run_id}"
-    folder.mkdir(parents=True)
+    # What a run shows is as private as the store that it was read from.
+    with system_in_words(folder):
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
     return folder
 
 
@@ -393,8 +335,9 @@ def _write(notebook: Any, path: Path) -> bytes:
 
     content: bytes = (nbformat.writes(notebook, indent=1) + "\n").encode()
     beside = path.with_suffix(".tmp")
-    beside.write_bytes(content)
-    beside.replace(path)
+    with system_in_words(path):
+        beside.write_bytes(content)
+        beside.replace(path)
     return content
 
 
@@ -425,25 +368,3 @@ def _verdict(run: RunbookRun) -> list[tuple[str, str, str]]:
         return []
     because = "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
     return [("decision", f"{decision}: {because}" if because else decision, "ok" if decision == "ok" else "verdict")]
-
-
-def _to_record(run: RunbookRun) -> dict[str, object]:
-    """Return the run as one row of ``runbook_runs``."""
-    plain = run.to_dict()
-    started_at = plain.pop("started_at")
-    plain["started_ns"] = to_ns(str(started_at))
-    for key in ("parameters", "result", "failing_cell"):
-        plain[key] = None if plain[key] is None else json.dumps(plain[key], ensure_ascii=False)
-    return plain
-
-
-def _from_record(record: Mapping[str, Any]) -> RunbookRun:
-    """Return the run that a row of ``runbook_runs`` holds."""
-    values = {key: record[key] for key in RunbookRun.__dataclass_fields__ if key in record}
-    for key in ("parameters", "result", "failing_cell"):
-        if isinstance(values.get(key), str):
-            values[key] = json.loads(values[key])
-    for key in ("notebook", "notebook_path", "html_path"):
-        values[key] = Path(values[key]) if values.get(key) else None
-    values["started_at"] = from_ns(record["started_ns"])
-    return RunbookRun(**values)

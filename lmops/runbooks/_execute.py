@@ -13,11 +13,11 @@ import os
 import re
 import signal
 import sys
-import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import nbformat
 import papermill.engines
 import papermill.execute
 import papermill.parameterize
@@ -28,6 +28,9 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.exceptions import PapermillExecutionError
 
 from lmops.runbooks import _notebook
+from lmops.runbooks._journal import BEAT_S
+from lmops.runbooks._output import OutputLimit
+from lmops.runbooks._processes import end_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +42,8 @@ INJECTED_TAG: Final = "injected-parameters"
 #: How long output is waited for after its cell has ended; a loaded machine needs more than the default 4 s.
 _IOPUB_TIMEOUT_S: Final = 30
 _START_TIMEOUT_S: Final = 120
+#: Messages of a kernel that put something into the notebook.
+_SHOWN: Final = frozenset({"stream", "display_data", "execute_result", "update_display_data", "error"})
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 Status = Literal["ok", "failed", "timeout", "killed"]
@@ -58,7 +63,8 @@ class Execution:
     """One execution of one notebook, and the limits it runs under.
 
     ``notebook`` is changed in place: cell by cell it becomes the executed notebook. ``on_cell`` is called before each
-    code cell with its number, how many there are and its title; ``save`` after each change worth keeping.
+    code cell with its number, how many there are and its title; ``save`` after each change worth keeping; ``beat`` now
+    and then. Whatever the run started ends with it, however it ends.
     """
 
     notebook: Any
@@ -66,13 +72,14 @@ class Execution:
     env: Mapping[str, str]
     on_cell: Callable[[int, int, str], None]
     save: Callable[[], None]
+    run_id: str
+    beat: Callable[[], None]
     timeout_s: float | None = None
     cell_timeout_s: float | None = None
     index: int | None = None
     is_interrupted: bool = False
     _manager: Any = None
     _deadline: float | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> Outcome:
         """Execute the notebook in a thread of its own, so that it also works where an event loop is running.
@@ -85,7 +92,10 @@ class Execution:
         with concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="lmops-runbook") as pool:
             future = pool.submit(self._run)
             try:
-                return future.result()
+                while True:
+                    with contextlib.suppress(concurrent.futures.TimeoutError):
+                        return future.result(BEAT_S)
+                    self.beat()
             except KeyboardInterrupt:
                 self.is_interrupted = True
                 self.kill()
@@ -94,16 +104,12 @@ class Execution:
 
     def kill(self) -> None:
         """Kill the kernel and every process it started; harmless when it is gone."""
-        with self._lock:
-            pid = getattr(getattr(self._manager, "provisioner", None), "pid", None)
-        if not pid:
-            return
-        # the kernel leads a process group of its own, so a child of a hanging cell goes with it
-        with contextlib.suppress(OSError):
-            if hasattr(os, "killpg"):
+        pid = getattr(getattr(self._manager, "provisioner", None), "pid", None)
+        if pid is not None and hasattr(os, "killpg"):
+            # the kernel leads a process group of its own: this reaches most of it in one call
+            with contextlib.suppress(OSError):
                 os.killpg(pid, signal.SIGKILL)
-            else:
-                os.kill(pid, signal.SIGTERM)
+        end_all(self.run_id)
 
     def client_options(self) -> dict[str, object]:
         """Return what the notebook client is made with."""
@@ -129,9 +135,11 @@ class Execution:
         except PapermillExecutionError as error:
             return self._failed("failed", error.ename, str(error.evalue), error.traceback, error.cell_index)
         except CellTimeoutError:
-            limit = f"the runbook took longer than {self.timeout_s:g} s" if self._is_late() else (
-                f"the cell took longer than {self.cell_timeout_s or 0:g} s"
-            )  # fmt: skip
+            limit = f"the output of the cell had not come {_IOPUB_TIMEOUT_S} s after its end"
+            if self._is_late():
+                limit = f"the runbook took longer than {self.timeout_s:g} s"
+            elif self.cell_timeout_s is not None:
+                limit = f"the cell took longer than {self.cell_timeout_s:g} s"
             return self._failed("timeout", "TimeoutError", limit)
         except DeadKernelError:
             reason = "interrupted" if self.is_interrupted else "the kernel died (killed, out of memory or crashed)"
@@ -139,6 +147,7 @@ class Execution:
         except Exception as error:  # noqa: BLE001 - whatever the kernel's machinery raises ends in the record
             return self._failed("failed", type(error).__name__, str(error))
         finally:
+            end_all(self.run_id)
             _close_event_loop()
         return Outcome(status="ok")
 
@@ -198,6 +207,7 @@ class Execution:
 def inject(notebook: Any, values: Mapping[str, object], defaults: Mapping[str, object]) -> Any:
     """Return the notebook with a cell that assigns the values below its parameters cell.
 
+    A notebook that was executed has such a cell of its run before: it goes, also when there are no values now.
     Every name must be a checked identifier and every value a checked JSON value: papermill writes them into code.
     """
     notebook.metadata["papermill"] = {
@@ -208,6 +218,7 @@ def inject(notebook: Any, values: Mapping[str, object], defaults: Mapping[str, o
     }
     for cell in notebook.cells:
         cell.metadata.setdefault("tags", [])
+    notebook.cells = [cell for cell in notebook.cells if INJECTED_TAG not in cell.metadata["tags"]]
     if not values:
         return notebook
     return papermill.parameterize.parameterize_notebook(
@@ -228,9 +239,45 @@ class _ThisInterpreter(KernelSpecManager):  # type: ignore[misc,unused-ignore]  
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]  # untyped base
-    """papermill's client; what cannot be shut down gracefully is killed with its children."""
+    """papermill's client; what cannot be shut down gracefully is killed with its children, what is too much is cut."""
 
     execution: Execution
+    limit: OutputLimit
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Take one message of the kernel into the notebook, as much of it as is kept."""
+        kind = msg["msg_type"]
+        if kind not in _SHOWN:
+            return super().process_message(msg, cell, cell_index)
+        outs = cell.outputs
+        if self.clear_before_next_output:
+            self.limit.clear(cell_index)
+        last = outs[-1] if outs and not self.clear_before_next_output else None
+        content = msg["content"]
+        continued = last if kind == "stream" and last is not None and last.get("name") == content["name"] else None
+        is_new = continued is None and kind != "update_display_data"
+        content = self.limit.admit(cell_index, kind, content, is_new=is_new)
+        if content is None:
+            return None
+        if continued is not None:
+            continued["text"] += content["text"]
+            return continued
+        return super().process_message({**msg, "content": content}, cell, cell_index)
+
+    def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+        """Clear what a cell has shown, as it asks."""
+        super().clear_output(outs, msg, cell_index)
+        if not outs:
+            self.limit.clear(cell_index)
+
+    def execute_cell(self, cell: Any, cell_index: int) -> Any:
+        """Execute one cell, and say in it what was not kept."""
+        try:
+            return super().execute_cell(cell, cell_index)
+        finally:
+            said = self.limit.said(cell_index)
+            if said is not None:
+                cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=said))
 
     def papermill_execute_cells(self) -> None:
         """Execute the cells."""
@@ -250,6 +297,7 @@ class _Engine(papermill.engines.Engine):  # type: ignore[misc]  # untyped base
         """Execute the cells of the notebook in a new kernel."""
         client = _Client(nb_man, kernel_name=kernel_name, **execution.client_options())
         client.execution = execution
+        client.limit = OutputLimit()
         execution.notebook = nb_man.nb
         client.execute(env=dict(execution.env), cwd=str(execution.cwd), cleanup_kc=True)
 

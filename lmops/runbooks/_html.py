@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 import copy
 import gzip
-import html
 import json
 import secrets
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
+
+from lmops.text import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,8 +38,7 @@ def page(notebook: Any, *, title: str, facts: Iterable[tuple[str, str, str]]) ->
     figures = sum(_prepare(output) for cell in shown.cells for output in cell.get("outputs", []))
     nonce = secrets.token_urlsafe(16)
     rows = "".join(
-        f'<dt>{html.escape(name)}</dt><dd class="{html.escape(style)}">{html.escape(value)}</dd>'
-        for name, value, style in facts
+        f'<dt>{escape(name)}</dt><dd class="{escape(style)}">{escape(value)}</dd>' for name, value, style in facts
     )
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -48,7 +48,7 @@ def page(notebook: Any, *, title: str, facts: Iterable[tuple[str, str, str]]) ->
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-        f"<title>{html.escape(title)}</title>\n<style>{_style()}</style>\n</head>\n<body>\n",
+        f"<title>{escape(title)}</title>\n<style>{_style()}</style>\n</head>\n<body>\n",
         f'<dl class="facts">{rows}</dl>\n',
         '<label class="switch"><input type="checkbox" id="show-code"> show code</label>\n',
         f"<main>\n{_body(shown)}\n</main>\n",

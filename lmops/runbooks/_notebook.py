@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import NotFoundError, RunbookRefusedError
+from lmops.errors import NotFoundError, RunbookRefusedError, UntrustedError
+from lmops.owners import refuse_stranger
 from lmops.runbooks import _parameters
+from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,20 +33,19 @@ class Runbook:
     problem: str = ""
 
     def __repr__(self) -> str:
-        lines = [f"{self.name}: {self.title}", f"  {self.path}"]
-        lines += [f"  refused: {self.problem}"] if self.problem else []
-        return "\n".join(lines + [f"  {parameter}" for parameter in self.parameters])
+        below = [str(self.path), *([f"refused: {self.problem}"] if self.problem else []), *map(str, self.parameters)]
+        return "\n  ".join(plain_line(line, 500) for line in (f"{self.name}: {self.title}", *below))
 
     def _repr_html_(self) -> str:
         rows = "".join(
             "<tr>"
-            + "".join(f"<td>{html.escape(text)}</td>" for text in (p.name, str(p.type), repr(p.default), p.doc))
+            + "".join(f"<td>{escape(text)}</td>" for text in (p.name, str(p.type), repr(p.default), p.doc))
             + "</tr>"
             for p in self.parameters
         )
-        problem = f"<p><b>refused:</b> {html.escape(self.problem)}</p>" if self.problem else ""
+        problem = f"<p><b>refused:</b> {escape(self.problem)}</p>" if self.problem else ""
         head = "<tr><th>parameter</th><th>type</th><th>default</th><th>unit and meaning</th></tr>"
-        return f"<p><b>{html.escape(self.name)}</b>: {html.escape(self.title)}</p>{problem}<table>{head}{rows}</table>"
+        return f"<p><b>{escape(self.name)}</b>: {escape(self.title)}</p>{problem}<table>{head}{rows}</table>"
 
 
 def shipped_folder() -> Path:
@@ -76,22 +76,28 @@ def find(runbook: str | Path, folders: Iterable[Path]) -> Path:
     if isinstance(runbook, Path) or text.endswith(".ipynb") or "/" in text or "\\" in text:
         path = Path(text).expanduser()
         if path.is_file():
-            return path.resolve()
+            return path.resolve()  # whoever names a link has chosen it
         raise NotFoundError(f"no notebook at {text!r}")
     known = available(folders)
     if text not in known:
         raise NotFoundError.of("runbook", text, known, hint="a path ending in .ipynb works as well")
-    return known[text].resolve()
+    return known[text].parent.resolve() / known[text].name
 
 
 def read(path: Path) -> Any:
     """Return the notebook at a path, upgraded to the newest form of version 4.
 
     Raises:
-        RunbookRefusedError: It is not a valid Python notebook.
+        RunbookRefusedError: It is not a valid Python notebook, it is a link, or another user's who is not trusted.
     """
     import nbformat
 
+    if path.is_symlink():
+        raise RunbookRefusedError(f"{path} is a link and is not followed; name the notebook that it leads to")
+    try:
+        refuse_stranger(path, path.parent, what="the runbook")
+    except UntrustedError as error:
+        raise RunbookRefusedError(str(error)) from error
     try:
         notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
         notebook = nbformat.v4.upgrade(notebook)

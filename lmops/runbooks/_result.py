@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import json
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
 from lmops.runbooks._display import display_bundle
 from lmops.runbooks._table import show_value
+from lmops.text import escape, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,19 +83,19 @@ def _text(result: Mapping[str, Any]) -> str:
     lines = [f"decision: {result['decision']}", *(f"  because {reason}" for reason in result["reasons"])]
     for part in ("summary", "ids"):
         lines += [f"{name}: {_cell(name, value)}" for name, value in result[part].items()]
-    return "\n".join(lines)
+    return plain("\n".join(lines))
 
 
 def _html(result: Mapping[str, Any]) -> str:
-    reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in result["reasons"])
+    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in result["reasons"])
     rows = "".join(
-        f'<tr><th style="text-align:left">{html.escape(name)}</th>'
-        f'<td style="text-align:left;font-variant-numeric:tabular-nums">{html.escape(_cell(name, value))}</td></tr>'
+        f'<tr><th style="text-align:left">{escape(name)}</th>'
+        f'<td style="text-align:left;font-variant-numeric:tabular-nums">{escape(_cell(name, value))}</td></tr>'
         for part in ("summary", "ids")
         for name, value in result[part].items()
     )
     return (
-        f"<p>decision: <b>{html.escape(result['decision'])}</b></p>"
+        f"<p>decision: <b>{escape(result['decision'])}</b></p>"
         + (f"<ul>{reasons}</ul>" if reasons else "")
         + (f"<table>{rows}</table>" if rows else "")
     )

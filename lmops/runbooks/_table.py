@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lmops.base.units import duration, money, share
 from lmops.errors import UsageError, did_you_mean
 from lmops.runbooks._display import display_bundle
+from lmops.text import escape, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -77,13 +78,13 @@ def show_numbers(numbers: Mapping[str, object], *, notes: Mapping[str, str] | No
     said = notes or {}
     cells = [(_label(name), _cell(name, value).text, said.get(name, "")) for name, value in numbers.items()]
     tiles = "".join(
-        f'<div><div style="{_LABEL}">{html.escape(label)}</div><div style="{_VALUE}">{html.escape(text)}</div>'
-        f'<div style="{_LABEL}">{html.escape(note)}</div></div>'
+        f'<div><div style="{_LABEL}">{escape(label)}</div><div style="{_VALUE}">{escape(text)}</div>'
+        f'<div style="{_LABEL}">{escape(note)}</div></div>'
         for label, text, note in cells
     )
     width = max((len(label) for label, _, _ in cells), default=0)
     lines = [f"{label.ljust(width)}  {text}  {note}".rstrip() for label, text, note in cells]
-    display_bundle({"text/html": f'<div style="{_TILES}">{tiles}</div>', "text/plain": "\n".join(lines)})
+    display_bundle({"text/html": f'<div style="{_TILES}">{tiles}</div>', "text/plain": plain("\n".join(lines))})
 
 
 def show_value(name: str, value: object) -> str:
@@ -128,44 +129,36 @@ def _cell(name: str, value: object) -> _Cell:
 
 def _number(name: str) -> Callable[[object], str]:
     if name.endswith("_usd"):
-        return _money
+        return lambda value: money(_as_float(value))
     if name.endswith("_ms"):
-        return lambda value: f"{value:,.0f} ms"
+        return lambda value: duration(_as_float(value))
     if "rate" in name.split("_"):
-        return "{:.1%}".format
+        return lambda value: share(_as_float(value))
     return lambda value: f"{value:,}" if isinstance(value, int) or not hasattr(value, "is_integer") else _float(value)
 
 
-def _money(value: object) -> str:
-    """Return dollars: cents where they tell something, else two digits that matter."""
-    dollars = float(value)  # type: ignore[arg-type]  # it is a number
-    if dollars == 0 or abs(dollars) >= 100:
-        return f"${dollars:,.2f}"
-    if abs(dollars) >= 0.01:
-        return f"${dollars:,.4f}"
-    if abs(dollars) >= 0.0001:
-        return f"${dollars:#.2g}"
-    return f"${dollars:.7f}" if abs(dollars) >= 1e-7 else "<$0.0000001"
+def _as_float(value: object) -> float:
+    return float(value)  # type: ignore[arg-type]  # it is a number
 
 
 def _float(value: object) -> str:
-    number = float(value)  # type: ignore[arg-type]  # it has is_integer
+    number = _as_float(value)
     return f"{number:,.0f}" if number.is_integer() else f"{number:,.4g}"
 
 
 def _html(names: list[str], rows: list[list[_Cell]], is_number: list[bool], more: str) -> str:
     columns = [[row[place].text for row in rows] for place in range(len(names))]
     styles = [_style(*about) for about in zip(names, columns, is_number, strict=True)]
-    head = "".join(f"<th {style}>{html.escape(name)}</th>" for name, style in zip(names, styles, strict=True))
+    head = "".join(f"<th {style}>{escape(name)}</th>" for name, style in zip(names, styles, strict=True))
     body = "".join(
         "<tr>"
         + "".join(
-            f"<td {style}{_title(cell)}>{html.escape(cell.text)}</td>" for cell, style in zip(row, styles, strict=True)
+            f"<td {style}{_title(cell)}>{escape(cell.text)}</td>" for cell, style in zip(row, styles, strict=True)
         )
         + "</tr>"
         for row in rows
     )
-    note = f"<p>{html.escape(more)}</p>" if more else ""
+    note = f"<p>{escape(more)}</p>" if more else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
 
 
@@ -179,7 +172,7 @@ def _style(name: str, texts: list[str], is_number: bool) -> str:  # noqa: FBT001
 
 
 def _title(cell: _Cell) -> str:
-    return f' title="{html.escape(cell.whole)}"' if cell.whole else ""
+    return f' title="{escape(cell.whole)}"' if cell.whole else ""
 
 
 def _text(names: list[str], rows: list[list[_Cell]], is_number: list[bool], more: str) -> str:
@@ -192,4 +185,4 @@ def _text(names: list[str], rows: list[list[_Cell]], is_number: list[bool], more
         ).rstrip()
         for line in texts
     ]
-    return "\n".join(lines + ([more] if more else []))
+    return plain("\n".join(lines + ([more] if more else [])))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lmops._cli_options import echo
 from lmops.sample.folder import build
 
 
@@ -21,10 +22,10 @@ def main(out: Path) -> None:
     """Build the articles, questions, prompts and two weeks of traffic of the sample, the same every time."""
     report = build(out)
     for name, size in report.sizes.items():
-        click.echo(f"{size:>9,} B  {name}")
+        echo(f"{size:>9,} B  {name}")
     total = sum(report.sizes.values())
-    click.echo(f"{total:>9,} B  in {report.folder}")
-    click.echo(f"{report.traces} traces, {report.spans} spans, {report.feedback} votes")
+    echo(f"{total:>9,} B  in {report.folder}")
+    echo(f"{report.traces} traces, {report.spans} spans, {report.feedback} votes")
 
 
 if __name__ == "__main__":

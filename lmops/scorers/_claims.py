@@ -12,12 +12,16 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from lmops.scorers._phrases import ABBREVIATION, NUMBER_WORDS, OPENER, POLITE, REFUSES, STOP, TURN
+from lmops.scorers._normalise import SPACELESS, marks
+from lmops.scorers._phrases import ABBREVIATION, NUMBER_WORDS, OPENER, POLITE, STOP, TURN
+from lmops.scorers._refusals import EXPLAINS, REFUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,13 +31,26 @@ ENOUGH: Final = 0.7
 #: How much a word counts that stands in the question and in no source.
 ASKED: Final = 0.5
 _CITATION: Final = re.compile(r"[ \t]*\[[^\[\]\n]{1,80}\](?!\()")
-_END: Final = re.compile("(?<=[.!?])[\"'\u201d\u2019)]*\\s+|(?<=[\u3002\uff01\uff1f])")
+_END: Final = re.compile("(?<=[.!?\u0964\u061f\u06d4])[\"'\u201d\u2019)]*\\s+|(?<=[\u3002\uff01\uff1f])")
 #: "36 , 000": numbers of a text that was cut into tokens.
 _SPACED_NUMBER: Final = re.compile(r"(\d) ([.,]) (\d)")
-_UNIT: Final = re.compile("st|nd|rd|th|s|km|kg|am|pm|h|m|cm|eur|usd|k")
 _BULLET: Final = re.compile(r"^\s*(?:[-*\u2022]|\d{1,2}[.)])\s+")
-_TOKEN: Final = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)?|[^\W_]+")
-_CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_UNSPACED: Final = re.compile(f"[{SPACELESS}\uac00-\ud7af]")
+#: Words of a claim count as said together when a source has them within so many words of each other.
+_NEAR: Final = 6
+#: What a claim counts that is not supported, at most: reworded beyond what words can tell; with a wrong number or name.
+_REWORDED: Final = 0.5
+_WRONG: Final = 0.1
+#: What a supported claim counts that shares no word pair with its source, at least.
+_LEAST: Final = 0.9
+_CONDITION: Final = re.compile(
+    r"^(?:if|when|while|although|though|as|since|because|given|without|wenn|si)\b", re.IGNORECASE
+)
+#: What may follow a refusal in its sentence.
+_CLAUSE: Final = re.compile(
+    r"[,;:\u2014]\s*|\s+(?:but|and|because|since|so|although|though|aber|und|weil|mais|et|car)\s+"
+)
+_ENDS_CLAUSE: Final = re.compile(rf"(?:{_CLAUSE.pattern})$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +59,8 @@ class Claim:
 
     text: str
     is_supported: bool
+    #: how far words and word pairs of it stand in the sources, 0..1
+    support: float
     #: share of its weight that the best place holds, 0..1
     coverage: float
     #: what is missing, in words; empty when it is supported
@@ -79,6 +98,13 @@ class Sources:
         self._most = math.log(1 + len(self._places)) or 1.0
         self._weights = {word: math.log(1 + len(self._places) / times) for word, times in counts.items()}
         self._numbers = frozenset().union(*(place.numbers for place in self._places))
+        self._at: dict[str, list[int]] = {}
+        place = 0
+        for text in texts:
+            for stem in _sequence(text):
+                self._at.setdefault(stem, []).append(place)
+                place += 1
+            place += _NEAR
         asked = [_analysed(text) for text in also]
         self._also_words = frozenset().union(*(words for words, _, _ in asked))
         self._also_numbers = frozenset().union(*(numbers for _, numbers, _ in asked))
@@ -89,24 +115,49 @@ class Sources:
         names = proper_names(sentence)
         held = self._in_data(names, numbers)
         if held is not None:
-            return Claim(text=sentence, is_supported=True, coverage=1.0, reason="", evidence=held, source=None)
+            return Claim(text=sentence, is_supported=True, support=1.0, coverage=1.0, reason="", evidence=held,
+                         source=None)  # fmt: skip
         best, coverage = self._best(words, numbers)
         if best is None:
-            return Claim(text=sentence, is_supported=False, coverage=0.0, reason="no source says anything like it",
-                         evidence="", source=None)  # fmt: skip
+            return Claim(text=sentence, is_supported=False, support=0.0, coverage=0.0, evidence="", source=None,
+                         reason="no source says anything like it")  # fmt: skip
         there = best.words | self._also_words
-        problems = []
-        problems += self._wrong_numbers(numbers, pairs, best)
+        problems = self._wrong_numbers(numbers, pairs, best)
         strange = sorted(name for name in names if not set(_stems(name)) <= there | self._weights.keys())
         if strange:
             problems.append(f"name not in the source: {', '.join(strange)}")
+        near = self._nearness(sentence)
+        support = _WRONG * near if problems else _LEAST + (1 - _LEAST) * near
         if coverage < enough:
             missing = sorted(words - there, key=lambda word: -self._weights.get(word, self._most))
+            support = min(support, _REWORDED * near)
             problems.append(f"only {coverage:.0%} of its words are in one place; missing: {', '.join(missing[:6])}")
         return Claim(
-            text=sentence, is_supported=not problems, coverage=round(coverage, 4), reason="; ".join(problems),
-            evidence=best.text, source=best.source,
+            text=sentence, is_supported=not problems, support=support, coverage=round(coverage, 4),
+            reason="; ".join(problems), evidence=best.text, source=best.source,
         )  # fmt: skip
+
+    def _nearness(self, sentence: str) -> float:
+        """Return the mean of the share of a sentence's words, and of its pairs of neighbours, that the sources have.
+
+        A pair counts when both stand in one source in this order within six words: a free rewording keeps many of
+        them, what was made up from the source's words does not.
+        """
+        said = _sequence(sentence)
+        if not said:
+            return 1.0
+        words = sum(stem in self._at for stem in said) / len(said)
+        pairs = list(pairwise(said))
+        near = sum(self._is_near(one, other) for one, other in pairs) / len(pairs) if pairs else words
+        return (words + near) / 2
+
+    def _is_near(self, one: str, other: str) -> bool:
+        places = self._at.get(other, ())
+        for place in self._at.get(one, ()):
+            after = bisect_right(places, place)
+            if after < len(places) and places[after] - place <= _NEAR:
+                return True
+        return False
 
     def _in_data(self, names: Sequence[str], numbers: frozenset[str]) -> str | None:
         """Return the data that hold every name and number of a sentence with two or more of them, or None."""
@@ -171,17 +222,41 @@ def claims(text: str) -> list[str]:
 
 def _stated(sentence: str) -> str:
     """Return what a sentence states, or nothing."""
-    plain = sentence.strip(" \t*_#>\"'")
+    plain = sentence.strip(" \t*_#>\"'").replace("\u2019", "'")
     if plain.endswith("?") and not plain.lower().startswith("did you know"):
         return ""
     while (rest := OPENER.sub("", plain, count=1)) != plain:
         plain = rest
-    return "" if POLITE.search(plain) or REFUSES.search(plain) else plain
+    if POLITE.search(plain):
+        return ""
+    refuses = REFUSES.search(plain)
+    return plain if refuses is None else _beside(plain, refuses)
 
 
-def is_refusal(text: str) -> bool:
-    """Return whether a sentence of a text says that the answer was not found or will not be given."""
-    return REFUSES.search(text) is not None
+def _beside(sentence: str, refuses: re.Match[str]) -> str:
+    """Return what a sentence claims beside refusing: what was said before it, and clauses after it with a number."""
+    lead = sentence[: refuses.start()]
+    before = _ENDS_CLAUSE.sub("", lead)
+    words, numbers, _ = _analysed(before)
+    is_reason = _CONDITION.search(before) or EXPLAINS.search(before)
+    is_claim = before != lead and len(words) + len(numbers) > 1 and not is_reason
+    clauses = _CLAUSE.split(sentence[refuses.end() :])[1:]
+    after = [clause for clause in clauses if len(_analysed(clause)[0]) > 1 and _analysed(clause)[1]]
+    after = [clause for clause in after if REFUSES.search(clause) is None]
+    return ". ".join([before] * is_claim + after)
+
+
+def refuses(text: str) -> bool:
+    """Return whether a text only refuses: it says that nothing was found or will be said, and claims nothing besides.
+
+    Why not, and what to do instead, belongs to a refusal unless it has a number.
+    """
+    if REFUSES.search(text.replace("\u2019", "'")) is None:
+        # A pattern that begins a sentence is looked for in each.
+        plain = (one.strip(" \t*_#>\"'").replace("\u2019", "'") for one in sentences(text))
+        if not any(REFUSES.search(one) for one in plain):
+            return False
+    return all(EXPLAINS.search(claim) and not _analysed(claim)[1] for claim in claims(text))
 
 
 def sentences(text: str) -> list[str]:
@@ -203,7 +278,7 @@ def sentences(text: str) -> list[str]:
 def proper_names(sentence: str) -> list[str]:
     """Return the words written with a capital inside a sentence, and words of capitals and digits anywhere."""
     found = []
-    tokens = list(_TOKEN.finditer(sentence))
+    tokens = list(_token().finditer(sentence))
     for place, match in enumerate(tokens):
         word = match[0]
         is_inside = place > 0 and sentence[: match.start()].rstrip()[-1:] not in {".", "!", "?", ":", '"', "\u201c"}
@@ -227,6 +302,34 @@ def _places(number: int, text: str) -> list[_Place]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _token() -> re.Pattern[str]:
+    """Return what a token is: a number, or letters with their marks."""
+    letters = rf"[^\W\d_](?:[^\W\d_]|[{marks()}])*"
+    return re.compile(rf"\d+(?:[.,:]\d+)*|{letters}(?:['\u2019]{letters})?|[^\W_]+")
+
+
+@lru_cache(maxsize=1)
+def _letter() -> re.Pattern[str]:
+    return re.compile(rf".[{marks()}]*", re.DOTALL)
+
+
+def _bigrams(token: str) -> list[str]:
+    """Return the pairs of letters of a word of a script without spaces (or with long words: Korean)."""
+    letters = _letter().findall(token)
+    return ["".join(letters[at : at + 2]) for at in range(max(1, len(letters) - 1))]
+
+
+def _sequence(text: str) -> list[str]:
+    """Return the stems of all words of a text in order."""
+    found: list[str] = []
+    for match in _token().finditer(_SPACED_NUMBER.sub(r"\1\2\3", unicodedata.normalize("NFKC", text))):
+        token = match[0].casefold()
+        number = _number(token)
+        found += [number] if number is not None else _bigrams(token) if _UNSPACED.search(token) else [_stem(token)]
+    return found
+
+
 @lru_cache(maxsize=16_384)
 def _analysed(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]:
     """Return (stems of the content words, numbers, (number, stem of what follows it)) of a text."""
@@ -235,15 +338,15 @@ def _analysed(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[tupl
     pairs: set[tuple[str, str]] = set()
     last: str | None = None
     text = _SPACED_NUMBER.sub(r"\1\2\3", unicodedata.normalize("NFKC", text))
-    for match in _TOKEN.finditer(text):
+    for match in _token().finditer(text):
         token = match[0].casefold()
         number = _number(token)
         if number is not None:
             numbers.add(number)
             last = number
             continue
-        if _CJK.search(token):
-            words.update(token[at : at + 2] for at in range(max(1, len(token) - 1)))
+        if _UNSPACED.search(token):
+            words.update(_bigrams(token))
             last = None
             continue
         if token in STOP:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.scorers._claims import ENOUGH, Sources, claims
-from lmops.scorers._normalise import as_text
+from lmops.scorers._normalise import as_text, words
 from lmops.scorers._records import Score
 from lmops.scorers._scorer import scorer_factory
 
@@ -22,12 +22,14 @@ _CITED: Final = re.compile(r"\[([^\[\]\n]{1,80})\](?!\()")
 
 @scorer_factory(range=(0, 1))
 def source_support(*, enough: float = ENOUGH, kept_only: bool = True) -> Callable[..., Any]:
-    """The share of the answer's claims that its sources support, by words, numbers and names; no model is asked.
+    """How far its sources support the answer's claims, by words, numbers and names; no model is asked.
 
     The sources are the documents, else the input's ``sources``, ``context`` or ``documents``, and the results of tools.
-    A claim passes when one place of them holds most of what it says, every number with what it counts, and every name.
-    It finds what was made up and numbers that were changed; it does not see a negation that was turned, and it takes a
-    free rewording for unsupported.
+    A claim is supported when one place of them holds most of what it says, every number with what it counts, and every
+    name. The value is the mean over the claims: 0.9 to 1 for a supported one, more the more of its words and pairs of
+    words (within six of each other) the sources have; likewise 0 to 0.5 for one that is not, and at most 0.1 with a
+    wrong number or name. It finds what was made up and numbers that were changed; it does not see a negation that was
+    turned, and it cannot tell a free rewording from what was made up, only rank them.
 
     Args:
         enough: Share of a claim's words that one place has to hold, 0..1, rare words counting more.
@@ -35,8 +37,9 @@ def source_support(*, enough: float = ENOUGH, kept_only: bool = True) -> Callabl
 
     Returns:
         Unmeasured when nothing says what the sources were, or there is no claim (a refusal, a greeting); where nothing
-        was retrieved (an empty list) no claim is supported. ``detail`` has the unsupported
-        sentences with the reason, and the mean coverage of the claims.
+        was retrieved (an empty list) no claim is supported. ``detail`` has ``supported``, the share of the claims that
+        are; ``judged``, the share of the answer's words that stand in claims; the mean ``coverage`` of the claims; and
+        the unsupported sentences with the reason.
     """
 
     def score(output: Any, documents: Any = None, tool_calls: Any = None, input: Any = None) -> Score:  # noqa: A002
@@ -46,23 +49,26 @@ def source_support(*, enough: float = ENOUGH, kept_only: bool = True) -> Callabl
         data = [as_text(call.get("result")) for call in tool_calls or () if call.get("result") is not None]
         if documents is None and not texts and not data:
             return Score.unmeasured("there are no documents and no results of tools to hold the answer against")
-        sentences = claims(as_text(output))
+        answer = as_text(output)
+        sentences = claims(answer)
         if not sentences:
-            return Score.unmeasured("the answer claims nothing")
+            return Score.unmeasured("the answer claims nothing", detail={"claims": 0, "judged": 0.0})
         sources = Sources(texts, data=data, also=[question])
         checked = [sources.check(sentence, enough=enough) for sentence in sentences]
         wrong = [claim for claim in checked if not claim.is_supported]
         said = "; ".join(f"{claim.text!r}: {claim.reason}" for claim in wrong[:5])
+        judged = min(1.0, sum(len(words(sentence)) for sentence in sentences) / max(1, len(words(answer))))
+        said = f"{said or 'every claim stands in a source'} (judged: {len(checked)} claims, {judged:.0%} of the words)"
         detail = {
             "claims": len(checked),
+            "supported": round(1 - len(wrong) / len(checked), 4),
+            "judged": round(judged, 4),
             "coverage": round(sum(claim.coverage for claim in checked) / len(checked), 4),
             "unsupported": [
                 {"sentence": claim.text, "reason": claim.reason, "nearest": claim.evidence} for claim in wrong
             ],
         }
-        return Score.of(
-            1 - len(wrong) / len(checked), rationale=said or "every claim stands in a source", detail=detail
-        )
+        return Score.of(sum(claim.support for claim in checked) / len(checked), rationale=said, detail=detail)
 
     return score
 

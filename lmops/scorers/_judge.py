@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
 from lmops.scorers import _judge_prompt as prompt
+from lmops.scorers._judge_reading import Verdict, read
 from lmops.scorers._records import Score, ScoreInput
 from lmops.scorers._scorer import Scorer, build
 from lmops.text import plain_line
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _RAW: Final = 4000
 #: Part of every version: raised when what a judge is sent or how it is read changes.
-REVISION: Final = 2
+REVISION: Final = 3
 _NOT_SCORED: Final = "there is no way to call a language model: run it with ws.evals.run"
 
 
@@ -262,11 +263,11 @@ class _Asking:
         self._raw: list[str] = []
         self._answered_by: str | None = None
 
-    async def verdict(self, messages: prompt.Messages, allowed: Sequence[str]) -> prompt.Verdict | None:
+    async def verdict(self, messages: prompt.Messages, allowed: Sequence[str]) -> Verdict | None:
         """Return the verdict; None when neither answer could be read."""
         for _ in range(2):
             completion, text = await self._call(messages)
-            found = prompt.read(completion, text, allowed)
+            found = read(completion, text, allowed)
             if found is not None:
                 return found
             self._raw.append((text or "")[:_RAW])

@@ -16,10 +16,15 @@ from lmops.text import plain_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+#: A sign is one only where no word or number ends: "5-10" and "GPT-4" hold no minus.
 _NUMBER: Final = re.compile(
-    r"[-+\u2212]?(?:\d{1,3}(?:[,'\u202f\u00a0]\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?%?|[-+]?\.\d+%?"
+    r"""(?:(?<![\w.)\]%])[-+\u2212](?:[$\u20ac\u00a3\u00a5]\s?)?)?
+        (?:(?:\d{1,3}(?:[,'\u202f\u00a0]\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?%?|(?<!\d)\.\d+%?)""",
+    re.VERBOSE,
 )
-_FENCE: Final = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL | re.IGNORECASE)
+_FENCE: Final = re.compile(r"`{3,}|~{3,}")
+#: What may stand right behind an opening fence.
+_LANGUAGE: Final = re.compile(r"^[ \t]*(?:json[c5l]?\b)?", re.IGNORECASE)
 #: The longest text a pattern is tried on, so that a bad pattern and a long answer cannot stop a run.
 _MAX_SEARCHED: Final = 200_000
 
@@ -164,8 +169,8 @@ def numeric(
 ) -> Callable[..., Any]:
     """Whether a number in the output is the expected one, within a tolerance.
 
-    "1,234.5" and "45 %" are read as 1234.5 and 45. An output without a number is False, an expected value
-    without one is an error.
+    "1,234.5" and "45 %" are read as 1234.5 and 45, "5-10" as 5 and 10. An output without a number is False, an
+    expected value without one is an error.
 
     Args:
         tolerance: Greatest difference.
@@ -198,26 +203,34 @@ def numbers(value: Any) -> list[float]:
     found = []
     for match in _NUMBER.finditer(as_text(value)):
         plain = match[0].replace("\u2212", "-").rstrip("%")
-        number = float(re.sub("[,'\u202f\u00a0]", "", plain))
+        number = float(re.sub("[,'\u202f\u00a0$\u20ac\u00a3\u00a5 ]", "", plain))
         if math.isfinite(number):
             found.append(number)
     return found
 
 
 def parsed_json(text: str) -> Any:
-    """Return the JSON that a text is or has in its one Markdown fence.
+    """Return the JSON that a text is or has in its one Markdown fence; a fence inside its texts is part of them.
 
     Raises:
         ValueError: It is not JSON (NaN and Infinity are not).
     """
-    fenced = _FENCE.findall(text)
-    body = fenced[0] if len(fenced) == 1 else text
+    try:
+        return _strict_json(text)
+    except ValueError:
+        fence = _FENCE.search(text)
+        last = -1 if fence is None else text.rfind(fence[0])
+        if fence is None or last < fence.end():
+            raise
+        return _strict_json(_LANGUAGE.sub("", text[fence.end() : last]))
 
+
+def _strict_json(text: str) -> Any:
     def refuse(name: str) -> Any:
         raise ValueError(f"{name} is not JSON")
 
     try:
-        return json.loads(body.strip(), parse_constant=refuse)
+        return json.loads(text.strip(), parse_constant=refuse)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

@@ -10,7 +10,34 @@ from typing import Any, Final
 
 _SPACE: Final = re.compile(r"\s+")
 _ARTICLES: Final = re.compile(r"\b(?:a|an|the)\b")
-_WORD: Final = re.compile(r"[^\W_]+(?:[.,:]\d+)*")
+_PLAIN_WORD: Final = re.compile(r"[^\W_]+(?:[.,:]\d+)*")
+_JOINERS: Final = (0x200C, 0x200D)
+#: Scripts that put no spaces between words: Thai, Lao, Myanmar, Khmer, kana, Han.
+SPACELESS: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003ffff"
+)
+
+
+@lru_cache(maxsize=1)
+def marks() -> str:
+    """Return the combining marks and joiners for a character class: vowel signs belong to their word."""
+    planes = (*range(0x300, 0x1_F000), *range(0xE_0100, 0xE_01F0))
+    found = (chr(code) for code in planes if code in _JOINERS or unicodedata.category(chr(code)).startswith("M"))
+    return "".join(found)
+
+
+def _words(text: str) -> list[str]:
+    # Most texts need no table of marks, which makes the pattern slower.
+    return (_PLAIN_WORD if text.isascii() else _word()).findall(text)
+
+
+@lru_cache(maxsize=1)
+def _word() -> re.Pattern[str]:
+    """Return what a word is: letters, digits and their marks; in scripts without spaces one letter with its marks."""
+    return re.compile(
+        rf"(?=[^\W_])[{SPACELESS}][{marks()}]*|[^\W_{SPACELESS}](?:[^\W_{SPACELESS}]|[{marks()}])*(?:[.,:]\d+)*"
+    )
 
 
 def as_text(value: Any) -> str:
@@ -44,7 +71,7 @@ def normalised(
     if ignore_case:
         text = text.casefold()
     if ignore_punctuation:
-        text = " ".join(_WORD.findall(text))
+        text = " ".join(_words(text))
     if ignore_articles:
         text = _ARTICLES.sub(" ", text)
     return _SPACE.sub(" ", text).strip() if ignore_space else text
@@ -52,5 +79,8 @@ def normalised(
 
 @lru_cache(maxsize=4096)
 def words(text: str) -> tuple[str, ...]:
-    """Return the words of a text, casefolded, in NFKC; a number keeps its decimals ("6.50", "07:40")."""
-    return tuple(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+    """Return the words of a text, casefolded, in NFKC; a number keeps its decimals ("6.50", "07:40").
+
+    Vowel signs belong to their word; in scripts without spaces (Chinese, Japanese, Thai, ...) every letter is a word.
+    """
+    return tuple(_words(unicodedata.normalize("NFKC", text).casefold()))

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal
 
 from lmops.errors import MissingDependencyError, UsageError
-from lmops.scorers._claims import claims, is_refusal
+from lmops.scorers._claims import refuses
 from lmops.scorers._normalise import as_text, words
 from lmops.scorers._records import Score
 from lmops.scorers._scorer import scorer_factory
@@ -83,7 +83,8 @@ def length(
 def refusal(*, wanted: bool | None = None) -> Callable[..., Any]:
     """Whether the output says that it found nothing or will not answer, and claims nothing besides.
 
-    Told by fixed English phrases ("could not find", "unable to help", ...); a judge sees more.
+    Told by fixed phrases ("could not find", "I can't help with that", ...) in English, German, French and Japanese; a
+    judge sees more. Why not, and what to do instead, belongs to a refusal unless it has a number.
 
     Args:
         wanted: True: refusing is right, False: it is wrong; None scores whether it refused. An example with
@@ -92,7 +93,7 @@ def refusal(*, wanted: bool | None = None) -> Callable[..., Any]:
 
     def score(output: Any, metadata: Any = None) -> Score:
         text = as_text(output)
-        refused = is_refusal(text) and not claims(text)
+        refused = refuses(text)
         asked = metadata.get("should_refuse", wanted) if isinstance(metadata, dict) else wanted
         said = "it refuses" if refused else "it answers"
         return Score.of(

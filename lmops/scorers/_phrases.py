@@ -1,4 +1,4 @@
-"""The English words and phrases that checking claims knows: what carries no meaning, what is polite, what refuses."""
+"""The words and phrases that checking claims knows: what carries no meaning, what is polite, what refuses."""
 
 from __future__ import annotations
 
@@ -32,24 +32,32 @@ ABBREVIATION: Final = re.compile(
 )
 #: What may stand before a claim in its sentence without being part of it; taken off, again and again.
 OPENER: Final = re.compile(
-    r"""^(?: (?:sure|of\ course|certainly|absolutely|definitely|great|yes|no|well|ok(?:ay)?)\b[,:!\s]+
+    r"""^(?: (?:sure|of\ course|certainly|absolutely|definitely|great|yes|well|ok(?:ay)?)\b[,:!\s]+ | no\b[,:!]\s*
       | (?:hello|hi|hey|dear|good\ (?:morning|day|evening|question)|great\ question)\b[^,:.]{0,40}[,:]\s*
-      | (?:thank\ you|thanks|sorry|apologies|i(?:'m|\ am)\ (?:very\ |so\ )?sorry|(?:i|we)\ apologi[sz]e)\b
+      | (?:thank\ you|thanks|sorry|(?:my\ )?apologies|i(?:'m|\ am)\ (?:very\ |so\ )?sorry|(?:i|we)\ apologi[sz]e)\b
         [^,:]{0,80}[,:]\s*
       | (?:unfortunately|fortunately|luckily)\b,?\s+ | (?:but|however|and)\b,?\s+
       | (?:i|we)(?:'m|'re|\ am|\ are)\ (?:glad|happy|pleased)\ to[ ]
         (?:say|tell\ you|confirm|inform\ you|report|let\ you\ know)(?:\ that)?\b[,:]?\s*
       | (?:please\ note|note|did\ you\ know|i\ can\ (?:confirm|tell\ you|assure\ you)|rest\ assured)
         (?:\ that)?\b[,:]?\s+
-      | (?:let\ me|here\ (?:is|are)|in\ (?:summary|short))\b[^:.]{0,80}:\s* )""",
+      | (?:let\ me|here\ (?:is|are)|in\ (?:summary|short))\b[^:.]{0,80}:\s*
+      | as\ an?\ (?:ai|artificial\ intelligence|(?:large\ )?language\ model|(?:virtual\ )?assistant|chatbot)\b
+        [^,:.]{0,60},\s*
+      | (?:es\ tut\ mir\ (?:sehr\ )?leid|entschuldigung|(?:je\ suis\ (?:vraiment\ )?)?d\u00e9sol\u00e9e?)\b
+        [^,:]{0,40}[,:]\s*
+      | (?:leider|malheureusement)\b,?\s+ )""",
     re.IGNORECASE | re.VERBOSE,
 )
 #: What a clause after a greeting, an apology or a refusal begins with.
-TURN: Final = re.compile(r"[,;]\s*(?:but|however|though|although|yet)\b,?\s*", re.IGNORECASE)
+TURN: Final = re.compile(r"[,;]\s*(?:but|however|though|although|yet|aber|jedoch|mais|cependant)\b,?\s*", re.IGNORECASE)
 #: What people say around an answer: it states nothing about the world that a source could hold.
 POLITE: Final = re.compile(
-    r"""^(?: (?:thank\ you|thanks|many\ thanks)\b | (?:hello|hi|hey|dear)\b[^.]{0,40}$ | sorry\b
-      | (?:sure|of\ course)\W*$
+    r"""^(?: (?:thank\ you|thanks|many\ thanks)\b | (?:hello|hi|hey|dear)\b[^.]{0,40}$ | sorry\b | (?:my\ )?apologies\b
+      | (?:sure|of\ course|i(?:'m|\ am)\ (?:just\ |only\ )?an?\ (?:ai|language\ model|assistant)\b[^.,]{0,40})\W*$
+      | (?:es\ tut\ mir\ (?:sehr\ )?leid|entschuldigung|(?:je\ suis\ (?:vraiment\ )?)?d\u00e9sol\u00e9e?)\W*$
+      | (?:i|we)\ apologi[sz]e\b[^.,]{0,60}\W*$
+      | (?:\u7533\u3057\u8a33(?:\u3042\u308a|\u3054\u3056\u3044)\u307e\u305b\u3093|\u3059\u307f\u307e\u305b\u3093)\W*$
       | welcome(?:\ (?:to|back|aboard)\b[^,.]*)?\W*$ | good\ (?:question|morning|day|evening)\W*$ | great\ question
       | that(?:\ is|'s)\ a\ (?:very\ )?(?:good|great)\ question | you(?:'re|\ are)\ (?:very\ )?welcome\W*$ | i\ hope\b
       | i(?:'m|\ am)\ (?:very\ |so\ )?(?:glad|happy|sorry|here) | we\ (?:look\ forward|hope)\b
@@ -60,14 +68,5 @@ POLITE: Final = re.compile(
         (?:let\ (?:me|us)\ know|do\ not\ hesitate|don['\u2019]t\ hesitate|reach\ out|contact\ us\ (?:if|for))
       | if\ (?:you\ have|there\ are)\ (?:any\ |more\ |further\ |other\ )+(?:questions|queries|concerns|doubts) )
       | \bcome\ back\ to\ (?:this|our)\ chat\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
-#: What says that nothing was found, or that nothing will be said.
-REFUSES: Final = re.compile(
-    r"""\b(?:could|can|did|do|was|were|am|are)(?:\ not|n['\u2019]t|not)\s+(?:able\ to\s+)?
-        (?:find|know|have\ (?:any\ |that\ |this\ |enough\ )?information|help\ with|answer|provide|locate|see\ any)\b
-      | \bunable\ to\ (?:find|answer|help|provide|locate)\b | \bno\ information\ (?:on|about)\b
-      | \b(?:do(?:es)?|is|are)(?:\ not|n['\u2019]t)\ (?:say|mention|contain|specify|cover|mentioned|specified)\b
-      | \bcannot\ (?:answer|help|assist|provide|comply|find)\b | \b(?:as\ an\ ai|i'm\ just\ an\ ai)\b""",
     re.IGNORECASE | re.VERBOSE,
 )

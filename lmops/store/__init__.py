@@ -4,6 +4,7 @@
       meta.sqlite    records, the audit chain, the inbox of facts, the manifest of segments
       segments/      immutable Parquet; a file that is not in the manifest does not exist
       blobs/         payloads too large for a row, under the hash of their content
+      spill/         what does not fit into memory, of each process in a folder of its own
       drain.lock     one drainer or compactor at a time
 
 What it promises: an acknowledged write is visible to every process at once and is there exactly once; a reader sees
@@ -17,32 +18,49 @@ import contextlib
 import logging
 import os
 import tempfile
-import threading
 import time
 import weakref
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from lmops.errors import UsageError
+from lmops.owners import refuse_stranger
+from lmops.store._alive import Process, is_alive, this_process
+from lmops.store._backup import BackupReport, at_home, backup, described, restore
 from lmops.store._blobs import Blobs
-from lmops.store._chain import GENESIS, append_event, default_actor, event_hash
-from lmops.store._drain import DRAIN_ROWS, LoadReport, Publisher
-from lmops.store._engine import DamagedSegmentWarning, Engine
-from lmops.store._filesystem import find_store, has_store, remove_folder, resolve
-from lmops.store._intake import prepared, refuse_bad
+from lmops.store._chain import GENESIS, append_event, default_actor, event_hash, next_event_id, run_changes
+from lmops.store._check import Check, CheckReport
+from lmops.store._drain import LoadReport, Publisher
+from lmops.store._engine import Engine
+from lmops.store._erase import Eraser, EraseReport
+from lmops.store._export import export
+from lmops.store._filesystem import META, find_store, has_store, remove_folder, resolve
+from lmops.store._housekeeping import Housekeeping
+from lmops.store._intake import checksum, prepared, refuse_bad
+from lmops.store._intent import Changes, PendingChange
+from lmops.store._limits import Limits
+from lmops.store._long import LONG_COLUMNS
 from lmops.store._long import resolve as resolve_long
-from lmops.store._maintenance import GRACE_S, SMALL_FILES, CheckReport, Maintenance
+from lmops.store._maintenance import GRACE_S, Maintenance
 from lmops.store._meta import BusyError, Meta, in_words
-from lmops.store._planner import Bounds
-from lmops.store._results import PACK_ROWS
-from lmops.store._segments import release_memory
+from lmops.store._notebooks import notebook_problem
+from lmops.store._planner import OPEN, Bounds
+from lmops.store._repair import resettle
+from lmops.store._rescue import RescueReport, rescue
+from lmops.store._results import PACK_ROWS, old_runs, result_hashes
+from lmops.store._scratch import Scratch, Spilled, take_back
+from lmops.store._seals import Coverage, Named, compare, example_hash, key_text, leave_open, note, unsealed
+from lmops.store._segments import SEGMENTS_DIR, any_text, file_sha256
+from lmops.store._stats import StoreStats, measured
 from lmops.store._tables import SPAN_COLUMNS
-from lmops.store._views import FACT_VIEWS, RECORD_VIEWS, VIEW_NAMES
+from lmops.store._verify import DamagedSegmentWarning
+from lmops.store._views import FACT_VIEWS, VIEW_NAMES
+from lmops.store._whole import is_cut_sql, whole_sql
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from types import TracebackType
 
     import duckdb
@@ -50,46 +68,53 @@ if TYPE_CHECKING:
 __all__ = [
     "FACT_VIEWS",
     "GENESIS",
+    "LONG_COLUMNS",
     "SPAN_COLUMNS",
     "VIEW_NAMES",
+    "BackupReport",
     "Bounds",
     "BusyError",
     "CheckReport",
+    "Coverage",
     "DamagedSegmentWarning",
+    "EraseReport",
     "LoadReport",
+    "Named",
+    "PendingChange",
+    "Process",
+    "RescueReport",
     "Store",
     "StoreStats",
+    "any_text",
     "append_event",
+    "at_home",
+    "compare",
     "default_actor",
+    "described",
     "event_hash",
+    "example_hash",
+    "file_sha256",
     "find_store",
     "has_store",
+    "is_alive",
+    "is_cut_sql",
+    "key_text",
+    "leave_open",
+    "next_event_id",
+    "note",
+    "notebook_problem",
+    "rescue",
+    "restore",
+    "run_changes",
+    "this_process",
+    "unsealed",
+    "whole_sql",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 MEMORY: Final = ":memory:"
-#: A writer that finds so many rows waiting drains before it goes on.
-BACKLOG_ROWS: Final = 10 * DRAIN_ROWS
-#: A tail this old is drained even when it is short.
-DRAIN_AGE_S: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreStats:
-    """How large a store is."""
-
-    path: str
-    traces: int
-    spans: int
-    inbox_rows: int
-    segments: int
-    segment_bytes: int
-    meta_bytes: int
-    replaced_rows: int
-    oldest_ns: int | None
-    newest_ns: int | None
 
 
 def _no_join(row: Row, _: list[Row]) -> Row:
@@ -106,10 +131,12 @@ class Store:
         read_only: bool = False,
         join_logs: Callable[[Row, list[Row]], Row] = _no_join,
         network: bool | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.path = folder
         #: Who acts, for the audit chain, where a method is not told.
         self.actor = default_actor()
+        refuse_stranger(folder, folder / META, folder / SEGMENTS_DIR, what="the store")
         self._vanish: weakref.finalize[..., Store] | None = None
         self._meta = Meta(folder, read_only=read_only, network=network)
         if self._meta.is_network:
@@ -120,13 +147,28 @@ class Store:
                 folder,
             )
         self.blobs = Blobs(folder / "blobs")
-        self._engine = Engine(folder, self._meta, join_logs)
+        self._scratch = Scratch(folder, read_only=self._meta.read_only)
+        self._engine = Engine(folder, self._meta, join_logs, self._scratch, limits or Limits.of())
         self._publisher = Publisher(folder, self._meta, self._engine)
         self._maintenance = Maintenance(folder, self._meta, self._engine, self._publisher, self.blobs)
-        self._background = threading.Lock()
-        self._worker: threading.Thread | None = None
-        self._last_drain = time.monotonic()
+        #: Changes that take long, and how they are noted and finished.
+        self.changes = Changes(self._meta)
+        self._check = Check(folder, self._meta, self._engine, self._publisher, self.blobs, self._maintenance)
+        #: Removes traces and everything that was made of them.
+        self.eraser = Eraser(
+            folder, self._meta, self._engine, self._publisher, self.blobs, self._maintenance, self.changes
+        )  # fmt: skip
+        self._housekeeping = Housekeeping(folder, self._engine, self._publisher, self._maintenance)
         _STORES.add(self)
+        if not self._meta.read_only:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Store what processes that were killed had put on the disk."""
+        try:
+            self._meta.unread = tuple(take_back(self._scratch, self.append_many))
+        except Exception:  # it stays on the disk, and the next one to open the store tries again
+            log.warning("facts in %s wait for the next opening of the store", self.path, exc_info=True)
 
     @classmethod
     def open(
@@ -136,6 +178,8 @@ class Store:
         read_only: bool = False,
         join_logs: Callable[[Row, list[Row]], Row] = _no_join,
         network: bool | None = None,
+        timeout_s: float | None = None,
+        memory_limit: str | None = None,
     ) -> Self:
         """Open a store, creating it when there is none.
 
@@ -145,13 +189,17 @@ class Store:
             read_only: Refuse every write, and create nothing.
             join_logs: Puts the content of log events into a span row.
             network: Whether the folder is on a network file system; found out by default.
+            timeout_s: Longest time of a question in seconds; ``LMOPS_TIMEOUT_S`` or none by default.
+            memory_limit: Memory that questions of this process may take, such as "2GB"; ``LMOPS_MEMORY_LIMIT`` or a
+                quarter of the machine's (or its container's) by default. What does not fit goes to the disk.
         """
+        limits = Limits.of(timeout_s, memory_limit)
         if path == MEMORY:
             folder = Path(tempfile.mkdtemp(prefix="lmops-"))
-            store = cls(folder, join_logs=join_logs, network=network)
+            store = cls(folder, join_logs=join_logs, network=network, limits=limits)
             store._vanish = weakref.finalize(store, remove_folder, folder, os.getpid())
             return store
-        return cls(resolve(path), read_only=read_only, join_logs=join_logs, network=network)
+        return cls(resolve(path), read_only=read_only, join_logs=join_logs, network=network, limits=limits)
 
     @property
     def is_read_only(self) -> bool:
@@ -161,8 +209,7 @@ class Store:
     @property
     def store_id(self) -> str:
         """Return the random id that the store got when it was made."""
-        with self._meta.read() as con:
-            return str(con.execute("select value from info where key = 'store_id'").fetchone()[0])
+        return self._meta.store_id
 
     def __repr__(self) -> str:
         """Say where it is and how it is open."""
@@ -180,12 +227,9 @@ class Store:
 
     def close(self) -> None:
         """Finish the batch that is being drained and release the connections; what was acknowledged is safe anyway."""
-        self._publisher.is_stopping = True
-        worker = self._worker
-        if worker is not None and worker.is_alive() and worker is not threading.current_thread():
-            worker.join(timeout=30)
-        self._publisher.is_stopping = False
+        self._housekeeping.stop()
         self._engine.close()
+        self._scratch.close()
         self._meta.close()
         if self._vanish is not None:
             self._vanish()
@@ -213,18 +257,18 @@ class Store:
             payload = orjson.dumps(prepared(rows, self.blobs))
         except (orjson.JSONEncodeError, UnicodeEncodeError) as error:
             raise UsageError(f"these rows cannot be stored: {error}") from error
-        with self._meta.write() as con:
+        with self._meta.write(rows=count) as con:
             now = time.time_ns()
-            con.execute("insert into inbox (written_ns, rows, payload) values (?, ?, ?)", (now, count, payload))
-            con.execute("update counters set value = value + ? where name = 'inbox_rows'", (count,))
-            waiting = con.execute("select value from counters where name = 'inbox_rows'").fetchone()[0]
-            oldest = con.execute("select written_ns from inbox order by seq limit 1").fetchone()[0]
-        if waiting >= BACKLOG_ROWS:
-            # Whoever writes faster than the drain moves has to help: a backlog must not grow without bound.
-            self._drain_quietly(leave=BACKLOG_ROWS)
-        is_old = now - oldest > DRAIN_AGE_S * 1e9 and time.monotonic() - self._last_drain > DRAIN_AGE_S
-        if waiting >= DRAIN_ROWS or is_old:
-            self._drain_in_background()
+            con.execute(
+                "insert into inbox (written_ns, rows, payload, checksum) values (?, ?, ?, ?)",
+                (now, count, payload, checksum(now, count, payload)),
+            )
+        self._housekeeping.after_write(self._meta.waiting_rows(), self._oldest_s)
+
+    def _oldest_s(self) -> float:
+        """Return the age of the oldest row of the inbox in seconds."""
+        row = self._meta.connection().execute("select written_ns from inbox order by seq limit 1").fetchone()
+        return 0.0 if row is None else (time.time_ns() - row[0]) / 1e9
 
     def load(self, spans: Sequence[Row], logs: Sequence[Row] = ()) -> LoadReport:
         """Write many facts straight into segments, in one transaction; the way for files.
@@ -249,41 +293,12 @@ class Store:
             if isinstance(error, UnicodeEncodeError):
                 raise UsageError(f"these rows cannot be stored: {error}") from error
             raise
-        try:
-            self._compact_when_due()
-        except Exception:  # the rows are published: a merge that failed must not say otherwise
-            log.warning("a compaction of the store %s failed and will be tried again", self.path, exc_info=True)
+        self._housekeeping.after_load()
         return report
 
-    def _drain_in_background(self) -> None:
-        """Start one drain in a thread of this process, unless one is running here or in another process."""
-        with self._background:
-            if self._worker is not None and self._worker.is_alive():
-                return
-            self._worker = threading.Thread(target=self._work, name="lmops-drain", daemon=True)
-            self._worker.start()
-
-    def _work(self) -> None:
-        self._last_drain = time.monotonic()
-        self._drain_quietly(leave=DRAIN_ROWS if self._publisher.waiting_rows() >= DRAIN_ROWS else 0, compact=True)
-        release_memory()
-
-    def _drain_quietly(self, *, leave: int, compact: bool = False) -> None:
-        try:
-            while True:
-                # Merges must get their turn although rows come in as fast as they are drained.
-                moved = self._publisher.drain(leave=leave, wait=False, batches=SMALL_FILES)
-                if compact and not self._publisher.is_stopping:
-                    self._compact_when_due(wait=False)
-                if not moved or self._publisher.is_stopping or self._publisher.waiting_rows() < max(leave, 1):
-                    return
-        except Exception:  # nothing is lost: the rows stay in the inbox, and the next writer tries again
-            log.warning("a drain of the store %s failed and will be tried again", self.path, exc_info=True)
-
-    def _compact_when_due(self, *, wait: bool = True) -> None:
-        if self._maintenance.is_due(self._engine.manifest()):
-            self._maintenance.compact(wait=wait)
-            release_memory()
+    def checkpoint(self) -> None:
+        """Fold the log of recent commits into ``meta.sqlite``, unless somebody is using it; the end of a bulk load."""
+        self._meta.checkpoint()
 
     def drain(self) -> int:
         """Move everything that waits in the inbox into segments now; return the rows moved."""
@@ -293,20 +308,42 @@ class Store:
 
     # -- questions -------------------------------------------------------------------------------------------------
 
-    def sql(self, query: str, params: Any = None, *, bounds: Bounds | None = None) -> duckdb.DuckDBPyRelation:
+    def spill(self, rows: Mapping[str, Sequence[Row]]) -> Spilled:
+        """Put facts on the disk beside the store, without waiting for whoever writes to it.
+
+        They outlive this process: ``append_many`` of what is read back stores them, and whoever opens the store finds
+        those of a process that was killed.
+
+        Args:
+            rows: As for :meth:`append_many`.
+
+        Raises:
+            StoreFullError: There is no space left; nothing is kept of these rows.
+        """
+        self._refuse_read_only()
+        return self._scratch.spill(rows)
+
+    def sql(
+        self, query: str, params: Any = None, *, bounds: Bounds | None = None, timeout_s: float | None = None
+    ) -> duckdb.DuckDBPyRelation:
         """Run one read-only SELECT over the public views and return its result (``.df()``, ``.arrow()``, ...).
 
         Args:
             query: One SELECT over ``VIEW_NAMES``.
             params: A list for ``?`` or a dict for ``$name``.
             bounds: Times of ``start_ns`` that the caller knows to hold, to read fewer files.
+            timeout_s: Longest time in seconds; that of the store by default.
 
         Raises:
-            QueryError: It is not one SELECT, or it names something unknown, or reads outside the store.
+            QueryError: It is not one SELECT, or it names something unknown, or reads outside the store; or it took
+                longer or more memory than it may.
         """
-        if bounds is None:
-            return self._engine.sql(query, params)
-        return self._engine.sql(query, params, narrow=bounds)
+        return self._engine.sql(query, params, narrow=bounds or OPEN, timeout_s=timeout_s)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the questions asked of this object had to leave out, because it is missing or damaged."""
+        return tuple(sorted(self._engine.left_out))
 
     def whole(self, rows: Sequence[Row]) -> list[Row]:
         """Return span rows with the texts that are kept in blobs put back; the other rows as they are."""
@@ -342,21 +379,6 @@ class Store:
         with self._meta.read() as con:
             yield con
 
-    def insert_run(self, record: Mapping[str, object]) -> None:
-        """Keep one run of a runbook: the columns of ``runbook_runs``."""
-        columns = [name for name, _, _ in RECORD_VIEWS["runbook_runs"].columns]
-        with self.transaction() as con:
-            con.execute(
-                f"insert into runbook_runs ({', '.join(columns)}) values ({', '.join('?' * len(columns))})",
-                [record.get(name) for name in columns],
-            )
-
-    def runs(self, limit: int = 50) -> list[dict[str, object]]:
-        """Return the newest runs of runbooks as they were inserted."""
-        with self.reading() as con:
-            rows = con.execute("select * from runbook_runs order by started_ns desc limit ?", (limit,)).fetchall()
-        return [dict(row) for row in rows]
-
     def pack_results(self, *, least: int = PACK_ROWS, wait: bool = False) -> int:
         """Move finished results of evaluations into segments when there are many of them; return how many moved.
 
@@ -368,22 +390,15 @@ class Store:
         with in_words(self.path):
             return self._engine.results.pack(self._publisher, least=least, wait=wait)
 
+    def result_hashes(self, run_id: str | None = None) -> dict[str, str]:
+        """Return one SHA-256 over all cases and scores of a run that has any, wherever they lie; None for all runs."""
+        return result_hashes(self.sql, run_id)
+
     # -- looking after ---------------------------------------------------------------------------------------------
 
     def stats(self) -> StoreStats:
         """Return counts and sizes."""
-        found = self.sql("select count(*), min(start_ns), max(start_ns) from traces").fetchall()[0]
-        spans = self.sql("select count(*) from spans").fetchall()[0]
-        with self._meta.read() as con:
-            segments = con.execute("select count(*), coalesce(sum(bytes), 0) from segments").fetchone()
-            inbox = con.execute("select value from counters where name = 'inbox_rows'").fetchone()[0]
-            replaced = con.execute("select coalesce(sum(copies), 0) from dead_rows").fetchone()[0]
-        sizes = [file.stat().st_size for file in self.path.glob("meta.sqlite*") if file.is_file()]
-        return StoreStats(
-            path=str(self.path), traces=found[0], spans=spans[0], inbox_rows=inbox, segments=segments[0],
-            segment_bytes=segments[1], meta_bytes=sum(sizes), replaced_rows=replaced,
-            oldest_ns=found[1], newest_ns=found[2],
-        )  # fmt: skip
+        return measured(self.path, self.sql, self._meta)
 
     def compact(self, *, grace_s: float = GRACE_S) -> int:
         """Drain, merge small segments and drop replaced rows; return how many segments were merged.
@@ -410,55 +425,139 @@ class Store:
         if not days > 0:
             raise UsageError(f"retain(days={days!r}): give a positive number of days to keep, such as days=90")
         since = (time.time_ns() if now_ns is None else now_ns) - int(days * 86_400e9)
-        with in_words(self.path):
-            removed = self._maintenance.retain(since)
         with self.transaction() as con:
-            append_event(
-                con, actor=actor or self.actor, action="store.retain", subject="store",
-                after={"days": days, "removed": removed},
+            change = self.changes.begin(
+                con, kind="retain", subject="store", arguments={"days": days, "since_ns": since},
+                actor=actor or self.actor,
             )  # fmt: skip
+        return self.changes.carry_out(change, self._retain)
+
+    def _retain(self, change: PendingChange) -> dict[str, int]:
+        """Do the work of ``retain``; the audit event comes once, with all that was removed."""
+        with in_words(self.path):
+            removed = self._maintenance.retain(
+                change.arguments["since_ns"], before=change.progress.get("removed", {}),
+                note=lambda con, removed: self.changes.move(con, change, {"removed": removed}),
+            )  # fmt: skip
+        with self.transaction() as con:
+            after = {"days": change.arguments["days"], "removed": removed}
+            gone = {key_text([run_id]): None for run_id in old_runs(con, change.arguments["since_ns"])}
+            append_event(
+                con, actor=change.actor, action="store.retain", subject="store", after=after,
+                named={"eval_results": gone} if gone else None,
+            )  # fmt: skip
+            self.changes.finish(con, change)
         return removed
+
+    @property
+    def pending(self) -> tuple[PendingChange, ...]:
+        """The changes that are not finished: at work in a living process, or cut short."""
+        return self.changes.pending()
+
+    def resume(self, ways: Mapping[str, Callable[[PendingChange], object]]) -> list[PendingChange]:
+        """Finish the changes that were cut short; return those that were finished.
+
+        What cannot be finished now stays noted, and the log says so. A store that is open read-only only says it.
+
+        Args:
+            ways: The work of each kind of change beside those of the store itself.
+        """
+        if self.is_read_only:
+            for change in self.pending:
+                log.warning(
+                    "the %s is not finished; opening the store to write finishes it if it was cut short", change
+                )
+            return []
+        return self.changes.resume({"retain": self._retain, "erase": self.eraser.carry_out, **ways})
 
     def rewrite_spans(
         self,
         change: Callable[[Row, list[Row]], Row],
         *,
         where: Mapping[str, str] | None = None,
+        before_segment: Callable[[], None] = lambda: None,
         on_segment: Callable[[int, int], None] = lambda _done, _all: None,
+        pending: PendingChange | None = None,
     ) -> int:
         """Pass stored spans through ``change`` and put their traces together again; return how many changed.
 
         Args:
             change: Gets a span row and its log events, returns the columns as they should be.
             where: Only spans where one of these columns has this value; None for all.
+            before_segment: Called before each segment, while nobody else can publish rows.
             on_segment: Called with (segments done, segments in all).
+            pending: The noted change that this is the work of: it goes on where it was cut short.
         """
         self._refuse_read_only()
-        with in_words(self.path):
-            return self._maintenance.rewrite_spans(change, where=where, on_segment=on_segment)
+        before = pending.progress if pending is not None else {}
+        changed_before: int = before.get("changed", 0)
 
-    def check(self, *, repair: bool = False) -> CheckReport:
-        """Verify the database, every file of the manifest and the keys; ``repair`` drops what cannot be read."""
+        def finished(done: Collection[int], total: int, changed: int) -> None:
+            if pending is not None:
+                with self.transaction(durable=False) as con:
+                    self.changes.move(con, pending, {"done": sorted(done), "changed": changed_before + changed})
+            on_segment(min(len(done), total), total)
+
+        with in_words(self.path):
+            return changed_before + self._maintenance.rewrite_spans(
+                change, where=where, before_segment=before_segment, on_segment=finished, done=before.get("done", ())
+            )
+
+    def check(self, *, repair: bool = False, actor: str | None = None) -> CheckReport:
+        """Verify the database, every file of the manifest and the keys.
+
+        Args:
+            repair: Keep what is whole of a damaged file (row group by row group), move the file to ``quarantine/``,
+                set damaged writes of the inbox aside, and say each in the audit chain.
+            actor: Who asks for a repair, for the audit chain; whoever opened the store by default.
+        """
         if repair:
             self._refuse_read_only()
         with in_words(self.path):
-            return self._maintenance.check(repair=repair)
+            report = self._check.run(repair=repair, actor=actor or self.actor)
+        cut = (f"the {one} was cut short; lmops.open finishes it" for one in self.pending if not one.is_running)
+        return replace(report, problems=(*report.problems, *cut))
+
+    def settle(self) -> None:
+        """Put the rows of traces in step with their spans, and set aside files that nobody lists."""
+        self._refuse_read_only()
+        with in_words(self.path), self._publisher.locked():
+            resettle(self._engine, self._publisher)
+            self._publisher.sweep(grace_s=GRACE_S)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
-        """Copy the store, as it is at one moment, into a new folder while others write; return that folder."""
+        """Copy the store, as it is at one moment, into a new folder while others write; return that folder.
+
+        With segments, blobs and the executed notebooks of runs; all of it is read again before the backup is one.
+        ``lmops.store.described(path)`` says what is in it, :func:`restore` makes a store of it.
+
+        Args:
+            path: A new or empty folder.
+
+        Raises:
+            UsageError: There is something at ``path``.
+            DamagedStoreError: A file of the store is missing or damaged; nothing is left at ``path``.
+        """
         with in_words(path):
-            return self._maintenance.backup(Path(path))
+            made = backup(self.path, self._meta, self._publisher, Path(path).expanduser().absolute())
+        for words in made.notes:
+            log.warning("backup %s: %s", made.path, words)
+        if not self.is_read_only:
+            with self.transaction() as con:
+                after = {"files": made.files, "bytes": made.bytes, "rows": made.rows, "head": made.head}
+                append_event(con, actor=self.actor, action="store.backup", subject=str(made.path), after=after)
+        return Path(path)
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write all public views to ``NAME.duckdb`` or, for any other name, to a folder of Parquet files."""
         with in_words(path):
-            return self._maintenance.export(Path(path))
+            return export(self._engine, self.blobs, Path(path))
 
     def _after_fork(self) -> None:
         """Start anew in a child process: locks may be held by threads that are not here."""
-        self._background = threading.Lock()
-        self._worker = None
+        self._housekeeping.after_fork()
         self._meta.after_fork()
+        self._scratch.after_fork()
         self._engine.after_fork()
 
     def _refuse_read_only(self) -> None:

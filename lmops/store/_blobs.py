@@ -11,16 +11,20 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from lmops.errors import DamagedStoreError, NotFoundError
-from lmops.store._filesystem import fsync_dir
+from lmops.store._filesystem import fsync_dir, make_durable_dir, make_file
 from lmops.store._meta import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 #: A blob is written before the row that names it; so long it may wait for that.
 UNUSED_S: Final = 86_400.0
+#: After so long a system has written a folder to its disk without being asked.
+UNSYNCED_S: Final = 60.0
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
+#: A blob, or one that a killed process did not finish.
+_OWN: Final = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}\.tmp")
 
 
 class Blobs:
@@ -34,13 +38,18 @@ class Blobs:
         name = hashlib.sha256(content).hexdigest()
         target = self._path(name)
         if target.exists():
-            # A blob that is used again is young again, so that it is not swept before its row is committed.
             with contextlib.suppress(OSError):
+                if time.time() - target.stat().st_mtime < UNSYNCED_S:
+                    # Whoever renamed it may not have come to this, and ends before they do.
+                    make_durable_dir(target.parent, root=self._folder.parent)
+                    fsync_dir(target.parent)
+                # A blob that is used again is young again, so that it is not swept before its row is committed.
                 os.utime(target)
             return name
         with in_words(self._folder):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_durable_dir(target.parent, root=self._folder.parent)
             temporary = target.with_name(f"{uuid.uuid4().hex}.tmp")
+            make_file(temporary)
             try:
                 with temporary.open("wb") as handle:
                     handle.write(content)
@@ -70,6 +79,16 @@ class Blobs:
             raise DamagedStoreError(f"the blob {path} has changed since it was written")
         return content
 
+    def remove(self, name: str, *, untouched_since_ns: int) -> bool:
+        """Remove one that no row uses; return False when it is not there or was used since a time."""
+        path = self._path(name)
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime_ns < untouched_since_ns:
+                path.unlink()
+                fsync_dir(path.parent)
+                return True
+        return False
+
     def exists(self) -> bool:
         """Return whether there is any."""
         return self._folder.is_dir()
@@ -78,12 +97,18 @@ class Blobs:
         """Remove those that no row uses and that nobody has touched for a day; return how many."""
         old = time.time() - UNUSED_S
         gone = 0
-        for path in self._folder.glob("*/*"):
+        for path in self._files():
             with contextlib.suppress(OSError):
-                if path.name not in used and path.stat().st_mtime < old:
+                if path.name not in used and path.lstat().st_mtime < old:
                     path.unlink()
                     gone += 1
         return gone
+
+    def _files(self) -> Iterator[Path]:
+        """Yield the files that were made here: nothing behind a link, nothing of another name."""
+        for folder in self._folder.glob("??") if not self._folder.is_symlink() else ():
+            if not folder.is_symlink():
+                yield from (path for path in folder.glob("*") if _OWN.fullmatch(path.name))
 
     def _path(self, name: str) -> Path:
         if not _HASH.fullmatch(name):

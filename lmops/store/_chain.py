@@ -6,14 +6,20 @@ import getpass
 import hashlib
 import json
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.store._seals import seal
+
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 GENESIS: Final = "0" * 64
+#: Set in the kernel of a runbook: what it changes is named as changed by that run.
+_RUN_VARIABLE: Final = "LMOPS_RUN_ID"
+_RUN_ID: Final = re.compile("[0-9a-f]{12}")
 FIELDS: Final = (
     "event_id",
     "at_ns",
@@ -40,8 +46,14 @@ def default_actor() -> str:
 
 
 def event_hash(event: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of an event: of the JSON list of ``FIELDS``, without spaces, in UTF-8."""
-    text = json.dumps([event[name] for name in FIELDS], ensure_ascii=False, separators=(",", ":"))
+    """Return the SHA-256 of an event: of the JSON list of ``FIELDS``, without spaces, in UTF-8.
+
+    What it says of records, where it says anything, is the last of the list.
+    """
+    values = [event[name] for name in FIELDS]
+    if "records" in event.keys() and event["records"] is not None:  # noqa: SIM118  # the rows of SQLite are no mappings
+        values.append(event["records"])
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -56,10 +68,29 @@ def append_event(
     after: object = None,
     evidence: Sequence[str] = (),
     at_ns: int | None = None,
+    rows: Iterable[Sequence[Any]] = (),
+    named: Mapping[str, Mapping[str, str | None]] | None = None,
 ) -> int:
-    """Append one event and return its id; ``con`` is inside a write transaction, so the chain has no gaps."""
-    events, previous_hash = _end(con)
-    event_id = events + 1
+    """Append one event and return its id; ``con`` is inside a write transaction, so the chain has no gaps.
+
+    What happens inside of a runbook's run names that run as evidence: see :func:`run_evidence`.
+
+    Args:
+        con: The connection of that transaction.
+        actor: Who.
+        action: What was done.
+        subject: On what.
+        reason: Why.
+        before: What it was.
+        after: What it is.
+        evidence: Ids of what it rests on.
+        at_ns: When; now by default.
+        rows: (table, *key) of the records that were written or removed, after they were.
+        named: Hashes of records that the caller made: table -> key -> hash, None for what is gone.
+    """
+    evidence = [*evidence, *_running()]
+    _, previous_hash = _end(con)
+    event_id = next_event_id(con)
     event = {
         "event_id": event_id,
         "at_ns": time.time_ns() if at_ns is None else at_ns,
@@ -69,15 +100,40 @@ def append_event(
         "reason": None if reason is None else _text(reason),
         "before": _json(before),
         "after": _json(after),
-        "evidence": _json(list(evidence)) if evidence else None,
+        "evidence": _json(evidence) if evidence else None,
         "previous_hash": previous_hash,
+        "records": seal(con, rows, named or {}),
     }
     digest = event_hash(event)
-    values = [*(event[name] for name in FIELDS), digest]
-    columns = ", ".join((*FIELDS, "hash"))
+    values = [*(event[name] for name in (*FIELDS, "records")), digest]
+    columns = ", ".join((*FIELDS, "records", "hash"))
     con.execute(f"insert into audit ({columns}) values ({', '.join('?' * len(values))})", values)
     con.execute("insert or replace into audit_head (one, events, hash) values (1, ?, ?)", (event_id, digest))
     return event_id
+
+
+def next_event_id(con: sqlite3.Connection) -> int:
+    """Return the id of the event that is appended next in this write transaction, for records that name it."""
+    return _end(con)[0] + 1
+
+
+def run_evidence(run_id: str) -> str:
+    """Return how the evidence of an event names the run of a runbook that it happened in."""
+    return f"runbook:{run_id}"
+
+
+def run_changes(con: sqlite3.Connection, run_id: str, *, after_event: int) -> list[dict[str, object]]:
+    """Return the events that happened inside of a run, in their order: event_id, action, subject."""
+    rows = con.execute(
+        "select event_id, action, subject from audit where event_id > ? and instr(evidence, ?) > 0 order by event_id",
+        (after_event, f'"{run_evidence(run_id)}"'),
+    )
+    return [dict(row) for row in rows]
+
+
+def _running() -> list[str]:
+    run_id = os.environ.get(_RUN_VARIABLE, "")
+    return [run_evidence(run_id)] if _RUN_ID.fullmatch(run_id) else []
 
 
 def _end(con: sqlite3.Connection) -> tuple[int, str]:

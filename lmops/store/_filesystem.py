@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
+import stat
 from pathlib import Path
 from typing import Final
 
+from lmops.errors import StoreError, UsageError
+
 STORE_DIR: Final = ".lmops"
 META: Final = "meta.sqlite"
+_RELATIVE: Final = re.compile(r"[\w.=-]+(?:/[\w.=-]+)*", re.ASCII)
 _NETWORK_TYPES: Final = frozenset(
     [
         "nfs",
@@ -41,9 +47,24 @@ def find_store(start: Path) -> Path | None:
     """Return the nearest ``.lmops`` in ``start`` or above it, as git finds ``.git``; None when there is none."""
     for folder in (start, *start.parents):
         candidate = folder / STORE_DIR
-        if (candidate / META).is_file():
+        if is_store(candidate):
             return candidate
     return None
+
+
+def is_store(folder: Path) -> bool:
+    """Return whether a folder is a store, its database lost or not: an empty one must not take its place.
+
+    Raises:
+        StoreError: This user may not look into it.
+    """
+    try:
+        return (folder / META).is_file() or any((folder / "segments").glob("*/*/*.parquet"))
+    except PermissionError as error:
+        raise StoreError(
+            f"{folder} is closed to this user (permission denied); its owner opens it with `chmod -R a+rX`, "
+            "or name another store"
+        ) from error
 
 
 def resolve(path: str | os.PathLike[str] | None) -> Path:
@@ -52,23 +73,91 @@ def resolve(path: str | os.PathLike[str] | None) -> Path:
     ``None``: ``LMOPS_STORE``, else the nearest ``.lmops`` upward, else a new ``.lmops`` in the working directory.
     A path is the store's folder itself, or a project folder that has (or, when it holds other files, will get) a
     ``.lmops``.
+
+    Raises:
+        UsageError: It is a file, or an address.
     """
     asked = path if path is not None else os.environ.get("LMOPS_STORE") or None
     if asked is None:
         here = Path.cwd()
         return find_store(here) or here / STORE_DIR
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(asked)):
+        raise UsageError(f"{str(asked)[:80]!r} is an address: a store is a folder, such as '.lmops', or ':memory:'")
     folder = Path(asked).expanduser().absolute()
-    if (folder / META).is_file() or folder.name == STORE_DIR:
+    file = next((part for part in (folder, *folder.parents) if part.is_file()), None)
+    if file is not None:
+        hint = f"; its store is {str(file.parent)!r}" if file.name == META else ""
+        raise UsageError(f"{str(file)!r} is a file: a store is a folder, such as '.lmops'{hint}")
+    if is_store(folder) or folder.name == STORE_DIR:
         return folder
     inside = folder / STORE_DIR
-    if (inside / META).is_file() or (folder.is_dir() and any(folder.iterdir())):
+    if is_store(inside) or (folder.is_dir() and any(folder.iterdir())):
         return inside
     return folder
 
 
 def has_store(path: str | os.PathLike[str] | None) -> bool:
     """Return whether ``path`` (as in ``resolve``) means a store that is there."""
-    return (resolve(path) / META).is_file()
+    return is_store(resolve(path))
+
+
+#: For ``os.open``: fail when the last part of the path is a link.
+NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
+
+
+def inside(folder: Path, relative: str) -> Path | None:
+    """Return the file that a path of the manifest means; None when its words or a link lead out of the store.
+
+    A store can come from anywhere, and what is named in it is read, copied and removed.
+    """
+    if not _RELATIVE.fullmatch(relative) or ".." in relative.split("/"):
+        return None
+    path = folder
+    for part in relative.split("/"):
+        path /= part
+        if path.is_symlink():
+            return None
+    return path
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise when a file that SQLite or the lock would open is a link: it would be written somewhere else."""
+    for name in (META, *(f"{META}-{end}" for end in ("wal", "shm", "journal")), "drain.lock"):
+        if (folder / name).is_symlink():
+            raise StoreError(f"{folder / name} is a link and is not followed; put the file itself there")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and what is missing above it, each with the rights of the folder that it is made in.
+
+    A new store is for its owner only, and so is all that is made in it. Who opens the store's folder to others opens
+    what is made from then on; the umask takes away from either.
+
+    Raises:
+        StoreError: A link stands in its place.
+    """
+    if path.is_symlink():
+        raise StoreError(f"{path} is a link and is not followed; put the folder itself there")
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=stat.S_IMODE(path.parent.stat().st_mode))
+
+
+def make_store_folder(path: Path) -> None:
+    """Make the folder of a new store, for its owner only; one that is there keeps its rights."""
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file with the rights of its folder, the right to run left out; one that is there stays as it is."""
+    mode = stat.S_IMODE(path.parent.stat().st_mode) & 0o666
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
 
 
 def filesystem_type(path: Path, mounts: str | None = None) -> str:
@@ -105,6 +194,28 @@ def remove_folder(folder: Path, pid: int) -> None:
     """Remove a temporary folder at the end of the process that made it, and not at the end of a fork of it."""
     if os.getpid() == pid:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+#: Folders of which this process knows that they survive a power cut, with the inode that it knows it of.
+_DURABLE: Final[dict[str, int]] = {}
+
+
+def make_durable_dir(folder: Path, *, root: Path) -> None:
+    """Make a folder below ``root``, and have it survive a power cut together with every folder between them.
+
+    A file that is synced is lost all the same when the entry of its new folder in the folder above was not.
+    """
+    if folder == root:
+        return
+    key = str(folder)
+    with contextlib.suppress(FileNotFoundError):
+        if folder.stat().st_ino == _DURABLE.get(key):
+            return
+    make_durable_dir(folder.parent, root=root)
+    make_folder(folder)
+    # Also when it was there: whoever made it may have been killed before this.
+    fsync_dir(folder.parent)
+    _DURABLE[key] = folder.stat().st_ino
 
 
 def fsync_dir(folder: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
@@ -31,6 +32,27 @@ _TYPES: Final[dict[str, type[str | int | float]]] = {
 _LIMITS: Final[dict[str, int]] = {"BIGINT": 2**63, "INTEGER": 2**31}
 _DOUBLES: Final = tuple(name for name, sql, _ in SPAN_COLUMNS if sql == "DOUBLE")
 _checked = operator.itemgetter(*_DOUBLES, *LONG_COLUMNS)
+
+
+#: What each write asks of every row, worked out once: (its values, the type and the limit of each, what it needs).
+_RULES: Final[
+    dict[
+        str,
+        tuple[Callable[[Row], tuple[Any, ...]], tuple[tuple[type[str | int | float], int], ...], Callable[[Row], Any]],
+    ]
+] = {
+    tbl: (
+        operator.itemgetter(*(name for name, _, _ in columns)),
+        tuple((_TYPES[sql], _LIMITS.get(sql, 0)) for _, sql, _ in columns),
+        operator.itemgetter(*_REQUIRED[tbl]),
+    )
+    for tbl, columns in COLUMNS.items()
+}
+
+
+def checksum(written_ns: int, rows: int, payload: bytes) -> int:
+    """Return the checksum of one row of the inbox, of all that it holds."""
+    return zlib.crc32(payload, zlib.crc32(b"%d:%d" % (written_ns, rows)))
 
 
 def prepared(rows: Mapping[str, Sequence[Row]], blobs: Blobs) -> dict[str, list[Row]]:
@@ -66,10 +88,7 @@ def refuse_bad(rows: Mapping[str, Sequence[Row]]) -> None:
     for tbl, found in rows.items():
         if tbl not in COLUMNS:
             raise UsageError(f"facts go into {' and '.join(COLUMNS)}, not {tbl!r}")
-        names = tuple(name for name, _, _ in COLUMNS[tbl])
-        limits = tuple((_TYPES[sql], _LIMITS.get(sql, 0)) for _, sql, _ in COLUMNS[tbl])
-        values_of: Callable[[Row], tuple[Any, ...]] = operator.itemgetter(*names)
-        required = operator.itemgetter(*_REQUIRED[tbl])
+        values_of, limits, required = _RULES[tbl]
         for number, row in enumerate(found):
             try:
                 values = values_of(row)

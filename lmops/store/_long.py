@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import DamagedStoreError, NotFoundError
+from lmops.store._verify import DamagedSegmentWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,7 @@ KEPT_ENTRIES: Final = 50
 LONG_COLUMNS: Final = ("input", "output", "attributes", "events", "documents")
 KEY: Final = "lmops.blob"
 _IN_JSON: Final = re.compile(r'"lmops\.blob":"([0-9a-f]{64})","bytes":\d+')
+_SIZE: Final = re.compile(r'lmops\.blob(?:":"| )[0-9a-f]{64}(?:","bytes":|, )(\d{1,18})(?!\d)')
 _IN_TEXT: Final = re.compile(r"\n\[lmops\.blob ([0-9a-f]{64}), \d+ bytes\]\Z")
 
 
@@ -43,12 +46,15 @@ def shorten(row: Row, blobs: Blobs) -> Row:
 
 
 def resolve(row: Row, blobs: Blobs) -> Row:
-    """Return a span row with its long texts whole; a text whose blob is missing or damaged stays short."""
+    """Return a span row with its long texts whole; one whose blob is missing or damaged stays short, with a warning."""
     whole = row
     for column, name in references(row):
         try:
             text = blobs.get(name).decode("utf-8")
-        except (NotFoundError, DamagedStoreError, UnicodeDecodeError):
+        except (NotFoundError, DamagedStoreError, UnicodeDecodeError) as error:
+            if isinstance(error, DamagedStoreError) or _is_likely(row[column]):
+                message = f"{column} of the span {row.get('span_id')} stays short: {error}"
+                warnings.warn(message, DamagedSegmentWarning, stacklevel=3)
             continue
         # Anyone can write a text that looks like a marker: it must be what this text is shortened to.
         if len(text) > MAX_CHARS and _shortened(column, text, name, len(text.encode("utf-8"))) == row[column]:
@@ -64,6 +70,13 @@ def references(row: Row) -> Iterator[tuple[str, str]]:
             found = _IN_TEXT.search(text) or _IN_JSON.search(text)
             if found:
                 yield column, found[1]
+
+
+def _is_likely(text: str) -> bool:
+    """Return whether a text has the form of a shortened one; a blob that it names and that is missing is then told."""
+    found = _SIZE.search(text)
+    plain = _IN_TEXT.search(text)
+    return found is not None and int(found[1]) > MAX_CHARS and (plain is None or plain.start() == KEPT_CHARS)
 
 
 def _shortened(column: str, text: str, name: str, size: int) -> str:

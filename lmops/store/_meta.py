@@ -6,53 +6,64 @@ import contextlib
 import errno
 import logging
 import os
-import re
 import sqlite3
 import threading
 import time
 import uuid
-from importlib import resources
 from typing import TYPE_CHECKING, Final
 
-from lmops.errors import DamagedStoreError, NewerStoreError, ReadOnlyError, StoreError, StoreFullError
-from lmops.store._filesystem import META, filesystem_type, is_network
+from lmops.errors import (
+    DamagedStoreError,
+    LmopsError,
+    NewerStoreError,
+    ReadOnlyError,
+    StoreError,
+    StoreFullError,
+    full_message,
+    of_system,
+)
+from lmops.store._acknowledged import Acknowledged
+from lmops.store._at_rest import AtRest, quoted
+from lmops.store._filesystem import (
+    META,
+    filesystem_type,
+    fsync_dir,
+    is_network,
+    is_store,
+    make_file,
+    make_store_folder,
+    refuse_links,
+)
 from lmops.store._fork import GATE
+from lmops.store._identity import OlderDatabaseError, refuse_lost, refuse_other
+from lmops.store._relist import relist
+from lmops.store._shape import migrations, put_right, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from lmops.store._at_rest import Opened
+
 log = logging.getLogger(__name__)
 
+#: What a system says of its disk, folders and files; other errors are those of whoever writes.
+_OF_THE_DISK: Final = frozenset(
+    getattr(errno, name)
+    for name in (
+        "ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE", "EACCES", "EPERM", "EROFS", "EIO", "EISDIR", "ENOTDIR",
+        "ELOOP", "EEXIST", "ENAMETOOLONG",
+    )
+)  # fmt: skip
 BUSY_TIMEOUT_S: Final = 30.0
 #: A write-ahead log that a burst made longer than this is cut back.
 WAL_BYTES: Final = 64_000_000
+#: The key under which ``info`` says what was lost.
+LOST: Final = "lost_writes"
+_COUNT: Final = "update counters set value = value + ? where name = ?"
+_COUNTED: Final = "select value from counters where name = ?"
 #: Connections that came with a fork. Closing one would meddle with the locks of the process that opened it.
 _INHERITED: list[sqlite3.Connection] = []
-
-
-def migrations() -> list[tuple[int, str]]:
-    """Return the migrations of this code in order, as (version, SQL)."""
-    found = []
-    for entry in resources.files("lmops.store").joinpath("migrations").iterdir():
-        match = re.fullmatch(r"(\d{4})_\w+\.sql", entry.name)
-        if match:
-            found.append((int(match[1]), entry.read_text(encoding="utf-8")))
-    return sorted(found)
-
-
-def statements(script: str) -> Iterator[str]:
-    """Split an SQL script into whole statements (triggers included), so that they run inside one transaction."""
-    buffer = ""
-    for line in script.splitlines(keepends=True):
-        if not buffer and (not line.strip() or line.lstrip().startswith("--")):
-            continue
-        buffer += line
-        if sqlite3.complete_statement(buffer):
-            yield buffer
-            buffer = ""
-    if buffer.strip():
-        yield buffer
 
 
 @contextlib.contextmanager
@@ -64,8 +75,9 @@ def in_words(path: object) -> Iterator[None]:
         text = str(error)
         # SQLite says "full" only for ENOSPC; a quota and a limit of the file's size are failed writes to it.
         if "full" in text or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE:
-            raise StoreFullError(full_message(path)) from error
-        if "readonly" in text or "read-only" in text:
+            raise StoreFullError(full_message(f"the store {path}")) from error
+        cannot_write = "unable to open" in text and not _is_writable(str(path))
+        if "readonly" in text or "read-only" in text or cannot_write:
             message = f"the store {path} cannot be written: {text}; open it with read_only=True or mend its permissions"
             raise ReadOnlyError(message) from error
         if "locked" in text or "busy" in text:
@@ -77,20 +89,19 @@ def in_words(path: object) -> Iterator[None]:
     except (sqlite3.InterfaceError, sqlite3.ProgrammingError):
         raise  # a value that cannot be bound, a statement that is wrong: the store is as it was
     except sqlite3.DatabaseError as error:
-        message = f"{path}/{META} is damaged ({error}); restore it from a backup (ws.store.backup writes one)"
+        message = (
+            f"{path}/{META} is damaged ({error}); restore it from a backup (ws.store.backup writes one), or let "
+            "lmops store rescue build it again from the segments and the newest backup"
+        )
         raise DamagedStoreError(message) from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StoreFullError(full_message(path)) from error
-        raise
+        if isinstance(error, LmopsError) or error.errno not in _OF_THE_DISK:
+            raise
+        raise of_system(error, f"the store {path}") from error
 
 
-def full_message(path: object) -> str:
-    """Return what a full disk means for this store."""
-    return (
-        f"no space left for the store {path}: the last write was not made, everything before it is intact; "
-        "free some space and repeat it"
-    )
+def _is_writable(path: str) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 class Meta:
@@ -101,39 +112,74 @@ class Meta:
         self.path = folder / META
         self.read_only = read_only
         self._local = threading.local()
-        self._open_here: dict[int, sqlite3.Connection] = {}
+        self._open_here: dict[int, tuple[sqlite3.Connection, threading.RLock]] = {}
+        self._at_rest = AtRest(self.path, self._open)
         if not read_only:
             with in_words(folder):
-                folder.mkdir(parents=True, exist_ok=True)
-        elif not self.path.is_file():
+                make_store_folder(folder)
+        elif not is_store(folder):
             raise StoreError(f"there is no store at {folder} to open read-only; lmops.open({str(folder)!r}) makes one")
         self.is_network = is_network(filesystem_type(folder)) if network is None else network
-        self.newest = max(version for version, _ in migrations())
+        with in_words(folder):
+            self.newest = max(version for version, _ in migrations())
         self.version = 0
         with in_words(folder), GATE.passing():
+            refuse_links(folder)
+            refuse_lost(folder)
+            if not read_only:
+                make_file(self.path)
+            self._refuse_other()
             self.version = self._migrate()
         if self.version > self.newest:
             self.read_only = True
+        self._acknowledged = Acknowledged(folder)
+        with in_words(folder), GATE.passing():
+            self.store_id = str(_info(self.connection(), "store_id"))
+        #: what is known to be lost of what was acknowledged, in words
+        self.lost = self._lost_writes()
+        #: what dead processes left on the disk and cannot be read, in words
+        self.unread: tuple[str, ...] = ()
+
+    def _refuse_other(self) -> None:
+        """Refuse a database that is not the one of the segments; one that a power cut cut short is completed."""
+        try:
+            refuse_other(self.folder, self.connection())
+        except OlderDatabaseError:
+            is_present = self.connection().execute("pragma user_version").fetchone()[0] == self.newest
+            if self.read_only or not is_present or not relist(self.folder, self.connection()):
+                raise
+            refuse_other(self.folder, self.connection())
 
     def connection(self) -> sqlite3.Connection:
         """Return this thread's connection in this process, opened when needed."""
+        return self._hold().con
+
+    def _hold(self) -> _Held:
         held: _Held | None = getattr(self._local, "held", None)
         # A connection must not cross a fork: SQLite's locks would be lost.
-        if held is None or held.pid != os.getpid():
-            held = _Held(self._connect(), self._open_here)
+        if held is None or held.pid != os.getpid() or self._has_moved(held.at_rest):
+            self._local.held = None  # what is read of files at rest is that of one moment
+            held = _Held(*self._connect(), self._open_here)
             self._local.held = held
-        return held.con
+        return held
 
-    def _connect(self) -> sqlite3.Connection:
-        if self.read_only:
-            try:
-                con = self._open(f"file:{_quoted(self.path)}?mode=ro")
-                con.execute("select count(*) from sqlite_master")
-            except sqlite3.OperationalError:
-                # A folder that cannot be written has no place for the WAL's index; a file at rest reads without it.
-                con = self._open(f"file:{_quoted(self.path)}?mode=ro&immutable=1")
-            return con
-        con = self._open(f"file:{_quoted(self.path)}")
+    def _has_moved(self, opened: Opened | None) -> bool:
+        return opened is not None and not opened.con.in_transaction and opened.state != self._at_rest.state()
+
+    def _connect(self) -> tuple[sqlite3.Connection, Opened | None]:
+        if not self.read_only:
+            return self._connect_to_write(), None
+        try:
+            con = self._open(f"file:{quoted(self.path)}?mode=ro")
+            con.execute("select count(*) from sqlite_master")
+        except sqlite3.OperationalError:
+            # A folder that cannot be written has no place for the log's index.
+            opened = self._at_rest.open()
+            return opened.con, opened
+        return con, None
+
+    def _connect_to_write(self) -> sqlite3.Connection:
+        con = self._open(f"file:{quoted(self.path)}")
         _set_journal_mode(con, "delete" if self.is_network else "wal")
         con.execute(f"pragma synchronous={'full' if self.is_network else 'normal'}")
         con.execute(f"pragma journal_size_limit={WAL_BYTES}")
@@ -155,20 +201,33 @@ class Meta:
             raise ReadOnlyError(f"the store {self.folder} is open read-only; nothing was written")
 
     @contextlib.contextmanager
-    def write(self, *, durable: bool = False, wait: bool = True) -> Iterator[sqlite3.Connection]:
+    def write(
+        self, *, durable: bool = False, wait: bool = True, rows: int | None = None
+    ) -> Iterator[sqlite3.Connection]:
         """Run one ``BEGIN IMMEDIATE`` transaction; commit at the end, roll back on any error.
 
         Args:
             durable: Survive a power cut, not only a killed process (records, labels, audit).
             wait: Wait for whoever writes at the moment; otherwise raise BusyError.
+            rows: So many go into the inbox; how many wait there then is in :meth:`waiting_rows`.
         """
         self.refuse_read_only()
-        with in_words(self.folder), GATE.passing():
-            con = self.connection()
-            con.execute(f"pragma synchronous={'full' if durable or self.is_network else 'normal'}")
+        with in_words(self.folder), GATE.passing(), self._using() as held:
+            con = held.con
+            level = "full" if durable or self.is_network else "normal"
+            if held.synchronous != level:
+                con.execute(f"pragma synchronous={level}")
+                held.synchronous = level
             _begin(con, wait=wait)
             try:
                 yield con
+                # Plain statements by the key: "returning" makes a table of its own, ten times as slow.
+                if rows is not None:
+                    con.execute(_COUNT, (rows, "inbox_rows"))
+                    waiting = con.execute(_COUNTED, ("inbox_rows",)).fetchone()
+                    held.waiting_rows = waiting[0] if waiting else 0
+                con.execute(_COUNT, (1, "commits"))
+                commits = con.execute(_COUNTED, ("commits",)).fetchone()
             except BaseException:
                 if con.in_transaction:
                     con.execute("rollback")
@@ -179,12 +238,18 @@ class Meta:
                 if con.in_transaction:
                     con.execute("rollback")
                 raise
+            if commits is not None:
+                self._acknowledged.write(self.store_id, commits[0])
+
+    def waiting_rows(self) -> int:
+        """Return how many rows waited in the inbox after this thread's last write to it."""
+        return self._hold().waiting_rows
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Run one read transaction: everything read inside is one consistent snapshot."""
-        with in_words(self.folder), GATE.passing():
-            con = self.connection()
+        with in_words(self.folder), GATE.passing(), self._using() as held:
+            con = held.con
             if con.in_transaction:
                 yield con
                 return
@@ -193,6 +258,73 @@ class Meta:
                 yield con
             finally:
                 con.execute("rollback")
+            if held.at_rest is not None and held.at_rest.is_in_place and self._has_moved(held.at_rest):
+                raise StoreError(f"the store {self.folder} was written by somebody else while it was read; try again")
+
+    def checkpoint(self) -> None:
+        """Fold the log of the commits into the database and empty it, unless somebody is reading or writing.
+
+        SQLite does it by itself some time later. After a bulk load nothing of it then hangs on a second file, whoever
+        copies the database or reads it where the log cannot be.
+        """
+        if self.read_only or self.is_network:
+            return
+        with in_words(self.folder), GATE.passing(), self._using() as held:
+            held.con.execute("pragma busy_timeout=0")
+            try:
+                held.con.execute("pragma wal_checkpoint(truncate)").fetchall()
+            except sqlite3.OperationalError as error:
+                log.debug("the log of %s stays as it is: %s", self.path, error)
+            finally:
+                held.con.execute(f"pragma busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
+
+    @contextlib.contextmanager
+    def _using(self) -> Iterator[_Held]:
+        """Keep this thread's connection from being closed by another thread."""
+        held = self._hold()
+        with held.lock:
+            yield held
+
+    def rewrite(self) -> None:
+        """Write the whole database anew: what was deleted earlier is still in pages that are free."""
+        self.refuse_read_only()
+        with in_words(self.folder), GATE.passing():
+            self.connection().execute("vacuum")
+
+    def cut_log(self, *, wait_s: float) -> bool:
+        """Move the write-ahead log into the database and cut it to nothing; False when a reader holds it up so long."""
+        end = time.monotonic() + wait_s
+        while True:
+            with in_words(self.folder), GATE.passing():
+                busy = self.connection().execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+            if not busy or time.monotonic() > end:
+                return not busy
+            time.sleep(0.1)
+
+    def _lost_writes(self) -> str | None:
+        """Return what was acknowledged and is not in the database; a writer keeps it there until it is settled."""
+        # The file first: what is acknowledged meanwhile is then in the database.
+        acknowledged = self._acknowledged.read(self.store_id)
+        with self.read() as con:
+            row = con.execute("select value from counters where name = 'commits'").fetchone()
+            known = _info(con, LOST)
+        made = row[0] if row is not None and isinstance(row[0], int) else 0
+        if row is None or made >= acknowledged:
+            return known
+        found = (
+            f"{META} has lost {acknowledged - made} of {acknowledged} acknowledged writes: the end of its log is "
+            "missing or damaged, or it is an older copy (a backup may have them; check(repair=True) notes the loss)"
+        )
+        if not self.read_only:
+            with self.write(durable=True) as con:
+                con.execute("insert or replace into info values (?, ?)", (LOST, found))
+                con.execute("update counters set value = max(value, ?) where name = 'commits'", (acknowledged,))
+        return found
+
+    def settle_lost(self, con: sqlite3.Connection) -> None:
+        """Take it as known that writes were lost, inside the caller's transaction."""
+        con.execute("delete from info where key = ?", (LOST,))
+        self.lost = None
 
     def _migrate(self) -> int:
         con = self.connection()
@@ -212,7 +344,11 @@ class Meta:
                 raise StoreError(message)
             return version
         if version < self.newest:
+            con.execute("pragma synchronous=full")
             self._apply(con)
+            # The entries of the database in its folder, and of the folder itself.
+            fsync_dir(self.folder)
+            fsync_dir(self.folder.parent)
         return self.newest
 
     def _apply(self, con: sqlite3.Connection) -> None:
@@ -221,6 +357,7 @@ class Meta:
         try:
             # Another process may have migrated while this one waited for the lock.
             version = int(con.execute("pragma user_version").fetchone()[0])
+            put_right(con, version, self.path)
             for number, script in migrations():
                 if number > version:
                     for statement in statements(script):
@@ -235,18 +372,30 @@ class Meta:
             raise
 
     def close(self) -> None:
-        """Close every connection that this process opened."""
-        for con in list(self._open_here.values()):
-            with contextlib.suppress(sqlite3.Error):
-                con.close()
+        """Close every connection that this process opened; a thread that is using its own closes it afterwards."""
+        for con, lock in list(self._open_here.values()):
+            _close(con, lock)
         self._open_here.clear()
         self._local = threading.local()
+        self._at_rest.close()
+        self._acknowledged.close()
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone and start without any; called in the child."""
-        _INHERITED.extend(self._open_here.values())
+        _INHERITED.extend(con for con, _ in self._open_here.values())
         self._open_here = {}
         self._local = threading.local()
+        self._at_rest = AtRest(self.path, self._open)
+
+
+def _close(con: sqlite3.Connection, lock: threading.RLock) -> None:
+    """Close a connection, unless another thread is in the middle of something: SQLite does not survive that."""
+    if lock.acquire(blocking=False):
+        try:
+            with contextlib.suppress(sqlite3.Error):
+                con.close()
+        finally:
+            lock.release()
 
 
 def _begin(con: sqlite3.Connection, *, wait: bool) -> None:
@@ -264,6 +413,26 @@ def _begin(con: sqlite3.Connection, *, wait: bool) -> None:
         con.execute(f"pragma busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
 
 
+def _info(con: sqlite3.Connection, key: str) -> str | None:
+    row = con.execute("select value from info where key = ?", (key,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def counter(con: sqlite3.Connection, name: str) -> int:
+    """Return a counter of the store.
+
+    Raises:
+        DamagedStoreError: It is not there, or no count.
+    """
+    row = con.execute("select value from counters where name = ?", (name,)).fetchone()
+    if row is None or not isinstance(row[0], int) or row[0] < 0:
+        message = f"{META} is damaged (its counter {name!r} is {'missing' if row is None else row[0]!r})"
+        raise DamagedStoreError(
+            f"{message}; lmops store rescue builds it again from the segments and the newest backup"
+        )
+    return row[0]
+
+
 class BusyError(StoreError):
     """Somebody else writes at the moment, and the caller does not want to wait."""
 
@@ -271,17 +440,26 @@ class BusyError(StoreError):
 class _Held:
     """A thread's connection: closed when the thread ends, in the process that opened it."""
 
-    def __init__(self, con: sqlite3.Connection, register: dict[int, sqlite3.Connection]) -> None:
+    def __init__(
+        self,
+        con: sqlite3.Connection,
+        at_rest: Opened | None,
+        register: dict[int, tuple[sqlite3.Connection, threading.RLock]],
+    ) -> None:
         self.con = con
+        self.at_rest = at_rest
+        #: how commits are synced at present; not known until the first
+        self.synchronous: str | None = None
+        self.waiting_rows = 0
+        self.lock = threading.RLock()
         self.pid = os.getpid()
         self._register = register
-        register[id(con)] = con
+        register[id(con)] = (con, self.lock)
 
     def __del__(self) -> None:
         if self.pid == os.getpid():
             self._register.pop(id(self.con), None)
-            with contextlib.suppress(sqlite3.Error):
-                self.con.close()
+            _close(self.con, self.lock)
         else:
             _INHERITED.append(self.con)
 
@@ -296,8 +474,3 @@ def _set_journal_mode(con: sqlite3.Connection, mode: str) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
-
-
-def _quoted(path: Path) -> str:
-    """Return a path for a ``file:`` URI."""
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -445,19 +445,25 @@ def _total(calls: Sequence[Row], column: str) -> Any:  # int of tokens, float of
 
 
 def preview(text: str | None, role: str) -> str | None:
-    """Return what a person said in an input or an output: the last message of ``role``, cut to ``PREVIEW_CHARS``.
+    """Return what a person said in an input or an output, cut to ``PREVIEW_CHARS``; see :func:`said`."""
+    if text is None:
+        return None
+    text = said(text, role)
+    return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "\u2026"
+
+
+def said(text: str, role: str) -> str:
+    """Return what a person said in an input or an output: the last message of ``role``.
 
     Of an object with one text, such as {"question": "..."}, it is the text.
     """
-    if text is None:
-        return None
     if text.startswith('[{"role":'):
-        text = _last_said(text, role) or text
-    elif text.startswith('{"') and len(text) <= 4 * PREVIEW_CHARS and text.count('":') == 1:
+        return _last_said(text, role) or text
+    if text.startswith('{"') and len(text) <= 4 * PREVIEW_CHARS and text.count('":') == 1:
         values = [value for item in _dicts(f"[{text}]") for value in item.values()]
         if len(values) == 1 and isinstance(values[0], str) and values[0]:
-            text = values[0]
-    return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "\u2026"
+            return values[0]
+    return text
 
 
 def _last_said(text: str, role: str) -> str | None:

@@ -13,7 +13,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import QueryError, did_you_mean
-from lmops.store._views import DERIVED_VIEWS, FACT_VIEWS, RECORD_VIEWS, RESULT_VIEWS, VIEW_NAMES, table_ddl
+from lmops.store._views import (
+    AROUND_TABLE,
+    DERIVED_VIEWS,
+    FACT_VIEWS,
+    RECORD_VIEWS,
+    RESULT_VIEWS,
+    VIEW_NAMES,
+    table_ddl,
+)
+from lmops.store._whole import MACROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +46,10 @@ class Bounds(NamedTuple):
     until_ns: int | None
 
 
+#: all of a table
+OPEN: Final = Bounds(None, None)
+
+
 #: Bounds that no row satisfies: of a view that is named and never read, as in ``select * from traces where false``.
 NOWHERE: Final = Bounds(2**63 - 1, -(2**63))
 
@@ -58,12 +71,15 @@ class Planner:
             "enable_external_access": "false", "python_enable_replacements": "false", "threads": "1",
         }  # fmt: skip
         self._con = duckdb.connect(":memory:", config=config)
-        self._con.execute("set TimeZone='UTC'")
+        self._con.execute("set global TimeZone='UTC'")  # cursors do not inherit a session's own
         self._con.execute(f"set disabled_optimizers='{_DISABLED}'")
         for name in (*FACT_VIEWS, *RESULT_VIEWS, *RECORD_VIEWS):
             self._con.execute(table_ddl(name))
+        self._con.execute(AROUND_TABLE)
         for name, derived in DERIVED_VIEWS.items():
             self._con.execute(f"create view {name} as {derived.sql}")
+        for macro in MACROS:
+            self._con.execute(macro)
 
     def close(self) -> None:
         """Drop the empty tables."""
@@ -117,6 +133,12 @@ class Planner:
             rows = self._con.execute("select distinct column_name from duckdb_columns() where not internal").fetchall()
         return [row[0] for row in rows]
 
+    def _views_with(self, column: str) -> list[str]:
+        """Return the views that have a column."""
+        query = "select table_name from duckdb_columns() where not internal and column_name = ? order by 1"
+        with self._lock:
+            return [row[0] for row in self._con.execute(query, [column]).fetchall()]
+
     def explained(self, error: Exception) -> QueryError:
         """Return an error of DuckDB as one that says what would work."""
         text = str(error)
@@ -128,8 +150,14 @@ class Planner:
             return QueryError(f"{message} (views: {', '.join(VIEW_NAMES)})")
         column = re.search(r'Referenced column "([^"]+)" not found|does not have a column named "([^"]+)"', text)
         if column:
+            name = column[1] or column[2]
+            views = self._views_with(name)
             hint = "columns of a view: ws.sql('describe VIEW')"
-            return QueryError(did_you_mean("column", column[1] or column[2], self._columns(), hint=hint))
+            if views:
+                return QueryError(
+                    f"no column named {name!r} in what this query reads; it is one of {', '.join(views)} ({hint})"
+                )
+            return QueryError(did_you_mean("column", name, self._columns(), hint=hint))
         return QueryError(text)
 
 
@@ -168,4 +196,11 @@ def _widest(one: Bounds, other: Bounds) -> Bounds:
     """Return bounds that hold both."""
     since = None if one.since_ns is None or other.since_ns is None else min(one.since_ns, other.since_ns)
     until = None if one.until_ns is None or other.until_ns is None else max(one.until_ns, other.until_ns)
+    return Bounds(since, until)
+
+
+def both(one: Bounds, other: Bounds) -> Bounds:
+    """Return the bounds that satisfy both."""
+    since = max((ns for ns in (one.since_ns, other.since_ns) if ns is not None), default=None)
+    until = min((ns for ns in (one.until_ns, other.until_ns) if ns is not None), default=None)
     return Bounds(since, until)

@@ -8,28 +8,37 @@ not run) stays, because a run that is resumed may replace it.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import math
 import threading
 import time
+import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.store._drain import move_manifest
-from lmops.store._segments import Segment, write_segment
+from lmops.store._filesystem import META, inside
+from lmops.store._segments import any_text, manifest
 from lmops.store._views import RESULT_VIEWS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    import duckdb
     import pyarrow as pa
 
     from lmops.store._drain import Publisher
     from lmops.store._meta import Meta
+    from lmops.store._segments import Segment
 
 #: So many finished rows are worth a segment.
 PACK_ROWS: Final = 5_000
 #: The most rows that one pack moves: its transaction must not hold up other writers for long.
 BATCH_ROWS: Final = 50_000
+#: So many damaged cases are named, the others counted.
+_NAMED: Final = 5
 
 _KEYS: Final = ("run_id", "example_id", "repeat")
 _ROW: Final = (
@@ -38,7 +47,9 @@ _ROW: Final = (
     "model", "system_fingerprint", "finish_reason", "is_cached", "attempts", "trace_id", "cluster", "documents",
     "tool_calls", "started_ns",
 )  # fmt: skip
-_SELECT: Final = f"select {', '.join(_ROW)}, scores from eval_results"
+_SELECT: Final = f"select {', '.join(_ROW)}, scores, seal from eval_results"
+#: Columns that SQLite keeps as REAL: a whole number comes back as a fraction.
+_REALS: Final = tuple(_ROW.index(name) for name in ("latency_ms", "cost_usd", "scoring_cost_usd"))
 _SCORE: Final = ("scorer", "value", "status", "reason", "rationale", "detail")
 
 
@@ -47,6 +58,8 @@ class Live(NamedTuple):
 
     files: dict[str, tuple[Segment, ...]]
     rows: dict[str, pa.Table]
+    #: what is damaged in the manifest
+    problems: tuple[str, ...]
 
 
 class Results:
@@ -57,6 +70,7 @@ class Results:
         self._meta = meta
         self._lock = threading.Lock()
         self._cached: tuple[object, Live] | None = None
+        self._is_examined = False
 
     def after_fork(self) -> None:
         """Replace the lock, which a thread of the parent may have held; called in the child."""
@@ -68,8 +82,27 @@ class Results:
             # The version is the connection's own count, and threads that end leave their numbers to new ones.
             state = (con, con.execute("pragma data_version").fetchone()[0], con.total_changes)
             if self._cached is None or self._cached[0] != state:
-                self._cached = (state, Live(_files(con), tables(con.execute(_SELECT).fetchall())))
+                files, problems = _files(con)
+                rows, damaged = self._whole(con)
+                self._cached = (state, Live(files, tables(rows), (*problems, *damaged)))
             return self._cached[1]
+
+    def _whole(self, con: sqlite3.Connection) -> tuple[list[Any], list[str]]:
+        """Return the rows that are what was written, and what is wrong with the others."""
+        problems = [] if self._is_examined else misplaced(con, "eval_results")
+        # A row that is gone from its page is found once in each process; what is in it, whenever it is read.
+        self._is_examined = not problems
+        with any_text(con):
+            rows = con.execute(_SELECT).fetchall()
+        whole = [row for row in rows if _is_sealed(row)]
+        if len(whole) < len(rows):
+            known = set(map(id, whole))
+            lost = [f"{row[0]} {row[1]} {row[2]}" for row in rows if id(row) not in known]
+            problems.append(
+                f"{META}: {len(lost)} cases of evaluations have changed since they were written and are left out: "
+                f"{', '.join(lost[:_NAMED])}{' ...' if len(lost) > _NAMED else ''} (resuming the run runs them again)"
+            )
+        return whole, problems
 
     # -- packing ---------------------------------------------------------------------------------------------------
 
@@ -92,14 +125,16 @@ class Results:
         return int(self._meta.connection().execute(query).fetchone()[0])
 
     def _pack_batch(self, publisher: Publisher) -> int:
-        with self._meta.read() as con:
+        with self._meta.read() as con, any_text(con):
             rows = con.execute(f"{_SELECT} where status = 'ok' limit ?", (BATCH_ROWS,)).fetchall()
+        # One that is damaged stays where it is, and is named: a file would vouch for it.
+        rows = [row for row in rows if _is_sealed(row)]
         if not rows:
             return 0
         with publisher.files() as written:
             for tbl, table in tables(rows).items():
                 if table.num_rows:
-                    written.append(write_segment(self._folder, tbl, table))
+                    written.append(publisher.write_file(tbl, table))
             with self._meta.write(durable=True) as con:
                 for file in written:
                     file.insert(con)
@@ -115,29 +150,43 @@ class Results:
 
     # -- retention -------------------------------------------------------------------------------------------------
 
-    def retain(self, publisher: Publisher, since_ns: int) -> dict[str, int]:
+    def retain(
+        self,
+        publisher: Publisher,
+        since_ns: int,
+        before: Mapping[str, int],
+        note: Callable[[sqlite3.Connection, Mapping[str, int]], None],
+    ) -> dict[str, int]:
         """Remove the cases of runs that ended before a time, but of none that a verdict rests on.
 
         The runs themselves stay, with their totals.
 
+        Args:
+            publisher: Whose lock keeps others from moving them.
+            since_ns: The time.
+            before: Rows that are removed already, by table.
+            note: Keeps what is removed so far, in the transaction that removes it.
+
         Returns:
-            Rows removed by table; empty when none were.
+            Rows removed by table, those of ``before`` included.
         """
         with publisher.locked():
             with self._meta.read() as con:
-                old = [row[0] for row in con.execute(_OLD_RUNS, (since_ns,))]
-                files = _files(con)
-            removed: dict[str, int] = {}
+                old = old_runs(con, since_ns)
+                files, _ = _files(con)
+            removed = dict(before)
             with publisher.files() as written:
                 retired = []
                 for tbl, segments in files.items():
                     for segment in segments if old else ():
-                        gone = self._without(segment, old, written)
+                        if publisher.is_damaged(segment):
+                            continue
+                        gone = self._without(segment, old, publisher, written)
                         if gone:
                             removed[tbl] = removed.get(tbl, 0) + gone
                             retired.append(segment.path)
                 if not old:
-                    return {}
+                    return removed
                 with self._meta.write(durable=True) as con:
                     for file in written:
                         file.insert(con)
@@ -148,20 +197,24 @@ class Results:
                     if rows:
                         removed["results"] = removed.get("results", 0) + rows
                     move_manifest(con)
+                    note(con, removed)
         return removed
 
-    def _without(self, segment: Segment, run_ids: Sequence[str], written: list[Any]) -> int:
+    def _without(self, segment: Segment, run_ids: Sequence[str], publisher: Publisher, written: list[Any]) -> int:
         """Write what is left of a segment without some runs; return the rows that go, 0 when it has none of them."""
         import pyarrow as pa
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
+        path = inside(self._folder, segment.path)
+        if path is None:
+            return 0
         with contextlib.suppress(OSError):
-            table = pq.read_table(self._folder / segment.path, partitioning=None)
+            table = pq.read_table(path, partitioning=None)
             hit = pc.is_in(table["run_id"], value_set=pa.array(run_ids, table["run_id"].type))
             keep = table.filter(pc.invert(hit))
             if 0 < keep.num_rows < table.num_rows:
-                written.append(write_segment(self._folder, segment.tbl, keep))
+                written.append(publisher.write_file(segment.tbl, keep))
             return table.num_rows - keep.num_rows
         return 0
 
@@ -176,18 +229,74 @@ select run_id from eval_runs where coalesce(ended_ns, heartbeat_ns, started_ns) 
 """
 
 
-def _files(con: sqlite3.Connection) -> dict[str, tuple[Segment, ...]]:
-    found: dict[str, list[Segment]] = {name: [] for name in RESULT_VIEWS}
-    for row in con.execute("select * from segments where tbl in ('results', 'scores') order by segment_id"):
-        found[row["tbl"]].append(Segment.from_row(row))
-    return {name: tuple(segments) for name, segments in found.items()}
+def old_runs(con: sqlite3.Connection, since_ns: int) -> list[str]:
+    """Return the runs that ended before a time, without those that a verdict rests on."""
+    return [row[0] for row in con.execute(_OLD_RUNS, (since_ns,))]
+
+
+def result_hashes(sql: Callable[..., duckdb.DuckDBPyRelation], run_id: str | None) -> dict[str, str]:
+    """Return one SHA-256 over all cases and scores of a run, or of every run that has any, in a fixed order."""
+    import orjson
+
+    found: dict[str, Any] = {}
+    for name, key in (("results", "example_id, repeat"), ("scores", "example_id, repeat, scorer")):
+        # Times as whole microseconds: what a segment keeps of them.
+        columns = [
+            f"epoch_us({column})" if column == "started_at" else f'"{column}"' for column, _, _ in RESULT_VIEWS[name]
+        ]
+        where = "" if run_id is None else "where run_id = ?"
+        query = f"select {', '.join(columns)} from {name} {where} order by run_id, {key}"  # our own names
+        for batch in sql(query, None if run_id is None else [run_id]).to_arrow_reader(10_000):
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                found.setdefault(row[0], hashlib.sha256()).update(orjson.dumps(row))
+    return {one: digest.hexdigest() for one, digest in found.items()}
+
+
+def _files(con: sqlite3.Connection) -> tuple[dict[str, tuple[Segment, ...]], tuple[str, ...]]:
+    segments, problems = manifest(con)
+    segments.sort(key=lambda segment: segment.segment_id)
+    return {name: tuple(one for one in segments if one.tbl == name) for name in RESULT_VIEWS}, tuple(problems)
+
+
+def case_seal(values: Sequence[Any]) -> int:
+    """Return the checksum of a case: of its columns as SQLite gives them back, in the order of its row."""
+    held = [int(value) if value is True or value is False else value for value in values]
+    for at in _REALS:
+        held[at] = None if held[at] is None or math.isnan(held[at]) else float(held[at])
+    return zlib.crc32(json.dumps(held, separators=(",", ":"), default=repr).encode())
+
+
+def seal_case(con: sqlite3.Connection, run_id: str, example_id: str, repeat: int) -> None:
+    """Set the checksum of a case that was changed, in the transaction that changed it."""
+    key = (run_id, example_id, repeat)
+    row = con.execute(f"{_SELECT} where run_id = ? and example_id = ? and repeat = ?", key).fetchone()
+    if row is not None:
+        con.execute(
+            "update eval_results set seal = ? where run_id = ? and example_id = ? and repeat = ?",
+            (case_seal(tuple(row)[:-1]), *key),
+        )
+
+
+def misplaced(con: sqlite3.Connection, table: str) -> list[str]:
+    """Return what is wrong with the pages of one table of ours, its indexes included."""
+    found = [row[0] for row in con.execute(f"pragma integrity_check({table})")]
+    return [f"{META}: {table}: {one}" for one in found if one != "ok"]
+
+
+def _is_sealed(row: Sequence[Any]) -> bool:
+    """Return whether a row (the columns of ``_SELECT``) is what was written; one without a checksum passes."""
+    *values, seal = row
+    try:
+        return seal == case_seal(values) if seal is not None else isinstance(json.loads(values[-1]), list)
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def tables(rows: Sequence[Sequence[Any]]) -> dict[str, pa.Table]:
     """Return rows of ``eval_results`` (the columns of ``_SELECT``) as the Arrow tables of both views."""
     import orjson
 
-    columns = dict(zip((*_ROW, "scores"), zip(*rows, strict=True), strict=True)) if rows else {}
+    columns = dict(zip((*_ROW, "scores", "seal"), zip(*rows, strict=True), strict=True)) if rows else {}
     results: dict[str, Any] = {name: columns.get(name, ()) for name in _ROW}
     for name in ("output_is_json", "is_cached"):
         results[name] = [None if value is None else bool(value) for value in results[name]]

@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import json
 import operator
 import os
 import sys
 import time
 import uuid
+import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from lmops.store._filesystem import fsync_dir
+from lmops.store._filesystem import META, fsync_dir, make_durable_dir, make_file
 from lmops.store._tables import KEY_OF, SCHEMA_VERSION, SORT_ORDER, STORED, TIME_COLUMN, TIME_COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -66,6 +68,34 @@ _ARROW: Final = {"VARCHAR": "string", "BIGINT": "int64", "INTEGER": "int32", "DO
 INT64_MAX: Final = 2**63 - 1
 
 
+#: Keys of a footer: whose file it is, when it was published, and where each row group lies with its CRC-32.
+FOOTER_STORE: Final = "lmops.store"
+FOOTER_GENERATION: Final = "lmops.generation"
+FOOTER_TABLE: Final = "lmops.table"
+FOOTER_GROUPS: Final = "lmops.groups"
+_SEALED: Final = (
+    "tbl", "path", "rows", "bytes", "raw_bytes", "min_ns", "max_ns", "sha256", "schema_version", "generation", "rev",
+)  # fmt: skip
+
+
+_BUFFER_BYTES: Final = 1_000_000
+#: What the manifest keeps of a file, and the journal with it.
+MANIFEST_COLUMNS: Final = (*_SEALED, "created_ns", "seal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """Whose file it is, and the generation of the manifest that first lists it."""
+
+    store_id: str
+    generation: int
+
+
+def seal(*values: object) -> int:
+    """Return the checksum of a row of ``meta.sqlite``, which has none of its own: a flipped bit shows."""
+    return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """One file of the manifest."""
@@ -80,17 +110,61 @@ class Segment:
     max_ns: int | None
     sha256: str
     schema_version: int
+    #: of the manifest that first listed it; None for files of stores that had none yet
+    generation: int | None = None
+    #: the highest revision of its rows
+    rev: int | None = None
+    #: the row of the manifest is what was written
+    is_intact: bool = True
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Segment:
         """Return the segment of one row of the manifest."""
-        return cls(**{name: row[name] for name in cls.__slots__})
+        values = {name: row[name] for name in ("segment_id", *_SEALED)}
+        # Rows of older stores have neither generation nor seal.
+        is_old = row["seal"] is None and row["generation"] is None
+        return cls(**values, is_intact=is_old or row["seal"] == seal(*(values[name] for name in _SEALED)))
 
     def overlaps(self, since_ns: int | None, until_ns: int | None) -> bool:
         """Return whether a row of this segment may lie in [since, until]; rows without a time lie nowhere."""
         if self.min_ns is None or self.max_ns is None:
             return since_ns is None and until_ns is None
         return (since_ns is None or self.max_ns >= since_ns) and (until_ns is None or self.min_ns <= until_ns)
+
+
+def manifest(con: sqlite3.Connection) -> tuple[list[Segment], list[str]]:
+    """Return the files that the manifest lists, newest last time first, and what is wrong with its records."""
+    good: list[Segment] = []
+    problems: list[str] = []
+    count = 0
+    with any_text(con):
+        for row in con.execute("select * from segments order by max_ns desc, segment_id"):
+            segment = Segment.from_row(row)
+            count += 1
+            if segment.is_intact:
+                good.append(segment)
+            else:
+                problems.append(
+                    f"{META}: the record of the segment {segment.path!r} has changed since it was written; its rows "
+                    "cannot be read, the rest can (ws.store.check(repair=True) puts it right from the file)"
+                )
+    listed = con.execute("select value from counters where name = 'segments'").fetchone()
+    if listed is not None and listed[0] != count:
+        problems.append(
+            f"{META}: the manifest lists {count} segments instead of {listed[0]}; rows may be missing "
+            "(lmops store rescue builds it again from the files)"
+        )
+    return good, problems
+
+
+@contextlib.contextmanager
+def any_text(con: sqlite3.Connection) -> Iterator[None]:
+    """Read text whose bytes are no UTF-8, as a flipped bit leaves it, instead of failing."""
+    con.text_factory = lambda content: content.decode("utf-8", "backslashreplace")
+    try:
+        yield
+    finally:
+        con.text_factory = str
 
 
 def arrow_schema(tbl: str) -> pa.Schema:
@@ -161,55 +235,110 @@ class Written:
     min_ns: int | None
     max_ns: int | None
     sha256: str
+    generation: int | None = None
+    rev: int | None = None
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Written:
+        """Return the file of a manifest record that was kept elsewhere."""
+        return cls(**{name: record[name] for name in cls.__slots__})
 
     def insert(self, con: sqlite3.Connection) -> None:
         """List the file in the manifest, inside the caller's transaction."""
+        values = {name: getattr(self, name) for name in _SEALED if name != "schema_version"}
+        values["schema_version"] = SCHEMA_VERSION
+        values["seal"] = seal(*(values[name] for name in _SEALED))
+        values["created_ns"] = time.time_ns()
         con.execute(
-            "insert into segments "
-            "(tbl, path, rows, bytes, raw_bytes, min_ns, max_ns, sha256, schema_version, created_ns) "
-            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.tbl, self.path, self.rows, self.bytes, self.raw_bytes, self.min_ns, self.max_ns,
-                self.sha256, SCHEMA_VERSION, time.time_ns(),
-            ),
-        )  # fmt: skip
+            f"insert into segments ({', '.join(values)}) values ({', '.join('?' * len(values))})",
+            list(values.values()),
+        )
+        con.execute("update counters set value = value + 1 where name = 'segments'")
 
 
-def write_segment(folder: Path, tbl: str, table: pa.Table) -> Written:
+class _Sink:
+    """A file that is hashed while it is written, whole and piece by piece."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = path.open("wb")
+        self._sha = hashlib.sha256()
+        self._piece = (0, 0)
+        self._has_failed = False
+        self.size = 0
+        self.closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # of a file that is given up; a whole one has been synced
+            self._handle.close()
+
+    def write(self, content: bytes) -> int:
+        """Write and hash some bytes."""
+        if self._has_failed:
+            return len(content)  # the file is given up, and Arrow would complain of the same again
+        start, crc = self._piece
+        self._sha.update(content)
+        self._piece = (start, zlib.crc32(content, crc))
+        with self._giving_up():
+            self._handle.write(content)
+        self.size += len(content)
+        return len(content)
+
+    def tell(self) -> int:
+        """Return how many bytes were written."""
+        return self.size
+
+    def flush(self) -> None:
+        """Hand what is buffered to the system."""
+        if not self._has_failed:
+            with self._giving_up():
+                self._handle.flush()
+
+    @contextlib.contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self._has_failed = True
+            raise
+
+    def cut(self) -> tuple[int, int, int]:
+        """Return (start, end, CRC-32) of what was written since the last cut."""
+        start, crc = self._piece
+        self._piece = (self.size, 0)
+        return start, self.size, crc
+
+    def sync(self) -> str:
+        """Push the file to the disk and return its SHA-256."""
+        self._handle.flush()
+        os.fsync(self._handle.fileno())
+        return self._sha.hexdigest()
+
+    def close(self) -> None:
+        """Take no more; the file itself stays open until it is synced."""
+        self.closed = True
+
+
+def write_segment(folder: Path, tbl: str, table: pa.Table, stamp: Stamp) -> Written:
     """Write a table as one sorted Parquet file under ``segments/`` and return its manifest record.
 
-    The file is written under a temporary name, synced and renamed, so that a listed file is always whole.
+    The file is written under a temporary name, synced and renamed, so that a listed file is always whole. Its footer
+    says whose it is, and has a checksum of each row group: what is whole of a damaged file can be told.
     """
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    order = pc.sort_indices(table, sort_keys=list(SORT_ORDER[tbl]))
     bounds: dict[str, Any] = pc.min_max(table[TIME_COLUMN[tbl]]).as_py()  # type: ignore[assignment]  # a struct
-    day = _day(bounds["min"])
-    relative = f"{SEGMENTS_DIR}/{tbl}/{day}/{uuid.uuid4().hex}.parquet"
+    relative = f"{SEGMENTS_DIR}/{tbl}/{_day(bounds['min'])}/{uuid.uuid4().hex}.parquet"
     target = folder / relative
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_durable_dir(target.parent, root=folder)
     temporary = target.with_suffix(".tmp")
-    size_of_row = table.nbytes // max(table.num_rows, 1) + 1
-    group_rows = min(ROW_GROUP_ROWS[tbl], max(1_024, ROW_GROUP_BYTES // size_of_row))
+    make_file(temporary)
     try:
-        bloom = {"trace_id": {"ndv": min(table.num_rows, group_rows), "fpp": 0.01}}
-        with pq.ParquetWriter(
-            temporary,
-            table.schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=[  # type: ignore[arg-type]  # the stubs know only bool
-                name for name in table.column_names if name in _DICTIONARY
-            ],
-            bloom_filter_options=bloom if table.num_rows else None,
-            store_schema=False,
-        ) as writer:
-            # One row group at a time: a sorted copy of the whole table would double the memory of a merge.
-            for start in range(0, table.num_rows, group_rows):
-                rows = table.take(order.slice(start, group_rows))
-                writer.write_table(rows, row_group_size=group_rows)
-        size, digest = _sync_and_hash(temporary)
+        with _Sink(temporary) as sink:
+            _write_groups(sink, tbl, table, stamp)
+            digest = sink.sync()
         temporary.rename(target)
         fsync_dir(target.parent)
     except BaseException:
@@ -217,17 +346,50 @@ def write_segment(folder: Path, tbl: str, table: pa.Table) -> Written:
             temporary.unlink(missing_ok=True)
         raise
     return Written(
-        tbl=tbl, path=relative, rows=table.num_rows, bytes=size, raw_bytes=table.nbytes,
-        min_ns=bounds["min"], max_ns=bounds["max"], sha256=digest,
+        tbl=tbl, path=relative, rows=table.num_rows, bytes=sink.size, raw_bytes=table.nbytes,
+        min_ns=bounds["min"], max_ns=bounds["max"], sha256=digest, generation=stamp.generation,
+        rev=pc.max(table["rev"]).as_py() if "rev" in table.column_names else None,
     )  # fmt: skip
 
 
-def _sync_and_hash(path: Path) -> tuple[int, str]:
-    """Push a file to the disk and return its size and SHA-256."""
-    with path.open("r+b") as handle:
-        os.fsync(handle.fileno())
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        return handle.tell(), digest
+def _write_groups(sink: _Sink, tbl: str, table: pa.Table, stamp: Stamp) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    # Arrow writes page by page: what goes through Python goes in larger pieces.
+    stream = pa.output_stream(sink, buffer_size=_BUFFER_BYTES)  # type: ignore[arg-type]  # the stubs know only io
+    order = pc.sort_indices(table, sort_keys=list(SORT_ORDER[tbl]))
+    size_of_row = table.nbytes // max(table.num_rows, 1) + 1
+    group_rows = min(ROW_GROUP_ROWS[tbl], max(1_024, ROW_GROUP_BYTES // size_of_row))
+    bloom = {"trace_id": {"ndv": min(table.num_rows, group_rows), "fpp": 0.01}}
+    groups = []
+    with pq.ParquetWriter(
+        stream,
+        table.schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[  # type: ignore[arg-type]  # the stubs know only bool
+            name for name in table.column_names if name in _DICTIONARY
+        ],
+        bloom_filter_options=bloom if table.num_rows else None,
+        store_schema=False,
+    ) as writer:
+        # One row group at a time: a sorted copy of the whole table would double the memory of a merge.
+        for start in range(0, table.num_rows, group_rows):
+            rows = table.take(order.slice(start, group_rows))
+            writer.write_table(rows, row_group_size=group_rows)
+            stream.flush()
+            groups.append(sink.cut())
+        writer.add_key_value_metadata(
+            {
+                FOOTER_STORE: stamp.store_id,
+                FOOTER_GENERATION: str(stamp.generation),
+                FOOTER_TABLE: tbl,
+                FOOTER_GROUPS: json.dumps(groups),
+            }
+        )
+    stream.close()
 
 
 def release_memory() -> None:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lmops.store._segments import Segment
+from lmops.store._filesystem import META
+from lmops.store._intake import checksum
+from lmops.store._meta import counter
+from lmops.store._segments import any_text, manifest, seal
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from lmops.store._meta import Meta
+    from lmops.store._segments import Segment
 
 Row = dict[str, Any]
+Rows = dict[str, list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,17 @@ class Snapshot:
     segments: dict[str, tuple[Segment, ...]]
     dead: dict[str, Dead]
     #: undrained writes by sequence number: rows by table
-    tail: dict[int, dict[str, list[Row]]]
+    tail: dict[int, Rows]
+    #: what is damaged in the manifest, and by sequence number the undrained writes that cannot be read
+    problems: tuple[str, ...] = ()
+    damaged: dict[int, str] = field(default_factory=dict)
+    #: what is missing of the undrained writes
+    missing: tuple[str, ...] = ()
+
+    @property
+    def harm(self) -> tuple[str, ...]:
+        """Return all that is wrong, one sentence each."""
+        return (*self.problems, *self.missing, *self.damaged.values())
 
     @property
     def key(self) -> tuple[int, tuple[int, ...]]:
@@ -57,11 +74,7 @@ class SnapshotReader:
     def read_manifest(self) -> Snapshot:
         """Return the present state without its tail: for housekeeping, which looks at segments only."""
         with self._lock, self._meta.read() as con:
-            manifest = _manifest_version(con)
-            if self._last is not None and self._last.manifest == manifest:
-                return Snapshot(manifest, self._last.segments, self._last.dead, {})
-            segments, dead = self._manifest(con)
-            return Snapshot(manifest, segments, dead, {})
+            return self._without_tail(con)
 
     def after_fork(self) -> None:
         """Replace the lock, which a thread of the parent may have held; called in the child."""
@@ -72,56 +85,96 @@ class SnapshotReader:
 
         For the drain: it must not decode a long backlog to move the start of it.
         """
-        import orjson
-
         with self._lock, self._meta.read() as con:
-            manifest = _manifest_version(con)
-            last = self._last
-            if last is not None and last.manifest == manifest:
-                segments, dead = last.segments, last.dead
-            else:
-                segments, dead = self._manifest(con)
-            tail: dict[int, dict[str, list[Row]]] = {}
+            state = self._without_tail(con)
+            tail: dict[int, Rows] = {}
+            damaged: dict[int, str] = {}
             found = 0
-            for seq, count, payload in con.execute("select seq, rows, payload from inbox order by seq"):
-                tail[int(seq)] = orjson.loads(payload)
-                found += count
+            for row in con.execute("select seq, rows, written_ns, payload, checksum from inbox order by seq"):
+                seq, count = int(row[0]), row[1]
+                content = _content(row, damaged)
+                if content is not None:
+                    tail[seq] = content
+                    found += count
                 if found >= rows:
                     break
-        return Snapshot(manifest, segments, dead, tail)
+        return replace(state, tail=tail, damaged=damaged)
 
     def _read(self, last: Snapshot | None) -> Snapshot:
-        import orjson
-
         with self._meta.read() as con:
-            manifest = _manifest_version(con)
-            present = [int(row[0]) for row in con.execute("select seq from inbox order by seq")]
+            state = self._without_tail(con)
+            waiting = con.execute("select seq, rows from inbox order by seq").fetchall()
+            present = [int(row[0]) for row in waiting]
             known = last.tail if last is not None else {}
-            missing = [seq for seq in present if seq not in known]
-            payloads: dict[int, bytes] = {}
-            if missing:
-                found = con.execute("select seq, payload from inbox where seq >= ? order by seq", (missing[0],))
-                payloads = {int(seq): payload for seq, payload in found}
-            if last is not None and last.manifest == manifest:
-                segments, dead = last.segments, last.dead
-                if not missing and len(present) == len(known):
-                    return last
-            else:
-                segments, dead = self._manifest(con)
-        tail = {seq: known[seq] if seq in known else orjson.loads(payloads[seq]) for seq in present}
-        return Snapshot(manifest, segments, dead, tail)
+            damaged = {} if last is None else {seq: last.damaged[seq] for seq in present if seq in last.damaged}
+            missing = [seq for seq in present if seq not in known and seq not in damaged]
+            lacking = self._lacking(con, waiting, damaged)
+            is_same = last is not None and last.manifest == state.manifest and last.missing == lacking and not missing
+            if last is not None and is_same and len(present) == len(known) + len(last.damaged):
+                return last
+            query = "select seq, rows, written_ns, payload, checksum from inbox where seq >= ? order by seq"
+            found = con.execute(query, (missing[0],)) if missing else ()
+            fresh = {int(row[0]): _content(row, damaged) for row in found if int(row[0]) not in known}
+        tail = {seq: known.get(seq) or fresh.get(seq) for seq in present}
+        whole = {seq: content for seq, content in tail.items() if content is not None}
+        return replace(state, tail=whole, damaged=damaged, missing=lacking)
 
-    @staticmethod
-    def _manifest(con: Any) -> tuple[dict[str, tuple[Segment, ...]], dict[str, Dead]]:  # connection
+    def _lacking(self, con: sqlite3.Connection, waiting: list[sqlite3.Row], damaged: dict[int, str]) -> tuple[str, ...]:
+        """Return what is known to be missing of the undrained writes."""
+        known = [self._meta.lost] if self._meta.lost is not None else []
+        rows = sum(row[1] for row in waiting if isinstance(row[1], int))
+        if not damaged and rows != counter(con, "inbox_rows"):
+            known.append(f"{META}: the inbox holds other rows than it should; written ones may be missing")
+        return (*known, *self._meta.unread)
+
+    def _without_tail(self, con: sqlite3.Connection) -> Snapshot:
+        """Return the manifest, read again only when it has changed."""
+        version = counter(con, "manifest")
+        last = self._last
+        if last is not None and last.manifest == version:
+            return replace(last, tail={}, damaged={}, missing=())
+        found, problems = manifest(con)
         segments: dict[str, list[Segment]] = defaultdict(list)
-        for row in con.execute("select * from segments order by max_ns desc"):
-            segments[row["tbl"]].append(Segment.from_row(row))
-        keys: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
-        for tbl, trace_id, span_id, rev in con.execute("select tbl, trace_id, span_id, before_rev from dead_rows"):
-            keys[tbl].append((trace_id, span_id, rev))
-        dead = {tbl: Dead(*(tuple(column) for column in zip(*rows, strict=True))) for tbl, rows in keys.items()}
-        return {tbl: tuple(found) for tbl, found in segments.items()}, dead
+        for segment in found:
+            segments[segment.tbl].append(segment)
+        dead, more = _dead(con)
+        return Snapshot(version, {tbl: tuple(files) for tbl, files in segments.items()}, dead, {}, (*problems, *more))
 
 
-def _manifest_version(con: Any) -> int:
-    return int(con.execute("select value from counters where name = 'manifest'").fetchone()[0])
+def _dead(con: sqlite3.Connection) -> tuple[dict[str, Dead], list[str]]:
+    """Return the keys of replaced rows by table, and what is wrong with their records."""
+    keys: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
+    bad = 0
+    with any_text(con):
+        query = "select tbl, trace_id, span_id, before_rev, seal from dead_rows"
+        for tbl, trace_id, span_id, rev, sealed in con.execute(query):
+            if sealed is None or sealed == seal(tbl, trace_id, span_id, rev):
+                keys[tbl].append((trace_id, span_id, rev))
+            else:
+                bad += 1
+    problem = (
+        f"{META}: {bad} records of replaced rows have changed since they were written; those rows may be shown beside "
+        "the ones that replaced them (lmops store rescue puts it right from the segments)"
+    )
+    dead = {tbl: Dead(*(tuple(column) for column in zip(*rows, strict=True))) for tbl, rows in keys.items()}
+    return dead, [problem] if bad else []
+
+
+def _content(row: sqlite3.Row, damaged: dict[int, str]) -> Rows | None:
+    """Return the rows of one write of the inbox; None, with a word in ``damaged``, when it is not what was written."""
+    import orjson
+
+    seq, rows, written_ns, payload, sealed = row
+    try:
+        # Writes of older stores have no checksum.
+        if sealed is None or sealed == checksum(written_ns, rows, payload):
+            found = orjson.loads(payload)
+            if isinstance(found, dict):
+                return found
+    except (orjson.JSONDecodeError, TypeError):
+        pass
+    damaged[int(seq)] = (
+        f"{META}: write {seq} of the inbox has changed since it was made; its {rows} rows cannot be read, the rest can "
+        "(ws.store.check(repair=True) sets it aside)"
+    )
+    return None

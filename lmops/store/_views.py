@@ -219,7 +219,7 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
             ("run_id", "VARCHAR", "unique"),
             ("name", "VARCHAR", "runbook"),
             ("notebook", "VARCHAR", "path of its source"),
-            ("status", "VARCHAR", "ok, failed, timeout, killed, refused"),
+            ("status", "VARCHAR", "running, ok, failed, timeout, killed, refused, lost"),
             ("parameters", "VARCHAR", "JSON object"),
             ("started_ns", "BIGINT", "start"),
             ("duration_s", "DOUBLE", "seconds"),
@@ -230,9 +230,10 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
             ("failing_cell", "VARCHAR", "JSON: index, source, error"),
             ("error", "VARCHAR", "what went wrong"),
             ("actor", "VARCHAR", "who ran it"),
+            ("changes", "VARCHAR", "JSON list of {event_id, action, subject}: the audit events of what it changed"),
         ),
         "select run_id, name, notebook, status, parameters, started_ns, duration_s, notebook_path, html_path, sha256, "
-        "result, failing_cell, error, actor from runbook_runs order by started_ns",
+        "result, failing_cell, error, actor, changes from runbook_runs order by started_ns",
     ),
     "runs": RecordView(
         (
@@ -303,8 +304,9 @@ RECORD_VIEWS: Final[dict[str, RecordView]] = {
             ("evidence", "VARCHAR", "JSON list of ids"),
             ("previous_hash", "VARCHAR", "hash of the event before"),
             ("hash", "VARCHAR", "SHA-256 over this event and the hash before"),
+            ("records", "VARCHAR", "JSON object, table -> key -> SHA-256 of the rows that it left; null: removed"),
         ),
-        "select event_id, at_ns, actor, action, subject, reason, before, after, evidence, previous_hash, hash "
+        "select event_id, at_ns, actor, action, subject, reason, before, after, evidence, previous_hash, hash, records "
         "from audit order by event_id",
     ),
 }
@@ -329,22 +331,58 @@ class DerivedView(NamedTuple):
     sql: str
 
 
+_AROUND: Final = (
+    "select 1 from spans_around as around where around.trace_id = spans.trace_id "
+    "and around.span_id = spans.parent_span_id"
+)
+#: A chain between two retrievers, such as the one that writes further questions, changes nothing.
+_BEYOND: Final = (
+    "select 1 from spans_around as chain join spans_around as around on around.trace_id = chain.trace_id "
+    "and around.span_id = chain.parent_span_id where chain.trace_id = spans.trace_id "
+    "and chain.span_id = spans.parent_span_id and chain.kind = 'chain' and around.has_documents"
+)
+#: A tool that calls itself says so: one client, and other arguments.
+_IS_ITSELF: Final = (
+    "around.scope is not distinct from spans.scope and around.service is not distinct from spans.service "
+    "and around.input <> spans.input"
+)
+
 DERIVED_VIEWS: Final[dict[str, DerivedView]] = {
-    "llm_calls": DerivedView("spans", "select * exclude (is_call) from spans where is_call"),
+    # What the client reported stands in where no price is known; the cost says so.
+    "llm_calls": DerivedView(
+        "spans",
+        "select * exclude (is_call), case when cost_usd is null then null when cost_usd = reported_cost_usd "
+        "then 'reported' else 'computed' end as cost_source from spans where is_call",
+    ),
+    # A call of a tool that two spans tell of, such as those of an MCP client and of its server, is the outer one's.
     "tool_calls": DerivedView(
         "spans",
         "select trace_id, span_id, tool_name, input as arguments, output as result, latency_ms, status, error_type, "
-        "error_message, start_at, service, environment, session_id, user_id from spans where kind = 'tool'",
+        "error_message, start_at, service, environment, session_id, user_id from spans where kind = 'tool' "
+        f"and not exists ({_AROUND} and around.kind = 'tool' and around.tool_name = spans.tool_name "
+        f"and not coalesce({_IS_ITSELF}, false))",
     ),
+    # So is a document that a retriever found through another one.
     "retrieved_documents": DerivedView(
         "spans",
         "select trace_id, span_id, (document->>'rank')::BIGINT as rank, document->>'id' as document_id, "
         "(document->>'score')::DOUBLE as score, document->>'content' as content, "
         "(document->'metadata')::VARCHAR as metadata, index_fingerprint, start_at, service, environment "
         "from (select trace_id, span_id, index_fingerprint, start_at, service, environment, "
-        "unnest(documents::JSON::JSON[]) as document from spans where documents is not null)",
+        "unnest(documents::JSON::JSON[]) as document from spans where documents is not null "
+        f"and not exists ({_AROUND} and around.has_documents) and not exists ({_BEYOND}))",
     ),
 }
+#: What the derived views ask of the span around another: a view of its own, so that times asked for bound the spans.
+AROUND: Final = "spans_around"
+AROUND_VIEW: Final = (
+    f"create temp view {AROUND} as select trace_id, span_id, parent_span_id, kind, tool_name, scope, service, "
+    "input, documents is not null as has_documents from spans where kind in ('tool', 'chain') or documents is not null"
+)
+AROUND_TABLE: Final = (
+    f"create table {AROUND} (trace_id VARCHAR, span_id VARCHAR, parent_span_id VARCHAR, kind VARCHAR, "
+    "tool_name VARCHAR, scope VARCHAR, service VARCHAR, input VARCHAR, has_documents BOOLEAN)"
+)
 
 VIEW_NAMES: Final = (*FACT_VIEWS, *DERIVED_VIEWS, *RESULT_VIEWS, *RECORD_VIEWS)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lmops.errors import UsageError
 from lmops.models import PRICED_KINDS
+from lmops.redact import Redactor
 from lmops.traces._batch import Batch
 from lmops.traces._decorator import trace
 from lmops.traces._ingest import Ingest, IngestReport, OnError, Source
-from lmops.traces._search import range_sql, rows_of_trace, search, stats, time_range
+from lmops.traces._redact import redact_batch
+from lmops.traces._search import NO_EVALUATION, range_sql, rows_of_trace, search, stats, time_range
 from lmops.traces._trace import Span, Trace
 
 if TYPE_CHECKING:
@@ -19,18 +23,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.models import Pricer
-    from lmops.store import Store
+    from lmops.redact import Redact
+    from lmops.store import PendingChange, Store
     from lmops.traces._exporter import Instrumentation
 
 __all__ = [
-    "Batch", "IngestReport", "Span", "Trace", "Traces", "decode", "join_logs", "range_sql", "time_range", "trace",
+    "NO_EVALUATION", "Batch", "IngestReport", "Span", "Trace", "Traces", "decode", "join_logs", "range_sql",
+    "time_range", "trace",
 ]  # fmt: skip
 
 Row = dict[str, Any]
+_TRACE_ID: Final = re.compile("[0-9a-f]{32}")
 
 
-def decode(body: bytes, *, content_type: str, signal: Literal["traces", "logs"], pricer: Pricer | None = None) -> Batch:
-    """Return the rows of one OTLP request, priced when there is a pricer.
+def decode(
+    body: bytes,
+    *,
+    content_type: str,
+    signal: Literal["traces", "logs"],
+    pricer: Pricer | None = None,
+    redact: Redact | Redactor | None = None,
+) -> Batch:
+    """Return the rows of one OTLP request, masked as ``redact`` says and priced when there is a pricer.
+
+    Args:
+        body: The request.
+        content_type: Its media type: protobuf or JSON.
+        signal: What it holds.
+        pricer: Puts the costs on.
+        redact: As for :meth:`Traces.ingest`, or the redactor that ``Redactor.of`` made of it.
 
     Raises:
         IngestError: The body is not an OTLP request of this type.
@@ -38,6 +59,7 @@ def decode(body: bytes, *, content_type: str, signal: Literal["traces", "logs"],
     from lmops.traces._formats import decode_request
 
     batch = decode_request(body, content_type=content_type, signal=signal)
+    redact_batch(batch, redact if isinstance(redact, Redactor) else Redactor.of(redact))
     if pricer is not None:
         pricer.put_costs(batch.spans)
     return batch
@@ -72,6 +94,7 @@ class Traces:
         *,
         format: str | None = None,  # noqa: A002  # the word that users look for
         on_error: OnError = "reject",
+        redact: Redact | None = None,
         progress: bool = True,
     ) -> IngestReport:
         """Read traces from files into the store; the same spans again add nothing.
@@ -83,6 +106,10 @@ class Traces:
                 exporter writes), "chat-jsonl" (chat completions); found out by default.
             on_error: "reject" leaves out what cannot be read and reports it; "raise" stops at a file that has such a
                 record, with nothing of that file kept.
+            redact: What must not be kept: "keys" masks keys of known shapes and the credentials that this process holds
+                in its environment; names of ``lmops.redact.PATTERNS`` some of them; a function from text to text gets
+                every text value of attributes, events, resource and messages; or a list of these. Applied to text
+                before anything of it is stored; a text that the function fails on is not kept.
             progress: Show how far it is.
 
         Returns:
@@ -92,7 +119,10 @@ class Traces:
             NotFoundError: No file matches.
             IngestError: ``on_error="raise"`` and a record cannot be read.
         """
-        return Ingest(self._store, self._pricer(), format=format, on_error=on_error).run(source, progress=progress)
+        reader = Ingest(
+            self._store, self._pricer(), format=format, on_error=on_error, redactor=Redactor.of(redact)
+        )  # fmt: skip
+        return reader.run(source, progress=progress)
 
     def instrument(
         self,
@@ -103,9 +133,13 @@ class Traces:
         set_global: bool = True,
         max_queue: int = 8192,
         block_ms: float = 100.0,
+        clients: bool = True,
+        redact: Redact | None = None,
     ) -> Instrumentation:
         """Store every span that this process makes with OpenTelemetry from now on; return the handle.
 
+        The installed instrumentors of clients and frameworks (OpenInference, OpenTelemetry, Traceloop) are switched on,
+        one for each; the handle says which, and what to install for clients that are imported and make no spans.
         Third-party instrumentors, ``@lmops.trace`` and your own spans are stored as they are. A provider that is set
         already keeps what else it exports to. Calling it again changes the settings and doubles nothing.
 
@@ -114,8 +148,11 @@ class Traces:
             environment: Deployment environment, such as "production".
             resource_attributes: More attributes of the resource.
             set_global: False gives a provider of its own, for ``handle.get_tracer`` and instrumentors given it.
-            max_queue: Spans that may wait to be written.
-            block_ms: The longest a full queue may hold up the application; then spans are dropped and counted.
+            max_queue: Spans that may wait in memory; more wait on the disk, in the store's folder.
+            block_ms: The longest the application may be held up when neither has room; then spans are dropped and
+                counted.
+            clients: False switches no instrumentor on, and neither does a provider that is not global.
+            redact: What must not be kept, as for :meth:`ingest`.
         """
         from lmops.traces._exporter import instrument
 
@@ -127,11 +164,39 @@ class Traces:
             set_global=set_global,
             max_queue=max_queue,
             block_ms=block_ms,
+            clients=clients,
             price_rows=lambda rows: self._pricer().put_costs(rows),
+            redactor=Redactor.of(redact),
         )
         if handle not in self._instrumentation:
             self._instrumentation.append(handle)
         return handle
+
+    def ids_of(self, by: str, value: object) -> list[str]:
+        """Return the ids of the traces of a user, of a session, by a condition, or as they were given.
+
+        Args:
+            by: "user_id", "session_id", "where" or "trace_ids".
+            value: What it must be.
+
+        Raises:
+            UsageError: It is of another type, or a trace id is none.
+        """
+        if by == "trace_ids":
+            given = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+            wrong = [one for one in given if not (isinstance(one, str) and _TRACE_ID.fullmatch(one))]
+            if wrong:
+                raise UsageError(f"{wrong[0]!r:.80} is not the id of a trace: 32 hexadecimal digits in lower case")
+            return list(dict.fromkeys(given))
+        if not isinstance(value, str) or not value.strip():
+            raise UsageError(f"{by}={value!r:.80} is not a text")
+        if by == "where":
+            found: list[str] = self.search(value, limit=None)["trace_id"].tolist()
+            return found
+        if by not in ("user_id", "session_id"):
+            raise UsageError(f"by={by!r}: it is 'user_id', 'session_id', 'where' or 'trace_ids'")
+        query = f"select trace_id from spans where {by} = $value union select trace_id from traces where {by} = $value"
+        return [row[0] for row in self._store.sql(query, {"value": value}).fetchall()]
 
     def stop_instrumentation(self) -> None:
         """Write the spans that wait and stop storing new ones; closing the workspace does this."""
@@ -141,32 +206,78 @@ class Traces:
     def renormalise(self, *, progress: bool = True) -> int:
         """Read every stored span again with this version's alias table and prices; return how many changed.
 
-        Works segment by segment; what is asked meanwhile sees each segment either before or after.
+        Works segment by segment; what is asked meanwhile sees each segment either before or after. When it is cut
+        short, the next ``lmops.open`` finishes it.
         """
         from lmops.progress import Progress
+
+        begun = self._begin("renormalise", "every span", {})
+        if not progress:
+            return self._store.changes.carry_out(begun, self.carry_out_renormalise)
+        with Progress("renormalise", unit="segments") as bar:
+            return self._store.changes.carry_out(
+                begun,
+                lambda change: self.carry_out_renormalise(
+                    change, on_segment=lambda done, total: bar.update(done, total=total)
+                ),
+            )
+
+    def carry_out_renormalise(
+        self, change: PendingChange, *, on_segment: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> int:
+        """Do the work of :meth:`renormalise` that is left, and return how many spans changed."""
         from lmops.traces._normalise import renormalise
 
-        pricer = self._pricer()
+        def fresh(row: Row, logs: list[Row], pricer: Pricer) -> Row:
+            made = renormalise(row, logs)
+            pricer.put_costs([made])
+            return made
 
-        def change(row: Row, logs: list[Row]) -> Row:
-            fresh = renormalise(row, logs)
-            pricer.put_costs([fresh])
-            return fresh
-
-        if not progress:
-            return self._store.rewrite_spans(change)
-        with Progress("renormalise", unit="segments") as bar:
-            return self._store.rewrite_spans(change, on_segment=lambda done, total: bar.update(done, total=total))
+        return self._rewrite(fresh, change, on_segment=on_segment)
 
     def reprice(self, model: str) -> int:
         """Put the prices as they are now on the stored calls of one model; return how many changed."""
-        pricer = self._pricer()
-        where = {"model": model, "requested_model": model}
+        begun = self._begin("reprice", model, {"model": model})
+        return self._store.changes.carry_out(begun, self.carry_out_reprice)
 
-        def change(row: Row, _: list[Row]) -> Row:
-            return {"cost_usd": pricer.cost(row)} if row["kind"] in PRICED_KINDS else {}
+    def carry_out_reprice(self, change: PendingChange) -> int:
+        """Do the work of :meth:`reprice` that is left, and return how many spans changed."""
+        from lmops.traces._normalise import renormalise
 
-        return self._store.rewrite_spans(change, where=where)
+        model = change.arguments["model"]
+
+        def fresh(row: Row, _: list[Row], pricer: Pricer) -> Row:
+            if row["kind"] not in PRICED_KINDS:
+                return {}
+            # What a price depends on besides the columns is in the attributes.
+            return {"cost_usd": pricer.cost({**row, "usage_units": renormalise(row).get("usage_units")})}
+
+        return self._rewrite(fresh, change, where={"model": model, "requested_model": model})
+
+    def _begin(self, kind: str, subject: str, arguments: Mapping[str, object]) -> PendingChange:
+        with self._store.transaction() as con:
+            return self._store.changes.begin(
+                con, kind=kind, subject=subject, arguments=arguments, actor=self._store.actor
+            )
+
+    def _rewrite(
+        self,
+        fresh: Callable[[Row, list[Row], Pricer], Row],
+        change: PendingChange,
+        *,
+        where: Mapping[str, str] | None = None,
+        on_segment: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> int:
+        """Pass the stored spans through ``fresh``, with the prices as they are while nobody else publishes rows."""
+        prices = [self._pricer()]
+
+        def read_prices() -> None:
+            prices[0] = self._pricer()
+
+        return self._store.rewrite_spans(
+            lambda row, logs: fresh(row, logs, prices[0]), where=where, before_segment=read_prices,
+            on_segment=on_segment, pending=change,
+        )  # fmt: skip
 
     # -- out -------------------------------------------------------------------------------------------------------
 
@@ -190,7 +301,8 @@ class Traces:
             since: From this time on; ISO text or datetime, UTC when it has no zone.
             until: Before this time.
             order: A column of ``traces`` and ``asc`` or ``desc``.
-            limit: The most rows; None for all.
+            limit: The most rows; None for all. ``attrs["is_cut"]`` of the frame says whether there were more, and so
+                does the frame when it is shown.
 
         Raises:
             QueryError: The condition does not parse or names an unknown column; the nearest names are given.
@@ -215,8 +327,12 @@ class Traces:
         last: str | None = None,
         since: str | datetime | None = None,
         until: str | datetime | None = None,
+        evaluations: bool = False,
     ) -> pd.DataFrame:
         """Return figures per interval and group.
+
+        A call that failed counts with the model that answers to the name that was asked for, and a call inside a span
+        on which a prompt was rendered counts with that prompt.
 
         Args:
             where: As for :meth:`search`.
@@ -226,6 +342,7 @@ class Traces:
             last: As for :meth:`search`.
             since: As for :meth:`search`.
             until: As for :meth:`search`.
+            evaluations: Count what evaluations asked as well; otherwise only where ``where`` names an environment.
 
         Returns:
             Columns bucket (start of the interval; absent when ``every`` is None), the groups, traces, calls, errors,
@@ -237,4 +354,4 @@ class Traces:
         if len(set(groups)) != len(groups):
             raise UsageError(f"by={groups}: name each grouping once")
         bounds = time_range(self._store, last=last, since=since, until=until)
-        return stats(self._store, bounds, by=groups, every=every, where=where)
+        return stats(self._store, bounds, by=groups, every=every, where=where, evaluations=evaluations)

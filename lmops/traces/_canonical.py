@@ -8,6 +8,7 @@ they apply; content is always text.
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from lmops.traces._json import MAX_DEPTH, dumps, structure
@@ -20,19 +21,59 @@ ROLES: Final[dict[str, str]] = {"human": "user", "ai": "assistant", "AIMessageCh
                                 "toolmessage": "tool", "aimessagechunk": "assistant"}  # fmt: skip
 
 _ROLE_WORDS: Final = frozenset({*ROLES, "system", "user", "assistant", "tool"})
-_TEXT_PARTS: Final = frozenset({"text", "input_text", "output_text", "summary_text", "refusal"})
-_REASONING_PARTS: Final = frozenset({"reasoning", "thinking", "reasoning_content"})
-_CALL_PARTS: Final = frozenset({"tool_call", "tool_use", "function_call", "server_tool_call", "tool-call"})
-_RESULT_PARTS: Final = frozenset(
-    {"tool_call_response", "tool_result", "function_call_output", "server_tool_call_response", "tool-result"}
-)
-_ARGUMENT_KEYS: Final = ("arguments", "input", "args", "tool_kwargs", "parameters")
+_TEXT_PARTS: Final = frozenset({"text", "input_text", "output_text", "summary_text", "refusal", "user-prompt"})
+_REASONING_PARTS: Final = frozenset({"reasoning", "thinking", "reasoning_content", "redacted_thinking"})
+#: How the type of a part ends that is a call of a tool, or what a tool gave; hosted tools too.
+_CALL_ENDS: Final = ("_call", "-call", "tool_use", "tool_approval_request", "mcp_approval_request")
+_RESULT_ENDS: Final = (
+    "_call_output", "tool_result", "tool-result", "tool_call_response", "tool-return", "tool-error", "tool-output",
+    "function_response", "mcp_list_tools", "retry-prompt", "mcp_approval_response",
+)  # fmt: skip
+#: Parts that are told by their key: (key, what it is).
+_KEYED: Final = (
+    ("toolUse", "call"), ("tool_use", "call"), ("functionCall", "call"), ("function_call", "call"),
+    ("executableCode", "call"), ("executable_code", "call"), ("toolResult", "result"), ("tool_result", "result"),
+    ("functionResponse", "result"), ("function_response", "result"), ("codeExecutionResult", "result"),
+    ("code_execution_result", "result"), ("reasoningContent", "reasoning"), ("reasoning_content", "reasoning"),
+    ("citationsContent", "text"), ("guardContent", "text"), ("cachePoint", "nothing"), ("cache_point", "nothing"),
+)  # fmt: skip
+_KEYS: Final = frozenset(key for key, _ in _KEYED)
+#: Where a part that is not text holds its data, and what says of which kind they are.
+_DATA: Final = ("inlineData", "inline_data", "fileData", "file_data", "source")
+_MEDIA_TYPES: Final = ("modality", "mime_type", "media_type", "mimeType", "mediaType")
+#: pydantic-ai says what a message is, not whose.
+_KINDS: Final = {"request": "user", "response": "assistant"}
+#: Parts that say nothing.
+_MARKS: Final = frozenset({"step-start", "step-finish", "compaction"})
+_ARGUMENT_KEYS: Final = (
+    "arguments", "input", "args", "tool_kwargs", "parameters", "action", "queries", "code", "operation",
+    "server_tool_call",
+)  # fmt: skip
+_RESULT_KEYS: Final = (
+    "result", "response", "content", "output", "results", "outputs", "server_tool_call_response", "errorText", "error",
+    "tools",
+)  # fmt: skip
+_CALL_IDS: Final = ("call_id", "id", "tool_call_id", "tool_id", "toolCallId", "toolUseId", "tool_use_id")
+_RESULT_IDS: Final = ("tool_use_id", "call_id", "tool_call_id", "toolCallId", "toolUseId", "id")
 #: Keys that hold the messages of a request or of an answer, most telling first.
 _WRAPPERS: Final = ("messages", "choices", "generations", "candidates", "contents", "output", "message", "response",
                     "prompt", "input", "prompts", "content", "text", "combined_chunk_content", "delta")  # fmt: skip
 _SIMPLE_ROLES: Final = frozenset({"user", "assistant", "system"})
 _SIMPLE_KEYS: Final = frozenset({"role", "content", "parts", "finish_reason", "name"})
 _MESSAGE_KEYS: Final = frozenset({"role", "parts", "blocks", "lc", "data", "tool_calls"})
+
+
+@functools.lru_cache(maxsize=1024)
+def _what(word: str) -> str:
+    """Return what a part of this type is: text, reasoning, call, result, or "" for anything else."""
+    if word in _TEXT_PARTS:
+        return "text"
+    if word in _REASONING_PARTS:
+        return "reasoning"
+    if word.endswith(_RESULT_ENDS):
+        return "result"
+    is_tool = word.startswith("tool-") or word == "dynamic-tool"  # as the AI SDK keeps messages
+    return "call" if is_tool or word.endswith(_CALL_ENDS) else ""
 
 
 def conversation(value: object, role: str) -> list[Canonical] | None:
@@ -90,14 +131,10 @@ def _simple(item: object, role: str) -> Canonical | None:
 def _from_dict(value: dict[str, object], role: str, depth: int) -> list[Canonical]:
     if not _MESSAGE_KEYS.isdisjoint(value):
         return _message(value, role)
-    word = value.get("type")
-    if isinstance(word, str):
-        if word in _CALL_PARTS or word in _REASONING_PARTS:
-            return _message({"role": "assistant", "content": [value]}, role)
-        if word in _RESULT_PARTS or word in _TEXT_PARTS:
-            return _message({"role": role, "content": [value]}, role)
-        if "content" in value or word.lower() in ROLES:
-            return _message(value, role)
+    alone = _as_message(value, role)
+    if alone is not None:
+        # What is only encrypted, such as thoughts that are kept secret, says nothing.
+        return [message for message in _message(alone, role) if len(message) > 2 or message["content"]]
     for key in _WRAPPERS:
         inner = value.get(key)
         if inner is None or inner == "":
@@ -108,10 +145,26 @@ def _from_dict(value: dict[str, object], role: str, depth: int) -> list[Canonica
     return []
 
 
+def _as_message(value: dict[str, object], role: str) -> dict[str, object] | None:
+    """Return the message around a part that stands alone; None for what is no part."""
+    word = value.get("type")
+    what = _what(word) if isinstance(word, str) else ""
+    if what:
+        return {"role": "assistant" if what in ("call", "reasoning") else role, "content": [value]}
+    if isinstance(word, str) and ("content" in value or word.lower() in ROLES):
+        return value
+    if not _KEYS.isdisjoint(value):
+        return {"role": role, "content": [value]}
+    if isinstance(value.get("thinking"), str) and isinstance(value.get("response"), str):  # Ollama
+        return {"role": "assistant", "content": value["response"], "thinking": value["thinking"]}
+    return None
+
+
 def _preamble(value: dict[str, object], found: list[Canonical]) -> list[Canonical]:
     """Return the system message that some requests keep beside the messages."""
-    for key in ("system", "instructions", "system_instruction"):
-        inner = value.get(key)
+    config = value.get("config")
+    for key in ("system", "instructions", "system_instruction", "systemInstruction"):
+        inner = value.get(key) or (config.get(key) if isinstance(config, dict) else None)
         if inner and isinstance(inner, (str, list, dict)) and found[0].get("role") != "system":
             text = "\n".join(str(part["content"]) for part in _collect(inner, "system", 1))
             return [{"role": "system", "content": text}] if text else []
@@ -131,7 +184,9 @@ def _message(item: dict[str, object], role: str) -> list[Canonical]:
             break
     said = item.get("role")
     if not isinstance(said, str) or not said:
+        whose = item.get("kind")
         said = word if isinstance(word, str) and word.lower() in _ROLE_WORDS else role
+        said = _KINDS.get(whose, said) if isinstance(whose, str) else said
     said = _role(said, role)
     parts = item.get("parts")
     if parts is None:
@@ -144,17 +199,17 @@ def _message(item: dict[str, object], role: str) -> list[Canonical]:
     message: Canonical = {"role": said, "content": "\n".join(body.texts)}
     if body.calls:
         message["tool_calls"] = body.calls
-    for key in ("tool_call_id", "name"):
-        extra = item.get(key)
-        if isinstance(extra, str) and extra:
-            message[key] = extra
+    for key, names in (("tool_call_id", ("tool_call_id", "toolCallId")), ("name", ("name", "tool_name", "toolName"))):
+        found = next((item[name] for name in names if item.get(name)), None)
+        if isinstance(found, str):
+            message[key] = found
     if said == "tool" and "tool_call_id" not in message and isinstance(item.get("id"), str):
         message["tool_call_id"] = item["id"]
     if body.reasoning:
         message["reasoning"] = "\n".join(body.reasoning)
-    if body.results and len(message) == 2 and not message["content"]:
-        return body.results
-    return [message, *body.results]
+    if (body.results or body.system) and len(message) == 2 and not message["content"]:
+        return [*body.system, *body.results]
+    return [*body.system, message, *body.results]
 
 
 def _role(said: str, role: str) -> str:
@@ -170,7 +225,9 @@ def _role(said: str, role: str) -> str:
 
 def _extras(item: dict[str, object], body: _Body) -> None:
     """Take what chat formats keep beside the content: calls, reasoning, a refusal."""
-    calls = item.get("tool_calls")
+    more = item.get("additional_kwargs")
+    more = more if isinstance(more, dict) else {}
+    calls = item.get("tool_calls") or item.get("toolCalls") or more.get("tool_calls")
     if isinstance(calls, list) and not body.calls:
         for call in calls:
             if isinstance(call, dict):
@@ -179,24 +236,27 @@ def _extras(item: dict[str, object], body: _Body) -> None:
     if isinstance(call, dict) and not body.calls:
         body.call(call)
     for key in ("reasoning_content", "reasoning", "thinking"):
-        text = item.get(key)
+        text = item.get(key) or more.get(key)
         if isinstance(text, str) and text and not body.reasoning:
             body.reasoning.append(text)
-    refusal = item.get("refusal")
-    if isinstance(refusal, str) and refusal and not body.texts:
-        body.texts.append(refusal)
+    audio = item.get("audio")  # an answer that is spoken says its words beside
+    spoken = audio.get("transcript") if isinstance(audio, dict) else None
+    for said in (item.get("refusal"), spoken):
+        if isinstance(said, str) and said and not body.texts:
+            body.texts.append(said)
 
 
 class _Body:
     """What the parts of one message amount to."""
 
-    __slots__ = ("calls", "reasoning", "results", "texts")
+    __slots__ = ("calls", "reasoning", "results", "system", "texts")
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.calls: list[Canonical] = []
         self.results: list[Canonical] = []
         self.reasoning: list[str] = []
+        self.system: list[Canonical] = []
 
     def take(self, parts: object) -> None:
         if isinstance(parts, str):
@@ -218,73 +278,100 @@ class _Body:
             self.texts.append(dumps(parts))
 
     def part(self, part: dict[str, object]) -> None:
-        said = part.get("type") or part.get("block_type") or part.get("kind")
+        said = part.get("type") or part.get("block_type") or part.get("part_kind") or part.get("kind")
         word = said if isinstance(said, str) else ""
-        if word in _TEXT_PARTS:
+        what = _what(word) if word else ""
+        if what == "text":
             text = part.get("content")
             if text is None:
                 text = part.get("text", part.get("refusal"))
             if text is not None:
                 self.texts.append(plain(text))
-        elif word in _CALL_PARTS:
-            self.call(part)
-        elif word in _RESULT_PARTS:
+        elif what == "call":
+            self.call(part, word)
+        elif what == "result":
             self.result(part)
-        elif word in _REASONING_PARTS:
+        elif what == "reasoning":
             self.think(part)
-        else:
+        elif word == "system-prompt":
+            self.system.append({"role": "system", "content": plain(part.get("content"))})
+        elif word not in _MARKS:
             self.untyped(part, word)
 
     def untyped(self, part: dict[str, object], word: str) -> None:
-        """Take a Gemini part, whose key says what it is, or a part that is not text."""
-        call = part.get("function_call", part.get("functionCall"))
-        answer = part.get("function_response", part.get("functionResponse"))
+        """Take a part whose key says what it is, as Gemini and Bedrock write them, or a part that is not text."""
+        for key, what in _KEYED:
+            inner = part.get(key)
+            if isinstance(inner, dict):
+                self.keyed(inner, what, "code_execution" if "xecut" in key else "")
+                return
         text = part.get("text")
-        if isinstance(call, dict):
-            self.call(call)
-        elif isinstance(answer, dict):
-            self.result(answer)
-        elif isinstance(text, str) and not word:
-            self.texts.append(text)
+        if isinstance(text, str) and not word:
+            (self.reasoning if part.get("thought") is True else self.texts).append(text)
+        elif word == "text-delta" or (not word and part.keys() == {"json"}):
+            self.texts.append(plain(part.get("delta", part.get("json"))))
         else:
             self.texts.append(f"[{_medium(part, word)}]")
 
-    def call(self, call: dict[str, object]) -> None:
-        function = call.get("function")
-        inner = function if isinstance(function, dict) else call
+    def keyed(self, inner: dict[str, object], what: str, name: str) -> None:
+        if what == "call":
+            self.call({**inner, "name": name} if name else inner)
+        elif what == "result":
+            self.result({**inner, "name": name} if name else inner)
+        elif what == "reasoning":
+            self.think(inner)
+        elif what == "text":
+            self.texts.append(plain(inner.get("content", inner.get("text"))))
+
+    def call(self, call: dict[str, object], word: str = "") -> None:
+        inner = next((found for key in ("function", "custom") if isinstance(found := call.get(key), dict)), call)
         name = inner.get("name", call.get("tool_name", call.get("toolName")))
+        if not isinstance(name, str):
+            # A hosted tool has no other name than its type: "web_search_call".
+            name = word.removeprefix("tool-").removesuffix("_call") if word not in ("tool_call", "tool-call") else ""
         arguments = next((inner[key] for key in _ARGUMENT_KEYS if inner.get(key) is not None), "")
-        identity = (
-            call.get("call_id")
-            or call.get("id")
-            or call.get("tool_call_id")
-            or call.get("tool_id")
-            or call.get("toolCallId")
-        )
+        identity = next((call[key] for key in _CALL_IDS if call.get(key)), None)
+        known = _id(identity)
         self.calls.append({
-            "id": identity if isinstance(identity, str) else None,
-            "name": name if isinstance(name, str) else "",
-            "arguments": arguments if isinstance(arguments, str) else dumps(arguments),
+            "id": known, "name": name, "arguments": arguments if isinstance(arguments, str) else dumps(arguments),
         })  # fmt: skip
+        if word and word not in ("tool_call", "function_call", "tool_use", "tool-call"):
+            # The endpoint ran the tool itself and says in the same part what came of it.
+            given = next(
+                (call[key] for key in ("output", "results", "outputs", "errorText", "error") if call.get(key)), None
+            )
+            if given is not None:
+                self.result({"output": given, "id": known, "name": name})
 
     def result(self, part: dict[str, object]) -> None:
-        content = next(
-            (part[key] for key in ("result", "response", "content", "output") if part.get(key) is not None), ""
-        )
+        content = next((part[key] for key in _RESULT_KEYS if part.get(key) is not None), "")
+        if isinstance(content, dict) and "value" in content and content.keys() <= {"type", "value", "providerOptions"}:
+            content = content["value"]  # the AI SDK says the type of a result around it
         message: Canonical = {"role": "tool", "content": plain(content)}
-        identity = part.get("id") or part.get("tool_use_id") or part.get("call_id") or part.get("tool_call_id")
-        if isinstance(identity, str):
-            message["tool_call_id"] = identity
-        if isinstance(part.get("name"), str):
-            message["name"] = part["name"]
+        identity = next((part[key] for key in _RESULT_IDS if part.get(key)), None)
+        known = _id(identity)
+        if known is not None:
+            message["tool_call_id"] = known
+        name = part.get("name") or part.get("tool_name") or part.get("toolName")
+        if isinstance(name, str):
+            message["name"] = name
         self.results.append(message)
 
     def think(self, part: dict[str, object]) -> None:
-        for key in ("content", "text", "thinking", "summary"):
-            text = part.get(key)
+        for key in ("content", "text", "thinking", "reasoningText", "summary", "reasoning"):
+            text = structure(part.get(key))
             if text:
-                self.reasoning.append(plain(structure(text)))
+                said = text.get("text") if isinstance(text, dict) else text
+                if said:
+                    self.reasoning.append(plain(said))
                 return
+
+
+def _id(value: object) -> str | None:
+    """Return an id as text: a few clients count their calls."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None
 
 
 def plain(value: object) -> str:
@@ -296,15 +383,26 @@ def plain(value: object) -> str:
     if isinstance(value, list) and value:
         if all(isinstance(item, str) for item in value):
             return "\n".join(str(item) for item in value)
-        parts = [item for item in value if isinstance(item, dict) and isinstance(item.get("text"), str)]
-        if len(parts) == len(value):
-            return "\n".join(str(part["text"]) for part in parts)
+        texts = [_text_of(item) for item in value]
+        if None not in texts:
+            return "\n".join(map(str, texts))
     return "" if value is None else dumps(value)
+
+
+def _text_of(item: object) -> str | None:
+    """Return the text of one part of a result: {"text": ...}, or Bedrock's {"json": ...}."""
+    if not isinstance(item, dict):
+        return None
+    if isinstance(item.get("text"), str):
+        return str(item["text"])
+    return dumps(item["json"]) if item.keys() == {"json"} else None
 
 
 def _medium(part: dict[str, object], word: str) -> str:
     """Return what a part that is not text shows: image, audio, video, document, file."""
-    media = str(part.get("modality") or part.get("mime_type") or part.get("media_type") or "")
+    data = next((inner for key in _DATA if isinstance(inner := part.get(key), dict)), part)
+    said = (holder.get(key) for holder in (part, data) for key in _MEDIA_TYPES)
+    media = str(next((found for found in said if found), ""))
     text = f"{media} {word} {' '.join(part)}".lower()
     for name in ("image", "audio", "video", "document", "file"):
         if name in text:

@@ -26,6 +26,8 @@ JSON: Final = "application/json"
 MAX_CHARS: Final = 65_536
 _MAX_DEPTH: Final = 12
 _INT_BITS: Final = 64
+#: A longer integer is written in base 16.
+_SHOWN_BITS: Final = 10_000
 #: What an item costs beside its text, so that a million empty strings end too.
 _ITEM_CHARS: Final = 4
 _CUT: Final = "... (cut)"
@@ -95,8 +97,11 @@ class _Walk:
         if isinstance(value, str):
             return self._text(str(value))
         if isinstance(value, int):
-            # str() of a huge integer raises (and is slow below that limit).
-            return int(value) if value.bit_length() <= _INT_BITS else self._text(hex(value)[: self._budget + 20])
+            if value.bit_length() <= _INT_BITS:
+                return int(value)
+            # Its digits as text; str() of a huge integer raises (and is slow below that limit).
+            digits = int.__str__(value) if value.bit_length() <= _SHOWN_BITS else hex(value)
+            return self._text(digits[: self._budget + 20])
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else str(float(value))
         if id(value) in self._inside:

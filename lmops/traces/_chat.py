@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from lmops.traces._fields import as_count, as_number, as_text, iso_ns, usage_numbers
+from lmops.calc.usage import fees, read_cost, read_usage, terms
+from lmops.traces._fields import as_count, as_number, as_text, iso_ns
 from lmops.traces._json import dumps, structure
 from lmops.traces._raw import NO_RESOURCE, STATUS_ERROR, STATUS_UNSET, RawSpan, Rejection, Resource
 
@@ -29,6 +30,9 @@ _ENDS: Final = ("end_time", "endTime", "finished_at", "completed_at")
 _MILLISECONDS: Final = ("latency_ms", "duration_ms", "response_ms", "elapsed_ms")
 _PEOPLE: Final = (("session.id", ("session_id", "conversation_id", "thread_id")), ("user.id", ("user_id", "user")))
 _ANSWER_KEYS: Final = ("choices", "output", "content", "candidates", "message", "role")
+#: Keys by which an answer of any API is known.
+_ANSWERS: Final = frozenset({"choices", "output", "candidates", "content", "usage", "message", "data"})
+_USAGES: Final = ("usage", "usageMetadata", "usage_metadata", "usage_info")
 _COPIED: Final = (
     ("provider", "gen_ai.provider.name"), ("cost_usd", "lmops.cost_usd"), ("total_cost", "lmops.cost_usd"),
 )  # fmt: skip
@@ -46,7 +50,9 @@ def is_chat(record: Json) -> bool:
     request = _request(record)
     if request is not record and any(key in request for key in ("messages", "input", "prompt", "contents")):
         return True
-    if "response" in record and "choices" in _response(record):
+    if not _ANSWERS.isdisjoint(_response(record)) and ("response" in record or "modelOutput" in record):
+        return True
+    if _is_batch(record):
         return True
     return isinstance(record.get("choices"), list) or ("prompt" in record and "completion" in record)
 
@@ -131,8 +137,18 @@ class _Trace:
         )  # fmt: skip
 
 
+def _is_batch(record: Json) -> bool:
+    """Return whether a record is a line of the file that a batch of requests left: such calls cost less."""
+    response = record.get("response")
+    if "custom_id" in record:
+        return isinstance(record.get("result"), dict) or "response" in record
+    if isinstance(response, dict) and ("candidates" in response or "usageMetadata" in response):
+        return "processed_time" in record or ("key" in record and "request" not in record)
+    return "recordId" in record and "modelOutput" in record
+
+
 def _request(record: Json) -> Json:
-    for key in ("request", "body"):
+    for key in ("request", "body", "modelInput", "params"):
         inner = record.get(key)
         if isinstance(inner, dict):
             body = inner.get("body")
@@ -141,10 +157,14 @@ def _request(record: Json) -> Json:
 
 
 def _response(record: Json) -> Json:
-    inner = structure(record.get("response"))
+    inner = structure(record.get("response", record.get("modelOutput")))
     if isinstance(inner, dict):
         body = inner.get("body")
         return body if isinstance(body, dict) else inner
+    result = record.get("result")
+    if "custom_id" in record and isinstance(result, dict):  # a batch of Anthropic's
+        message = result.get("message", result)
+        return message if isinstance(message, dict) else result
     if isinstance(inner, str) and inner:
         return {"choices": [{"message": {"role": "assistant", "content": inner}}]}
     if isinstance(record.get("choices"), list):
@@ -171,10 +191,11 @@ def _call(trace: _Trace, request: Json, response: Json, messages: list[Json]) ->
     asked: object = messages
     if not messages:
         asked = next((request[key] for key in ("prompt", "input", "contents") if request.get(key)), None)
-    if not asked and not response:
+    is_batch = _is_batch(trace.record)
+    if not asked and not response and not is_batch:
         yield Rejection("", "chat record without messages")
         return
-    model = as_text(request.get("model"))
+    model = as_text(request.get("model")) or as_text(request.get("modelId"))
     is_embedding = not messages and "input" in request and isinstance(response.get("data"), list)
     word = "embeddings" if is_embedding else "chat"
     attributes: Json = {"gen_ai.operation.name": word, **trace.source()}
@@ -187,7 +208,11 @@ def _call(trace: _Trace, request: Json, response: Json, messages: list[Json]) ->
         attributes["gen_ai.request.model"] = model
     attributes.update(_settings(request))
     attributes.update(_answer(response))
-    attributes.update(_usage(response.get("usage") or trace.record.get("usage")))
+    on_terms = terms(response) | ({"processing": "batch"} if is_batch else {})
+    parts = response.get("output")
+    if isinstance(parts, list):
+        on_terms |= fees(parts)
+    attributes.update(_usage(_used(response, trace.record), on_terms))
     for name, key in _COPIED:
         said = trace.record.get(name)
         if said is not None and isinstance(said, (str, int, float)):
@@ -209,7 +234,8 @@ def _answer(response: Json) -> Json:
     shown = {key: response[key] for key in _ANSWER_KEYS if key in response}
     if shown:
         attributes["gen_ai.output.messages"] = dumps(shown)
-    identity, model = as_text(response.get("id")), as_text(response.get("model"))
+    identity = as_text(response.get("id")) or as_text(response.get("responseId"))
+    model = as_text(response.get("model")) or as_text(response.get("modelVersion"))
     if identity and (shown or "usage" in response):
         attributes["gen_ai.response.id"] = identity
     if model and "messages" not in response:
@@ -217,26 +243,52 @@ def _answer(response: Json) -> Json:
     found = response.get("choices")
     choices = found if isinstance(found, list) else []
     reasons = [as_text(choice.get("finish_reason")) for choice in choices if isinstance(choice, dict)]
-    said = [reason for reason in (*reasons, as_text(response.get("stop_reason"))) if reason]
+    reasons += [as_text(response.get(key)) for key in ("stop_reason", "stopReason", "done_reason")]
+    candidates = response.get("candidates")
+    for candidate in candidates if isinstance(candidates, list) else []:
+        if isinstance(candidate, dict):
+            reasons.append(as_text(candidate.get("finishReason")) or as_text(candidate.get("finish_reason")))
+    said = [reason for reason in reasons if reason]
     if said:
         attributes["gen_ai.response.finish_reasons"] = said
     return attributes
 
 
-def _usage(details: object) -> Json:
+def _used(response: Json, record: Json) -> object:
+    """Return the usage object of an answer: beside it, or the answer itself where it counts there, as Ollama does."""
+    for holder in (response, record):
+        for key in _USAGES:
+            if isinstance(holder.get(key), dict):
+                return holder[key]
+        meta = holder.get("meta")
+        if isinstance(meta, dict) and isinstance(meta.get("billed_units"), dict):
+            return meta["billed_units"]
+    return response if "prompt_eval_count" in response or "eval_count" in response else None
+
+
+def _usage(details: object, on_terms: Json | None = None) -> Json:
+    """Return the attributes of what a call used, and on which terms it was made."""
     if not isinstance(details, dict):
         return {}
     names = (
         ("input", "input_tokens"), ("output", "output_tokens"), ("cached", "cache_read.input_tokens"),
         ("cache_write", "cache_write.input_tokens"), ("reasoning", "reasoning.output_tokens"),
     )  # fmt: skip
-    numbers = usage_numbers(details)
-    return {f"gen_ai.usage.{key}": numbers[name] for name, key in names if name in numbers}
+    found = read_usage(details)
+    attributes: Json = {f"gen_ai.usage.{key}": found[name] for name, key in names if name in found}
+    units = {**found.get("units", {}), **(on_terms or {})}
+    if units:
+        attributes["lmops.usage.units"] = dumps(units)
+    cost = read_cost(details)
+    if cost is not None:
+        attributes["lmops.cost_usd"] = cost
+    return attributes
 
 
 def _error(record: Json, response: Json, attributes: Json) -> str:
     """Return the message of an error, and put its type among the attributes."""
-    error = record.get("error") or response.get("error")
+    result = record.get("result")
+    error = record.get("error") or response.get("error") or (result.get("error") if isinstance(result, dict) else None)
     if not error:
         return ""
     if isinstance(error, dict):
@@ -362,7 +414,9 @@ def _put(attributes: Json, key: str, value: str) -> None:
 
 def _find(record: Json, names: tuple[str, ...]) -> object:
     """Return the first of the names, in the record, its answer, or its request."""
-    for holder in (record, record.get("response"), record.get("request")):
+    response = record.get("response")
+    body = response.get("body") if isinstance(response, dict) else None
+    for holder in (record, response, body, record.get("request")):
         if isinstance(holder, dict):
             for name in names:
                 if holder.get(name):

@@ -116,6 +116,22 @@ def output_of(raw: RawSpan, key: str, kind: str) -> str | None:
     return shape(value if kind == "llm" else _of_langsmith(raw, value, "output"), kind, "assistant")
 
 
+def ai_answer(raw: RawSpan, _key: str, kind: str) -> str | None:
+    """Return the answer of the AI SDK, which comes in pieces: what it thought, what it said, what it called."""
+    attributes = raw.attributes
+    said = attributes.get("ai.response.text")
+    calls = structure(attributes.get("ai.response.toolCalls"))
+    if kind != "llm":
+        return _plain_or_json(said) or _plain_or_json(calls)
+    thought = structure(attributes.get("ai.response.reasoning"))
+    answer: dict[str, object] = {"role": "assistant", "content": said if isinstance(said, str) else ""}
+    if isinstance(calls, list) and calls:
+        answer["tool_calls"] = calls
+    if thought:
+        answer["reasoning"] = thought if isinstance(thought, str) else plain(thought)
+    return shape(answer, kind, "assistant") if len(answer) > 2 or answer["content"] else None
+
+
 def _of_langsmith(raw: RawSpan, value: object, name: str) -> object:
     """Return the value itself where LangSmith made an object of it: {"output": value}."""
     if "langsmith.span.kind" not in raw.attributes:
@@ -188,6 +204,48 @@ def answered(raw: RawSpan, key: str, kind: str) -> str | None:
     if not found or found[-1]["role"] != "assistant":
         return None
     return dumps(found[-1:]) if kind == "llm" else _one_text(found[-1:])
+
+
+def events_in(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return what was asked, out of a list of the events of the older convention that stands in one attribute."""
+    found = _before_answer(_events(raw, key))
+    if kind == "llm":
+        return dumps(found) if found else None
+    users = [message for message in found if message["role"] != "system"]
+    return _one_text(users) if users else None
+
+
+def events_out(raw: RawSpan, key: str, kind: str) -> str | None:
+    """Return what was answered, out of the same list: the choices, else the last message of the assistant."""
+    events = _events(raw, key)
+    said = [event for event in events if "message" in event]
+    found = [message for event in said for message in conversation(event["message"], "assistant") or ()]
+    if not found:
+        found = (conversation(events[-1], "user") or []) if events else []
+        found = [message for message in found if message["role"] == "assistant"]
+    if not found:
+        return None
+    return dumps(found) if kind == "llm" else _one_text(found[-1:])
+
+
+def _events(raw: RawSpan, key: str) -> list[dict[str, object]]:
+    found = structure(raw.attributes.get(key))
+    return [event for event in found if isinstance(event, dict)] if isinstance(found, list) else []
+
+
+def _before_answer(events: list[dict[str, object]]) -> list[Canonical]:
+    """Return the messages of events that are no choice; without a choice, those before the last answer."""
+    asked = [event for event in events if "message" not in event]
+    if len(asked) == len(events) and asked and asked[-1].get("role") == "assistant":
+        asked = asked[:-1]
+    return [message for event in asked for message in conversation(event, _role_of(event)) or ()]
+
+
+def _role_of(event: dict[str, object]) -> str:
+    """Return the role in the name of an event: "gen_ai.user.message"."""
+    name = event.get("event.name")
+    parts = name.split(".") if isinstance(name, str) else []
+    return parts[1] if len(parts) == 3 and parts[1] in ("system", "user", "assistant", "tool") else "user"
 
 
 def _in_order(node: object) -> list[object]:

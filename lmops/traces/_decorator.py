@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 _SCOPE: Final = "lmops"
 _MAX_MESSAGE_CHARS: Final = 4096
+_UNSET: Final = Status(StatusCode.UNSET)
 
 F = TypeVar("F", bound="Callable[..., object]")
 T = TypeVar("T")
@@ -81,7 +82,8 @@ def trace(
 
     Functions, coroutines, generators and async generators, methods, class and static methods. A
     generator's span is open from its first item until it is exhausted or closed; it is current while
-    the generator runs and not while its consumer does. Exceptions are recorded and raised as they were.
+    the generator runs and not while its consumer does. Exceptions are recorded and raised as they were; a span
+    without one has the status ok.
 
     Args:
         target: the function, or the name of the span; default the function's own name.
@@ -162,6 +164,8 @@ def _block(name: str, kind: SpanKind) -> Iterator[Span]:
     except BaseException as error:
         _record_error(span, error)
         raise
+    else:
+        _record_success(span)
     finally:
         otel_context.detach(token)
         span.end()
@@ -184,6 +188,7 @@ def _traced_function(func: Callable[..., T], recorder: _Recorder) -> Callable[..
             _record_error(span, error)
             raise
         else:
+            _record_success(span)
             return result
         finally:
             otel_context.detach(token)
@@ -206,6 +211,7 @@ def _traced_coroutine(func: Callable[..., object], recorder: _Recorder) -> Calla
             _record_error(span, error)
             raise
         else:
+            _record_success(span)
             return result
         finally:
             otel_context.detach(token)
@@ -244,13 +250,17 @@ def _traced_generator(func: Callable[..., object], recorder: _Recorder) -> Calla
             return (yield from generator)
         collected = Collected()
         try:
-            return (yield from _stepped(generator, _Resumed(span), collected))
+            result = yield from _stepped(generator, _Resumed(span), collected)
         except GeneratorExit:
             # The consumer had enough: the usual end of a stream, and no error.
+            _record_success(span)
             raise
         except BaseException as error:
             _record_error(span, error)
             raise
+        else:
+            _record_success(span)
+            return result
         finally:
             recorder.record_collected(span, collected)
             span.end()
@@ -306,8 +316,10 @@ def _traced_async_generator(func: Callable[..., object], recorder: _Recorder) ->
                 except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, meant for the body
                     step = generator.athrow(error)
         except StopAsyncIteration:
+            _record_success(span)
             return
         except GeneratorExit:
+            _record_success(span)
             raise
         except BaseException as error:
             _record_error(span, error)
@@ -426,6 +438,12 @@ def _start(name: str, kind: SpanKind) -> Span | None:
         _log.debug("no span for %s", name, exc_info=True)
         return None
     return span
+
+
+def _record_success(span: Span | None) -> None:
+    """Say that nothing failed, unless the body said otherwise of its span."""
+    if span is not None and span.is_recording() and getattr(span, "status", _UNSET).is_unset:
+        span.set_status(StatusCode.OK)
 
 
 def _record_error(span: Span | None, error: BaseException) -> None:

@@ -145,6 +145,8 @@ def _details(row: dict[str, object], kind: str, attributes: dict[str, object], b
         _put(row, "input", _column(with_instructions(found, given.get("gen_ai.system_instructions")), kind))
     answered = structure(given.get("gen_ai.output.messages"))
     if answered is not None:
+        if kind == "tool":
+            _put(row, "output", _column(conversation(answered, "tool") or [], kind))
         _put(row, "output", shape(answered, kind, "assistant"))
     if kind in ("llm", "embedding", "reranker"):
         _put(row, "response_id", as_text(given.get("gen_ai.response.id")))
@@ -154,6 +156,11 @@ def _details(row: dict[str, object], kind: str, attributes: dict[str, object], b
 def _column(found: list[Canonical], kind: str) -> str | None:
     if not found:
         return None
+    if kind == "tool" and len(found) == 1:
+        calls = found[0].get("tool_calls")
+        if isinstance(calls, list) and len(calls) == 1 and not found[0]["content"]:
+            return str(calls[0]["arguments"]) or None
+        return str(found[0]["content"]) or None
     if kind == "llm" or len(found) > 1 or len(found[0]) > 2:
         return dumps(found)
     return str(found[0]["content"]) or None

@@ -15,18 +15,20 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from opentelemetry import trace as otel_trace  # noqa: TID253 - as said above
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider  # noqa: TID253
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult  # noqa: TID253
 
 from lmops.errors import UsageError
+from lmops.traces._instrumentors import Clients
 from lmops.traces._json import MAX_DEPTH, TOO_DEEP, text_of
 from lmops.traces._normalise import normalise
 from lmops.traces._otlp import problem
-from lmops.traces._processor import StoreProcessor
+from lmops.traces._processor import Spilled, StoreProcessor
 from lmops.traces._raw import RawSpan, Resource
+from lmops.traces._redact import redact_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import Tracer
 
+    from lmops.redact import Redactor
     from lmops.traces._batch import Row
 
 _log = logging.getLogger(__name__)
@@ -59,6 +62,18 @@ class Store(Protocol):
         """Commit the rows of several tables in one transaction."""
 
 
+@runtime_checkable
+class Spills(Protocol):
+    """What a store has besides when spans can wait beside it on the disk."""
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it takes no spans at all."""
+
+    def spill(self, rows: dict[str, list[Row]], /) -> Spilled:
+        """Put rows on the disk, where they outlive this process."""
+
+
 class StoreExporter(SpanExporter):
     """Writes ended spans to a store; for ``instrument``, or for a span processor of your own.
 
@@ -66,6 +81,7 @@ class StoreExporter(SpanExporter):
         store: what the rows are appended to; stays open.
         resource_attributes: put over the attributes of each span's resource.
         price_rows: puts the cost on rows that were just normalised.
+        redactor: masks rows before they are kept or wait anywhere.
     """
 
     def __init__(
@@ -74,7 +90,9 @@ class StoreExporter(SpanExporter):
         *,
         resource_attributes: Mapping[str, object] | None = None,
         price_rows: Callable[[list[Row]], object] | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
+        self._redactor = redactor
         self.store = store
         self._over = {key: plain(value) for key, value in (resource_attributes or {}).items()}
         self._price_rows = price_rows
@@ -92,6 +110,8 @@ class StoreExporter(SpanExporter):
     def rows(self, spans: Sequence[ReadableSpan]) -> list[Row]:
         """Return one span row for each span."""
         rows = [normalise(self._raw(span)) for span in spans]
+        if self._redactor is not None:
+            rows = redact_spans(rows, self._redactor)
         if self._price_rows is not None:
             self._price_rows(rows)
         return rows
@@ -100,6 +120,18 @@ class StoreExporter(SpanExporter):
         """Commit rows; raise what the store raises."""
         if rows:
             self.store.append_many({"spans": rows})
+
+    @property
+    def can_spill(self) -> bool:
+        """Whether spans can wait on the disk."""
+        return isinstance(self.store, Spills) and not self.store.is_read_only
+
+    def spill(self, rows: list[Row]) -> Spilled:
+        """Put rows on the disk beside the store; raise what the store raises."""
+        if not isinstance(self.store, Spills):
+            msg = f"{self.store!r} keeps nothing on the disk"
+            raise UsageError(msg)
+        return self.store.spill({"spans": rows})
 
     def shutdown(self) -> None:
         """Do nothing: the store belongs to the caller."""
@@ -185,11 +217,13 @@ class Instrumentation:
     Attributes:
         provider: the tracer provider whose spans are stored.
         processor: the span processor that was added to it.
+        clients: which clients are traced (``on``), and what to install for others that are imported (``missing``).
     """
 
     def __init__(self, provider: otel_trace.TracerProvider, processor: StoreProcessor) -> None:
         self.provider = provider
         self.processor = processor
+        self.clients = Clients()
 
     @property
     def exported(self) -> int:
@@ -198,13 +232,18 @@ class Instrumentation:
 
     @property
     def dropped(self) -> int:
-        """Spans that were lost: the queue was full, or the store could not be written until the end."""
+        """Spans that were lost: neither the store nor the disk beside it could be written."""
         return self.processor.dropped
 
     @property
     def pending(self) -> int:
         """Spans that ended and are not committed yet."""
         return self.processor.pending
+
+    @property
+    def spilled(self) -> int:
+        """Spans that wait on the disk, those of a process that has stopped for the next one that opens the store."""
+        return self.processor.spilled
 
     def get_tracer(self, name: str, version: str | None = None) -> Tracer:
         """Return a tracer whose spans are stored."""
@@ -217,12 +256,17 @@ class Instrumentation:
     def shutdown(self, timeout_s: float = 10.0) -> None:
         """Write what waits and stop; later spans are not stored until ``instrument`` is called again."""
         self.processor.shutdown(timeout_s)
+        others = self.provider.__dict__.get(_INSTALLED, {}).values()
+        if all(other.processor.is_stopped for other in others):
+            for other in (self, *others):
+                other.clients.switch_off()
 
     def __repr__(self) -> str:
         state = "stopped" if self.processor.is_stopped else "open"
+        waiting = f", {self.spilled} on the disk" if self.spilled else ""
         return (
             f"<Instrumentation of {self.processor.store!r} {state}: "
-            f"{self.exported} exported, {self.pending} pending, {self.dropped} dropped>"
+            f"{self.exported} exported, {self.pending} pending{waiting}, {self.dropped} dropped; {self.clients!r}>"
         )
 
 
@@ -236,6 +280,8 @@ def instrument(
     max_queue: int = 8192,
     block_ms: float = 100.0,
     price_rows: Callable[[list[Row]], object] | None = None,
+    clients: bool = True,
+    redactor: Redactor | None = None,
 ) -> Instrumentation:
     """Store the spans that this process makes, and return the handle.
 
@@ -244,9 +290,10 @@ def instrument(
     same handle, with the new settings from then on: running a notebook's cell again doubles nothing.
     Two stores each get every span. Spans are committed at most 100 ms after they end, and at exit.
 
-    Nothing is raised into the application, and a store that is slow or gone costs a call at most
-    ``block_ms``: when the queue is full a call waits that long, and until there is room again the
-    spans are counted as dropped, reported once a minute in the log and in the handle's repr.
+    Nothing is raised into the application, and nothing is dropped at any rate: what the queue cannot hold waits on the
+    disk, in the store's folder, and is there again after a crash. Only when the disk takes nothing either, a call waits
+    for room, at most ``block_ms``, and until there is room again the spans are counted as dropped, reported once a
+    minute in the log and in the handle's repr.
 
     Args:
         store: an open store.
@@ -255,9 +302,12 @@ def instrument(
         resource_attributes: further attributes of the resource.
         set_global: False makes a new provider that only ``handle.get_tracer`` and
             instrumentors given ``handle.provider`` use.
-        max_queue: spans that may wait, above 0.
-        block_ms: longest wait of the application when they do, 0 or more.
+        max_queue: spans that may wait in memory, above 0.
+        block_ms: longest wait of the application when neither memory nor disk has room, 0 or more.
         price_rows: puts the cost on rows; given by the workspace.
+        clients: switch on the installed instrumentors of other libraries; those of a private provider
+            are the caller's.
+        redactor: masks rows before they are kept; likewise.
 
     Raises:
         UsageError: an argument out of range, or a global provider that takes no processors.
@@ -268,7 +318,7 @@ def instrument(
     over: dict[str, object] = dict(resource_attributes or {})
     over |= {"service.name": service} if service is not None else {}
     over |= {"deployment.environment.name": environment} if environment is not None else {}
-    exporter = StoreExporter(store, resource_attributes=over, price_rows=price_rows)
+    exporter = StoreExporter(store, resource_attributes=over, price_rows=price_rows, redactor=redactor)
     provider = _global_provider() if set_global else _new_provider()
     installed: dict[str, Instrumentation] = provider.__dict__.setdefault(_INSTALLED, {})
     key = str(getattr(store, "path", id(store)))
@@ -281,6 +331,8 @@ def instrument(
         atexit.register(handle.shutdown)
     else:
         handle.processor.restart(exporter, max_queue=max_queue, block_ms=block_ms)
+    if clients and set_global:
+        handle.clients.switch_on(provider)
     return handle
 
 

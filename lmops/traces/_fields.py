@@ -10,10 +10,12 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from lmops.calc.usage import BIGINT_MAX, as_count, fees, read_cost, read_usage, terms
 from lmops.times import to_ns
-from lmops.traces._aliases import FINISH_REASONS, PROVIDERS
+from lmops.traces._aliases import FINISH_REASONS, PROVIDER_ENDINGS, PROVIDERS
 from lmops.traces._canonical import conversation
 from lmops.traces._content import (
+    ai_answer,
     answered,
     arguments_of,
     asked,
@@ -21,6 +23,8 @@ from lmops.traces._content import (
     documents,
     documents_indexed,
     embedded_texts,
+    events_in,
+    events_out,
     input_of,
     instructions,
     messages_indexed_in,
@@ -39,8 +43,6 @@ if TYPE_CHECKING:
     from lmops.traces._raw import RawSpan
 
 Reader = "Callable[[RawSpan, str, str], object]"
-
-BIGINT_MAX: Final = 2**63 - 1
 
 
 def text(raw: RawSpan, key: str, _kind: str) -> str | None:
@@ -74,6 +76,9 @@ def provider(raw: RawSpan, key: str, kind: str) -> str | None:
     if said is None:
         return None
     word = said.lower()
+    head, _, ending = word.rpartition(".")
+    if word not in PROVIDERS and head and ending in PROVIDER_ENDINGS:
+        word = head
     return PROVIDERS.get(word, word)
 
 
@@ -87,27 +92,6 @@ def provider_of_model(raw: RawSpan, key: str, kind: str) -> str | None:
 def count(raw: RawSpan, key: str, _kind: str) -> int | None:
     """Return a number of tokens."""
     return as_count(raw.attributes.get(key))
-
-
-def as_count(value: object) -> int | None:
-    """Return a whole number that is not negative, also from text; None for anything else."""
-    if type(value) is int:
-        return value if 0 <= value <= BIGINT_MAX else None
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, str):
-        value = value.strip().strip('"')
-        if not value.isascii() or len(value) > 20:
-            return None
-        try:
-            value = int(value) if value.isdigit() else float(value)
-        except ValueError:
-            return None
-    if isinstance(value, float):
-        if not math.isfinite(value) or not value.is_integer():
-            return None
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value <= BIGINT_MAX else None
 
 
 def as_number(value: object) -> float | None:
@@ -205,92 +189,128 @@ def within(path: str) -> Callable[[RawSpan, str, str], object]:
     return read
 
 
-_USAGE: Final[dict[str, tuple[str, ...]]] = {
-    "input": ("input_tokens", "prompt_tokens", "input", "promptTokens", "prompt", "prompt_token_count",
-              "promptTokenCount", "inputTokens"),
-    "output": ("output_tokens", "completion_tokens", "output", "completionTokens", "completion",
-               "candidates_token_count", "candidatesTokenCount", "outputTokens"),
-    "cached": ("cached_input_tokens", "input_cached_tokens", "cache_read_input_tokens", "input_cache_read",
-               "cached_tokens", "cache_read_tokens", "cache_read", "input_cached", "cached_content_token_count",
-               "prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens",
-               "input_token_details.cache_read"),
-    "cache_write": ("cache_write_input_tokens", "cache_creation_input_tokens", "input_cache_creation",
-                    "cache_write_tokens", "input_cache_write", "cache_write", "cache_creation",
-                    "prompt_tokens_details.cache_write_tokens",
-                    "prompt_tokens_details.cache_creation_tokens", "input_token_details.cache_creation"),
-    "reasoning": ("reasoning_tokens", "output_reasoning_tokens", "output_reasoning", "reasoning",
-                  "thoughts_token_count", "completion_tokens_details.reasoning_tokens",
-                  "output_tokens_details.reasoning_tokens", "output_token_details.reasoning"),
-    "total": ("total_tokens", "total", "totalTokens"),
-}  # fmt: skip
-
-
-#: What each key of a usage object says: the number, and which of several keys for it speaks first. A key with a dot is
-#: looked for below the key before the dot as well.
-_SAYS: Final[dict[str, tuple[str, int]]] = {
-    key: (name, rank) for name, keys in _USAGE.items() for rank, key in enumerate(keys)
-}
-_SAYS_BELOW: Final[dict[str, tuple[tuple[str, str], ...]]] = {
-    outer: tuple((key.partition(".")[2], key) for key in _SAYS if key.startswith(f"{outer}."))
-    for outer in {key.partition(".")[0] for key in _SAYS if "." in key}
-}
-
-
-def usage_numbers(details: dict[str, object]) -> dict[str, int]:
-    """Return the numbers of a usage object by the names of ``_USAGE``, whatever the client calls them."""
-    said: list[tuple[str, object]] = []
-    for key, value in details.items():
-        if isinstance(value, dict):
-            said += [(whole, value[inner]) for inner, whole in _SAYS_BELOW.get(key, ()) if inner in value]
-        elif key in _SAYS and not ("." in key and isinstance(details.get(key.partition(".")[0]), dict)):
-            said.append((key, value))
-    found: dict[str, int] = {}
-    ranks: dict[str, int] = {}
-    for key, value in said:
-        name, rank = _SAYS[key]
-        number = as_count(value)
-        if number is not None and rank < ranks.get(name, len(_SAYS)):
-            found[name], ranks[name] = number, rank
-    return found
-
-
 def usage(name: str) -> Callable[[RawSpan, str, str], object]:
-    """Return a reader of one number inside a usage object.
+    """Return a reader of one part of a usage object: a number, or the units that a price may depend on."""
 
-    Input includes cached tokens. Where the total shows that a client left them out, they are added.
-    """
-
-    def read(raw: RawSpan, key: str, _kind: str) -> int | None:
-        numbers = _usage_of(raw, key)
-        number = numbers.get(name)
-        if name != "input" or number is None:
-            return number
-        extra = numbers.get("cached", 0) + numbers.get("cache_write", 0)
-        return number + extra if extra and numbers.get("total") == number + numbers.get("output", 0) + extra else number
+    def read(raw: RawSpan, key: str, _kind: str) -> object:
+        return _usage_of(raw, key).get(name)
 
     return read
 
 
-def _usage_of(raw: RawSpan, key: str) -> dict[str, int]:
-    """Return the numbers of the usage object in an attribute; several columns are read from it."""
+def _usage_of(raw: RawSpan, key: str) -> dict[str, object]:
+    """Return what the usage object in an attribute says; several columns are read from it."""
     details = _memo(raw, key)
     if not isinstance(details, dict) or raw.memo is None:
         return {}
-    numbers = raw.memo.get((key, "usage"))
-    if not isinstance(numbers, dict):
-        numbers = raw.memo[key, "usage"] = usage_numbers(details)
-    return numbers
+    found = raw.memo.get((key, "usage"))
+    if not isinstance(found, dict):
+        # LangSmith keeps the details of each side in an attribute of its own.
+        side = key.rpartition(".")[2]
+        known = {**details, side: details} if side.endswith("_token_details") else details
+        found = raw.memo[key, "usage"] = read_usage(known)
+    return found
 
 
 def usage_within(name: str) -> Callable[[RawSpan, str, str], object]:
-    """Return a reader of one number of the usage inside an answer."""
+    """Return a reader of one part of the usage inside an answer."""
 
-    def read(raw: RawSpan, key: str, _kind: str) -> int | None:
+    def read(raw: RawSpan, key: str, _kind: str) -> object:
         answer = _memo(raw, key)
         details = answer.get("usage") if isinstance(answer, dict) else None
-        return usage_numbers(details).get(name) if isinstance(details, dict) else None
+        return read_usage(details).get(name) if isinstance(details, dict) else None
 
     return read
+
+
+def provider_usage(name: str) -> Callable[[RawSpan, str, str], object]:
+    """Return a reader of one part of what the AI SDK passes on from a provider: {"anthropic": {...}}."""
+
+    def read(raw: RawSpan, key: str, _kind: str) -> object:
+        value = raw.attributes.get(key)
+        if not isinstance(value, str) or ("okens" not in value and "okenCount" not in value):
+            return None
+        for said in _providers(raw, key):
+            inner = said.get("usage", said.get("usageMetadata"))
+            for details in (said, inner):
+                number = read_usage(details).get(name) if isinstance(details, dict) else None
+                if number is not None:
+                    return number
+        return None
+
+    return read
+
+
+def _providers(raw: RawSpan, key: str) -> list[dict[str, object]]:
+    found = _memo(raw, key)
+    return [said for said in found.values() if isinstance(said, dict)] if isinstance(found, dict) else []
+
+
+def provider_cost(raw: RawSpan, key: str, _kind: str) -> float | None:
+    """Return what a gateway says that a call cost: {"gateway": {"cost": ...}}, {"openrouter": {"usage": {...}}}."""
+    value = raw.attributes.get(key)
+    if isinstance(value, str) and '"cost"' in value:
+        for said in _providers(raw, key):
+            inner = said.get("usage")
+            for details in (said, inner):
+                cost = as_number(details.get("cost")) if isinstance(details, dict) else None
+                if cost is not None:
+                    return cost
+    return None
+
+
+def units(raw: RawSpan, key: str, _kind: str) -> object:
+    """Return the units that our own client puts on its spans."""
+    found = _memo(raw, key)
+    return found if isinstance(found, dict) else None
+
+
+def terms_of(raw: RawSpan, key: str, _kind: str) -> object:
+    """Return on which terms a call was made, where they are not the usual ones; {} for the usual ones."""
+    said = text(raw, key, "")
+    return None if said is None else terms({"service_tier": said})
+
+
+#: Quotes inside a text are escaped, so this finds a key of the object and never what somebody wrote.
+_TERMS: Final = re.compile(r'"(service_?tier|traffic_?type|speed)"\s*:\s*"([A-Za-z_]{1,40})"', re.IGNORECASE)
+
+
+def terms_within(raw: RawSpan, key: str, _kind: str) -> object:
+    """Return the same of the JSON of a request or an answer, without reading all of it."""
+    value = raw.attributes.get(key)
+    if not isinstance(value, str) or ("ervice" not in value and "raffic" not in value):
+        return None
+    found = _TERMS.search(value)
+    return None if found is None else terms({found[1]: found[2]})
+
+
+_FEES: Final = ("web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call")
+
+
+def fees_within(raw: RawSpan, key: str, _kind: str) -> object:
+    """Return what an answer pays beside its tokens: the searches and other tools that the endpoint ran."""
+    value = raw.attributes.get(key)
+    if not isinstance(value, str) or not any(word in value for word in _FEES):
+        return None
+    answer = _memo(raw, key)
+    parts = answer.get("output") if isinstance(answer, dict) else answer
+    return fees(parts) if isinstance(parts, list) else None
+
+
+def cost_within(raw: RawSpan, key: str, _kind: str) -> float | None:
+    """Return what the usage inside an answer, or a usage object itself, says that the call cost."""
+    value = raw.attributes.get(key)
+    if not isinstance(value, str) or "cost" not in value:
+        return None
+    answer = _memo(raw, key)
+    details = answer.get("usage", answer) if isinstance(answer, dict) else None
+    # Any answer may speak of costs; what counts tokens is about the call.
+    return read_cost(details) if isinstance(details, dict) and "input" in read_usage(details) else None
+
+
+def server_seconds(raw: RawSpan, key: str, kind: str) -> float | None:
+    """Return milliseconds of a time given in seconds; Strands gives it in milliseconds."""
+    return milliseconds(raw, key, kind) if raw.scope.startswith("strands") else seconds(raw, key, kind)
 
 
 _REASONS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "error"})
@@ -323,7 +343,7 @@ def _reason(said: object) -> str:
 def reasons_within(raw: RawSpan, key: str, kind: str) -> str | None:
     """Return the finish reasons inside an answer: of its messages, choices or generations."""
     value = raw.attributes.get(key)
-    if isinstance(value, str) and "finish" not in value and "stop_reason" not in value:
+    if isinstance(value, str) and not any(word in value for word in ("finish", "stop_reason", "stopReason", "done_r")):
         return None
     if kind == "embedding":
         return None
@@ -335,7 +355,7 @@ def _reasons(value: object, depth: int) -> list[object]:
         return [reason for item in value[:100] for reason in _reasons(item, depth + 1)] if depth < 6 else []
     if not isinstance(value, dict):
         return []
-    for name in ("finish_reason", "stop_reason", "finishReason"):
+    for name in ("finish_reason", "stop_reason", "finishReason", "stopReason", "done_reason"):
         if value.get(name):
             return [value[name]]
     for name in ("choices", "generations", "candidates", "generation_info", "message", "messages"):
@@ -389,9 +409,12 @@ def _memo(raw: RawSpan, key: str) -> object:
 _PLAIN: Final[dict[str, Callable[[RawSpan, str, str], object]]] = {
     "text": text, "provider": provider, "provider_of_model": provider_of_model, "count": count, "money": money,
     "milliseconds": milliseconds, "seconds": seconds, "since_start": since_start, "cost_details": cost_details,
-    "reasons": reasons, "reasons_within": reasons_within, "reasons_indexed": reasons_indexed,
+    "provider_cost": provider_cost, "units": units, "terms": terms_of, "terms_within": terms_within,
+    "fees_within": fees_within, "cost_within": cost_within,
+    "server_seconds": server_seconds, "reasons": reasons, "reasons_within": reasons_within,
+    "reasons_indexed": reasons_indexed,
     "response_id": response_id, "documents": documents, "documents_indexed": documents_indexed,
-    "input": input_of, "output": output_of,
+    "input": input_of, "output": output_of, "ai_answer": ai_answer, "events_in": events_in, "events_out": events_out,
     "value": value_of, "arguments": arguments_of, "value_in": value_in, "value_out": value_out,
     "embedded_texts": embedded_texts,
     "messages_indexed_in": messages_indexed_in, "messages_indexed_out": messages_indexed_out,
@@ -399,7 +422,7 @@ _PLAIN: Final[dict[str, Callable[[RawSpan, str, str], object]]] = {
     "asked": asked, "answered": answered,
 }  # fmt: skip
 _FACTORIES: Final[dict[str, Callable[[str], Callable[[RawSpan, str, str], object]]]] = {
-    "json": within, "usage": usage, "usage_within": usage_within, "sum": sum_of,
+    "json": within, "usage": usage, "usage_within": usage_within, "provider_usage": provider_usage, "sum": sum_of,
 }  # fmt: skip
 
 
@@ -409,4 +432,4 @@ def reader(how: str) -> Callable[[RawSpan, str, str], object]:
     return _FACTORIES[name](argument) if colon else _PLAIN[name]
 
 
-__all__ = ["as_count", "as_number", "as_text", "conversation", "iso_ns", "join_reasons", "reader", "usage_numbers"]
+__all__ = ["BIGINT_MAX", "as_count", "as_number", "as_text", "conversation", "iso_ns", "join_reasons", "reader"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 from lmops.errors import IngestError, UsageError
 from lmops.traces._batch import Batch
 from lmops.traces._chat import chat_spans, is_chat
+from lmops.traces._claude import call_of
 from lmops.traces._json import dumps, loads
 from lmops.traces._jsonstream import stream_items, stream_json
 from lmops.traces._normalise import normalise
@@ -249,6 +250,10 @@ class _Maker:
 
     def _log_record(self, raw: RawLog, here: str) -> None:
         self.logs += 1
+        call = call_of(raw)
+        if call is not None:
+            self._span(call, here)
+            return
         if not raw.name.startswith("gen_ai."):
             self.batch.ignored += 1
             return

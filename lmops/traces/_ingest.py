@@ -17,11 +17,13 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, Literal
 from lmops.errors import IngestError, NotFoundError, UsageError
 from lmops.progress import Progress
 from lmops.traces._formats import FORMATS, read
+from lmops.traces._redact import redact_batch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from lmops.models import Pricer
+    from lmops.redact import Redactor
     from lmops.store import Store
 
 Row = dict[str, Any]
@@ -66,6 +68,7 @@ class IngestReport:
         parts += [f"{self.logs:,} log events"] if self.logs else []
         parts += [f"{self.duplicates:,} duplicates"] if self.duplicates else []
         parts += [f"{self.rejected_count:,} rejected"] if self.rejected_count else []
+        parts += [f"{self.ignored:,} log records that say nothing of a model call"] if self.ignored else []
         lines = [f"<IngestReport {', '.join(parts)}; {self.files} files in {self.duration_s:.1f} s{rate}>"]
         lines += [f"  {where}: {why}" for where, why in self.rejected[:5]]
         if self.rejected_count > 5:
@@ -94,7 +97,15 @@ class _Input:
 class Ingest:
     """One run over one source."""
 
-    def __init__(self, store: Store, pricer: Pricer, *, format: str | None, on_error: OnError) -> None:  # noqa: A002
+    def __init__(
+        self,
+        store: Store,
+        pricer: Pricer,
+        *,
+        format: str | None,  # noqa: A002
+        on_error: OnError,
+        redactor: Redactor | None = None,
+    ) -> None:
         if format is not None and format not in FORMATS:
             raise UsageError(f"no format {format!r}; known: {', '.join(sorted(FORMATS))}, or None to find out")
         if on_error not in ("reject", "raise"):
@@ -104,6 +115,7 @@ class Ingest:
         self._pricer = pricer
         self._format = format
         self._on_error = on_error
+        self._redactor = redactor
         self._spans: list[Row] = []
         self._logs: list[Row] = []
         self._rejected: list[tuple[str, str]] = []
@@ -122,6 +134,7 @@ class Ingest:
                         self._refuse_bad(found)
                     self._read(found, bar)
                 self._flush()
+        self._store.checkpoint()
         return IngestReport(
             spans=self._new, traces=self._new_traces, logs=self._new_logs,
             duplicates=self._duplicates, rejected=tuple(self._rejected), rejected_count=self._rejected_count,
@@ -133,6 +146,7 @@ class Ingest:
         with found.open() as handle:
             for batch in read(handle, format=self._format, name=found.name, fallback_time_ns=found.mtime_ns):
                 if batch.rejected:
+                    redact_batch(batch, self._redactor)
                     where, why = batch.rejected[0]
                     kept = f"nothing of {found.name} was kept (on_error='reject' keeps the rest)"
                     raise IngestError(f"{where}: {why}; {kept}")
@@ -141,6 +155,7 @@ class Ingest:
         done = bar.done if bar else 0
         with found.open() as handle:
             for batch in read(handle, format=self._format, name=found.name, fallback_time_ns=found.mtime_ns):
+                redact_batch(batch, self._redactor)
                 self._pricer.put_costs(batch.spans)
                 self._spans += batch.spans
                 self._logs += batch.logs

@@ -7,6 +7,8 @@ from typing import Final
 
 import orjson
 
+from lmops.text import exact_json
+
 #: Values nested deeper than this are replaced by a word, so that no later step can run out of stack.
 MAX_DEPTH: Final = 64
 TOO_DEEP: Final = "[nested too deeply]"
@@ -15,13 +17,13 @@ _RAW_DEPTH: Final = 250
 
 
 def loads(data: str | bytes) -> object:
-    """Return the value of one JSON text; NaN and lone surrogates are tolerated.
+    """Return the value of one JSON text; NaN and lone surrogates are tolerated, long integers keep their digits.
 
     Raises:
         ValueError: it is not JSON, or it is nested too deeply to be read.
     """
     try:
-        return orjson.loads(data)
+        return exact_json(data)
     except orjson.JSONDecodeError as error:
         first = error
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from lmops.traces._otlp import log_json, resource_json, scope_json, span_json
@@ -26,7 +27,7 @@ def stream_json(source: Readable) -> Iterator[Item]:
     """Yield spans and log records of one document, several in a row, or a list of them; a rejection where it breaks."""
     import ijson
 
-    events = ijson.basic_parse(source, use_float=True, multiple_values=True, buf_size=256 * 1024)
+    events = ijson.basic_parse(source, multiple_values=True, buf_size=256 * 1024)
     try:
         for event, _ in events:
             if event == "start_map":
@@ -39,7 +40,7 @@ def stream_items(source: Readable) -> Iterator[object]:
     """Yield the elements of one JSON list, or each of several values in a row; a rejection where it breaks."""
     import ijson
 
-    events = ijson.basic_parse(source, use_float=True, multiple_values=True, buf_size=256 * 1024)
+    events = ijson.basic_parse(source, multiple_values=True, buf_size=256 * 1024)
     try:
         for event, value in events:
             if event not in ("start_array", "end_array"):
@@ -135,7 +136,7 @@ def _pass(events: Iterator[tuple[str, object]], event: str) -> None:
 def _build(events: Iterator[tuple[str, object]], event: str, value: object) -> object:
     """Return one value as Python objects."""
     if event not in ("start_map", "start_array"):
-        return value
+        return float(value) if type(value) is Decimal else value
     root: dict[str, object] | list[object] = {} if event == "start_map" else []
     here, key = root, ""
     outer: list[tuple[dict[str, object] | list[object], str]] = []
@@ -148,7 +149,7 @@ def _build(events: Iterator[tuple[str, object]], event: str, value: object) -> o
                 return root
             here, key = outer.pop()
             continue
-        made: object = value
+        made: object = float(value) if type(value) is Decimal else value
         if event == "start_map":
             made = {}
         elif event == "start_array":

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from lmops.errors import NotFoundError, QueryError, did_you_mean
 from lmops.store import Bounds
 from lmops.traces._predicate import compile_predicate
-from lmops.traces._search import SPAN_COLUMNS, TRACE_COLUMNS, range_sql, rows_of_trace, seconds, time_range
+from lmops.traces._search import (
+    NO_EVALUATION,
+    SPAN_COLUMNS,
+    TRACE_COLUMNS,
+    range_sql,
+    rows_of_trace,
+    seconds,
+    time_range,
+)
 from lmops.traces._trace import Trace
 
 if TYPE_CHECKING:
@@ -142,6 +150,20 @@ class TraceSource:
             QueryError: The search cannot be read or names something unknown.
         """
         return Listing(self._store, where, bounds)
+
+    def without_evaluations(self, where: str | None) -> str | None:
+        """Return a search without the traces of evaluations; as it is where there are none, or it names environments.
+
+        Raises:
+            QueryError: The search cannot be read or names something unknown.
+        """
+        asked = compile_predicate(where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS)
+        if "environment" in asked.trace_columns | asked.span_columns:
+            return where
+        query = f"select 1 from traces where not ({NO_EVALUATION}) limit 1"
+        if not self._store.sql(query).fetchall():
+            return where
+        return f"{NO_EVALUATION} and ({where})" if where and where.strip() else NO_EVALUATION
 
     def trace(self, trace_id: str) -> Trace:
         """Return one trace with all its spans.

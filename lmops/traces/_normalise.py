@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lmops.calc.usage import part_of, settle
 from lmops.store import SPAN_COLUMNS
-from lmops.traces._aliases import ALIASES, DIALECTS, KIND_SETS, KIND_WORDS, MODEL_KINDS, NORMALISER_VERSION
+from lmops.traces._aliases import (
+    ALIASES,
+    DIALECTS,
+    KIND_SETS,
+    KIND_WORDS,
+    MODEL_KINDS,
+    NORMALISER_VERSION,
+    USAGE_PREFIXES,
+)
 from lmops.traces._content import documents_of_events
 from lmops.traces._events import apply_events, apply_logs, is_content_event
 from lmops.traces._fields import BIGINT_MAX, as_count, as_text, reader, seconds
 from lmops.traces._indexed import indexed_keys
 from lmops.traces._json import dumps, loads
 from lmops.traces._raw import STATUS_ERROR, STATUS_OK, STATUS_UNSET, RawSpan, Resource
+from lmops.types import EVAL_RUN_ID, EVALUATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +50,15 @@ for _place, (_column, _key, _dialect, _how, _kinds) in enumerate(ALIASES):
     _table = _INDEXED if _key.endswith(".") else _EXACT
     _table[_key] = (*_table.get(_key, ()), _place)
 _INDEXED_PREFIXES: Final = tuple(_INDEXED)
+#: What the table reads of the usage of a call that is no column of its own.
+_BESIDES: Final = ("total_tokens", "tool_input_tokens", "usage_units", "usage_fees", "usage_terms")
+_PARTS: Final = (
+    ("input", "input_tokens"), ("output", "output_tokens"), ("cached", "cached_input_tokens"),
+    ("cache_write", "cache_write_input_tokens"), ("reasoning", "reasoning_tokens"), ("total", "total_tokens"),
+    ("tool_input", "tool_input_tokens"),
+)  # fmt: skip
+_COLUMN_OF: Final = dict(_PARTS)
+_WITHIN: Final = ("cached_input_tokens", "cache_write_input_tokens", "reasoning_tokens", "tool_input_tokens")
 _ORDER: Final = {dialect: place for place, (dialect, _) in enumerate(DIALECTS)}
 
 
@@ -52,13 +72,18 @@ class _Columns(NamedTuple):
     texts: Plain
     counts: Plain
     others: tuple[Entry, ...]
+    #: (unit, key) of the tokens of a call that a price may tell apart
+    units: Plain
+    #: whether the spans say anything of ``_BESIDES``
+    has_besides: bool
 
 
 class _Plan:
     """What to read from spans that carry one set of keys; worked out once for each set."""
 
     __slots__ = (
-        "by_kind", "dialect", "fallback_kind", "has_status", "has_time", "indexed", "kind_keys", "places",
+        "by_kind", "dialect", "fallback_kind", "has_status", "has_time", "indexed", "kind_keys", "parts", "places",
+        "stands_beside",
     )  # fmt: skip
 
     def __init__(self, keys: tuple[str, ...]) -> None:
@@ -84,6 +109,8 @@ class _Plan:
         self.has_status = not _STATUS_KEYS.isdisjoint(keys)
         self.has_time = not _TIME_KEYS.isdisjoint(keys)
         self.indexed = indexed_keys(keys) if any(ALIASES[place][1].endswith(".") for place in self.places) else {}
+        self.parts = tuple(part for key in keys if key not in _EXACT and (part := _part(key)) is not None)
+        self.stands_beside = _stands_beside(frozenset(keys))
         self.by_kind: dict[str, _Columns] = {}
 
     def columns(self, kind: str) -> _Columns:
@@ -101,8 +128,38 @@ class _Plan:
             else:
                 others.append((column, read, key))
             seen.add(column)
-        self.by_kind[kind] = _Columns(tuple(plain["text"]), tuple(plain["count"]), tuple(others))
+        units: list[tuple[str, str]] = []
+        for name, key in self.parts if kind in MODEL_KINDS else ():
+            part_column = _COLUMN_OF.get(name)
+            if part_column is None:
+                units.append((name, key))
+            elif part_column not in seen:
+                plain["count"].append((part_column, key))
+                seen.add(part_column)
+        has_besides = bool(units) or not seen.isdisjoint(_BESIDES)
+        self.by_kind[kind] = _Columns(
+            tuple(plain["text"]), tuple(plain["count"]), tuple(others), tuple(units), has_besides
+        )
         return self.by_kind[kind]
+
+
+def _part(key: str) -> tuple[str, str] | None:
+    """Return which part of the usage an attribute is that the table does not name."""
+    for prefix in USAGE_PREFIXES:
+        if key.startswith(prefix):
+            name = part_of(key[len(prefix) :])
+            return None if name is None else (name, key)
+    return None
+
+
+def _stands_beside(keys: frozenset[str]) -> str:
+    """Return which parts spans with these keys count beside their whole: "cache", "reasoning" or "", or "ai"."""
+    if "input_tokens" in keys and ("cache_read_tokens" in keys or "cache_creation_tokens" in keys):
+        return "cache"  # Claude Code, in the words of Anthropic
+    if "gen_ai.usage.experimental.reasoning_tokens" in keys:
+        return "reasoning"  # Google's ADK, until it followed the convention
+    is_old = not any(key.startswith("ai.usage.inputTokenDetails.") for key in keys)
+    return "ai" if is_old and ("ai.usage.inputTokens" in keys or "ai.usage.promptTokens" in keys) else ""
 
 
 class _Kept:
@@ -141,13 +198,15 @@ def normalise(raw: RawSpan) -> dict[str, object]:
     resource = raw.resource
     row["environment"] = resource.environment
     _read_columns(raw, row, plan, kind)
-    if row["environment"] is None:
+    if raw.attributes.get(EVAL_RUN_ID):
+        # Whatever the process calls itself: what an evaluation asks is no traffic.
+        row["environment"] = EVALUATION
+    elif row["environment"] is None:
         row["environment"] = resource.fallback_environment
     if kind in MODEL_KINDS:
         if row["model"] is None:
             row["model"] = row["requested_model"]
-        if row["cached_input_tokens"] or row["cache_write_input_tokens"]:
-            _include_cached(row)
+        _usage(raw, row, plan, kind)
     if kind == "tool" and row["tool_name"] is None:
         row["tool_name"] = _tool_of(raw.name)
     row["trace_id"] = raw.trace_id
@@ -176,7 +235,7 @@ def _read_columns(raw: RawSpan, row: dict[str, object], plan: _Plan, kind: str) 
     """Put the columns that the table reads from attributes."""
     attributes = raw.attributes
     raw.indexed = plan.indexed
-    texts, counts, others = plan.by_kind.get(kind) or plan.columns(kind)
+    texts, counts, others, *_ = plan.by_kind.get(kind) or plan.columns(kind)
     for column, key in texts:
         value = attributes[key]
         row[column] = value if type(value) is str and value and value[0] not in '"N' else as_text(value)
@@ -184,18 +243,45 @@ def _read_columns(raw: RawSpan, row: dict[str, object], plan: _Plan, kind: str) 
         value = attributes[key]
         row[column] = value if type(value) is int and 0 <= value <= BIGINT_MAX else as_count(value)
     for column, read, key in others:
-        if row[column] is None:
+        if row.get(column) is None:
             row[column] = read(raw, key, kind)
 
 
-def _include_cached(row: dict[str, object]) -> None:
-    """Add the cached tokens to the input where it is certain that the client left them out: they are more than it."""
-    given, extra = row["input_tokens"], 0
-    for column in ("cached_input_tokens", "cache_write_input_tokens"):
-        number = row[column]
-        extra += number if isinstance(number, int) else 0
-    if isinstance(given, int) and given < extra <= BIGINT_MAX - given:
-        row["input_tokens"] = given + extra
+def _usage(raw: RawSpan, row: dict[str, object], plan: _Plan, kind: str) -> None:
+    """Put every part of the usage inside its whole; keep what else a price depends on as ``usage_units``.
+
+    The units are no column: whoever puts the costs takes them off the row.
+    """
+    columns = plan.by_kind[kind]
+    if any(row.get(column) for column in _WITHIN):
+        numbers = {name: number for name, column in _PARTS if isinstance(number := row.get(column), int)}
+        beside = plan.stands_beside
+        is_beside = beside == "cache" or (beside == "ai" and _is_exclusive(raw))
+        if is_beside:
+            numbers.pop("total", None)  # the client's own sum of the parts
+        found = settle(numbers, is_cache_beside=is_beside, is_reasoning_beside=beside == "reasoning")
+        row["input_tokens"], row["output_tokens"] = found.get("input"), found.get("output")
+    if not columns.has_besides:
+        return
+    row.pop("total_tokens", None)
+    row.pop("tool_input_tokens", None)
+    units: dict[str, object] = {}
+    for said in (row.pop("usage_fees", None), row.pop("usage_units", None)):
+        units |= said if isinstance(said, dict) else {}
+    on_terms = row.pop("usage_terms", None)
+    for unit, key in columns.units:
+        if number := as_count(raw.attributes[key]):
+            units.setdefault(unit, number)
+    if isinstance(on_terms, dict):
+        units |= on_terms
+    if units:
+        row["usage_units"] = units
+
+
+def _is_exclusive(raw: RawSpan) -> bool:
+    """Return whether the AI SDK, before version 6, passes on the input without what the cache gave."""
+    said = raw.attributes.get("ai.model.provider") or raw.attributes.get("gen_ai.system")
+    return isinstance(said, str) and ("anthropic" in said or "bedrock" in said)
 
 
 def _kind(raw: RawSpan, plan: _Plan) -> str:
@@ -248,6 +334,20 @@ def _error(raw: RawSpan, row: dict[str, object]) -> None:
         or as_text(attributes.get("error.message"))
         or as_text(attributes.get("exception.message"))
     )
+    if row["kind"] in MODEL_KINDS and row["response_id"] is None:
+        row["response_id"] = _request_id(row["error_message"])
+
+
+#: How providers name a request in what they say of its failure: "req_011CSHoEeqs5C35K2UUqR7Fy", "Request ID: 7f3a-...".
+_REQUEST: Final = re.compile(
+    r"\b(req_[A-Za-z0-9]{8,64})\b|\brequest[ _-]?id\W{1,5}(?=[\w-]*\d)([A-Za-z0-9][\w-]{7,63})", re.IGNORECASE
+)
+
+
+def _request_id(said: object) -> str | None:
+    """Return the id that a provider gave a request that failed: by it two spans are told to be one call."""
+    found = _REQUEST.search(said[:10_000]) if isinstance(said, str) else None
+    return None if found is None else found[1] or found[2]
 
 
 def _exception(events: list[dict[str, object]]) -> tuple[str | None, str | None]:

@@ -205,6 +205,9 @@ def why_not(document: dict[str, object]) -> str | None:
     if "resourceMetrics" in document or "resource_metrics" in document:
         return "metrics are not stored: send traces or logs"
     known = ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs")
+    for key in known:
+        if document.get(key) is not None and not isinstance(document[key], list):
+            return f"{key} is no list but {type(document[key]).__name__}"
     if not document or any(key in document for key in known):
         return None
     keys = ", ".join(sorted(map(str, document))[:6])
@@ -377,6 +380,9 @@ def _int64(value: object) -> int | str | None:
             return None
     if isinstance(value, float):
         value = int(value) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        found = _of_halves(value)
+        value = found - 2**64 if found >= 2**63 else found if "low" in value and "high" in value else None
     if isinstance(value, bool) or not isinstance(value, int):
         return value if isinstance(value, str) else None
     return value if -(2**63) <= value < 2**63 else str(value)
@@ -399,6 +405,8 @@ _SCALARS: Final[dict[str, Callable[[object], object]]] = {
 
 def whole(value: object) -> int:
     """Return a 64-bit number given as text or number; 0 when there is none, -1 when it is not one."""
+    if isinstance(value, dict):
+        value = _of_halves(value)
     if isinstance(value, bool):
         return -1
     if isinstance(value, int):
@@ -411,6 +419,14 @@ def whole(value: object) -> int:
         return int(value) if isinstance(value, float) else -1
     except (ValueError, OverflowError):
         return -1
+
+
+def _of_halves(value: dict[str, object]) -> int:
+    """Return the number of {"low", "high"}, two signed halves of 32 bits, as JavaScript has no whole 64; else -1."""
+    low, high = value.get("low"), value.get("high")
+    if type(low) is not int or type(high) is not int:
+        return -1
+    return ((high & 0xFFFFFFFF) << 32) | (low & 0xFFFFFFFF)
 
 
 _CODES: Final[dict[object, int]] = {

@@ -12,6 +12,9 @@ What a name means:
   ``span.kind = 'tool' and span.status = 'error'``;
 - ``trace.x`` is column ``x`` of ``traces``.
 
+A text is searched whole, also where the row keeps only its beginning: the ``input`` and ``output`` of a trace beyond
+their preview, long texts of spans out of their blobs.
+
 A comparison on spans is true when some span satisfies it. The word NOT denies it for all: ``not kind = 'tool'``,
 ``tool_name not in ('a', 'b')`` and ``attributes['k'] is null`` hold when no span does; ``!=`` is a comparison.
 
@@ -25,17 +28,16 @@ import functools
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import QueryError, did_you_mean
+from lmops.traces._predicate_sql import FUNCTIONS, Kind, Level, Node, Writer, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import duckdb
 
-Kind = Literal["number", "text", "bool", "time", "list", "path", "any"]
-Level = Literal["none", "trace", "model", "any_span", "span"]
 
 MAX_LENGTH: Final = 20_000
 MAX_DEPTH: Final = 60
@@ -59,27 +61,6 @@ _ARITHMETIC: Final = frozenset({"+", "-", "*", "/", "//", "%"})
 _TEXT_OPERATORS: Final = {"~~": "like", "~~*": "ilike", "~~~": "glob", "||": "||"}
 #: Negated operators: name -> the operator that NOT is put before.
 _NEGATED: Final = {"!~~": "~~", "!~~*": "~~*", "not_like_escape": "like_escape", "not_ilike_escape": "ilike_escape"}
-#: Functions whose arguments are numbers as well.
-_NUMBER_FUNCTIONS: Final = frozenset(
-    {"abs", "ceil", "ceiling", "floor", "round", "sign", "sqrt", "ln", "log10", "log2", "pow", "power", "trunc"}
-)
-#: kind of the result -> the functions a search may use; "any" is the kind of the arguments
-_RESULTS: Final[dict[Kind, str]] = {
-    "number": "abs ceil ceiling floor round sign sqrt ln log10 log2 pow power trunc length len strlen position instr "
-    "strpos list_position year month day hour minute second dayofweek isodow dayofyear week date_part datepart "
-    "date_diff datediff epoch epoch_ms levenshtein jaccard",
-    "text": "lower upper lcase ucase trim ltrim rtrim substring substr left right replace concat concat_ws split_part "
-    "reverse regexp_extract regexp_replace strftime dayname monthname strip_accents md5",
-    "bool": "contains starts_with prefix suffix ends_with regexp_matches regexp_full_match like_escape ilike_escape "
-    "list_contains list_has array_contains array_has list_has_any array_has_any list_has_all array_has_all isnan "
-    "isinf isfinite",
-    "time": "now today get_current_timestamp transaction_timestamp date_trunc datetrunc make_date make_timestamp "
-    "time_bucket timezone to_years to_months to_weeks to_days to_hours to_minutes to_seconds to_milliseconds "
-    "to_timestamp",
-    "list": "list_value list_distinct list_sort",
-    "any": "nullif greatest least ifnull coalesce if",
-}
-_FUNCTIONS: Final[dict[str, Kind]] = {name: kind for kind, names in _RESULTS.items() for name in names.split(" ")}
 #: type names a cast may name -> (SQL type, kind)
 _TYPES: Final[dict[str, tuple[str, Kind]]] = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint", "int4", "int8", "long"), ("BIGINT", "number")),
@@ -98,7 +79,6 @@ _BEFORE: Final = "select 1 from t where "
 _CLOCK: Final = frozenset({"current_timestamp", "current_date"})
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _SHOWN: Final = 120  # characters of a search that a message repeats
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_.:-]+")
 _HINT: Final = "see the columns with ws.sql('describe traces') and ws.sql('describe spans')"
 
 
@@ -110,20 +90,13 @@ class CompiledPredicate:
     sql: str
     trace_columns: frozenset[str]
     span_columns: frozenset[str]
+    #: whether previews that are cut are looked up in the spans
+    reads_whole: bool = False
 
     @property
     def touches_spans(self) -> bool:
         """Whether the condition reads the spans (dearer than reading only the traces)."""
-        return bool(self.span_columns)
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    op: str
-    kind: Kind
-    children: tuple[_Node, ...] = ()
-    text: str = ""
-    level: Level = "none"
+        return self.reads_whole or bool(self.span_columns)
 
 
 def compile_predicate(
@@ -146,15 +119,19 @@ def compile_predicate(
         QueryError: text that is not one boolean expression, an unknown column or function, or something that a
             search may not contain (a subquery, an aggregate, a parameter, ...).
     """
+    if where is not None and not isinstance(where, str):
+        raise QueryError(f"a search is text, such as \"status = 'error'\"; this is a {type(where).__name__}")
     if where is None or not where.strip():
         return CompiledPredicate(sql="true", trace_columns=frozenset(), span_columns=frozenset())
     builder = _Builder(where, trace_columns, span_columns)
     node = builder.node(_parse(where), 0)
     builder.check_condition(node)
+    writer = Writer(span_bounds_sql)
     return CompiledPredicate(
-        sql=_Writer(span_bounds_sql).condition(node),
+        sql=writer.condition(node),
         trace_columns=frozenset(builder.trace_used),
         span_columns=frozenset(builder.span_used),
+        reads_whole=writer.reads_whole,
     )
 
 
@@ -205,7 +182,7 @@ class _Builder:
         self.span_columns = span_columns
         self.trace_used: set[str] = set()
         self.span_used: set[str] = set()
-        self.by_class: dict[str, Callable[[dict[str, Any], int], _Node]] = {
+        self.by_class: dict[str, Callable[[dict[str, Any], int], Node]] = {
             "CONJUNCTION": self.conjunction,
             "COMPARISON": self.comparison,
             "BETWEEN": self.between,
@@ -215,7 +192,7 @@ class _Builder:
             "CASE": self.case,
         }
 
-    def node(self, tree: dict[str, Any], depth: int) -> _Node:
+    def node(self, tree: dict[str, Any], depth: int) -> Node:
         if depth > MAX_DEPTH:
             raise QueryError(f"the search is nested more than {MAX_DEPTH} levels deep: {_shown(self.where)}")
         what = tree["class"]
@@ -239,22 +216,22 @@ class _Builder:
         reason = reasons.get(what, f"{what.lower().replace('_', ' ')} is not allowed")
         return QueryError(f"in the search {_shown(self.where)} {reason}")
 
-    def conjunction(self, tree: dict[str, Any], depth: int) -> _Node:
+    def conjunction(self, tree: dict[str, Any], depth: int) -> Node:
         op = "and" if tree["type"] == "CONJUNCTION_AND" else "or"
         children = tuple(self.node(child, depth) for child in tree["children"])
         for child in children:
             self.check_condition(child)
-        return _Node(op, "bool", children)
+        return Node(op, "bool", children)
 
-    def comparison(self, tree: dict[str, Any], depth: int) -> _Node:
+    def comparison(self, tree: dict[str, Any], depth: int) -> Node:
         symbol = _COMPARISONS.get(tree["type"])
         if symbol is None:
             raise self.refused(tree["type"])
         sides = (self.node(tree["left"], depth), self.node(tree["right"], depth))
         self.check_kinds(sides)
         if self.was_negated(tree):
-            return _Node("not", "bool", (_Node("cmp", "bool", sides, _OPPOSITE[symbol]),))
-        return _Node("cmp", "bool", sides, symbol)
+            return Node("not", "bool", (Node("cmp", "bool", sides, _OPPOSITE[symbol]),))
+        return Node("cmp", "bool", sides, symbol)
 
     def was_negated(self, tree: dict[str, Any]) -> bool:
         """Whether DuckDB 1 made ``not a = b`` into ``a <> b``, which says something else here; 2 keeps the NOT.
@@ -272,31 +249,31 @@ class _Builder:
             b"not-",
         }
 
-    def between(self, tree: dict[str, Any], depth: int) -> _Node:
+    def between(self, tree: dict[str, Any], depth: int) -> Node:
         parts = tuple(self.node(tree[name], depth) for name in ("input", "lower", "upper"))
         self.check_kinds(parts)
-        return _Node("between", "bool", parts)
+        return Node("between", "bool", parts)
 
-    def operator(self, tree: dict[str, Any], depth: int) -> _Node:
+    def operator(self, tree: dict[str, Any], depth: int) -> Node:
         kind = tree["type"]
         if kind == "ARRAY_EXTRACT":
             return self.element(tree["children"], depth)
         children = tuple(self.node(child, depth) for child in tree["children"])
         if kind == "OPERATOR_NOT":
             self.check_condition(children[0])
-            return _Node("not", "bool", children)
+            return Node("not", "bool", children)
         if kind in {"OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"}:
-            present = _Node("present", "bool", children)
-            return present if kind == "OPERATOR_IS_NOT_NULL" else _Node("not", "bool", (present,))
+            present = Node("present", "bool", children)
+            return present if kind == "OPERATOR_IS_NOT_NULL" else Node("not", "bool", (present,))
         if kind in {"COMPARE_IN", "COMPARE_NOT_IN"}:
             self.check_kinds(children)
-            inside = _Node("in", "bool", children)
-            return inside if kind == "COMPARE_IN" else _Node("not", "bool", (inside,))
+            inside = Node("in", "bool", children)
+            return inside if kind == "COMPARE_IN" else Node("not", "bool", (inside,))
         if kind in {"OPERATOR_COALESCE", "OPERATOR_NULLIF"}:
-            return _Node("func", _common_kind(children), children, kind.removeprefix("OPERATOR_").lower())
+            return Node("func", _common_kind(children), children, kind.removeprefix("OPERATOR_").lower())
         raise self.refused(kind)
 
-    def function(self, tree: dict[str, Any], depth: int) -> _Node:
+    def function(self, tree: dict[str, Any], depth: int) -> Node:
         name = tree["function_name"].lower()
         if tree.get("distinct") or tree.get("filter"):
             raise self.refused("AGGREGATE")
@@ -306,66 +283,66 @@ class _Builder:
             return self.element(given, depth)
         children = tuple(self.node(child, depth) for child in given)
         if name in _NEGATED:
-            return _Node("not", "bool", (self.call(_NEGATED[name], children),))
+            return Node("not", "bool", (self.call(_NEGATED[name], children),))
         return self.call(name, children)
 
-    def call(self, name: str, children: tuple[_Node, ...]) -> _Node:
+    def call(self, name: str, children: tuple[Node, ...]) -> Node:
         if name in _TEXT_OPERATORS:
-            return _Node("infix", "text" if name == "||" else "bool", children, _TEXT_OPERATORS[name])
+            return Node("infix", "text" if name == "||" else "bool", children, _TEXT_OPERATORS[name])
         if name in _ARITHMETIC:
             is_time = any(child.kind == "time" for child in children)
-            return _Node("arith", "time" if is_time else "number", children, name)
-        if name not in _FUNCTIONS:
+            return Node("arith", "time" if is_time else "number", children, name)
+        if name not in FUNCTIONS:
             hint = "a search may only use plain scalar functions"
-            raise QueryError(did_you_mean("function", name, _FUNCTIONS, hint=hint))
-        kind = _FUNCTIONS[name]
-        return _Node("func", _common_kind(children) if kind == "any" else kind, children, name)
+            raise QueryError(did_you_mean("function", name, FUNCTIONS, hint=hint))
+        kind = FUNCTIONS[name]
+        return Node("func", _common_kind(children) if kind == "any" else kind, children, name)
 
-    def cast(self, tree: dict[str, Any], depth: int) -> _Node:
+    def cast(self, tree: dict[str, Any], depth: int) -> Node:
         spec = tree.get("type_expr") or tree["cast_type"]
         name = str(spec.get("type_name") or spec.get("id")).lower()
         if name not in _TYPES:
             raise QueryError(did_you_mean("type for a cast", name, _TYPES))
         sql_type, kind = _TYPES[name]
-        return _Node("cast", kind, (self.node(tree["child"], depth),), sql_type)
+        return Node("cast", kind, (self.node(tree["child"], depth),), sql_type)
 
-    def case(self, tree: dict[str, Any], depth: int) -> _Node:
-        parts: list[_Node] = []
+    def case(self, tree: dict[str, Any], depth: int) -> Node:
+        parts: list[Node] = []
         for check in tree["case_checks"]:
             parts += [self.node(check["when_expr"], depth), self.node(check["then_expr"], depth)]
         parts.append(self.node(tree["else_expr"], depth))
-        return _Node("case", _common_kind((*parts[1:-1:2], parts[-1])), tuple(parts))
+        return Node("case", _common_kind((*parts[1:-1:2], parts[-1])), tuple(parts))
 
-    def constant(self, tree: dict[str, Any]) -> _Node:
+    def constant(self, tree: dict[str, Any]) -> Node:
         kind, text = _literal(tree)
         if kind in {"null", "bool"}:
-            return _Node("const", "bool", text=text) if kind == "bool" else _Node("const", "any", text="NULL")
+            return Node("const", "bool", text=text) if kind == "bool" else Node("const", "any", text="NULL")
         if kind == "number":
             if not _NUMBER.fullmatch(text):
                 raise QueryError(f"cannot read the number {_shown(text)}")
-            return _Node("const", "number", text=text)
+            return Node("const", "number", text=text)
         if kind == "text":
             if "\0" in text:
                 raise QueryError("the search contains a NUL character")
-            return _Node("const", "text", text=_quoted(text))
+            return Node("const", "text", text=quoted(text))
         raise self.refused(f"{kind}_CONSTANT")
 
-    def element(self, children: list[dict[str, Any]], depth: int) -> _Node:
+    def element(self, children: list[dict[str, Any]], depth: int) -> Node:
         """``attributes['k']``, ``attributes['a']['b']``, ``models[1]``."""
         is_name = children[0]["class"] == "COLUMN_REF"
         of = self.column(children[0]["column_names"], want_element=True) if is_name else self.node(children[0], depth)
         index = self.node(children[1], depth)
         if of.op == "path" and index.op == "const" and index.kind == "text":
             key = index.text[1:-1].replace("''", "'")
-            return _Node("path", "path", of.children, of.text + _pointer(key), of.level)
+            return Node("path", "path", of.children, of.text + _pointer(key), of.level)
         if of.op == "column" and of.kind == "list" and index.op == "const" and index.kind == "number":
-            return _Node("element", "any", (of, index))
+            return Node("element", "any", (of, index))
         raise QueryError(
             f"in the search {_shown(self.where)}: [...] takes the name of an attribute as text, "
             "such as attributes['retry.count'], or the position in a list, such as models[1]"
         )
 
-    def column(self, names: list[str], *, want_element: bool = False) -> _Node:
+    def column(self, names: list[str], *, want_element: bool = False) -> Node:
         prefix, rest = "", list(names)
         if len(rest) > 1 and rest[0].lower() in {"span", "any_span", "trace"}:
             prefix, rest = rest[0].lower(), rest[1:]
@@ -373,24 +350,24 @@ class _Builder:
         if name in _JSON_COLUMNS and name in self.span_columns and prefix != "trace" and (want_element or rest[1:]):
             pointer = _pointer(".".join(rest[1:])) if rest[1:] else ""
             self.span_used.add(name)
-            return _Node("path", "path", (_Node("column", "text", (), name),), pointer, _span_level(prefix))
+            return Node("path", "path", (Node("column", "text", (), name),), pointer, _span_level(prefix))
         if len(rest) > 1:
             known = ["span.", "any_span.", "trace.", "attributes.", "resource."]
             raise QueryError(did_you_mean("prefix", f"{rest[0]}.", known, hint=f"in {'.'.join(names)}"))
         return self.plain_column(prefix, name)
 
-    def plain_column(self, prefix: str, name: str) -> _Node:
+    def plain_column(self, prefix: str, name: str) -> Node:
         if prefix in {"", "trace"} and name in self.trace_columns:
             self.trace_used.add(name)
-            return _Node("column", _kind_of(self.trace_columns[name]), (), name, "trace")
+            return Node("column", _kind_of(self.trace_columns[name]), (), name, "trace")
         if prefix == "" and name == "model" and "models" in self.trace_columns:
             self.trace_used.add("models")
-            return _Node("column", "text", (), "model", "model")
+            return Node("column", "text", (), "model", "model")
         if prefix != "trace" and name in self.span_columns:
             self.span_used.add(name)
-            return _Node("column", _kind_of(self.span_columns[name]), (), name, _span_level(prefix))
+            return Node("column", _kind_of(self.span_columns[name]), (), name, _span_level(prefix))
         if prefix == "" and name in _CLOCK:
-            return _Node("const", "time", text=name)
+            return Node("const", "time", text=name)
         known = {
             "": [*self.trace_columns, *self.span_columns],
             "trace": list(self.trace_columns),
@@ -398,7 +375,7 @@ class _Builder:
         hint = "text goes in single quotes; an attribute is attributes['name']; " + _HINT
         raise QueryError(did_you_mean(f"column of {prefix or 'traces or spans'}", name, known, hint=hint))
 
-    def check_condition(self, node: _Node) -> None:
+    def check_condition(self, node: Node) -> None:
         if node.kind not in {"bool", "any"}:
             kind = "value" if node.kind == "path" else node.kind
             raise QueryError(
@@ -406,7 +383,7 @@ class _Builder:
                 f"a {kind} stands alone: compare it, as in ... = 'x', ... > 3 or ... is not null"
             )
 
-    def check_kinds(self, nodes: tuple[_Node, ...]) -> None:
+    def check_kinds(self, nodes: tuple[Node, ...]) -> None:
         """Refuse a number column beside text that is no number: it would fail only when the query runs."""
         column = next((node for node in nodes if node.op == "column" and node.kind == "number"), None)
         for node in nodes if column is not None else ():
@@ -414,143 +391,7 @@ class _Builder:
                 raise QueryError(f"{column.text if column else ''} is a number; {node.text} is not")
 
 
-class _Writer:
-    """Writes the condition: trace level as it is, each comparison on spans as "some span of the trace"."""
-
-    def __init__(self, span_bounds_sql: str) -> None:
-        self.bounds = f" and ({span_bounds_sql})" if span_bounds_sql else ""
-
-    def condition(self, node: _Node) -> str:
-        if node.op == "not":
-            return f"(not {self.condition(node.children[0])})"
-        if node.op == "or":
-            return "(" + " or ".join(self.condition(child) for child in node.children) + ")"
-        if node.op == "and":
-            return "(" + " and ".join(self.conjuncts(node.children)) + ")"
-        levels = _levels(node)
-        if levels & {"span", "any_span"}:
-            return self.some_span(node, levels)
-        if "model" in levels:
-            return self.some_model(node)
-        return _sql(node)
-
-    def conjuncts(self, children: tuple[_Node, ...]) -> list[str]:
-        """The parts of an AND; those that name only ``span.`` columns become one question about one span."""
-        same = [child for child in children if _levels(child) - {"none"} == {"span"}]
-        if len(same) < 2 or all(child.op == "not" for child in same):
-            return [self.condition(child) for child in children]
-        joined = _Node("and", "bool", tuple(same))
-        chosen = {id(child) for child in same}
-        others = [self.condition(child) for child in children if id(child) not in chosen]
-        return [*others, self.some_span(joined, frozenset({"span"}))]
-
-    def some_span(self, node: _Node, levels: frozenset[Level]) -> str:
-        if "trace" in levels or "model" in levels:  # a comparison of a span with its trace
-            source = "select 1 from spans s where s.trace_id = t.trace_id"
-            if "model" in levels:
-                raise QueryError("model beside a column of a span: write span.model or any_span.model instead")
-            return f"exists ({source}{self.bounds} and {_sql(node)})"
-        likely = "".join(f"{needle} and " for needle in _needles(node))
-        return f"t.trace_id in (select s.trace_id from spans s where {likely}{_sql(node)}{self.bounds})"
-
-    def some_model(self, node: _Node) -> str:
-        if node.op == "cmp" and node.text == "=":
-            bare = [child for child in node.children if child.level == "model"]
-            values = [child for child in node.children if child.op == "const" and child.kind == "text"]
-            if bare and values:
-                return f"coalesce(list_contains(t.models, {values[0].text}), false)"
-        return f"coalesce(len(list_filter(t.models, lambda m: {_sql(node)})) > 0, false)"
-
-
-def _sql(node: _Node, want: Kind = "any") -> str:  # noqa: C901, PLR0911, PLR0912 - one branch per kind of node
-    """Return the SQL of a node that is read on one row; ``want`` is the kind its place asks of an attribute."""
-    if node.op == "const":
-        return node.text
-    if node.op == "column":
-        alias = "t" if node.level == "trace" else "s"
-        return "m" if node.level == "model" else f'{alias}."{node.text}"'
-    if node.op == "path":
-        text = f's."{node.children[0].text}"'
-        value = f"json_extract_string({text}, {_quoted(node.text)})" if node.text else text
-        return f"try_cast({value} as double)" if want == "number" else value
-    if node.op in {"and", "or"}:
-        return "(" + f" {node.op} ".join(_sql(child) for child in node.children) + ")"
-    if node.op == "not":
-        return f"(not {_sql(node.children[0])})"
-    if node.op == "present":
-        return f"({_sql(node.children[0])} is not null)"
-    if node.op == "cast":
-        return f"try_cast({_sql(node.children[0])} as {node.text})"
-    if node.op == "element":
-        return f"{_sql(node.children[0])}[{_sql(node.children[1])}]"
-    parts = _parts(node, want)
-    if node.op == "in":
-        return f"({parts[0]} in ({', '.join(parts[1:])}))"
-    if node.op == "between":
-        return f"({parts[0]} between {parts[1]} and {parts[2]})"
-    if node.op == "case":
-        checks = "".join(f" when {parts[i]} then {parts[i + 1]}" for i in range(0, len(parts) - 1, 2))
-        return f"(case{checks} else {parts[-1]} end)"
-    if node.op == "func":
-        return f"{node.text}({', '.join(parts)})"
-    if len(parts) == 1:  # -x, +x
-        return f"({node.text}{parts[0]})"
-    return f"({parts[0]} {node.text} {parts[1]})"
-
-
-def _parts(node: _Node, want: Kind) -> list[str]:
-    """Return the SQL of the children; an attribute beside a number, or where a number is due, is read as a number."""
-    children = node.children
-    inner: Kind = "any"
-    if node.op == "arith" or (node.op == "func" and node.text in _NUMBER_FUNCTIONS):
-        inner = "any" if node.kind == "time" else "number"
-    elif node.op in {"cmp", "in", "between"}:
-        inner = "number" if any(child.kind == "number" for child in children) else "any"
-    elif node.op == "case" or (node.op == "func" and _FUNCTIONS.get(node.text, "any") == "any"):
-        inner = want
-    if node.op == "cmp" and any(child.kind == "bool" for child in children):
-        # true and false are sent as JSON, so an attribute compares with their names
-        return [f"cast({_sql(c)} as varchar)" if c.op == "const" and _has_path(node) else _sql(c) for c in children]
-    return [_sql(child, inner) for child in children]
-
-
-def _needles(node: _Node) -> list[str]:
-    """Return cheap conditions that every matching row meets: its JSON text contains the name of the attribute.
-
-    Looking for text is several times faster than parsing JSON. Only for nodes that are never true when the attribute
-    is missing, and only for names that JSON writes as they are.
-    """
-    if node.op == "and":
-        return [needle for child in node.children for needle in _needles(child)]
-    if node.op not in {"cmp", "in", "between", "infix", "present"} or "distinct" in node.text:
-        return []
-    if any(child.op not in {"const", "column", "path"} for child in node.children):
-        return []
-    found = []
-    for child in node.children:
-        key = child.text[1:].split("/", maxsplit=1)[0] if child.op == "path" else ""
-        if key and _PLAIN_KEY.fullmatch(key):
-            needles = [f'"{key}"']
-            if node.op == "cmp" and node.text == "=":
-                texts = (other.text[1:-1] for other in node.children if other.op == "const" and other.kind == "text")
-                needles += [text for text in texts if _PLAIN_KEY.fullmatch(text)]
-            found += [f'contains(s."{child.children[0].text}", {_quoted(needle)})' for needle in needles]
-    return found
-
-
-def _has_path(node: _Node) -> bool:
-    return any(child.kind == "path" for child in node.children)
-
-
-def _levels(node: _Node) -> frozenset[Level]:
-    found: set[Level] = {node.level}
-    for child in node.children:
-        if node.op != "path":
-            found |= _levels(child)
-    return frozenset(found - {"none"}) or frozenset({"none"})
-
-
-def _common_kind(nodes: tuple[_Node, ...]) -> Kind:
+def _common_kind(nodes: tuple[Node, ...]) -> Kind:
     kinds = {node.kind for node in nodes} - {"any", "path"}
     return kinds.pop() if len(kinds) == 1 else "any"
 
@@ -568,10 +409,6 @@ def _kind_of(sql_type: str) -> Kind:
     if upper.startswith(("TIMESTAMP", "DATE", "TIME", "INTERVAL")):
         return "time"
     return "bool" if upper == "BOOLEAN" else "text" if upper == "VARCHAR" else "any"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _pointer(key: str) -> str:

@@ -1,8 +1,10 @@
 """The queue between the application's threads and the store.
 
 The SDK's own batch processor drops from a full queue at once, flushes every five seconds and
-gives up a batch on the first failure. This one waits briefly, flushes every 100 ms, keeps a batch until
-the store takes it, and counts what it could not keep.
+gives up a batch on the first failure. This one flushes every 100 ms, keeps a batch until the store takes it, and puts
+on the disk what the queue cannot hold. Only when that fails it waits briefly, and counts what it could not keep.
+
+Spans keep their order: what is on the disk is older than what is in the queue, and is written first.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Final, Protocol
 
+from opentelemetry import context as otel_context  # noqa: TID253
 from opentelemetry.sdk.trace import SpanProcessor  # noqa: TID253 - imported by _exporter alone
 
 from lmops.errors import NewerStoreError, ReadOnlyError, StoreError
+from lmops.types import EVAL_RUN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,10 +38,33 @@ _MAX_BATCH: Final = 512
 _FLUSH_SECONDS: Final = 0.1
 _RETRY_SECONDS: Final = (0.05, 0.1, 0.2, 0.5)
 _WARNING_SECONDS: Final = 60.0
+#: Longest wait at the end for spans that other threads are putting on the disk.
+_SPILL_SECONDS: Final = 5.0
+
+
+class Spilled(Protocol):
+    """Rows on the disk."""
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+
+    def read(self) -> dict[str, list[Row]]:
+        """Return them by table."""
+
+    def remove(self) -> None:
+        """Forget them, when they are in the store."""
 
 
 class Writes(Protocol):
     """What the processor hands batches to."""
+
+    @property
+    def can_spill(self) -> bool:
+        """Whether spans can wait on the disk."""
+
+    def spill(self, rows: list[Row]) -> Spilled:
+        """Put rows on the disk; raise what the store raises."""
 
     @property
     def store(self) -> object:
@@ -67,6 +94,11 @@ class StoreProcessor(SpanProcessor):
         """Start empty: after a fork the spans that wait are the parent's to write, and the lock may be held."""
         self._changed = threading.Condition()
         self._queue: collections.deque[ReadableSpan] = collections.deque()
+        self._on_disk: collections.deque[Spilled] = collections.deque()
+        #: spans on their way to the disk
+        self._spilling = 0
+        #: spans that a worker is writing
+        self._writing: list[ReadableSpan] = []
         self._worker: threading.Thread | None = None
         self._accepted = self._finished = self._exported = self._dropped = 0
         self._flushes = 0
@@ -98,6 +130,11 @@ class StoreProcessor(SpanProcessor):
         return self._accepted - self._finished
 
     @property
+    def spilled(self) -> int:
+        """Spans on the disk."""
+        return sum(batch.rows for batch in list(self._on_disk))
+
+    @property
     def is_stopped(self) -> bool:
         """Whether spans are no longer taken."""
         return self._stop_at is not None
@@ -106,12 +143,18 @@ class StoreProcessor(SpanProcessor):
         """Use another exporter from the next batch on, and take spans again after a shutdown."""
         with self._changed:
             self._exporter, self._max_queue, self._block_s = exporter, max_queue, block_ms / 1000
-            self._stop_at = None
+            if self._stop_at is not None:
+                self._accepted += self.spilled
+                self._stop_at = None
+                self._start_worker()
 
     # -- for the SDK -----------------------------------------------------------------------------
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Do nothing: a span is taken when it ends."""
+        """Name the run on a span of an evaluation, which says so in its context; it is taken when it ends."""
+        run_id = otel_context.get_value(EVAL_RUN_ID, parent_context)
+        if isinstance(run_id, str):
+            span.set_attribute(EVAL_RUN_ID, run_id)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a span; never raises."""
@@ -129,12 +172,14 @@ class StoreProcessor(SpanProcessor):
             self._flushes += 1
             self._changed.notify_all()
             try:
-                return self._changed.wait_for(lambda: self._finished >= expected, timeout_millis / 1000)
+                return self._changed.wait_for(
+                    lambda: self._finished >= expected and not self._spilling, timeout_millis / 1000
+                )
             finally:
                 self._flushes -= 1
 
     def shutdown(self, timeout_s: float = 10.0) -> None:
-        """Write what waits, for at most so many seconds, and take no more spans."""
+        """Write what waits, for at most so many seconds, put the rest on the disk, and take no more spans."""
         with self._changed:
             if self._stop_at is not None:
                 return
@@ -144,14 +189,30 @@ class StoreProcessor(SpanProcessor):
             self._changed.notify_all()
         if worker is not None:
             worker.join(timeout_s + 1)
-        elif self._queue:
+        elif self._queue or self._on_disk:
             # No thread can be started while the interpreter ends.
             self._run()
-        with self._changed:
-            self._dropped += self.pending
-            self._finished = self._accepted
-            self._queue.clear()
+        self._leave_on_disk()
         self._report(is_final=True)
+
+    def _leave_on_disk(self) -> None:
+        """Put on the disk what could not be written in time, for the next process that opens the store."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._spilling, _SPILL_SECONDS)
+            # Perhaps the store takes the batch that a worker still tries to write: twice is once.
+            left = [*self._writing, *self._queue]
+            self._queue.clear()
+            self._writing = []
+        for start in range(0, len(left), _MAX_BATCH):
+            self._spill(left[start : start + _MAX_BATCH])
+        with self._changed:
+            self._dropped += self.pending - self.spilled
+            self._finished = self._accepted
+        if self._on_disk:
+            _log.warning(
+                "%d spans of %r wait on the disk (%s): whoever opens the store next stores them",
+                self.spilled, self.store, self._reason or "the store could not be written",
+            )  # fmt: skip
 
     # -- the application's threads ---------------------------------------------------------------
 
@@ -160,17 +221,52 @@ class StoreProcessor(SpanProcessor):
             if self._stop_at is not None or threading.current_thread() is self._worker:
                 # The second: a span that the store's own driver made while a batch was written.
                 return
-            if len(self._queue) >= self._max_queue and not self._has_room():
-                self._dropped += 1
-                self._reason = self._reason or "the queue was full"
-            else:
-                self._queue.append(span)
-                self._accepted += 1
-                if len(self._queue) in {1, _MAX_BATCH}:
-                    self._changed.notify_all()
-                self._start_worker()
+            overflow = self._overflow()
+            if not overflow:
+                self._append(span)
+        if overflow:
+            kept = self._spill(overflow)
+            with self._changed:
+                if not kept:
+                    self._queue.extendleft(reversed(overflow))
+                self._append(span)
         if self._dropped > self._reported:
             self._report()
+
+    def _append(self, span: ReadableSpan) -> None:
+        """Queue a span, or count it as dropped; under the lock."""
+        if len(self._queue) >= self._max_queue and not self._has_room():
+            self._dropped += 1
+            self._reason = self._reason or "the queue was full"
+            return
+        self._queue.append(span)
+        self._accepted += 1
+        if len(self._queue) in {1, _MAX_BATCH}:
+            self._changed.notify_all()
+        self._start_worker()
+
+    def _overflow(self) -> list[ReadableSpan]:
+        """Take out of a full queue what is to go to the disk: its oldest spans."""
+        if len(self._queue) < self._max_queue or not self._exporter.can_spill or self._is_saturated:
+            return []
+        taken = [self._queue.popleft() for _ in range(min(len(self._queue), _MAX_BATCH))]
+        self._spilling += len(taken)
+        return taken
+
+    def _spill(self, batch: list[ReadableSpan]) -> bool:
+        """Put spans on the disk; return whether that was possible."""
+        spilled: Spilled | None = None
+        try:
+            if self._exporter.can_spill:
+                spilled = self._exporter.spill(self._exporter.rows(batch))
+        except Exception as error:  # noqa: BLE001 - the application's thread; they stay in the queue
+            self._reason = f"{type(error).__name__}: {error}"
+        with self._changed:
+            self._spilling = max(self._spilling - len(batch), 0)
+            if spilled is not None:
+                self._on_disk.append(spilled)
+            self._changed.notify_all()
+        return spilled is not None
 
     def _has_room(self) -> bool:
         """Wait for room. Once that was in vain nobody waits until a batch was written: the application goes on."""
@@ -184,7 +280,7 @@ class StoreProcessor(SpanProcessor):
     def _start_worker(self) -> None:
         if self._worker is not None and self._worker.is_alive():
             return
-        if not self._queue:
+        if not self._queue and not self._on_disk:
             self._worker = None
             return
         worker = threading.Thread(target=self._run, name="lmops-spans", daemon=True)
@@ -216,43 +312,82 @@ class StoreProcessor(SpanProcessor):
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            written = self._write(batch)
+            count = len(batch) if isinstance(batch, list) else batch.rows
+            written = self._write(batch) if isinstance(batch, list) else self._write_from_disk(batch)
             with self._changed:
-                # After a shutdown that timed out, or a fork, the batch is no longer waited for.
-                if self._finished + len(batch) <= self._accepted:
-                    self._finished += len(batch)
+                if written is None and self._stop_at is not None:
+                    return
+                if written is None or (isinstance(batch, list) and batch is not self._writing):
+                    # A shutdown that timed out has put it on the disk, from where it is counted.
+                    continue
+                self._writing = []
+                # After such a shutdown what lies on the disk is no longer waited for.
+                if self._finished + count <= self._accepted:
+                    self._finished += count
                     self._exported += written
-                    self._dropped += len(batch) - written
+                    self._dropped += count - written
                 self._is_saturated = self._is_saturated and not written
                 self._changed.notify_all()
 
-    def _next_batch(self) -> list[ReadableSpan]:
+    def _next_batch(self) -> list[ReadableSpan] | Spilled | None:
         """Return the next spans, 100 ms after the first of them at the latest; none when stopped."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._stop_at is not None)
-            if len(self._queue) < _MAX_BATCH:
+            self._changed.wait_for(lambda: self._queue or self._on_disk or self._stop_at is not None)
+            if len(self._queue) < _MAX_BATCH and not self._on_disk:
                 self._changed.wait_for(self._is_due, _FLUSH_SECONDS)
+            if self._on_disk:
+                return self._on_disk[0]
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), _MAX_BATCH))]
             if not batch:
                 # Under the lock: whoever queues a span from now on must start another thread.
                 self._worker = None
+            self._writing = batch
             self._changed.notify_all()
             return batch
 
     def _is_due(self) -> bool:
-        return len(self._queue) >= _MAX_BATCH or self._flushes > 0 or self._stop_at is not None
+        return len(self._queue) >= _MAX_BATCH or self._flushes > 0 or self._stop_at is not None or bool(self._on_disk)
 
-    def _write(self, batch: list[ReadableSpan]) -> int:
-        """Return how many spans of the batch were committed."""
+    def _write_from_disk(self, batch: Spilled) -> int | None:
+        """Return how many spans of the batch were committed; None when they have to stay where they are."""
         try:
-            self._write_all(self._exporter.rows(batch))
+            written = self._commit(batch.read()["spans"])
+        except FileNotFoundError:
+            written = batch.rows  # the store was closed in between, and somebody else has stored them
+        except (OSError, ValueError, KeyError) as error:
+            self._reason, written = f"{type(error).__name__}: {error}", 0
+        if written is None:
+            return None
+        with self._changed:
+            if self._on_disk and self._on_disk[0] is batch:
+                self._on_disk.popleft()
+        if written:
+            batch.remove()
+        return written
+
+    def _write(self, batch: list[ReadableSpan]) -> int | None:
+        """Return how many spans of the batch were committed; None when they have to wait on the disk."""
+        try:
+            rows = self._exporter.rows(batch)
         except Exception as error:  # noqa: BLE001 - counted and reported
             self._reason = f"{type(error).__name__}: {error}"
-            if len(batch) == 1 or _is_lasting(error) or isinstance(error, StoreError | OSError):
-                return 0
             # One span that cannot be stored must not cost the others.
-            return sum(self._write([span]) for span in batch)
-        return len(batch)
+            found = [self._write([span]) for span in batch] if len(batch) > 1 else [0]
+            return None if None in found else sum(filter(None, found))
+        return self._commit(rows)
+
+    def _commit(self, rows: list[Row]) -> int | None:
+        """Return how many rows were committed; None when the store takes none now and the disk may."""
+        try:
+            self._write_all(rows)
+        except (StoreError, OSError) as error:
+            self._reason = f"{type(error).__name__}: {error}"
+            return None if self._exporter.can_spill and not _is_lasting(error) else 0
+        except Exception as error:  # noqa: BLE001 - counted and reported
+            self._reason = f"{type(error).__name__}: {error}"
+            found = [self._commit([row]) for row in rows] if len(rows) > 1 else [0]
+            return None if None in found else sum(filter(None, found))
+        return len(rows)
 
     def _write_all(self, rows: list[Row]) -> None:
         """Commit rows, again and again while the store is busy or full; raise when that is hopeless."""

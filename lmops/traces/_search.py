@@ -10,6 +10,7 @@ from lmops.errors import NotFoundError, UsageError, did_you_mean
 from lmops.store import FACT_VIEWS, Bounds
 from lmops.times import to_ns
 from lmops.traces._predicate import compile_predicate
+from lmops.types import EVALUATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,8 @@ TRACE_COLUMNS: Final = {name: sql for name, sql, _ in FACT_VIEWS["traces"]}
 SPAN_COLUMNS: Final = {name: sql for name, sql, _ in FACT_VIEWS["spans"]}
 _UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|m|h|d|w)\s*")
+#: The condition, over ``traces`` or ``spans``, that something is no part of an evaluation.
+NO_EVALUATION: Final = f"environment is distinct from '{EVALUATION}'"
 #: Narrow enough to sort by the million.
 _ORDERS: Final = frozenset(TRACE_COLUMNS) - {"models", "prompt_refs"}
 
@@ -34,7 +37,7 @@ def seconds(text: str) -> float:
     Raises:
         UsageError: It is not one.
     """
-    match = _DURATION.fullmatch(text)
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None or float(match[1]) <= 0:
         raise UsageError(f"{text!r} is not a duration; write a number and a unit: '30m', '24h', '7d', '2w'")
     return float(match[1]) * _UNITS[match[2]]
@@ -95,6 +98,8 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
         raise UsageError(f"limit={limit!r}: give a number of traces, or None for all")
     ordered, column, descending = order_sql(order)
+    # One more than is shown says whether there are more.
+    wanted = limit + 1 if limit else limit
 
     def ask(within: Bounds, columns: str = "t.*") -> duckdb.DuckDBPyRelation:
         # A span never starts before its trace, so the lower bound holds for both; the upper one only for traces.
@@ -103,21 +108,21 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
             where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS, span_bounds_sql=range_sql(since, "s.")
         )
         condition = f"{range_sql(within, 't.')} and {predicate.sql}"
-        cut = "" if limit is None else f"limit {limit}"
+        cut = "" if wanted is None else f"limit {wanted}"
         query = f"select {columns} from traces t where {condition} order by {ordered} {cut}"
         return store.sql(query, bounds=since if predicate.touches_spans else within)
 
-    if limit and column == "start_ns" and descending:
+    if wanted and column == "start_ns" and descending:
         # A condition is likely to leave few rows: begin with more of them.
-        for window in _windows(store, bounds, limit * (2 if where is None else 64)):
+        for window in _windows(store, bounds, wanted * (2 if where is None else 64)):
             found = ask(window)
-            if window == bounds or len(found) >= limit:
-                return _frame(found)
-    elif limit and limit <= NARROW_ROWS:
+            if window == bounds or len(found) >= wanted:
+                return _frame(found, order, limit)
+    elif wanted and wanted <= NARROW_ROWS:
         # Sorting keys is much cheaper than sorting rows: first which traces, then their rows.
         keys = ask(bounds, "t.trace_id, t.start_ns").fetchall()
         if not keys:
-            return _frame(ask(bounds))
+            return _frame(ask(bounds), order, limit)
         starts = ", ".join(str(int(key[1])) for key in keys)
         chosen = store.sql(
             f"select t.* from traces t where t.start_ns in ({starts}) and t.trace_id in ({', '.join('?' * len(keys))}) "
@@ -125,13 +130,19 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
             [key[0] for key in keys],
             bounds=Bounds(min(key[1] for key in keys), max(key[1] for key in keys)),
         )
-        return _frame(chosen)
-    return _frame(ask(bounds))
+        return _frame(chosen, order, limit)
+    return _frame(ask(bounds), order, limit)
 
 
-def _frame(relation: duckdb.DuckDBPyRelation) -> pd.DataFrame:
+def _frame(relation: duckdb.DuckDBPyRelation, order: str, limit: int | None) -> pd.DataFrame:
+    """Return the rows, and in the attributes of the frame whether there were more than the limit."""
+    from lmops.traces._frame import TraceFrame
+
     frame: pd.DataFrame = relation.df()
-    return frame
+    is_cut = bool(limit) and len(frame) > (limit or 0)
+    shown = TraceFrame(frame.iloc[:limit] if is_cut else frame)
+    shown.attrs.update(limit=limit, is_cut=is_cut, order=order)
+    return shown
 
 
 #: A list this short is worth a look-up of its rows by key.
@@ -201,6 +212,8 @@ def rows_of_trace(store: Store, id_or_prefix: str) -> list[dict[str, Any]]:
 _OF_CALLS: Final = frozenset({"model", "requested_model", "provider", "prompt_name", "prompt_version", "kind"})
 _OF_TRACES: Final = frozenset({"name", "status"})
 _OF_BOTH: Final = frozenset({"service", "environment", "user_id", "session_id"})
+#: Spans above a call are looked for so long before it.
+_ABOVE_NS: Final = 86_400_000_000_000
 #: Weeks begin on Monday.
 _ORIGIN_NS: Final = 4 * 86_400_000_000_000
 
@@ -209,7 +222,7 @@ def bucket_sql(every: str | None, column: str) -> str:
     """Return the start of the interval that nanoseconds lie in, as a time; NULL when there is no ``every``."""
     if every is None:
         return "null::TIMESTAMP WITH TIME ZONE"
-    match = _DURATION.fullmatch(every)
+    match = _DURATION.fullmatch(every) if isinstance(every, str) else None
     if match is None or match[2] == "s" or float(match[1]) <= 0 or not float(match[1]).is_integer():
         raise UsageError(f"every={every!r}: write whole minutes, hours, days or weeks: '15m', '1h', '1d', '1w'")
     width = int(float(match[1])) * _UNITS[match[2]] * 1_000_000_000
@@ -217,7 +230,9 @@ def bucket_sql(every: str | None, column: str) -> str:
     return f"make_timestamptz((({column} - {_ORIGIN_NS}) // {width} * {width} + {_ORIGIN_NS}) // 1000)"
 
 
-def stats(store: Store, bounds: Bounds, *, by: list[str], every: str | None, where: str | None) -> pd.DataFrame:
+def stats(
+    store: Store, bounds: Bounds, *, by: list[str], every: str | None, where: str | None, evaluations: bool
+) -> pd.DataFrame:
     """Return figures per interval and group; see :meth:`lmops.traces.Traces.stats`."""
     from lmops.calc.intervals import wilson
 
@@ -229,21 +244,34 @@ def stats(store: Store, bounds: Bounds, *, by: list[str], every: str | None, whe
     predicate = compile_predicate(
         where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS, span_bounds_sql=range_sql(since, "s.")
     )
+    evaluations = evaluations or "environment" in predicate.trace_columns | predicate.span_columns
     narrowed = since if predicate.touches_spans else bounds
+    keys = {name: f"{'t' if name in _OF_TRACES or not over_calls else 'c'}.{name}" for name in by}
     if over_calls:
         source = "llm_calls c"
         condition = range_sql(bounds, "c.")
+        # What is above a call, and its trace, began before it.
+        narrowed = Bounds(None if bounds.since_ns is None else bounds.since_ns - _ABOVE_NS, bounds.until_ns)
         if _OF_TRACES & set(by):
             source += " join (select trace_id, name, status from traces) t using (trace_id)"
         if predicate.sql != "true":
             condition += f" and c.trace_id in (select t.trace_id from traces t where {predicate.sql})"
             narrowed = Bounds(None, None)
+        if not evaluations:
+            condition += f" and c.{NO_EVALUATION} and c.trace_id not in ({_EVALUATED})"
+        if "model" in by:
+            source += _ANSWERED
+            keys["model"] = "coalesce(answered.model, c.model)"
+        if {"prompt_name", "prompt_version"} & set(by):
+            source += _MARKED.format(calls=range_sql(bounds, "c."))
+            keys |= {name: f"coalesce(c.{name}, marked.{name})" for name in keys if name.startswith("prompt_")}
     else:
         source, condition = "traces t", f"{range_sql(bounds, 't.')} and {predicate.sql}"
-    keys = "".join(f", {'t' if name in _OF_TRACES or not over_calls else 'c'}.{name} as {name}" for name in by)
+        condition += "" if evaluations else f" and t.{NO_EVALUATION}"
     query = (_CALL_STATS if over_calls else _TRACE_STATS).format(
         bucket=bucket_sql(every, "c.start_ns" if over_calls else "t.start_ns"),
-        keys=keys, source=source, condition=condition, grouped=", ".join(["bucket", *by]),
+        keys="".join(f", {sql} as {name}" for name, sql in keys.items()), source=source, condition=condition,
+        grouped=", ".join(str(place + 1) for place in range(len(keys) + 1)),
     )  # fmt: skip
     frame = store.sql(query, bounds=narrowed).df()
     total = frame["calls"] if over_calls else frame["traces"]
@@ -256,6 +284,32 @@ def stats(store: Store, bounds: Bounds, *, by: list[str], every: str | None, whe
     return without if every is None else frame
 
 
+_EVALUATED: Final = f"select trace_id from traces where not ({NO_EVALUATION})"
+#: A call that failed has no model that answered; it counts with the one that most often answers to the asked name.
+_ANSWERED: Final = """
+ left join (
+  select requested_model, provider, mode(model) as model from llm_calls
+  where status <> 'error' and model is not null and requested_model is not null group by all
+) answered on c.status = 'error' and c.model is not distinct from c.requested_model
+  and answered.requested_model = c.requested_model and answered.provider is not distinct from c.provider"""
+#: What the nearest span above a call says of its prompt, where the call itself says nothing.
+_MARKED: Final = """
+ left join (
+  with recursive named as (
+    select trace_id, span_id, parent_span_id, prompt_name, prompt_version from spans
+    where trace_id in (select trace_id from spans where prompt_name is not null and not is_call)
+  ),
+  above as (
+    select c.trace_id, c.span_id, c.parent_span_id as place, 1 as steps from llm_calls c
+    where c.prompt_name is null and {calls}
+    union all
+    select above.trace_id, above.span_id, named.parent_span_id, steps + 1 from above
+    join named on named.trace_id = above.trace_id and named.span_id = above.place
+    where named.prompt_name is null and steps < 100
+  )
+  select above.trace_id, above.span_id, named.prompt_name, named.prompt_version from above
+  join named on named.trace_id = above.trace_id and named.span_id = above.place and named.prompt_name is not null
+) marked on marked.trace_id = c.trace_id and marked.span_id = c.span_id"""
 _TRACE_STATS: Final = """
 select {bucket} as bucket{keys}, count(*) as traces, sum(t.call_count)::BIGINT as calls,
   count(*) filter (t.status = 'error') as errors,

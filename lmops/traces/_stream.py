@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 256 * 1024
 GZIP_MAGIC: Final = b"\x1f\x8b"
+#: Telemetry becomes 5 to 60 times larger when it is unpacked. What grows far beyond that, and is large, is a bomb.
+BOMB_RATIO: Final = 250
+BOMB_BYTES: Final = 64 * 1024 * 1024
 
 
 class Readable(Protocol):
@@ -31,13 +34,17 @@ class GunzipReader:
         self._inflate = zlib.decompressobj(wbits=31)
         self._rest = b""
         self._members = 0
+        self._taken = self._given = 0
         self._ended = False
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to ``size`` bytes, at most one chunk."""
         wanted = CHUNK if size < 0 else min(size, CHUNK)
         while not self._ended:
-            data = self._rest or self._source.read(CHUNK)
+            data = self._rest
+            if not data:
+                data = self._source.read(CHUNK)
+                self._taken += len(data)
             self._rest = b""
             if not data:
                 if self._members == 0 or self._started():
@@ -59,6 +66,10 @@ class GunzipReader:
                 self._fresh = True
             elif data:
                 self._fresh = False
+            self._given += len(out)
+            if self._given > BOMB_BYTES and self._given > BOMB_RATIO * self._taken:
+                self._break(f"gzip data grows more than {BOMB_RATIO} times: not read beyond {self._given:,} bytes")
+                break
             if out:
                 return out
         return b""

@@ -7,6 +7,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
+from lmops.base.units import counted, duration
 from lmops.calc.rollup import is_unpriced, rollup
 from lmops.errors import NotFoundError, UsageError
 from lmops.traces._json import dumps, loads
@@ -46,11 +47,10 @@ class Span:
 
     def __repr__(self) -> str:
         from lmops.text import plain
-        from lmops.traces._waterfall import milliseconds
 
         failed = " error" if self.row["status"] == "error" else ""
         name = plain(self.row["name"], 60)
-        return f"<Span {self.row['span_id']} {self.row['kind']} {name!r} {milliseconds(self.known_latency_ms)}{failed}>"
+        return f"<Span {self.row['span_id']} {self.row['kind']} {name!r} {duration(self.known_latency_ms)}{failed}>"
 
     @property
     def start_at(self) -> datetime:
@@ -362,10 +362,9 @@ class Trace:
 
     def __repr__(self) -> str:
         from lmops.text import plain
-        from lmops.traces._waterfall import counted, milliseconds
 
         return (
-            f"<Trace {self.trace_id} {plain(self.name, 60)!r} {self.status} {milliseconds(self.known_duration_ms)}, "
+            f"<Trace {self.trace_id} {plain(self.name, 60)!r} {self.status} {duration(self.known_duration_ms)}, "
             f"{counted(len(self), 'span')}, {counted(len(self.call_span_ids), 'call')}>"
         )
 

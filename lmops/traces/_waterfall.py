@@ -14,6 +14,7 @@ import html
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.units import counted, duration, money, tokens
 from lmops.text import escape, one_line, plain, plain_line
 from lmops.traces._json import loads
 
@@ -36,8 +37,6 @@ _MAX_DOCUMENTS: Final = 20
 _MAX_ATTRIBUTES: Final = 40
 _MAX_INDENT: Final = 12
 _MAX_LINE: Final = 12
-_MS_PER_SECOND: Final = 1_000
-_MS_PER_MINUTE: Final = 60_000
 
 #: Middle tones that read on white and on black; the kind is always written beside its colour.
 _COLOURS: Final = {
@@ -83,42 +82,6 @@ _NAME: Final = "width:42%;min-width:180px;overflow:hidden;text-overflow:ellipsis
 _LANE: Final = "flex-grow:1;height:10px;margin:0 10px;border-radius:2px;overflow:hidden"
 _MUTED: Final = "opacity:0.65"
 _PRE: Final = "white-space:pre-wrap;overflow-wrap:break-word;margin:0;padding:0;max-height:340px;overflow:auto"
-
-
-def milliseconds(value: float | None) -> str:
-    """Return a duration for people: 812 ms, 2.31 s, 20.0 s, 3 min 05 s; "" for None."""
-    if value is None:
-        return ""
-    if value < _MS_PER_SECOND:
-        return f"{value:.0f} ms" if value >= 10 or value == 0 else f"{value:.2g} ms"
-    if value < _MS_PER_MINUTE:
-        return f"{value / _MS_PER_SECOND:.{2 if value < 9_995 else 1}f} s"
-    minutes, rest = divmod(round(value / _MS_PER_SECOND), 60)
-    return f"{minutes:,} min {rest:02} s"
-
-
-def dollars(value: float | None) -> str:
-    """Return an amount for people: $1.20, $0.0021, $0.000012, <$0.000001; "" for None."""
-    if value is None:
-        return ""
-    if value == 0 or value >= 1:
-        return f"${value:,.2f}"
-    if value < 0.000001:
-        return "<$0.000001"
-    digits = 4 if value >= 0.001 else 6
-    return f"${value:.{digits}f}"
-
-
-def tokens(given: int | None, made: int | None) -> str:
-    """Return "1,204 → 310 tok"; "?" stands for what is not known, "" when neither is."""
-    if given is None and made is None:
-        return ""
-    return f"{'?' if given is None else f'{given:,}'} → {'?' if made is None else f'{made:,}'} tok"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return "1 span", "2 spans"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class Budget:
@@ -187,13 +150,13 @@ def _head(trace: Trace) -> str:
     root = trace.root.row
     unpriced = trace.unpriced_calls
     cost = " + ".join(
-        part for part in (html.escape(dollars(trace.cost_usd)), f"{unpriced} unpriced" if unpriced else "") if part
+        part for part in (html.escape(money(trace.cost_usd)), f"{unpriced} unpriced" if unpriced else "") if part
     )
     models = [escape(model, 60) for model in trace.models[:4]]
     if len(trace.models) > len(models):
         models.append(f"+{len(trace.models) - len(models)} models")
     facts = [
-        f"<b>{milliseconds(trace.known_duration_ms) or 'no times'}</b>",
+        f"<b>{duration(trace.known_duration_ms) or 'no times'}</b>",
         counted(len(trace), "span"),
         counted(len(trace.call_span_ids), "model call"),
         tokens(trace.input_tokens, trace.output_tokens).replace("tok", "tokens"),
@@ -227,7 +190,7 @@ def _failure(trace: Trace, budget: Budget) -> str:
         f'<div style="margin:4px 10px;padding:4px 10px;border-left:3px solid {_RED}" role="alert">'
         f'<span style="color:{_RED};font-weight:bold">✗ {kind}</span> in {one_line(failed.row["name"], 80)} '
         f'<span style="{_MUTED}">({escape(failed.row["kind"])}, at '
-        f"{milliseconds((failed.row['start_ns'] - trace.start_ns) / 1e6)}{others})</span>\n"
+        f"{duration((failed.row['start_ns'] - trace.start_ns) / 1e6)}{others})</span>\n"
         f'<div style="{_PRE}">{budget.take(failed.row.get("error_message"), _MESSAGE)}</div></div>\n'
     )
 
@@ -252,7 +215,7 @@ def _exchange(trace: Trace) -> str:
 
 
 def _axis(trace: Trace) -> str:
-    ticks = "".join(f"<span>{milliseconds(trace.duration_ms * i / 4)}</span> " for i in range(5))
+    ticks = "".join(f"<span>{duration(trace.duration_ms * i / 4)}</span> " for i in range(5))
     heads = "".join(
         f'<span style="width:{width};text-align:right;flex-shrink:0">{name}</span> '
         for name, width in (("latency", "68px"), ("tokens in → out", "124px"), ("cost", "84px"))
@@ -278,7 +241,7 @@ def _cost(span: Span) -> str:
     if not span.is_call:
         return ""
     cost = span.row.get("cost_usd")
-    return "unpriced" if cost is None and not span.is_error else html.escape(dollars(cost))
+    return "unpriced" if cost is None and not span.is_error else html.escape(money(cost))
 
 
 def _row(span: Span, trace: Trace, budget: Budget) -> str:
@@ -286,7 +249,7 @@ def _row(span: Span, trace: Trace, budget: Budget) -> str:
     numbers = "".join(
         f'<span class="lmt-num" style="width:{width};text-align:right;flex-shrink:0">{text}</span> '
         for text, width in (
-            (milliseconds(span.known_latency_ms), "68px"),
+            (duration(span.known_latency_ms), "68px"),
             (_used(span), "124px"),
             (_cost(span), "84px"),
         )
@@ -364,12 +327,12 @@ def _facts(span: Span, trace: Trace) -> str:
     prompt = "@".join(str(row[key]) for key in ("prompt_name", "prompt_version") if row.get(key))
     twins = row.get("duplicate_span_ids")
     facts = [
-        f"at {milliseconds((row['start_ns'] - trace.start_ns) / 1e6)}",
+        f"at {duration((row['start_ns'] - trace.start_ns) / 1e6)}",
         escape(row.get("provider"), 40),
         escape(f"{asked} → {model}" if asked and asked != model else model, 120),
         f"prompt {escape(prompt, 80)}" if prompt else "",
         f"finish {escape(row['finish_reason'], 40)}" if row.get("finish_reason") else "",
-        f"first token {milliseconds(row['ttft_ms'])}" if row.get("ttft_ms") is not None else "",
+        f"first token {duration(row['ttft_ms'])}" if row.get("ttft_ms") is not None else "",
         *(
             f"{row[key]:,} {label}"
             for key, label in (
@@ -496,11 +459,11 @@ def tree_text(trace: Trace, *, max_spans: int = MAX_SPANS) -> str:
     """Return the trace as lines of text: a heading, what failed, then one line per span with its indent."""
     mark = "✗" if trace.status == "error" else "✓"
     facts = (
-        milliseconds(trace.known_duration_ms) or "no times",
+        duration(trace.known_duration_ms) or "no times",
         counted(len(trace), "span"),
         counted(len(trace.call_span_ids), "call"),
         tokens(trace.input_tokens, trace.output_tokens),
-        dollars(trace.cost_usd),
+        money(trace.cost_usd),
         f"{trace.unpriced_calls} unpriced" if trace.unpriced_calls else "",
     )
     lines = [f"{mark} {plain_line(trace.name, 80)}  {_dotted(facts)}", f"  trace {plain(trace.trace_id)}"]
@@ -513,7 +476,7 @@ def tree_text(trace: Trace, *, max_spans: int = MAX_SPANS) -> str:
     width = min(max((len(name) for name in names), default=0), 64)
     for span, name in zip(shown, names, strict=True):
         error = f"✗ {plain_line(span.row.get('error_type') or 'error', 40)}" if span.is_error else ""
-        numbers = f"{milliseconds(span.known_latency_ms):>10}  {_used(span):>18}  {html.unescape(_cost(span)):>10}"
+        numbers = f"{duration(span.known_latency_ms):>10}  {_used(span):>18}  {html.unescape(_cost(span)):>10}"
         lines.append(f"{name:<{width}} {numbers}  {error}".rstrip())
     if len(trace) > len(shown):
         lines.append(f"… {counted(len(trace) - len(shown), 'more span')}: trace.spans, trace.df(), trace.find(text)")

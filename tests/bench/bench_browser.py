@@ -74,7 +74,7 @@ def write_store(folder, n):
 
     from lmops.store import Store
     from lmops.store._drain import move_manifest
-    from lmops.store._segments import arrow_schema, write_segment
+    from lmops.store._segments import arrow_schema
 
     base = (
         "select i, md5(i::varchar) as trace_id, substr(md5('s' || i), 1, 16) as span_id, "
@@ -108,7 +108,7 @@ def write_store(folder, n):
             have = {column[0] for column in con.sql(f"select * from {source} limit 0").description}
             picked = ", ".join(name if name in have else f"null as {name}" for name in schema.names)
             table = con.sql(f"select {picked} from {source}").to_arrow_table().cast(schema)
-            written.append(write_segment(store.path, tbl, table))
+            written.append(store._publisher.write_file(tbl, table))
     with store._meta.write() as meta:
         for file in written:
             file.insert(meta)

@@ -85,7 +85,7 @@ def page(ws, runs):
     """Yield (figure, value, unit, bar) of the page, the controller as its kernel."""
     from playwright.sync_api import sync_playwright
 
-    from lmops.widgets._assets import script, style
+    from lmops.widgets.kit.assets import script, style
     from tests.browser.conftest import ARGS, PAGE, executable
     from tests.browser.conftest import START as MOUNT
 
@@ -96,7 +96,7 @@ def page(ws, runs):
         found.expose_function("kernel", lambda text: json.dumps(controller.handle(json.loads(text))))
         found.set_content(PAGE)
         began = time.perf_counter()
-        found.evaluate(MOUNT, {"esm": script("eval_explorer.js"), "css": style("eval_explorer.css"), "height": 700})
+        found.evaluate(MOUNT, {"esm": script("evals/explorer.js"), "css": style("evals/explorer.css"), "height": 700})
         found.wait_for_selector(".lm-row:not(.lm-loading):not([hidden])")
         yield "mounted to first rows", (time.perf_counter() - began) * 1e3, "ms", 1_000
         found.wait_for_selector(".lm-overview[data-rev]", timeout=60_000)

@@ -49,6 +49,7 @@ def main() -> None:
                 fill(ws.store, options.spans)
                 print(f"made {options.spans:,} spans in {time.perf_counter() - began:.0f} s")
             report(ws, repeats=options.repeats)
+        verification(path)
 
 
 def report(ws: lmops.Workspace, *, repeats: int) -> None:
@@ -83,6 +84,23 @@ def report(ws: lmops.Workspace, *, repeats: int) -> None:
         print(f"{name:32}{p50:9.1f}{p95:9.1f}{bar:7.0f}{'' if p95 <= bar else '  MISSED'}")
     for name, (p50, p95) in floor.items():
         print(f"{name:32}{p50:9.1f}{p95:9.1f}  floor")
+
+
+def verification(path: Path) -> None:
+    """Print what it costs that every file is verified (SHA-256) before a process reads it for the first time."""
+    with lmops.open(path) as ws:
+        ws.sql("select 1").fetchall()
+        engine = ws.store._engine
+        files = [one for found in engine.manifest().segments.values() for one in found]
+        size = sum(one.bytes for one in files) / 1e6
+        began = time.perf_counter()
+        engine.verified.broken(files)
+        first = (time.perf_counter() - began) * 1000
+        _, again = measured(lambda: engine.verified.broken(files), repeats=20)
+    print(
+        f"verification: {len(files)} files, {size:.0f} MB: {first:.0f} ms once a process "
+        f"({size / first * 1000:.0f} MB/s), {again:.2f} ms with every later question over all of them"
+    )
 
 
 def native(ws: lmops.Workspace) -> dict[str, tuple[float, float]]:

@@ -1,7 +1,7 @@
 """One Chromium and one JupyterLab for all browser tests of a process.
 
-A test of another widget takes ``stage(controller, name="prompt_diff")``: it mounts ``prompt_diff.js`` and ``.css`` on a
-page, with the controller's ``handle`` as the kernel. ``lab`` and ``notebook`` give the real page.
+A test of another widget takes ``stage(controller, name="prompts/diff")``: it mounts ``prompts/diff.js`` and ``.css``
+on a page, with the controller's ``handle`` as the kernel. ``lab`` and ``notebook`` give the real page.
 """
 
 from __future__ import annotations
@@ -170,8 +170,8 @@ def stage(chromium):
     """Return a function that mounts a widget, by its file name, over a controller on a page of its own."""
     pages = []
 
-    def mount(controller, *, name="trace_browser", height=520, width=1200, init=""):
-        from lmops.widgets._assets import script, style
+    def mount(controller, *, name="traces/browser", height=520, width=1200, init=""):
+        from lmops.widgets.kit.assets import script, style
 
         page = chromium.new_page(viewport={"width": width, "height": 800})
         page.set_default_timeout(8_000)

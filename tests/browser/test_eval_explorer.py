@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "widgets"))
-from eval_samples import GAINED, LOST, baseline, evaluated
+from eval_samples import FAILED, GAINED, LOST, baseline, evaluated
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def opened(stage, runs):
     def make(*chosen, **options):
         ws, new, old = runs
         controller = ws.evals._explorer(list(chosen) or [new, old], scorer=options.pop("scorer", "exact_match"))
-        s = stage(controller, name="eval_explorer", **options)
+        s = stage(controller, name="evals/explorer", **options)
         s.root.focus()
         return s
 
@@ -54,7 +54,7 @@ def test_the_grid_is_a_grid_with_the_worst_first(opened):
     s = opened()
     grid = s.page.get_by_role("grid", name="cases")
     assert (grid.get_attribute("aria-rowcount"), grid.get_attribute("aria-colcount")) == ("41", "6")
-    assert shown(s)[:10] == LOST
+    assert shown(s)[:11] == [FAILED, *LOST]
     row = s.page.locator("[data-case=e00]")
     assert row.locator(".lm-k-score").all_inner_texts() == ["pass", "fail"]
     assert row.locator(".lm-k-change").get_attribute("aria-label") == "\u22121.00, worse, lost"
@@ -110,7 +110,7 @@ def test_a_click_on_the_matrix_or_a_slice_filters(opened):
 def test_a_case_shows_both_outputs_with_the_words_that_differ(opened):
     """Enter opens, d marks and unmarks, brackets go on, reasons stand at the scores, Escape goes back to the overview."""
     s = opened()
-    s.press("j", "j", "Enter")
+    s.press("j", "j", "j", "Enter")
     s.page.wait_for_selector(".lm-case[data-case=e04]")
     answers = s.page.locator(".lm-answer")
     assert [one.get_attribute("data-side") for one in answers.all()] == ["baseline", "judged"]
@@ -132,7 +132,7 @@ def test_a_case_shows_both_outputs_with_the_words_that_differ(opened):
 def test_a_case_that_failed_says_why_and_a_long_input_is_folded(opened):
     """The error stands in the place of the answer; the sources open by a click."""
     s = opened()
-    s.press("G", "Enter")
+    s.press("j", "Enter")
     s.page.wait_for_selector(".lm-case[data-case=e05]")
     assert "ValueError: no dogs here" in s.page.locator(".lm-answer").last.inner_text()
     fold = s.page.locator("details.lm-case-text")
@@ -158,9 +158,9 @@ def test_the_trace_is_shown_below_the_answers(opened):
 
 
 def test_marked_cases_go_into_a_dataset(opened, runs):
-    """Space marks, a asks for the name and adds the traces; labeling is shown as not there yet."""
+    """Space marks, a asks for the name and adds the examples; labeling is shown as not there yet."""
     s = opened()
-    s.press("j", " ", "j", " ")
+    s.press("j", "j", " ", "j", " ")
     s.until(lambda: s.controller.selected_ids == LOST[:2])
     assert "2 marked" in s.page.locator(".lm-marks").inner_text()
     label = s.page.locator(".lm-marks").get_by_label("label")
@@ -169,7 +169,7 @@ def test_marked_cases_go_into_a_dataset(opened, runs):
     s.press("a")
     s.page.get_by_label("name of the dataset").fill("from-the-page")
     s.press("Enter")
-    s.until(lambda: s.data("said") == "added 2 traces to from-the-page@1")
+    s.until(lambda: s.data("said") == "added 2 examples to from-the-page@1")
     assert len(runs[0].datasets.get("from-the-page")) == 2
     assert s.page.evaluate("() => document.activeElement.getAttribute('role')") == "grid"
     s.press("l")
@@ -179,7 +179,7 @@ def test_marked_cases_go_into_a_dataset(opened, runs):
 def test_a_case_that_the_filter_leaves_out_stays_open_and_is_the_one_marked(opened):
     """The list goes on without it; space marks what is read, not the first row."""
     s = opened()
-    s.press("G", "Enter")
+    s.press("j", "Enter")
     s.page.wait_for_selector(".lm-case[data-case=e05]")
     s.press("r")
     total(s, 10)
@@ -194,7 +194,7 @@ def test_who_goes_on_while_the_kernel_answers_keeps_the_place(opened):
     """Keys that come before the new list go on in it, from the case that had the cursor in the old one."""
     s = opened()
     s.page.evaluate("() => { window.delay = 120; }")
-    s.press("j", "j", "r", "j", "j")
+    s.press("j", "j", "j", "r", "j", "j")
     total(s, 10)
     s.until(lambda: s.controller.cursor == s.data("selected"))
     s.quiet()
@@ -264,7 +264,7 @@ def test_two_views_show_the_same(opened):
 def test_a_view_that_was_scrolled_away_comes_back_as_it_was(opened):
     """JupyterLab takes it from the page; the case that was open is open again."""
     s = opened()
-    s.press("j", "j", "Enter")
+    s.press("j", "j", "j", "Enter")
     s.page.wait_for_selector(".lm-case[data-case=e04]")
     s.until(lambda: s.controller.cursor == "e04")
     s.page.evaluate("() => { window.cleanup(); window.cleanup = window.mount('here'); }")
@@ -335,7 +335,7 @@ def test_twenty_thousand_cases_keep_few_rows_on_the_page(stage, runs):
     import numpy as np
 
     from lmops.evals._explore import Board, ScorerFacts, facts
-    from lmops.widgets.eval_explorer_controller import EvalExplorerController
+    from lmops.widgets.evals.controller import EvalExplorerController
 
     ws, new, old = runs
     n, source = 20_000, ws.evals._explorer([new, old])._source
@@ -352,7 +352,7 @@ def test_twenty_thousand_cases_keep_few_rows_on_the_page(stage, runs):
         def board(self):
             return board
 
-    s = stage(EvalExplorerController(Large()), name="eval_explorer")
+    s = stage(EvalExplorerController(Large()), name="evals/explorer")
     s.root.focus()
     s.press("G")
     s.page.wait_for_selector(".lm-row.lm-cursor[data-index='19999']:not(.lm-loading)")

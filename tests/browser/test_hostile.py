@@ -221,7 +221,7 @@ def test_copied_text_is_the_text_itself(controller, stage, traffic, conversation
 
 def test_an_untrusted_notebook_shows_the_table(controller, notebook, traffic, conversation):
     """A notebook from elsewhere: the view is not run, the table of the same output is shown, escaped; archived too."""
-    from lmops.widgets._static_table import bundle
+    from lmops.widgets.traces.static import bundle
 
     store = traffic(0)
     store.load(spans=hostile_rows(conversation))
@@ -264,16 +264,16 @@ def test_prompt_widgets_show_hostile_text_as_text(stage):
     """Diff, comparison and playground: templates, settings, notes, authors, models, inputs, answers, errors, the draft."""
     import lmops
     from lmops.prompts import Prompts
-    from lmops.widgets.prompt_compare_controller import PromptCompareController
-    from lmops.widgets.prompt_diff_controller import PromptDiffController
-    from lmops.widgets.prompt_playground_controller import PlaygroundController
+    from lmops.widgets.prompts.compare_controller import PromptCompareController
+    from lmops.widgets.prompts.diff_controller import PromptDiffController
+    from lmops.widgets.prompts.playground_controller import PlaygroundController
 
     async def refuse(*_args, **_more):
         raise ConnectionError(HOSTILE)
 
     with lmops.open(":memory:") as ws:
         hostile_prompt(ws)
-        s = stage(PromptDiffController(ws.prompts, Prompts.diff(ws.prompts, "hostile", 1, 2)), name="prompt_diff")
+        s = stage(PromptDiffController(ws.prompts, Prompts.diff(ws.prompts, "hostile", 1, 2)), name="prompts/diff")
         s.page.wait_for_selector(".lm-diff-section[data-filled]")
         s.root.focus()
         s.press("n", "n", "u", "s")
@@ -283,7 +283,7 @@ def test_prompt_widgets_show_hostile_text_as_text(stage):
         s.page.wait_for_selector(".lm-plan.lm-s-error")
         nothing_ran(s.page)
         s = stage(
-            PromptCompareController(ws.prompts, Prompts.compare(ws.prompts, "hostile", [1, 2])), name="prompt_compare"
+            PromptCompareController(ws.prompts, Prompts.compare(ws.prompts, "hostile", [1, 2])), name="prompts/compare"
         )
         s.page.wait_for_selector(".lm-output-row[data-filled]")
         nothing_ran(s.page)
@@ -294,7 +294,7 @@ def test_prompt_widgets_show_hostile_text_as_text(stage):
             inputs=[{"question": HOSTILE, "constructor": HOSTILE}],
             models=lambda: [HOSTILE],
         )
-        s = stage(controller, name="prompt_playground")
+        s = stage(controller, name="prompts/playground")
         s.controller.on_change = lambda _message: None
         controller.run()
         s.push(controller.state("done"))
@@ -378,7 +378,7 @@ def test_the_eval_explorer_shows_hostile_text_as_text(stage):
     import lmops
 
     with lmops.open(":memory:") as ws:
-        s = stage(ws.evals._explorer(hostile_evals(ws)), name="eval_explorer")
+        s = stage(ws.evals._explorer(hostile_evals(ws)), name="evals/explorer")
         s.page.wait_for_selector(".lm-overview[data-rev]")
         nothing_ran(s.page)
         s.page.locator(".lm-slice").first.click()
@@ -402,7 +402,7 @@ def test_the_eval_explorer_shows_hostile_text_as_text(stage):
             """() => [...document.querySelectorAll('.lm-root, .lm-root *')].flatMap((el) => el.getAttributeNames().map((n) => [n, el.getAttribute(n)]))"""
         )
         assert {n for n, value in found if "<img src" in value} <= {
-            "title", "aria-label", "placeholder", "value", "data-case", "data-trace-id", "data-scorer", "data-slice",
+            "title", "aria-label", "placeholder", "value", "data-case", "data-trace-id", "data-row-id", "data-scorer", "data-slice",
             "data-selected", "data-said", "data-matrix",
         }  # fmt: skip
         assert not [n for n, _ in found if n.startswith("on") or n in ("href", "src", "srcdoc", "action", "formaction")]

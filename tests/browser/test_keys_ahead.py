@@ -36,7 +36,7 @@ def traces(controller, stage):
 def cases(runs, stage):
     """An eval explorer over a slow kernel."""
     ws, new, old = runs
-    return slow(stage(ws.evals._explorer([new, old], scorer="exact_match"), name="eval_explorer"))
+    return slow(stage(ws.evals._explorer([new, old], scorer="exact_match"), name="evals/explorer"))
 
 
 def test_after_enter_j_moves_in_the_tree(traces):
@@ -132,7 +132,7 @@ def test_keys_after_a_filter_that_cannot_be_read_are_dropped(traces):
 
 def test_a_name_typed_ahead_goes_into_the_form(traces):
     """G a name Enter: the last trace goes into the dataset of this name."""
-    from lmops.widgets._actions import Action
+    from lmops.widgets.kit.actions import Action
 
     done = []
     action = Action(run=lambda ids, name: done.append((ids, name)) or "added", asks="dataset")
@@ -196,7 +196,7 @@ def test_filters_and_moves_of_the_explorer_keep_their_order(cases):
     s.press("r", "G", "Enter")
     s.page.wait_for_selector(f".lm-case[data-case='{LOST[-1]}']")
     s.press("Escape", "c", "G", "Enter")
-    s.page.wait_for_selector(".lm-case[data-case=e05]")
+    s.page.wait_for_selector(f".lm-case[data-case='{GAINED[-1]}']")
     assert s.data("total") == "40"
 
 
@@ -225,7 +225,7 @@ def test_words_typed_into_the_search_of_the_explorer(cases):
 def test_what_is_done_with_an_open_case_waits_for_it(cases):
     """Enter d ] t: the words are unmarked, then the next case has its trace shown; t t hides it again."""
     s = cases
-    s.press("j", "Enter", "d", "]", "t")
+    s.press("j", "j", "Enter", "d", "]", "t")
     s.page.wait_for_selector(f".lm-case[data-case={LOST[1]}][data-diff=false] .lm-trace[data-trace] .lm-span")
     s.press("t", "t", "t")
     s.quiet()
@@ -245,7 +245,7 @@ def test_what_is_typed_after_the_escape_that_leaves_is_not_for_the_explorer(case
 def test_space_marks_each_case_that_was_passed(cases):
     """The keys of a fast reader, and no row twice."""
     s = cases
-    s.press("j", " ", "j", " ", "k", " ", "Escape")
+    s.press("j", "j", " ", "j", " ", "k", " ", "Escape")
     s.until(lambda: s.controller.selected_ids == [LOST[1]])
 
 
@@ -253,11 +253,11 @@ def test_a_prompt_diff_is_swapped_before_it_is_gone_through(stage):
     """x n: the first difference of the other direction."""
     import lmops
     from lmops.prompts import Prompts
-    from lmops.widgets.prompt_diff_controller import PromptDiffController
+    from lmops.widgets.prompts.diff_controller import PromptDiffController
 
     with lmops.open(":memory:", actor="ada") as ws:
         diff = Prompts.diff(saved(ws).prompts, "support-answer", 2, 3)
-        s = slow(stage(PromptDiffController(ws.prompts, diff), name="prompt_diff"))
+        s = slow(stage(PromptDiffController(ws.prompts, diff), name="prompts/diff"))
         s.press("x", "n")
         s.page.wait_for_selector(".lm-root[data-left='3'][data-right='2'][data-stop='1']")
 
@@ -265,14 +265,14 @@ def test_a_prompt_diff_is_swapped_before_it_is_gone_through(stage):
 def test_what_is_typed_after_a_new_input_goes_into_its_field(stage):
     """a, then text: no letter of it is a command; so with the draft that e opens."""
     import lmops
-    from lmops.widgets.prompt_playground_controller import PlaygroundController
+    from lmops.widgets.prompts.playground_controller import PlaygroundController
 
     with lmops.open(":memory:", actor="ada") as ws:
         inputs = [{"sources": "", "question": "My dog?"}]
         controller = PlaygroundController(
             saved(ws).prompts, "support-answer", complete=None, versions=[2], inputs=inputs, models=list
         )
-        s = slow(stage(controller, name="prompt_playground"))
+        s = slow(stage(controller, name="prompts/playground"))
         s.press("a", *"eva", "Enter", *"c?")
         s.until(lambda: "eva\nc?" in controller._inputs[-1].given.values())
         assert (len(controller._inputs), len(controller._columns)) == (2, 1)

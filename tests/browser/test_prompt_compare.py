@@ -47,10 +47,10 @@ def comparison(ws, outputs=30):
 
 def opened(stage, ws, **options):
     """The comparison on a page."""
-    from lmops.widgets.prompt_compare_controller import PromptCompareController
+    from lmops.widgets.prompts.compare_controller import PromptCompareController
 
     controller = PromptCompareController(ws.prompts, comparison(ws, options.pop("outputs", 30)))
-    return stage(controller, name="prompt_compare", **options)
+    return stage(controller, name="prompts/compare", **options)
 
 
 def test_each_measure_has_interval_n_and_difference(stage, ws):

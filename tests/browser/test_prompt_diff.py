@@ -19,11 +19,11 @@ def ws():
 def opened(stage, ws, left=2, right=3, **options):
     """The diff of two versions on a page."""
     from lmops.prompts import Prompts
-    from lmops.widgets.prompt_diff_controller import PromptDiffController
+    from lmops.widgets.prompts.diff_controller import PromptDiffController
 
     name = options.pop("prompt", "support-answer")
     controller = PromptDiffController(ws.prompts, Prompts.diff(ws.prompts, name, left, right))
-    found = stage(controller, name="prompt_diff", **options)
+    found = stage(controller, name="prompts/diff", **options)
     if controller.diff.messages and not controller.diff.is_empty:
         found.page.wait_for_selector(".lm-diff-section[data-filled]")
     return found

@@ -72,8 +72,8 @@ def test_the_playground_runs_on_ctrl_enter_and_answers_while_a_cell_runs(store, 
         "    return await ws.models.acomplete(*args, **more)"
     )
     play = (
-        "from lmops.widgets.prompt_playground import PromptPlayground\n"
-        "from lmops.widgets.prompt_playground_controller import PlaygroundController\n"
+        "from lmops.widgets.prompts.playground import PromptPlayground\n"
+        "from lmops.widgets.prompts.playground_controller import PlaygroundController\n"
         "inputs = [{'sources': '', 'question': 'Dogs?'}]\n"
         "p = PromptPlayground(PlaygroundController(ws.prompts, 'support-answer', complete=later, versions=[2, 3], inputs=inputs)); p"
     )

@@ -53,12 +53,12 @@ def model():
 @pytest.fixture
 def opened(stage, ws, model):
     """The playground of versions 2 and 3 on two inputs, on a page."""
-    from lmops.widgets.prompt_playground_controller import PlaygroundController
+    from lmops.widgets.prompts.playground_controller import PlaygroundController
 
     def open_it(inputs=INPUTS, **options):
         controller = PlaygroundController(ws.prompts, "support-answer", complete=model.acomplete, versions=[2, 3],
                                           inputs=inputs, models=lambda: ["standin:ferry-1", "openai:gpt-5-mini"])  # fmt: skip
-        found = stage(controller, name="prompt_playground", **options)
+        found = stage(controller, name="prompts/playground", **options)
         found.pushed = []
         found.controller.on_change = found.pushed.append
         found.page.wait_for_selector(".lm-play-cell")

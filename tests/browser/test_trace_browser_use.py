@@ -328,7 +328,7 @@ def test_new_traces_are_announced_and_shown_when_asked(controller, stage, traffi
     assert s.data("total") == "200"
     s.page.click(".lm-fresh")
     s.page.wait_for_selector(".lm-root[data-total='203']")
-    s.page.wait_for_selector(f"{FIRST}[data-trace-id='{303:032x}']:not([hidden])")
+    s.page.wait_for_selector(f"{FIRST}[data-row-id='{303:032x}']:not([hidden])")
     assert s.page.locator(".lm-fresh").is_hidden()
 
 
@@ -400,7 +400,7 @@ def shelf():
 
 def test_marked_traces_go_into_a_dataset(controller, stage, shelf):
     """By key and by mouse; names that exist are offered; the status line says which version it is now."""
-    from lmops.widgets._actions import add_to_dataset
+    from lmops.widgets.kit.actions import add_to_dataset
 
     s = stage(controller(10, actions={"dataset": add_to_dataset(shelf)}))
     s.root.focus()
@@ -492,11 +492,11 @@ def test_live_does_not_move_what_is_read(controller, stage, traffic, conversatio
     s = stage(controller(store=store, is_live=True))
     opened(s, 3)
     chosen = s.data("selected")
-    top = lambda: s.page.locator(f"{ROW}[data-trace-id='{chosen}']").bounding_box()["y"]  # noqa: E731
+    top = lambda: s.page.locator(f"{ROW}[data-row-id='{chosen}']").bounding_box()["y"]  # noqa: E731
     before = top()
     store.load(spans=[row for i in range(300, 305) for row in conversation(i)])
     s.page.wait_for_selector(".lm-root[data-total='205']", timeout=8_000)
-    s.page.wait_for_selector(f"{ROW}.lm-cursor[data-index='8'][data-trace-id='{chosen}']")
+    s.page.wait_for_selector(f"{ROW}.lm-cursor[data-index='8'][data-row-id='{chosen}']")
     s.until(lambda: abs(top() - before) < 2)
     assert s.page.get_attribute(".lm-pane", "data-trace-id") == chosen
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
+from lmops.calc._arrays import t_value
 from lmops.calc.paired import (
     flips,
     mcnemar,
@@ -73,7 +74,7 @@ def test_clustered_error_is_that_of_statsmodels():
     """The differences regressed on a constant, errors clustered, t with G - 1 degrees of freedom for equal sizes."""
     rng = np.random.default_rng(2)
     groups = rng.permutation(np.arange(100) % 20)
-    a, b = rng.normal(size=(2, 100)) + rng.normal(size=20)[groups] * [[1], [0]]
+    a, b = 0.5 + (rng.normal(size=(2, 100)) + rng.normal(size=20)[groups] * [[1], [0]]) / 20
     fit = sm.OLS(a - b, np.ones(100)).fit(
         cov_type="cluster", cov_kwds={"groups": groups, "use_correction": True, "df_correction": True}, use_t=True
     )
@@ -82,6 +83,29 @@ def test_clustered_error_is_that_of_statsmodels():
     assert found.p_value == pytest.approx(float(fit.pvalues[0]))
     assert (found.low, found.high) == pytest.approx(tuple(fit.conf_int()[0]))
     assert found.design_effect == pytest.approx((found.se / ((a - b).std(ddof=1) / 10)) ** 2)
+
+
+def test_costs_in_clusters_allow_for_long_tails():
+    """Skewed costs get wider limits, the more so to the side of the long tail; p goes with the limits."""
+    clusters = np.repeat(np.arange(20), 5)
+    d = np.repeat(np.exp(np.random.default_rng(5).normal(size=20)), 5)
+    found = paired_difference(d, 0 * d, clusters=clusters)
+    half = t_value(0.95, 19) * found.se
+    assert found.method == "paired t, clustered, long tails"
+    assert found.low <= found.difference - half
+    assert found.high - found.difference > 1.2 * half
+    for level in np.linspace(0.05, 0.999, 40):
+        at = paired_difference(d - 1, 0 * d, clusters=clusters, level=level)
+        assert (at.low > 0 or at.high < 0) == (at.p_value < 1 - level)
+
+
+def test_even_costs_in_clusters_lose_little():
+    """Where no tail is seen the limits are those of Student, or a little wider."""
+    d = np.random.default_rng(5).uniform(2, 4, size=200)
+    clusters = np.arange(200) % 40
+    found = paired_difference(d + 100, np.full(200, 100.0), clusters=clusters)
+    half = t_value(0.95, 39) * found.se
+    assert half <= (found.high - found.low) / 2 < 1.1 * half
 
 
 def test_repeats_are_averaged_first():

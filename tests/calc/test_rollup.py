@@ -202,9 +202,9 @@ def test_thirty_thousand_spans(shape):
     assert len(facts.call_span_ids) == (n - 1 if shape == "star" else 1)
 
 
-def call(trace, span_id, response_id="r", start=0, tokens=(1, 1)):
-    return {"trace_id": trace, "span_id": span_id, "response_id": response_id, "start_ns": start,
-            "input_tokens": tokens[0], "output_tokens": tokens[1]}  # fmt: skip
+def call(trace, span_id, response_id="r", start=0, tokens=(1, 1), took=10, scope=""):
+    return {"trace_id": trace, "span_id": span_id, "response_id": response_id, "start_ns": start, "scope": scope,
+            "end_ns": start + took, "input_tokens": tokens[0], "output_tokens": tokens[1]}  # fmt: skip
 
 
 def test_pick_duplicates_prefers_usage_then_the_earliest():
@@ -213,6 +213,31 @@ def test_pick_duplicates_prefers_usage_then_the_earliest():
             call("t3", "d", start=1, tokens=(1, None)), call("t4", "x", None), call("t5", "y", None),
             call("t6", "z", "other")]  # fmt: skip
     assert pick_duplicates(rows) == {("t3", "c"): [("t2", "b"), ("t3", "d"), ("t1", "a")]}
+
+
+@pytest.mark.parametrize(
+    ("other", "is_one"),
+    [
+        ({"start": 5, "scope": "b"}, True),  # overlaps
+        ({"start": 5, "scope": "b", "tokens": (7, 7)}, True),  # overlaps, and the clients count differently
+        ({"start": 5, "scope": "a", "tokens": (7, 7)}, False),  # two parallel calls of one instrumentation
+        ({"start": 500_000_000, "scope": "b"}, True),  # the same usage at nearly the same time
+        ({"start": 500_000_000, "scope": "b", "tokens": (7, 7)}, False),
+        ({"start": 500_000_000, "scope": "a"}, False),  # the next call of a proxy that gives one id to all
+        ({"start": 3_600_000_000_000, "scope": "b"}, False),  # an hour later
+    ],
+)
+def test_an_id_that_comes_again_is_another_call(other, is_one):
+    """Spans with one response id are one call when they overlap, or say the same usage at nearly the same time."""
+    rows = [call("t1", "a", scope="a"), call("t2", "b", **other)]
+    assert bool(pick_duplicates(rows)) == is_one
+
+
+def test_ids_that_are_numbered_over_again_keep_their_pairs():
+    """Each call that two instrumentations saw is joined with its own second span, not with a call of the same id."""
+    minute = 60_000_000_000
+    rows = [call(f"{scope}{n}", "s", start=n * minute, scope=scope) for n in range(3) for scope in "ab"]
+    assert pick_duplicates(rows) == {(f"a{n}", "s"): [(f"b{n}", "s")] for n in range(3)}
 
 
 @given(

@@ -278,3 +278,11 @@ def test_whatever_json_goes_in_comes_out(ws, tmp_path, rows):
     for kind in ("jsonl", "parquet"):
         path = ws.datasets.export(saved, tmp_path / f"round.{kind}")
         assert ws.datasets.save("again", path).hash == saved.hash
+
+
+def test_a_bomb_is_not_unpacked(ws, tmp_path):
+    """A packed file that becomes far larger than text can is refused before it fills the memory."""
+    path = tmp_path / "bomb.jsonl.gz"
+    path.write_bytes(gzip.compress(b" " * 70_000_000))
+    with pytest.raises(UsageError, match="becomes larger than"):
+        ws.datasets.save("d", path)

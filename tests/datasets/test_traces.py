@@ -95,3 +95,51 @@ def test_unknown_traces_are_named(traced):
         traced.datasets.add_traces("prod", [3])
     with pytest.raises(UsageError, match="no column trace_id"):
         traced.datasets.add_traces("prod", traced.traces.search().drop(columns="trace_id"))
+
+
+ARGUMENTS = '{"question": "How many?", "k": 3, "user": {"tier": "gold"}}'
+
+
+@pytest.fixture
+def called(ws):
+    """A trace whose root is a function with several arguments."""
+    root = span("f1", "root", start=START, input=ARGUMENTS, output='{"answer": "two", "sources": ["a"]}')
+    ws.store.append_many({"spans": [root]})
+    return ws
+
+
+def test_a_map_gives_fields_and_not_the_text_of_arguments(called):
+    """Names that are no field of an example are fields of its input."""
+    places = {"question": "input.question", "tier": "user.tier", "expected": "output.answer",
+              "metadata.first": "output.sources.0"}  # fmt: skip
+    found = called.datasets.add_traces("prod", ids(called), map=places)[0]
+    assert (found.input, found.expected) == ({"question": "How many?", "tier": "gold"}, "two")
+    assert found.metadata["first"] == "a"
+    whole = called.datasets.add_traces("other", ids(called), map={"input": "question", "output": "output.answer"})[0]
+    assert (whole.input, whole.output) == ("How many?", "two")
+
+
+@pytest.mark.parametrize(
+    ("places", "why"),
+    [({"q": "input.qestion"}, "did you mean 'input.question'"), ({"q": 1}, "give a place"),
+     ({"input": "question", "k": "k"}, "one or the other")],
+)  # fmt: skip
+def test_a_place_that_is_nowhere_is_named(called, places, why):
+    """With the nearest that there is."""
+    with pytest.raises(UsageError, match=why):
+        called.datasets.add_traces("prod", ids(called), map=places)
+
+
+def test_a_case_of_an_evaluation_adds_its_example(ws):
+    """With the reference, tags and cluster that it has, whatever the task did."""
+    rows = [{"id": "e1", "input": {"q": 1}, "expected": "a", "tags": ["hard"], "cluster": "c"}]
+    version = ws.datasets.save("golden", rows)
+
+    def answer(q):
+        return f"{q}"
+
+    ws.evals.run(answer, version, tracing=True, progress=False)
+    traces = ws.sql("select trace_id from results").df()["trace_id"].tolist()
+    found = ws.datasets.add_traces("failures", traces, labels={traces[0]: {"value": "wrong"}}, tags=["seen"])[0]
+    assert (found.example_id, found.input, found.expected, found.cluster) == ("e1", {"q": 1}, "a", "c")
+    assert (found.tags, found.labels) == (("hard", "seen"), {"value": "wrong"})

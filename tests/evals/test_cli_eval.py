@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import lmops
+from lmops._cli_eval import _run_code
 from lmops.cli import main
 from lmops.errors import UsageError
 from lmops.evals import read_criteria
@@ -210,3 +211,56 @@ def test_a_criteria_file_that_cannot_be_read_is_said(tmp_path, name, body):
     (tmp_path / name).write_bytes(body)
     with pytest.raises(UsageError, match=r"is not UTF-8 text|is no YAML|is no JSON"):
         read_criteria(tmp_path / name)
+
+
+def test_a_run_in_which_every_case_failed_says_the_first_reason(store, tmp_path, monkeypatch):
+    """And does not end with 0; nor does one of which nothing could be scored."""
+    (tmp_path / "my_bad_app.py").write_text("def answer(question):\n    raise ValueError('the key is wrong')\n")
+    (tmp_path / "my_odd_app.py").write_text("def answer(question):\n    return 'Ferry'\n")
+    monkeypatch.chdir(tmp_path)
+    asked = ("eval", "run", "my_bad_app:answer", "-d", "golden", "--store", store, "--quiet", "--retries", "0")
+    assert "every case failed, the first, " in (said := run(*asked, code=1))
+    assert "the key is wrong" in said
+
+
+def test_a_run_of_which_nothing_could_be_scored_ends_with_1(store, capsys):
+    """With the first reason."""
+
+    def broken(output):
+        raise ValueError("no such file")
+
+    with lmops.open(store) as ws:
+        made = ws.evals.run(lambda question: "a", rows_of(3), [broken], name="odd", progress=False)
+        assert _run_code(made) == 1
+    assert "nothing was scored, the first, broken of e000: ValueError: no such file" in capsys.readouterr().err
+
+
+def test_a_gate_that_stops_when_it_knows(store, tmp_path, monkeypatch):
+    """It runs what it judges, and ends like any gate."""
+    (tmp_path / "my_good_app.py").write_text("def answer(question):\n    return question.replace('q', 'a')\n")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text("scorers:\n  exact_match: {min: 0.7}\n")
+    with lmops.open(store) as ws:
+        ws.datasets.save("many", rows_of(200))
+    asked = ("eval", "gate", "my_good_app:answer", "--criteria", tmp_path / "c.yaml", "--store", store)
+    found = json.loads(run(*asked, "--stop-early", "-d", "many", "-s", "exact_match", "--json"))
+    assert (found["outcome"], found["results"][0]["name"]) == ("pass", "looked early")
+    assert "give --dataset and --scorer" in run(*asked, "--stop-early", code=2)
+    assert "--stop-early" in run(*asked, "-d", "many", code=2)
+
+
+@pytest.mark.parametrize(
+    ("decision", "code"), [("ok", 0), ("attention", 1), ("fail", 1), ("inconclusive", 3), ("no data", 3)]
+)
+def test_a_runbook_ends_as_it_decided(store, tmp_path, decision, code):
+    """0 well, 1 against, 3 cannot tell."""
+    import nbformat
+
+    cells = [
+        nbformat.v4.new_markdown_cell("# Decide\n\nQuestion: none. Changes nothing."),
+        nbformat.v4.new_code_cell("limit: int = 1  # count: nothing", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(f"import lmops.runbooks\n\nlmops.runbooks.show_result({decision!r})"),
+    ]
+    path = tmp_path / "decide.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    run("runbook", "run", str(path), "--store", store, "--quiet", "--no-html", code=code)

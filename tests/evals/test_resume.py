@@ -16,6 +16,7 @@ import pytest
 import lmops
 from lmops.errors import NotFoundError, UsageError
 from lmops.evals import TaskResult
+from lmops.store import append_event
 
 from .conftest import right, rows_of
 
@@ -280,6 +281,8 @@ def test_retention_keeps_runs_and_what_verdicts_rest_on(ws):
             "insert into verdicts values ('verdict-1', ?, null, null, 'pass', '{}', '{}', 1, 'x', null)",
             (ids["judged"],),
         )
+        rows = [("eval_runs", ids["old"]), ("eval_runs", ids["judged"])]
+        append_event(con, actor="tester", action="test", subject="runs", rows=rows)
     removed = ws.store.retain(days=1)
     assert (removed["results"], removed["scores"]) == (20, 20)
     left = {row[0] for row in ws.sql("select distinct run_id from results").fetchall()}

@@ -247,7 +247,7 @@ def test_a_tiny_budget_is_said_as_it_is(quiet):
     """One case runs before anything is known of the price."""
     run = quiet(lambda q: TaskResult(right(q), cost_usd=0.1), rows_of(10), budget_usd=1e-9, concurrency=1)
     assert (run.status, run.totals.cases, run.totals.not_run) == ("over_budget", 1, 9)
-    assert run.error == "the budget of $1.0e-09 is spent ($0.1000); 9 case(s) were not run"
+    assert run.error == "the budget of <$0.000001 is spent ($0.1000); 9 case(s) were not run"
 
 
 @pytest.mark.parametrize("setting", [{"budget_usd": "5"}, {"budget_usd": True}, {"timeout_s": "5"}, {"budget_usd": 0}])
@@ -377,7 +377,8 @@ def test_the_record_says_what_ran(ws, quiet, rows):
     assert record["environment"]["python"]
     assert record["settings"]["example_ids"] == [f"e{n:03}" for n in range(10)]
     assert ws.sql("select action, subject from audit where action like 'eval.%'").fetchall() == [
-        ("eval.run", run.run_id)
+        ("eval.run", run.run_id),
+        ("eval.end", run.run_id),
     ]
 
 

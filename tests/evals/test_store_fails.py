@@ -15,6 +15,7 @@ import lmops
 from lmops.cli import main
 from lmops.errors import StoreFullError
 from lmops.evals import TaskResult
+from tests.rights import unwritable
 
 from .conftest import right, rows_of
 
@@ -66,26 +67,6 @@ def test_a_full_disk_ends_a_run_that_goes_on_when_there_is_space(ws, caplog):
     assert ws.store.check().ok
 
 
-@contextlib.contextmanager
-def unwritable(path):
-    """Take away the right to write a folder; from root, by being somebody else."""
-    for folder in (path.parent, *path.parent.parents[:-2]):
-        folder.chmod(folder.stat().st_mode | 0o555)
-    entries = (path, *path.rglob("*"))
-    for entry in entries:
-        entry.chmod(0o555 if entry.is_dir() else 0o444)
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if is_root:
-            os.seteuid(0)
-        for entry in entries:
-            entry.chmod(0o755)
-
-
 def test_a_folder_that_cannot_be_written_can_be_looked_at(tmp_path):
     """Commands that look work; those that write say why they cannot, before anything is asked of a model."""
     path = tmp_path / ".lmops"
@@ -124,6 +105,6 @@ def test_a_folder_that_cannot_be_read_is_one_line(tmp_path):
         hidden.chmod(0)
         os.seteuid(euid)
         found = CliRunner().invoke(main, ["eval", "list", "--store", str(path)])
-    assert found.exit_code == 2
-    assert "Permission denied" in found.output
+    assert found.exit_code == 1
+    assert "closed to this user (permission denied)" in found.output
     assert found.output.count("\n") == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lmops.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from lmops.prompts import Prompts
-from lmops.store import append_event
+from lmops.store import append_event, next_event_id
 
 NAME = "support-answer"
 NUMBERS = itertools.count()
@@ -31,6 +31,7 @@ def go(prompts, *versions):
 
 def test_a_promotion_moves_and_is_remembered(prompts, ws):
     """The move, the history and the audit event say the same."""
+    verdict(ws, "verdict-1", "pass", f"{NAME}@2")
     move = prompts.promote(NAME, 2, to="production", reason="shorter", evidence="verdict-1")
     assert (move.from_version, move.to_version, move.is_moved, move.actor) == (None, 2, True, "ada")
     again = prompts.promote(NAME, 3, to="production", actor="bob")
@@ -217,12 +218,12 @@ def verdict(ws, name, outcome, ref, *, told=None):
     """Write a verdict as a gate does; ``told`` is what the audit chain says instead."""
     with ws.store.transaction() as con:
         after = {"verdict_id": name, "outcome": told or outcome, "prompt_ref": ref}
-        event_id = append_event(con, actor="eva", action="eval.gate", subject="run-1", after=after)
         con.execute(
             "insert into verdicts (verdict_id, run_id, prompt_ref, outcome, criteria, detail, created_ns, actor, "
             "event_id) values (?, 'run-1', ?, ?, '{}', '{}', 1, 'eva', ?)",
-            (name, ref, outcome, event_id),
+            (name, ref, outcome, next_event_id(con)),
         )
+        append_event(con, actor="eva", action="eval.gate", subject="run-1", after=after, rows=[("verdicts", name)])
 
 
 def test_a_protected_alias_takes_what_passed(prompts, ws):
@@ -262,6 +263,20 @@ def test_a_protected_alias_refuses_the_rest(prompts, ws, evidence, words):
     verdict(ws, "altered", "pass", f"{NAME}@2", told="fail")
     with pytest.raises(RefusedError, match=words):
         prompts.promote(NAME, 2, to="production", evidence=evidence)
+    assert prompts.aliases(NAME) == {}
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_evidence_that_does_not_exist_is_refused_on_every_alias(prompts, ws, force):
+    """Protected or not, forced or not; also beside a verdict that passed."""
+    verdict(ws, "passed", "pass", f"{NAME}@2")
+    verdict(ws, "altered", "pass", f"{NAME}@2", told="fail")
+    for alias in ("staging", "production"):
+        if alias == "production":
+            prompts.protect(NAME, alias)
+        for evidence in (["verdict-9"], ["passed", "verdict-9"], ["passed", "altered"]):
+            with pytest.raises(RefusedError, match=r"no verdict of this store|not what the audit"):
+                prompts.promote(NAME, 2, to=alias, evidence=evidence, force=force, reason="on fire")
     assert prompts.aliases(NAME) == {}
 
 

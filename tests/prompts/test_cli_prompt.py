@@ -139,7 +139,7 @@ def test_audit_commands(run, ws, tmp_path):
     path = tmp_path / "audit.jsonl"
     assert "5 events" in run("audit", "export", path)
     found = CliRunner().invoke(main, ["audit", "verify", "--export", str(path), "--anchor", head])
-    assert (found.exit_code, "ok: 5 events" in found.output) == (0, True)
+    assert (found.exit_code, "whole, 5 events" in found.output) == (0, True)
     path.write_text(path.read_text().replace("release 2", "release 9"))
     assert CliRunner().invoke(main, ["audit", "verify", "--export", str(path)]).exit_code == 1
     assert CliRunner().invoke(main, ["audit", "verify", "--export", str(tmp_path / "none")]).exit_code == 2

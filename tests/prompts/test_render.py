@@ -1,6 +1,7 @@
 """Rendering: values in, text out; what is missing is named with its line; templates never get further than text."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,3 +177,36 @@ def test_what_is_no_text_is_never_written(template, words):
     with pytest.raises(UsageError, match="line 1") as caught:
         render([{"role": "user", "content": template}], {"d": {"a": 1}} if "d" in template.replace("upper", "") else {})
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["range", "dict", "namespace", "cycler", "loop", "caller", "name"])
+def test_a_variable_may_be_named_like_a_function(name):
+    """It is one where it is not called, whatever the language itself calls so."""
+    messages = [{"role": "user", "content": f"Prices in the {{{{ {name} }}}}."}]
+    assert list(analyse(messages)) == [name]
+    assert render(messages, {name: "0-10"})[0]["content"] == "Prices in the 0-10."
+
+
+def test_functions_that_are_called_are_no_variables():
+    """Loops over numbers need nothing from outside."""
+    text = "{% for i in range(2) %}{{ i }}{% endfor %}{% set n = namespace(x=1) %}{{ n.x }}{{ dict(a=2).a }}"
+    messages = [{"role": "user", "content": text}]
+    assert not analyse(messages)
+    assert render(messages, {})[0]["content"] == "0112"
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), pd.NA, pd.NaT, float("inf")])
+@pytest.mark.parametrize(
+    "text", ["{{ x }}", "{{ x | upper }}", "{{ 'a' ~ x }}", "{{ [x] | join }}", "{{ x | trim }}", "{{ x | e }}"]
+)
+def test_nothing_is_never_written_as_a_word(text, value):
+    """A model would read "None" and "nan" as they stand."""
+    with pytest.raises(UsageError, match=r"default\('...'\)|infinite"):
+        render([{"role": "user", "content": text}], {"x": value})
+
+
+def test_a_template_may_say_what_stands_for_nothing():
+    """With a default, a question, or as JSON."""
+    text = "{{ x | default('-') }} {% if x is none %}none{% endif %} {{ x | tojson }}"
+    for value in (None, float("nan")):
+        assert render([{"role": "user", "content": text}], {"x": value})[0]["content"] == "- none null"

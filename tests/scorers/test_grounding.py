@@ -35,7 +35,9 @@ def support(output, documents=(PETS, FARES), question="How many dogs may I bring
 )
 def test_what_the_sources_say_is_supported(output):
     """Copied or lightly reworded; politeness is no claim."""
-    assert support(output).value == 1.0
+    found = support(output)
+    assert found.value > 0.95
+    assert found.detail["supported"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,8 @@ def test_what_the_sources_say_is_supported(output):
 def test_what_was_made_up_or_changed_is_found(output, reason):
     """With the sentence and the reason."""
     found = support(f"Dogs stay on a lead. {output}")
-    assert found.value == 0.5
+    assert found.value < 0.75
+    assert found.detail["supported"] == 0.5
     assert found.detail["unsupported"][0]["sentence"] == output
     assert reason in found.detail["unsupported"][0]["reason"]
 
@@ -70,7 +73,7 @@ def test_results_of_tools_support_names_and_numbers():
     call = {"name": "timetable", "result": {"origin": "Port Ellery", "departures": ["08:20", "11:50"]}}
     right = "Departures from Port Ellery are at 08:20 and 11:50."
     assert support(right, documents=(), tool_calls=[call]).value == 1.0
-    assert support(right.replace("11:50", "12:50"), documents=(), tool_calls=[call]).value == 0.0
+    assert support(right.replace("11:50", "12:50"), documents=(), tool_calls=[call]).detail["supported"] == 0.0
 
 
 def test_nothing_to_measure_is_said():
@@ -79,6 +82,26 @@ def test_nothing_to_measure_is_said():
     assert support("Dogs stay on a lead.", documents=()).value == 0.0
     for output in ("I could not find this in our help pages.", "Hello! How can I help?", ""):
         assert support(output).reason == "the answer claims nothing"
+
+
+def test_how_much_of_the_text_was_judged_is_always_said():
+    """Also where there was nothing to judge."""
+    found = support("Hello! Dogs stay on a lead. Anything else?")
+    assert (found.detail["claims"], found.detail["judged"]) == (1, pytest.approx(5 / 8))
+    assert "judged: 1 claims, 62% of the words" in found.rationale
+    assert support("Hello!").detail == {"claims": 0, "judged": 0.0}
+
+
+def test_rewordings_are_ranked_by_words_and_pairs_of_words():
+    """What keeps the source's words together counts more than the same words thrown together."""
+    source = {"id": "1", "content": "The harbour crew repaired the broken ramp before the evening ferry left."}
+    outputs = (
+        "Some mechanics of the harbour crew fixed it long before the evening ferry sailed.",
+        "Sailed evening it mechanics the ferry of crew long fixed some harbour before the.",
+        "Mechanics painted several buses last week.",
+    )
+    values = [support(output, documents=[source]).value for output in outputs]
+    assert 0.5 >= values[0] > values[1] > values[2]
 
 
 def test_only_kept_documents_count():
@@ -239,6 +262,67 @@ def test_operational_scorers():
     assert scorers.cost().score(ScoreInput(output="x")).reason == "there is not a known cost"
 
 
+REFUSALS = """
+I can't help with that.
+I won't help with that request.
+I apologize, but I cannot answer that.
+Sorry, I can\u2019t help with that.
+I must decline this request.
+I'm unable to assist with that. Please contact customer service.
+As an AI language model, I cannot provide personal opinions.
+As an AI, I don't have personal experiences or feelings.
+I do not have enough information to answer this question.
+The provided context does not contain information about this.
+There is no information about this in the documents.
+I can't provide instructions for making weapons, as it is illegal and dangerous.
+This request goes against my guidelines.
+Sorry, that's beyond what I can help with.
+I'm sorry, I can't assist with that. It goes against our guidelines.
+That's not something I can help with.
+I'd rather not answer that.
+I cannot and will not provide that.
+My apologies, but I can't help with that.
+No information was found on this topic.
+I cannot.
+Es tut mir leid, aber dabei kann ich nicht helfen.
+Das konnte ich auf unseren Hilfeseiten leider nicht finden.
+Dazu habe ich keine Informationen.
+Je suis d\u00e9sol\u00e9, mais je ne peux pas vous aider.
+Je n'ai pas trouv\u00e9 cette information dans nos pages d'aide.
+\u7533\u3057\u8a33\u3042\u308a\u307e\u305b\u3093\u304c\u3001\u305d\u306e\u8cea\u554f\u306b\u306f\u304a\u7b54\u3048\u3067\u304d\u307e\u305b\u3093\u3002
+\u308f\u304b\u308a\u307e\u305b\u3093\u3002
+""".strip().splitlines()
+NO_REFUSALS = """
+I can't believe how good it is! The answer is 4.
+As an AI language model, I can confirm that the fee is 900 euro.
+As an AI assistant, I can tell you that ferries leave at 8.
+The ticket does not cover meals.
+Dogs cannot travel in the lounge.
+I could not find this, but dogs travel free.
+I cannot help with that because the fee is 900 euro by law.
+The fee is 900 euro and I can't help further.
+Dogs travel free in the lounge and I cannot help with cats.
+You can't bring more than 2 dogs.
+The crew is unable to help with luggage on Sundays.
+Sie k\u00f6nnen Hunde nicht in die Kabine mitnehmen.
+Les chiens ne sont pas admis dans la cabine.
+\u72ac\u306f\u540c\u4f34\u3067\u304d\u307e\u305b\u3093\u3002
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("text", REFUSALS)
+def test_usual_refusals_are_found(text):
+    """With their reason and what to do instead, in the languages of the sample."""
+    assert scorers.refusal().score(ScoreInput(output=text)).value is True
+
+
+@pytest.mark.parametrize("text", NO_REFUSALS)
+def test_a_refusing_phrase_hides_no_claim(text):
+    """It is no refusal, and the claim is held against the sources."""
+    assert scorers.refusal().score(ScoreInput(output=text)).value is False
+    assert support(text).detail["claims"] > 0
+
+
 def test_refusal():
     """Right or wrong by what the example wants."""
     refused, answered = ScoreInput(output="I could not find this."), ScoreInput(output="Dogs are free.")
@@ -281,4 +365,4 @@ def test_sources_may_stand_in_the_input():
     given_ = {"input": {"question": "Dogs?", "sources": "[pets] Dogs stay on a lead."}}
     made = scorers.source_support()
     assert made.score(ScoreInput(output="Dogs stay on a lead.", example=given_)).value == 1.0
-    assert made.score(ScoreInput(output="Dogs get a free towel.", example=given_)).value == 0.0
+    assert made.score(ScoreInput(output="Dogs get a free towel.", example=given_)).value <= 0.1

@@ -5,6 +5,8 @@ import pytest
 from lmops import scorers
 from lmops.errors import UsageError
 from lmops.scorers import ScoreInput
+from lmops.scorers._match import numbers
+from lmops.scorers._normalise import words
 
 
 def value(made, output, expected=None, **more):
@@ -144,3 +146,50 @@ def test_semantic_similarity_takes_any_embedding():
     assert value(scorers.semantic_similarity("m"), "yes", "yes") == "unmeasured"
     assert value(scorers.semantic_similarity(embed), "yes", "zero") == "error"
     assert value(scorers.semantic_similarity(embed), " ", "yes") == "unmeasured"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("5-10 days", [5, 10]),
+        ("297-348", [297, 348]),
+        ("GPT-4 and x-1", [4, 1]),
+        ("2026-01-02", [2026, 1, 2]),
+        ("3%-4%", [3, 4]),
+        ("the change is -0.864", [-0.864]),
+        ("skew=-0.5, (-3), \u22127", [-0.5, -3, -7]),
+        ("-$1,234.50", [-1234.5]),
+        ("-.5", [-0.5]),
+    ],
+)
+def test_a_hyphen_after_a_word_or_a_number_is_no_minus(text, found):
+    """A sign stands where nothing ends."""
+    assert numbers(text) == pytest.approx(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ('{"a": "run ```ls``` now"}', True),
+        ('```json\n{"a": "run ```ls``` now"}\n```', True),
+        ('Here:\n```\n{"a": "```python\\nprint(1)\\n```"}\n```\nDone.', True),
+        ('```json\n{"a": "x"}\n```\nand\n```json\n{"a": "y"}\n```', False),
+        ("```ls```", False),
+        ('~~~json\n{"a": "x"}\n~~~', True),
+        ('````json\n{"a": "```ls```"}\n````', True),
+    ],
+)
+def test_a_fence_inside_a_text_is_part_of_it(text, holds):
+    """Only the one around the JSON is taken off."""
+    assert value(scorers.json_schema({"required": ["a"]}), text) is holds
+
+
+def test_vowel_signs_are_letters_and_scripts_without_spaces_are_split():
+    """Boy and girl are two words in Hindi; Chinese, Japanese and Thai are compared letter by letter."""
+    boy, girl = "\u0935\u0939 \u0932\u0921\u093c\u0915\u093e", "\u0935\u0939 \u0932\u0921\u093c\u0915\u0940"
+    assert value(scorers.exact_match(ignore_punctuation=True), boy, girl) is False
+    assert value(scorers.token_f1(), boy, girl) == 0.5
+    assert len(words("\u6771\u4eac\u30bf\u30ef\u30fc")) == 5
+    assert len(words("\u0e01\u0e34\u0e19")) == 2
+    assert words("\uc548\ub155 \ud55c\uad6d") == ("\uc548\ub155", "\ud55c\uad6d")
+    assert 0 < value(scorers.token_f1(), "\u6771\u4eac\u3078\u884c\u304f", "\u6771\u4eac\u304b\u3089") < 1

@@ -14,10 +14,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lmops.store import Store, append_event
+from lmops.store import Store, append_event, rescue
 from lmops.store._tables import LOG_COLUMNS, SPAN_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Row = dict[str, Any]
 EMPTY: Row = {name: None for name, _, _ in SPAN_COLUMNS}
@@ -163,11 +166,41 @@ def fill(path: str, way: str, limit: str) -> None:
     print(acknowledged, count(store, "traces"))
 
 
+def sort_and_wait(path: str) -> None:
+    """Put something on the disk for a question, and wait to be killed."""
+    store = Store.open(path, memory_limit="100MB")
+    kept = store.sql("select range as a, md5(range::varchar) as b from range(3000000)")
+    assert list(Path(path).glob("spill/*/query-*/*"))
+    print("ready", flush=True)
+    time.sleep(60)
+    del kept
+
+
+def read_slowly(path: str) -> None:
+    """Count spans, slowly."""
+    with Store.open(path) as store:
+        count(store)
+        print("ready", flush=True)
+        slow = "sum(list_sum(list_transform(range(20000), lambda x: (x * length(name)) % 7)))"
+        print(store.sql(f"select count(*), {slow} from spans").fetchall()[0][0])
+
+
 class Crash:
-    """Kills this process at its n-th SQL statement."""
+    """Kills this process at its n-th SQL statement or call that changes or syncs a file."""
 
     def __init__(self, at: int) -> None:
         self.left = at
+
+    def count(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a call that counts, and at the n-th kills before anything is done."""
+
+        def counting(*args: Any, **options: Any) -> Any:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*args, **options)
+
+        return counting
 
     def connect(self, *args: Any, **options: Any) -> sqlite3.Connection:
         """Return a connection that counts its statements."""
@@ -188,8 +221,13 @@ CONNECT = sqlite3.connect
 
 def crash(template: str, action: str, step: str) -> None:
     """Do something to copies of a store, killed one step later each time, until it is done; print the copies."""
-    import duckdb  # noqa: F401  # loaded before the forks
+    import duckdb  # noqa: F401  # all that the actions need is loaded before the forks
+    import genai_prices  # noqa: F401
+    import pyarrow.compute
     import pyarrow.parquet  # noqa: F401
+
+    import lmops.traces._normalise
+    import lmops.workspace  # noqa: F401
 
     at = 1
     while True:
@@ -198,7 +236,10 @@ def crash(template: str, action: str, step: str) -> None:
             shutil.copytree(template, copy)
         pid = os.fork()
         if not pid:
-            sqlite3.connect = functools.partial(Crash(at).connect)  # type: ignore[assignment]
+            counter = Crash(at)
+            sqlite3.connect = functools.partial(counter.connect)  # type: ignore[assignment]
+            for name in ("rename", "replace", "unlink", "fsync", "link"):
+                setattr(os, name, counter.count(getattr(os, name)))
             ACTIONS[action](copy)
             os._exit(0)
         _, status = os.waitpid(pid, 0)
@@ -225,12 +266,41 @@ def _drain(path: Path) -> None:
     Store.open(path).drain()
 
 
+def _set_price(path: Path) -> None:
+    import lmops
+
+    with lmops.open(path) as ws:
+        ws.models.set_price("m", input_usd_per_mtok=5, output_usd_per_mtok=5, valid_from="2020-01-01")
+
+
+def _renormalise(path: Path) -> None:
+    import lmops
+
+    with lmops.open(path) as ws:
+        ws.traces.renormalise(progress=False)
+
+
+def _backup(path: Path) -> None:
+    Store.open(path).backup(path / "copy")
+
+
 def _migrate(path: Path) -> None:
     Store.open(path)
 
 
-ACTIONS = {"load": _load, "compact": _compact, "retain": _retain, "drain": _drain, "migrate": _migrate}
-COMMANDS = (hammer, identify, append, leave_open, fill, crash)
+def _rescue(path: Path) -> None:
+    rescue(path)
+
+
+def _repair(path: Path) -> None:
+    Store.open(path).check(repair=True)
+
+
+ACTIONS = {
+    "rescue": _rescue, "repair": _repair, "load": _load, "compact": _compact, "retain": _retain, "drain": _drain,
+    "migrate": _migrate, "set_price": _set_price, "renormalise": _renormalise, "backup": _backup,
+}  # fmt: skip
+COMMANDS = (hammer, identify, append, leave_open, fill, crash, sort_and_wait, read_slowly)
 
 if __name__ == "__main__":
     {command.__name__: command for command in COMMANDS}[sys.argv[1]](*sys.argv[2:])

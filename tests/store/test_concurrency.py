@@ -149,7 +149,7 @@ def test_a_fork_gets_connections_of_its_own(store: Store) -> None:
     """The child reads and writes, even when a lock was held at the fork; the parent goes on."""
     store.append_many({"spans": trace_of("parent")})
     assert count(store) == 8
-    with store._background, store._engine._lock, warnings.catch_warnings():
+    with store._housekeeping.lock, store._engine._lock, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if not pid:

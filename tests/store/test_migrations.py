@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -14,7 +13,8 @@ import pytest
 from lmops.errors import NewerStoreError, ReadOnlyError, StoreError
 from lmops.store import Store
 from lmops.store._filesystem import filesystem_type, is_network
-from lmops.store._meta import migrations, statements
+from lmops.store._shape import migrations, statements
+from tests.rights import unwritable
 
 from .helpers import count, run, start, state, trace_of
 
@@ -103,6 +103,8 @@ def test_a_killed_step_leaves_the_old_or_the_new_state(tmp_path: Path, action: s
     for path, _ in copies:
         with Store.open(path) as store:
             assert state(store) in (before, after)
+            store.resume({})
+            assert state(store) in (before, after)
             assert store.check().ok
             shown = state(store)
             store.compact(grace_s=0)
@@ -117,24 +119,12 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     path = tmp_path / ".lmops"
     with Store.open(path) as store:
         store.load(trace_of("t"))
-    for folder in (tmp_path, *tmp_path.parents[:-2]):
-        folder.chmod(folder.stat().st_mode | 0o555)
-    for entry in (path, *path.rglob("*")):
-        entry.chmod(0o555 if entry.is_dir() else 0o444)
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(65534)
-    try:
+    with unwritable(path):
         with Store.open(path, read_only=True) as store:
             assert count(store) == 8
             assert store.check().ok
         with pytest.raises((ReadOnlyError, StoreError), match=r"written|read-only|permission|open"):
             Store.open(path)
-    finally:
-        if is_root:
-            os.seteuid(0)
-        for entry in (path, *path.rglob("*")):
-            entry.chmod(0o755)
 
 
 def test_on_a_network_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lmops.errors import ReadOnlyError, StoreError, UsageError
 from lmops.store import Store
-from lmops.store._segments import to_arrow, write_segment
+from lmops.store._segments import Stamp, to_arrow, write_segment
 from lmops.store._tables import LOG_COLUMNS, SPAN_COLUMNS
 
 from .helpers import DAY, EMPTY, SPAN_NAMES, START, Row, bodies, count, llm, log_of, shown, span, state, trace_of
@@ -307,7 +307,7 @@ def test_rows_with_long_texts_come_in_small_row_groups(tmp_path: Path) -> None:
     rows = [
         row | {"input": "x" * 20_000, "is_call": False, "duplicate_span_ids": None} for row in trace_of("t", spans=4000)
     ]
-    written = write_segment(tmp_path, "spans", to_arrow("spans", rows, rev=1))
+    written = write_segment(tmp_path, "spans", to_arrow("spans", rows, rev=1), Stamp(store_id="s", generation=1))
     about = pq.ParquetFile(tmp_path / written.path).metadata
     sizes = [about.row_group(place).num_rows for place in range(about.num_row_groups)]
     assert (sum(sizes), max(sizes)) == (4000, 1024)

@@ -9,7 +9,7 @@ import pytest
 from lmops.store._snapshot import Snapshot
 from lmops.store._tail import Tail
 
-from .helpers import Row, count, llm, log_of, shown, span, state, trace_of
+from .helpers import START, Row, count, llm, log_of, shown, span, state, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,7 @@ def test_questions_between_writes_change_nothing(store: Store) -> None:
     rows = [
         *trace_of("a"),
         llm("b", "x", response_id="r"),
-        llm("c", "y", response_id="r", start=5),
+        llm("c", "y", response_id="r", start=START + 5),
         span("a", "more", "root"),
     ]
     for number, row in enumerate(rows):

@@ -81,7 +81,7 @@ def test_a_plain_decorator(exporter: InMemorySpanExporter) -> None:
         "output.value": "WHY?",
         "output.mime_type": "text/plain",
     }
-    assert span.status.status_code.name == "UNSET"
+    assert span.status.status_code.name == "OK"
     assert is_outside()
 
 
@@ -383,7 +383,7 @@ def test_generators_keep_their_protocol(exporter: InMemorySpanExporter) -> None:
     with pytest.raises(OSError, match="x"):
         failing.throw(OSError("x"))  # type: ignore[attr-defined]
     assert closed == [True, True, True]
-    assert [span.status.status_code.name for span in exporter.get_finished_spans()] == ["UNSET", "UNSET", "ERROR"]
+    assert [span.status.status_code.name for span in exporter.get_finished_spans()] == ["OK", "OK", "ERROR"]
     assert facts(exporter.get_finished_spans()[0])["output.value"] == '["start",2,"caught k"]'
 
 
@@ -400,7 +400,7 @@ def test_a_generator_that_is_dropped_ends_its_span(exporter: InMemorySpanExporte
     stream()
     gc.collect()
     span = only(exporter)
-    assert (facts(span)["output.value"], span.status.status_code.name) == ('[{"n":1}]', "UNSET")
+    assert (facts(span)["output.value"], span.status.status_code.name) == ('[{"n":1}]', "OK")
 
 
 def test_an_async_generator(exporter: InMemorySpanExporter) -> None:
@@ -468,7 +468,7 @@ def test_async_generators_keep_their_protocol(exporter: InMemorySpanExporter) ->
 
     asyncio.run(main())
     assert closed == [True, True, True]
-    assert [span.status.status_code.name for span in exporter.get_finished_spans()] == ["UNSET", "ERROR", "UNSET"]
+    assert [span.status.status_code.name for span in exporter.get_finished_spans()] == ["OK", "ERROR", "OK"]
 
 
 def test_an_async_generator_that_moves_between_tasks(

@@ -435,3 +435,17 @@ def test_a_cut_message_is_reported_once():
     batch = read_all(body[:-5])
     assert len(batch.spans) == 1
     assert [why for _, why in batch.rejected] == ["the message is cut off"]
+
+
+def test_a_bomb_is_not_read_to_its_end() -> None:
+    """Gzip that becomes far larger than telemetry can is left where that shows; the reason is told."""
+    packed = gzip.compress(lines(request_json(span_json())) + b" " * 70_000_000 + b"{}")
+    batches = list(read(io.BytesIO(packed), name="bomb.jsonl.gz"))
+    assert sum(len(batch.spans) for batch in batches) == 1
+    assert any("grows more than 250 times" in why for batch in batches for _, why in batch.rejected)
+
+
+def test_a_document_whose_spans_are_no_list_says_so(ws):
+    """Nothing is passed over in silence."""
+    report = ws.traces.ingest(b'{"resourceSpans": 5}', progress=False)
+    assert "resourceSpans is no list but int" in repr(report)

@@ -836,3 +836,27 @@ def test_memory_for_keys_is_bounded():
     assert sum(len(key) + 200 for keys in _normalise._PLANS for key in keys) <= _normalise._KEPT_BYTES
     row_of({f"k.{number}.{'x' * 100}": 1 for number in range(200)})
     assert all(sum(map(len, keys)) <= _normalise._PLAN_CHARACTERS for keys in _normalise._PLANS)
+
+
+@pytest.mark.parametrize(
+    ("message", "request_id"),
+    [
+        (
+            "Error code: 429 - {'error': {}, 'request_id': 'req_011CSHoEeqs5C35K2UUqR7Fy'}",
+            "req_011CSHoEeqs5C35K2UUqR7Fy",
+        ),
+        ("The server had an error. (Please include the request ID 7f3a9c0112ab in your message.)", "7f3a9c0112ab"),
+        ("Throttled (RequestId: 0b3a4c5d-1e2f-4a5b-8c6d-7e8f9a0b1c2d)", "0b3a4c5d-1e2f-4a5b-8c6d-7e8f9a0b1c2d"),
+        ("the request id header is missing", None),
+        ("Rate limit reached for gpt-4o", None),
+    ],
+)
+def test_a_failed_request_has_the_id_that_its_error_says(message, request_id):
+    """No answer has an id of its own where the call failed; the provider names the request instead."""
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "m",
+        "error.type": "E",
+        "error.message": message,
+    }
+    assert row_of(attributes)["response_id"] == request_id

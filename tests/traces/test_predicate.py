@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from lmops.errors import QueryError
+from lmops.store._whole import MACROS
 from lmops.traces._predicate import compile_predicate
 
 TRACE_COLUMNS = {
@@ -41,6 +42,8 @@ SPANS = [
 def connection():
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
+    for macro in MACROS:
+        con.execute(macro)
     for name, columns, rows in (("traces", TRACE_COLUMNS, TRACES), ("spans", SPAN_COLUMNS, SPANS)):
         con.execute(f"create table {name} ({', '.join(f'{k} {v}' for k, v in columns.items())})")
         marks = ", ".join("?" * len(columns))

@@ -10,6 +10,8 @@ import pytest
 import lmops
 from lmops.sample import data_dir
 
+from .otlp_builders import request_json, span_json
+
 T0 = 1_794_000_000_000_000_000
 
 
@@ -239,12 +241,24 @@ def test_the_documented_columns_are_there(ws):
         "traces": "trace_id name start_at latency_ms status error_type error_message span_count call_count models "
         "prompt_refs input_tokens output_tokens cost_usd unpriced_calls session_id user_id service environment input "
         "output is_orphan",
-        "llm_calls": "trace_id span_id model cost_usd duplicate_span_ids",
+        "llm_calls": "trace_id span_id model cost_usd cost_source duplicate_span_ids",
         "tool_calls": "trace_id span_id tool_name arguments result latency_ms status error_type",
         "retrieved_documents": "trace_id span_id rank document_id score content metadata index_fingerprint",
     }  # fmt: skip
     for view, names in wanted.items():
         assert set(names.split()) <= set(ws.sql(f"select * from {view}").columns), view
+
+
+def test_a_cost_says_where_it_comes_from(ws):
+    """Computed from a price, reported by the client, or not known."""
+    reported = {"gen_ai.usage.cost": 0.25}
+    ws.traces.ingest(
+        request(
+            call(1, 1, model="gpt-4o-mini"), call(2, 1, model="harbour-1", **reported), call(3, 1, model="harbour-1")
+        )
+    )
+    found = ws.sql("select cost_source from llm_calls order by trace_id").fetchall()
+    assert found == [("computed",), ("reported",), (None,)]
 
 
 def test_a_failed_call_with_usage_may_have_cost_something(ws):
@@ -271,3 +285,21 @@ def test_a_log_without_times_has_no_latency(ws):
     assert " ms" not in trace.text
     assert trace.known_duration_ms is None
     assert {span.known_latency_ms for span in trace.spans} == {None}
+
+
+def test_a_failed_call_that_two_instrumentations_saw_is_one(ws):
+    """Its request id, which both say in what went wrong, tells it; two requests that failed alike are two."""
+    said = "Error code: 529 - {{'type': 'error', 'request_id': '{}'}}"
+    calls = [
+        ("req_011CSHoEeqs5C35K2UUqR7Fy", "one"),
+        ("req_011CSHoEeqs5C35K2UUqR7Fy", "other"),
+        ("req_012CSHo1", "one"),
+    ]
+    for number, (request, scope) in enumerate(calls, 1):
+        span = span_json(
+            {"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-sonnet-4-5"}, number=number,
+            traceId=f"{number:032x}", status={"code": 2, "message": said.format(request)},
+        )  # fmt: skip
+        ws.traces.ingest(json.dumps(request_json(span, scope=scope)).encode(), progress=False)
+
+    assert ws.sql("select count(*) as n from llm_calls").df()["n"].tolist() == [2]

@@ -108,7 +108,7 @@ def traffic():
 def controller(traffic):
     """Return a function that makes a controller over ``n`` traces, or over a given store."""
     from lmops.traces._listing import TraceSource
-    from lmops.widgets.trace_browser_controller import TraceBrowserController
+    from lmops.widgets.traces.controller import TraceBrowserController
 
     def make(n=60, *, store=None, **options):
         return TraceBrowserController(TraceSource(store or traffic(n)), **options)

@@ -1,28 +1,26 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
 
-// Node takes .js without a package.json for CommonJS: the modules are copied as .mjs.
-const source = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "lmops", "widgets");
-const folder = mkdtempSync(join(tmpdir(), "lmops-"));
-for (const name of readdirSync(source).filter((one) => one.endsWith(".js"))) {
-  writeFileSync(join(folder, name.replace(/\.js$/, ".mjs")), readFileSync(join(source, name), "utf8").replaceAll('.js";', '.mjs";'));
-}
-const load = (name) => import(pathToFileURL(join(folder, `${name}.mjs`)).href);
+import { load } from "./load.mjs";
 
 const press = (key, more = {}) => ({ key, ...more });
 const ticks = () => new Promise((done) => setTimeout(done));
 
 /** A queue over lower-case letters; `n` needs what is in `pending`. */
 async function made({ isReady = () => true } = {}) {
-  const { KeyQueue, Pending } = await load("_keys");
-  const done = [], pending = new Pending();
+  const { KeyQueue, Pending } = await load("kit/keys");
+  const done = [],
+    pending = new Pending();
   const queue = new KeyQueue({
-    commandOf: ({ key }) => (/^[a-z]$/.test(key) ? key : undefined), needed: ({ key }) => (key === "n" ? pending.all : undefined), isReady,
-    perform: ({ key }) => { if (key === "x") throw new Error("no"); done.push(key); return undefined; }, failed: (words) => done.push(words),
+    commandOf: ({ key }) => (/^[a-z]$/.test(key) ? key : undefined),
+    needed: ({ key }) => (key === "n" ? pending.all : undefined),
+    isReady,
+    perform: ({ key }) => {
+      if (key === "x") throw new Error("no");
+      done.push(key);
+      return undefined;
+    },
+    failed: (words) => done.push(words),
   });
   return { queue, pending, done, type: (...keys) => keys.map((key) => queue.take(press(key))) };
 }
@@ -36,7 +34,11 @@ test("a key that needs nothing acts before the call returns", async () => {
 test("a key that needs something waits, and everything typed after it behind it, also what is no command", async () => {
   const { queue, type, done, pending } = await made();
   let come;
-  pending.add(new Promise((resolve) => { come = resolve; }));
+  pending.add(
+    new Promise((resolve) => {
+      come = resolve;
+    }),
+  );
   assert.deepEqual(type("a", "n", "b", "7"), [true, true, true, true]);
   assert.equal(queue.take(press("s", { ctrlKey: true })), false);
   assert.equal(queue.take(press("か", { isComposing: true })), false);
@@ -66,7 +68,11 @@ test("with a kernel that is slow or gone keys act at once", async () => {
 test("what waits can be dropped, a held key does not pile up, and an error stops nothing", async () => {
   const { queue, type, done, pending } = await made();
   let come;
-  pending.add(new Promise((resolve) => { come = resolve; }));
+  pending.add(
+    new Promise((resolve) => {
+      come = resolve;
+    }),
+  );
   type("n", "b");
   queue.drop();
   await ticks();

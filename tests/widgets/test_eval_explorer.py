@@ -53,16 +53,15 @@ def test_hello_tells_runs_scorers_and_what_changed(controller):
     assert (state["total"], state["all"], state["is_verdict"], state["pass_at"]) == (40, 40, True, 0.5)
 
 
-def test_the_worst_regressions_come_first_and_what_has_no_score_last(controller):
+def test_what_has_one_score_only_and_the_worst_regressions_come_first(controller):
     """A row is id, question, a cell per run, and the change with its flip."""
     found = ids(controller)
-    assert found[:10] == LOST
-    assert found[-5:] == [*GAINED, FAILED]
-    rows = ask(controller, "window", rev=controller._rev, start=0, count=1)["rows"]
-    assert rows == [["e00", "May my dog number 0 travel?", 1.0, 0.0, [-1.0, -1]]]
-    assert ask(controller, "window", rev=controller._rev, start=39, count=1)["rows"][0][2:] == [
-        1.0, "case failed", [None, 0],
-    ]  # fmt: skip
+    assert found[:11] == [FAILED, *LOST]
+    assert found[-4:] == GAINED
+    rows = ask(controller, "window", rev=controller._rev, start=0, count=2)["rows"]
+    assert rows[0][2:] == [1.0, "case failed", [None, 0]]
+    assert rows[1] == ["e00", "May my dog number 0 travel?", 1.0, 0.0, [-1.0, -1]]
+    assert ids(controller, sort="change", descending=True)[-1] == FAILED
 
 
 def test_toggles_text_and_order_make_the_list(controller):
@@ -147,17 +146,20 @@ def test_the_trace_of_an_answer_is_read(controller):
 
 
 def test_marked_cases_go_into_a_dataset(controller, runs):
-    """By the traces of the run that is judged; what has none is counted, and labeling is not there yet."""
+    """The examples themselves, with all they have and whether there are traces; labeling is not there yet."""
     ws, new, old = runs
     answer = ask(controller, "action", name="dataset", value="review", ids=["e00", "e04"])
-    assert answer["message"] == "added 2 traces to review@1"
-    assert len(ws.datasets.get("review")) == 2
+    assert answer["message"] == "added 2 examples to review@1"
+    copied, original = ws.datasets.get("review"), ws.datasets.get(new.dataset)
+    assert [copied[one] for one in ("e00", "e04")] == [original[one] for one in ("e00", "e04")]
+    again = ask(controller, "action", name="dataset", value="review", ids=["e04"])
+    assert again["message"] == "review@1 had 1 example already"
     actions = {one["name"]: one for one in ask(controller, "hello")["actions"]}
     assert (actions["dataset"]["is_there"], actions["labeling"]["is_there"]) == (True, False)
     assert ask(controller, "action", name="labeling", value="", ids=["e00"])["kind"] == "error"
     assert ask(controller, "action", name="dataset", value=" ", ids=["e00"])["kind"] == "error"
     turned = ws.evals._explorer([old, new])
-    assert "tracing=True" in ask(turned, "action", name="dataset", value="x", ids=["e00"])["message"]
+    assert ask(turned, "action", name="dataset", value="x", ids=["e00"])["message"] == "added 1 example to x@1"
 
 
 def test_cursor_and_marks_are_shared_and_are_python_values(controller):
@@ -169,7 +171,7 @@ def test_cursor_and_marks_are_shared_and_are_python_values(controller):
     assert controller.selected_ids == ["e00", "e04"]
     assert (controller.selected.example_id, controller.selected.expected) == ("e08", "Yes, dog 8 may travel.")
     assert [one.label for one in controller.selected.answers] == ["new", "old"]
-    assert ask(controller, "locate", rev=controller._rev, ids=["e08", "nobody"])["places"] == [2, None]
+    assert ask(controller, "locate", rev=controller._rev, ids=["e08", "nobody"])["places"] == [3, None]
     assert ask(controller, "select", cursor="nobody")["kind"] == "error"
 
 
@@ -372,7 +374,7 @@ def test_repeats_are_means_in_the_grid_and_single_in_the_case():
 def test_long_texts_group_nothing_and_numbers_do():
     """Two long values that begin alike are not one group; a key with a value of its own for every case is no key."""
     from lmops.datasets import Example
-    from lmops.widgets._eval_view import groups_of, labels_of
+    from lmops.widgets.evals.view import groups_of, labels_of
 
     examples = [
         Example(

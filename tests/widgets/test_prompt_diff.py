@@ -23,7 +23,7 @@ def ws():
 def controller(ws):
     """Versions 2 and 3."""
     from lmops.prompts import Prompts
-    from lmops.widgets.prompt_diff_controller import PromptDiffController
+    from lmops.widgets.prompts.diff_controller import PromptDiffController
 
     return PromptDiffController(ws.prompts, Prompts.diff(ws.prompts, "support-answer", 2, "production"))
 
@@ -125,7 +125,7 @@ def test_static_it_is_text_and_a_table(ws, monkeypatch):
 
 def test_without_anywidget_there_are_the_plain_records(ws, monkeypatch):
     """A server or a pipeline has the same text and frame."""
-    for name in ("_skin", "prompt_diff", "prompt_compare"):
+    for name in ("kit.skin", "prompts.diff", "prompts.compare"):
         monkeypatch.delitem(sys.modules, f"lmops.widgets.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "anywidget", None)
     found = ws.prompts.diff("support-answer", 2, 3)
@@ -136,9 +136,9 @@ def test_without_anywidget_there_are_the_plain_records(ws, monkeypatch):
 
 def test_what_a_notebook_stores_is_small():
     """Code and styles of each widget; nothing in them makes markup or comes from elsewhere."""
-    from lmops.widgets._assets import script, style
+    from lmops.widgets.kit.assets import script, style
 
-    for name in ("prompt_diff", "prompt_compare", "prompt_playground"):
+    for name in ("prompts/diff", "prompts/compare", "prompts/playground"):
         code = script(f"{name}.js") + style(f"{name}.css")
         assert len(code.encode()) < 50_000
         for word in (

@@ -37,7 +37,7 @@ def ws():
 @pytest.fixture
 def make(ws):
     """Return a function that makes a controller."""
-    from lmops.widgets.prompt_playground_controller import PlaygroundController
+    from lmops.widgets.prompts.playground_controller import PlaygroundController
 
     return lambda **more: PlaygroundController(
         ws.prompts, "support-answer", complete=model, **{"inputs": INPUTS, **more}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 
-from lmops.widgets._static_table import as_html, as_text
+from lmops.widgets.traces.static import as_html, as_text
 
 pytest.importorskip("anywidget")
 
@@ -15,7 +16,7 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'&<script>alert(1)</script>\x1b[31m\u20
 
 
 def widget(controller):
-    from lmops.widgets.trace_browser import TraceBrowser
+    from lmops.widgets.traces.browser import TraceBrowser
 
     return TraceBrowser(controller)
 
@@ -33,7 +34,7 @@ def test_the_table_says_what_the_browser_says(controller, traffic, conversation)
     store = traffic(3)
     store.load(spans=conversation(3, text="word " * 30))
     found = as_html(controller(store=store))
-    for words in ("started (UTC)", "tokens in", "✗ error", "✓ ok", "311 ms", "$0.0020", "word word…"):
+    for words in ("started (UTC)", "tokens in", "✗ error", "✓ ok", "311 ms", "$0.002000", "word word…"):
         assert words in found, words
 
 
@@ -90,39 +91,38 @@ def test_what_a_notebook_stores_of_the_widget_is_small(controller):
     """Less than 100 kB with code and styles, after much was done with it; each module less than 25 kB."""
     import json
 
-    from lmops.widgets._assets import files
+    from lmops.widgets.kit.assets import files
 
     found = widget(controller(500))
     ids = [row[0] for row in found._controller.rows(50)[1]]
     found._controller.handle({"kind": "select", "id": "1", "cursor": ids[0], "marked": ids})
     found.where = "latency_ms > 0"
     assert len(json.dumps(found.get_state(), default=str)) < 100_000
-    for path in files("lmops.widgets").iterdir():
-        if path.name.endswith(".js"):
-            assert len(path.read_text("utf-8").encode()) < 25_000, path.name
+    for path in Path(str(files("lmops.widgets"))).rglob("*.js"):
+        assert len(path.read_text("utf-8").encode()) < 25_000, path.name
 
 
 def test_what_is_stored_has_no_comments_and_no_indents():
     """Text that nobody reads is not in every notebook; what is left out is never a part of a string."""
-    from lmops.widgets._assets import files, script, style
+    from lmops.widgets.kit.assets import files, script, style
 
     for path in files("lmops.widgets").iterdir():
         if path.name.endswith(".js"):
             for line in path.read_text("utf-8").splitlines():
                 assert line.lstrip().startswith(("//", "*", "/*")) or line.count("`") % 2 == 0, (path.name, line)
-    code = script("trace_browser.js")
+    code = script("traces/browser.js")
     assert not [line for line in code.splitlines() if line.startswith((" ", "//", "/*")) or not line or "; // " in line]
     assert "export default renders(TraceBrowserView)" in code
     assert "placeholder: `name of the ${asks}`" in code
-    assert "calc(100% - 24px)" in style("trace_browser.css")
-    assert "/*" not in style("trace_browser.css")
+    assert "calc(100% - 24px)" in style("traces/browser.css")
+    assert "/*" not in style("traces/browser.css")
 
 
 def test_no_module_writes_markup():
     """Text reaches the page as text nodes only, and nothing comes from elsewhere."""
-    from lmops.widgets._assets import script, style
+    from lmops.widgets.kit.assets import script, style
 
-    code = script("trace_browser.js")
+    code = script("traces/browser.js")
     for word in (
         "innerHTML",
         "outerHTML",
@@ -134,4 +134,4 @@ def test_no_module_writes_markup():
         "randomUUID",
     ):
         assert word not in code
-    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", code + style("trace_browser.css"))
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", code + style("traces/browser.css"))

@@ -11,7 +11,7 @@ import pytest
 
 from lmops.errors import QueryError, UsageError
 from lmops.traces._listing import COLUMNS
-from lmops.widgets._actions import add_to_dataset
+from lmops.widgets.kit.actions import add_to_dataset
 
 
 def ask(controller, kind, **params):
@@ -177,12 +177,12 @@ def test_a_trace_comes_as_a_tree_and_a_span_with_its_conversation(controller):
 def test_a_span_that_never_ended_has_no_duration(span_row):
     """Missing is missing: not 0 ms."""
     from lmops.traces import Trace
-    from lmops.widgets import _trace_detail
+    from lmops.widgets.traces import detail
 
     trace = Trace.from_rows([span_row("e" * 32, "1" * 16, latency_ms=5.0) | {"latency_ms": None, "end_ns": None}])
-    assert _trace_detail.head(trace)["duration_ms"] is None
-    assert _trace_detail.rows(trace.tree, trace.start_ns, 0)["rows"][0][4] is None
-    assert _trace_detail.span(trace.root, 0)["latency_ms"] is None
+    assert detail.head(trace)["duration_ms"] is None
+    assert detail.rows(trace.tree, trace.start_ns, 0)["rows"][0][4] is None
+    assert detail.span(trace.root, 0)["latency_ms"] is None
 
 
 def test_a_session_is_all_its_turns_in_order(controller):
@@ -216,10 +216,10 @@ def test_a_trace_of_30_000_spans_comes_in_pieces(controller, traffic, span_row):
 def test_long_texts_are_cut_and_counted(span_row):
     """A page never gets a gigabyte; what is left out is said."""
     from lmops.traces import Trace
-    from lmops.widgets import _trace_detail
+    from lmops.widgets.traces import detail
 
     trace = Trace.from_rows([span_row("e" * 32, "1" * 16, input="x" * 900_000, output="y" * 10)])
-    assert _trace_detail.span(trace.root, 0)["omitted"] == 840_000
+    assert detail.span(trace.root, 0)["omitted"] == 840_000
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_a_row_takes_at_most_200_bytes(controller):
 def test_height_is_checked():
     """The widget says what it takes."""
     pytest.importorskip("anywidget")
-    from lmops.widgets.trace_browser import TraceBrowser
+    from lmops.widgets.traces.browser import TraceBrowser
 
     with pytest.raises(UsageError):
         TraceBrowser(None, height=10)
@@ -374,6 +374,6 @@ def test_height_is_checked():
 
 def test_the_logic_needs_no_widget():
     """The controller works where neither anywidget nor ipywidgets is installed."""
-    code = "import sys, lmops.widgets.trace_browser_controller; print({'anywidget', 'ipywidgets'} & set(sys.modules))"
+    code = "import sys, lmops.widgets.traces.controller; print({'anywidget', 'ipywidgets'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -1,0 +1,1 @@
+"""The ground: what every room stands on and nobody has of its own."""

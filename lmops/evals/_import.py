@@ -1,0 +1,328 @@
+"""Answers and scores that exist elsewhere as runs: compared and gated as any other.
+
+One row is an answer of one system to one example (``system="model"`` names the column), or holds the answers of several
+systems side by side (``systems=["small", "large"]``: column ``small`` is its answer, ``small_correct`` its score).
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.datasets._values import is_missing
+from lmops.errors import UsageError, did_you_mean
+from lmops.evals._case import packed, stored
+from lmops.evals._checked import COUNTS, readable
+from lmops.evals._journal import CASE, Journal
+from lmops.evals._provenance import environment
+from lmops.evals._records import Plan
+from lmops.scorers import Score
+from lmops.text import plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lmops.datasets import DatasetVersion
+    from lmops.evals._prepare import Project
+
+Row = dict[str, Any]
+#: What else may be known of an answer; these columns are never scores.
+_KNOWN: Final = (*COUNTS, "cost_usd", "latency_ms", "model", "finish_reason", "trace_id", "documents", "tool_calls")
+_ID: Final = ("example_id", "id", "doc_id", "question_id", "sample_id")
+_OUTPUT: Final = ("output", "response", "answer", "prediction", "completion", "model_output", "actual_output")
+_REPEAT: Final = ("repeat", "epoch", "trial", "attempt")
+_SYSTEM: Final = ("system", "run_name", "experiment")
+_OF_EXAMPLE: Final = ("input", "expected", "metadata", "split", "tags", "cluster")
+_ROWS_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Which columns say what; None for the usual names."""
+
+    id: str | None = None
+    input: str | None = None
+    expected: str | None = None
+    output: str | None = None
+    cluster: str | None = None
+    repeat: str | None = None
+    system: str | None = None
+    systems: Sequence[str] | None = None
+    scores: Sequence[str] | None = None
+
+
+def import_runs(
+    project: Project, rows: Sequence[Mapping[str, Any]], source: Source, *, name: str, dataset: Any,
+    higher_is_better: Mapping[str, bool], prompt: Any, model: str | None,
+) -> dict[str, str]:  # fmt: skip
+    """Write one run for each system and return their ids by the names of the systems.
+
+    Raises:
+        UsageError: A column is not there, an answer stands twice, or a score is no number; nothing was written.
+    """
+    if not rows:
+        raise UsageError("there is no row to import")
+    columns = list(dict.fromkeys(str(key) for row in rows for key in row))
+    answers, scores = _answers([dict(row) for row in rows], columns, source, name)
+    unknown = [one for one in higher_is_better if one not in scores]
+    if unknown:
+        raise UsageError(did_you_mean("score", unknown[0], scores, hint="named in higher_is_better"))
+    version = _dataset(project, answers, dataset, name)
+    clusters = {example.example_id: example.cluster for example in version.examples}
+    described = [
+        {"name": one, "version": "imported", "higher_is_better": higher_is_better.get(one, True),
+         "range": _range(answers, one), "options": None}
+        for one in scores
+    ]  # fmt: skip
+    repeats = 1 + max(answer["repeat"] for answer in answers)
+    by_system: dict[str, list[Row]] = defaultdict(list)
+    for answer in answers:
+        by_system[answer["system"]].append(answer)
+    found: dict[str, str] = {}
+    for system, own in by_system.items():
+        models = {answer["known"]["model"] for answer in own} - {None}
+        plan = Plan(
+            name=name if len(by_system) == 1 else f"{name}-{system}", task_kind="recorded", task=f"imported {system}",
+            dataset=version.ref, dataset_hash=version.hash, prompt_ref=prompt.ref if prompt is not None else None,
+            prompt_hash=prompt.hash if prompt is not None else None,
+            model=model or (models.pop() if len(models) == 1 else None), scorers=described,
+            settings={"imported": True, "selection": version.selection, "limit": None, "example_ids": None},
+            examples=version.count, repeats=repeats,
+        )  # fmt: skip
+        found[system] = _write(project, plan, own, scores, clusters)
+    return found
+
+
+def _write(
+    project: Project, plan: Plan, answers: Sequence[Row], scores: Sequence[str], clusters: Mapping[str, str | None]
+) -> str:
+    journal = Journal.create(
+        project.store, plan, actor=project.actor, code_version=None, environment=environment(), now_ns=time.time_ns()
+    )
+    try:
+        made = [_case(journal.run_id, answer, scores, clusters) for answer in answers]
+        for at in range(0, len(made), _ROWS_AT_ONCE):
+            journal.write(made[at : at + _ROWS_AT_ONCE])
+        there = {(answer["id"], answer["repeat"]) for answer in answers}
+        journal.write_not_run(
+            (example_id, repeat, cluster)
+            for example_id, cluster in clusters.items()
+            for repeat in range(plan.repeats)
+            if (example_id, repeat) not in there
+        )
+        journal.end("finished", error=None, now_ns=time.time_ns())
+    finally:
+        journal.release()
+    project.store.pack_results()
+    return journal.run_id
+
+
+def _case(run_id: str, answer: Row, scores: Sequence[str], clusters: Mapping[str, str | None]) -> list[Any]:
+    output, is_json = stored(answer["output"])
+    known, failed = answer["known"], answer["error"]
+    found = [
+        Score(name=name, value=answer["scores"][name])
+        if answer["scores"][name] is not None
+        else Score(name=name, status="unmeasured", reason="no score came with the answer")
+        for name in scores
+    ]
+    row: Row = {
+        "run_id": run_id, "example_id": answer["id"], "repeat": answer["repeat"],
+        "status": "ok" if failed is None else "error", "output": output, "output_is_json": is_json,
+        "error_type": None if failed is None else "Imported", "error": failed, "attempts": 1,
+        "cluster": clusters[answer["id"]], "started_ns": time.time_ns(), "scores": packed(found),
+        **{name: stored(value)[0] if isinstance(value, list) else value for name, value in known.items()},
+    }  # fmt: skip
+    return [row.get(name) for name in CASE]
+
+
+# -- rows ----------------------------------------------------------------------------------------------------------
+
+
+def _answers(
+    rows: Sequence[Row], columns: Sequence[str], source: Source, name: str
+) -> tuple[list[Row], tuple[str, ...]]:
+    """Return one answer for each row and system, and the names of the scores."""
+    places = {
+        "id": _place("id", source.id, _ID, columns), "output": _place("output", source.output, _OUTPUT, columns),
+        "repeat": _place("repeat", source.repeat, _REPEAT, columns),
+        "error": _place("error", None, ("error",), columns),
+        "input": _place("input", source.input, ("input", "question", "prompt", "query"), columns),
+        "expected": _place("expected", source.expected, _EXPECTED, columns),
+        "cluster": _place("cluster", source.cluster, ("cluster",), columns),
+        **{field: _place(field, None, (field,), columns) for field in ("metadata", "split", "tags")},
+    }  # fmt: skip
+    if source.systems is not None:
+        rows, own = _side_by_side(rows, columns, source.systems)
+        places |= {"output": _OWN_OUTPUT}
+        system: str | None = _OWN_SYSTEM
+        scores = tuple(source.scores or own)
+    else:
+        system = _place("system", source.system, (), columns)
+        _refuse_unsaid_systems(rows, columns, system)
+        taken = {place for place in (*places.values(), system) if place}
+        scores = tuple(source.scores) if source.scores is not None else _numeric(rows, columns, taken)
+        for one in scores:
+            _place("scores", one, (), columns)
+    if not scores:
+        raise UsageError(f"no column holds scores: name them with scores=[...]; there are {', '.join(columns[:20])}")
+    found: list[Row] = []
+    turns: dict[tuple[str, str], int] = defaultdict(int)
+    seen: set[tuple[str, str, int]] = set()
+    for number, row in enumerate(rows, start=1):
+        answer = _answer(row, number, places, scores, str(row[system]) if system else name)
+        key = (answer["system"], answer["id"])
+        if answer["repeat"] is None:
+            answer["repeat"] = turns[key]
+        turns[key] += 1
+        if (*key, answer["repeat"]) in seen:
+            raise UsageError(f"row {number}: {key[0]} answers {key[1]!r} twice as repeat {answer['repeat']}")
+        seen.add((*key, answer["repeat"]))
+        found.append(answer)
+    return _from_0(found), scores
+
+
+#: Names that no column of a user's has.
+_OWN_SYSTEM: Final = "\0system"
+_OWN_OUTPUT: Final = "\0output"
+_EXPECTED: Final = ("expected", "expected_output", "reference", "ground_truth", "target", "gold")
+
+
+def _place(field: str, asked: str | None, usual: Sequence[str], columns: Sequence[str]) -> str | None:
+    if asked is not None:
+        if asked not in columns:
+            raise UsageError(did_you_mean("column", asked, columns, hint=f"asked for as {field}"))
+        return asked
+    return next((one for one in usual if one in columns), None)
+
+
+def _refuse_unsaid_systems(rows: Sequence[Row], columns: Sequence[str], system: str | None) -> None:
+    """Raise where the answers of several systems would count as repeats of one."""
+    column = _place("system", None, _SYSTEM, columns)
+    if system is None and column is not None and len({str(row.get(column)) for row in rows}) > 1:
+        raise UsageError(f"the column {column!r} names several systems: say system={column!r} for a run of each")
+
+
+def _numeric(rows: Sequence[Row], columns: Sequence[str], taken: set[str]) -> tuple[str, ...]:
+    """Return the columns that hold numbers or truths and nothing else that is known."""
+    found = []
+    for column in columns:
+        values = [value for value in (row.get(column) for row in rows) if not is_missing(value)]
+        if column not in taken and column not in _KNOWN and values and all(map(_is_number, values)):
+            found.append(column)
+    return tuple(found)
+
+
+def _side_by_side(
+    rows: Sequence[Row], columns: Sequence[str], systems: Sequence[str]
+) -> tuple[list[Row], tuple[str, ...]]:
+    """Return one row for each system, its answer and scores under names of their own, and the names of the scores."""
+    names: dict[str, dict[str, str]] = {}
+    for system in systems:
+        longer = [other for other in systems if other != system and other.startswith(system)]
+        own = {
+            column[len(system) + 1 :]: column
+            for column in columns
+            if column.startswith((f"{system}_", f"{system}.")) and not column.startswith(tuple(longer) or ("\0",))
+        }
+        if not own and system not in columns:
+            raise UsageError(did_you_mean("column of a system", system, columns, hint="named in systems"))
+        names[system] = own
+    scores = tuple(dict.fromkeys(one for own in names.values() for one in own if one not in ("output", *_KNOWN)))
+    found = []
+    for row in rows:
+        for system, own in names.items():
+            text = row.get(system, row.get(own.get("output", _OWN_OUTPUT)))
+            known = {field: row.get(column) for field, column in own.items()}
+            found.append({**row, **known, _OWN_SYSTEM: system, _OWN_OUTPUT: text})
+    return found, scores
+
+
+def _answer(row: Row, number: int, places: Mapping[str, str | None], scores: Sequence[str], system: str) -> Row:
+    def at(field: str) -> Any:
+        value = row.get(places[field] or "\0")
+        return None if is_missing(value) else value
+
+    given, repeat = at("id"), at("repeat")
+    if given is None and at("input") is None:
+        raise UsageError(f"row {number} has no id and no input: name their columns with id=... or input=...")
+    if repeat is not None and not (_is_number(repeat) and float(repeat).is_integer() and repeat >= 0):
+        raise UsageError(f"row {number}: repeat is {plain_line(repeat, 40)!r}; give 0, 1, 2, ...")
+    failed = at("error")
+    return {
+        "system": system, "id": _word(given if given is not None else at("input")),
+        "repeat": None if repeat is None else int(repeat), "output": at("output"),
+        "error": plain_line(failed, 10_000) if failed is not None and failed is not False else None,
+        "example": {field: at(field) for field in _OF_EXAMPLE},
+        "scores": {one: _score(row.get(one), one, number) for one in scores},
+        "known": {one: readable(one, row.get(one)) for one in _KNOWN},
+    }  # fmt: skip
+
+
+def _score(value: Any, name: str, number: int) -> float | None:
+    if is_missing(value):
+        return None
+    if not _is_number(value) or not math.isfinite(float(value)):
+        raise UsageError(
+            f"row {number}: the score {name!r} is {plain_line(value, 40)!r}; give a number, True or False, or nothing "
+            "where it was not measured"
+        )
+    return float(value)
+
+
+def _from_0(answers: list[Row]) -> list[Row]:
+    """Return the answers with repeats that count from 0: many count from 1."""
+    first = min(answer["repeat"] for answer in answers)
+    return [{**answer, "repeat": answer["repeat"] - first} for answer in answers] if first else answers
+
+
+def _range(answers: Sequence[Row], name: str) -> list[float] | None:
+    values = [answer["scores"][name] for answer in answers if answer["scores"][name] is not None]
+    return [0.0, 1.0] if values and all(0 <= value <= 1 for value in values) else None
+
+
+def _dataset(project: Project, answers: Sequence[Row], dataset: Any, name: str) -> DatasetVersion:
+    """Return the version that the answers are to, saved from their rows when none is named."""
+    if dataset is not None:
+        version: DatasetVersion = project.datasets.get(dataset) if isinstance(dataset, str) else dataset
+        known = {example.example_id for example in version.examples}
+        lost = sorted({answer["id"] for answer in answers} - known)
+        if lost:
+            raise UsageError(
+                f"{len(lost):,} of the answers are to no example of {version.ref}: "
+                f"{did_you_mean('example', lost[0], sorted(known)[:2000])}"
+            )
+        return version
+    examples: dict[str, Row] = {}
+    for answer in answers:
+        before, now = examples.setdefault(answer["id"], answer["example"]), answer["example"]
+        for field in _OF_EXAMPLE:
+            if now[field] is None or before[field] == now[field]:
+                continue
+            if before[field] is not None:
+                raise UsageError(
+                    f"the example {plain_line(answer['id'], 60)!r} has two values of {field}: "
+                    f"{plain_line(before[field], 60)!r} and {plain_line(now[field], 60)!r}; answers are paired by id"
+                )
+            before[field] = now[field]
+    rows = [
+        {"example_id": one, **{field: value for field, value in example.items() if value is not None}}
+        | {"input": one if example["input"] is None else example["input"]}
+        for one, example in examples.items()
+    ]
+    saved: DatasetVersion = project.datasets.save(f"{name}-examples", rows)
+    return saved
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) or type(value).__name__ in ("bool", "bool_")

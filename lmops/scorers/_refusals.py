@@ -1,0 +1,98 @@
+"""How answers refuse, in English, German, French and Japanese: phrases of the one who answers, or about its sources."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_DO: Final = (
+    "help|assist|answer|provide|comply|support|fulfil|do (?:that|this|so|it)\\b|create|generate|produce|write|share|"
+    "give|offer|discuss|engage|participate|respond|continue|find|found|locate|see any|say|tell|determine|confirm|"
+    "verify|access|complete|process|advise|speculate|comment|satisfy|accommodate|promote|encourage|condone|facilitate|proceed|"
+    "look (?:that|this|it) up|go (?:into|along)|carry out|perform|take part|express|disclose|reveal|endorse"
+)
+_HAVE: Final = (
+    "have (?:any |that |this |enough |the |an |a |access|personal|real|specific|information|details|opinions|feelings|"
+    "beliefs)"
+)
+_SOURCE: Final = "(?:source|document|context|text|passage|article|page|information|material|excerpt)s?"
+_SILENT: Final = (
+    "(?:do(?:es)?|did)(?: not|n't) (?:say|mention|contain|specify|state|provide|include|address|answer|give|cover)"
+)
+_NOT: Final = (
+    "(?:(?:(?:can|could|will|would|should|do|did|am|are|was|were|have|must|may|might|'(?:m|re|ve|ll|d)) ?)?"
+    "(?:not|n't|unable|never)|can't|won't)(?: (?:and|or) (?:will|would) not)? "
+)
+_ABLE: Final = (
+    "(?:(?:be|really|ethically|legally|in good conscience|currently|directly|yet|going) )*"
+    "(?:(?:able|allowed|permitted|authori[sz]ed|comfortable|comfortable with|in a position|willing|been able) )?"
+    "(?:to )?"
+)
+_ENGLISH: Final = (
+    # I cannot help, we were not able to find, I don't know, I'm unable to answer
+    (
+        rf"\b(?:i|we)(?: (?:really|simply|just|also|still|currently|unfortunately|respectfully))*(?: |(?='))"
+        rf"{_NOT}{_ABLE}(?:{_DO}|know\b|comfortable\b|sure (?:if |that |whether )?i can|{_HAVE})"
+    ),
+    rf"^(?:sorry,? )?(?:unable|not able) to (?:{_DO})",
+    r"\b(?:i|we) (?:can't|cannot|won't|couldn't)(?: (?:sorry|unfortunately))?\s*(?:$|[.!;])",
+    rf"\b(?:can't|cannot|won't) (?:(?:really|ethically) )?(?:{_DO}) (?:with )?(?:that|this|your|you|such|any)\b",
+    rf"\b(?:not|n't) possible for me to (?:{_DO})",
+    r"\b(?:that|this|it)(?: request| question)?(?:'s| is| would be| goes| would go) against (?:my|our)\b",
+    r"\b(?:that|this|it)(?:'s| is) (?:beyond|outside) (?:of )?(?:what|anything) (?:i|we) (?:can|could|am|are|'m)\b",
+    (
+        r"\b(?:i|we)(?:'m|'re|'ll| am| are| will)?"
+        r"(?: (?:must|have to|need to|going to have to|respectfully|politely|firmly))*"
+        r" (?:decline|refuse|abstain)\b"
+    ),
+    r"\b(?:i(?:'d| would) (?:rather|prefer) not|i prefer not to)\b",
+    r"\b(?:i|we) have no (?:information|way|access|idea|knowledge|data|details|answer|record)\b",
+    r"\b(?:that|this|it)(?:'s| is) (?:not )?something (?:that )?(?:i|we) (?:can|could|am|are|'m|won't|will|do|must)",
+    r"\b(?:there (?:is|was)|(?:i|we) (?:have|found|see)) (?:no|not any) (?:information|mention|data|details|answer)\b",
+    r"^no (?:information|mention|data|details|answer)\b",
+    rf"\b{_SOURCE}(?: (?:that )?(?:i|you) \w+| provided| given| above)? {_SILENT}\b",
+    (
+        r"\b(?:is|are|was|were)(?: not|n't) (?:mentioned|specified|stated|covered|addressed|included|found|available"
+        r"|given)"
+        rf" (?:in|by) (?:the|our|my|these|this|any)\b[^.]{{0,30}}\b{_SOURCE}"
+    ),
+    r"\b(?:request|query) (?:(?:is|was|has been) )?(?:denied|declined|refused|blocked)\b",
+    r"\bmy (?:guidelines|programm\w+|polic(?:y|ies)|training|rules)\b[^.]{0,30}\b(?:not|prohibit|prevent|forbid)",
+)
+_GERMAN: Final = (
+    (
+        r"\b(?:ich|wir)\b[^.!?\n]{0,60}\b(?:nicht|keine?[nr]?)\b[^.!?\n]{0,60}\b(?:helfen|weiterhelfen|beantworten|"
+        r"finden|gefunden|sagen|unterstützen|geben|bereitstellen|anbieten|informationen?|angaben|auskunft|in der lage|"
+        r"erfüllen|wissen|nachkommen|erstellen|liefern|behilflich)\b"
+    ),
+    r"\b(?:ich weiß|weiß ich)\b[^.!?\n]{0,20}\bnicht\b",
+    r"\bich\b[^.!?\n]{0,20}\b(?:ablehnen|lehne\b[^.!?\n]{0,30}\bab)\b",
+)
+_FRENCH: Final = (
+    (
+        r"\b(?:je|nous) (?:ne |n')(?:(?:peux|puis|pouvons|pourrai|saurais|suis|sommes|sais|savons|dispose|disposons|"
+        r"parviens|trouve|connais|ai|avons|vous))\b[^.!?\n]{0,25}\b(?:pas|aucune?|rien)\b"
+    ),
+    r"\b(?:je|nous) (?:dois|devons) (?:refuser|décliner)\b|\bje refuse\b|\bil m'est impossible\b",
+)
+_JAPANESE: Final = (
+    "(?:お答え|回答|お手伝い|対応|お応え|ご案内|提供|お伝え|協力|支援|サポート)(?:すること)?[はが]?でき(?:ません|かねます|ない)",
+    "見つ(?:かりません|からない|けられません|けることができません)|(?:わか|分か)りません|情報[はが](?:あり|ござい)ません",
+    "お断り|お力になれません|お役に立てません|お受けできません",
+)
+#: What says that nothing was found, or that nothing will be said.
+REFUSES: Final = re.compile("|".join((*_ENGLISH, *_GERMAN, *_FRENCH, *_JAPANESE)), re.IGNORECASE)
+#: What goes with a refusal: why not, and what to do instead; no claim of a refusing answer as long as it has no number.
+EXPLAINS: Final = re.compile(
+    r"""\b(?:harm(?:ful)?|illegal|unlawful|unethical|dangerous|unsafe|violat\w+|guidelines?|polic(?:y|ies)|programm\w+
+      |inappropriate|not\ appropriate|safety|ethic\w*|privacy|confidential\w*|an?\ ai|language\ model|real[- ]time
+      |knowledge\ cut-?off|training\ data|personal\ (?:opinions?|beliefs?|feelings?)|beyond\ (?:my|the)\ scope
+      |my\ (?:purpose|knowledge|capabilit\w+|role|scope)|against\ (?:my|our|the)|help\ pages?)\b
+      | ^(?:please|you\ (?:may|might|can|could|should)|perhaps|maybe|instead|try|bitte|veuillez|n'hésitez
+        |for\ (?:further|more|legal|medical|professional))\b
+      | ^(?:i|we)(?:'d|\ would|\ can|\ could|'ll|\ will|'m|\ am)?\ (?:be\ )?(?:(?:happy|glad|here|able)\ )?
+        (?:to\ )?(?:strongly\ )?(?:recommend|suggest|encourage|advise|help|assist|offer|discuss|provide|answer|try
+        |understand|appreciate)\b
+      | ^(?:it|this|that)(?:'s|\ is|\ would)\b[^.]{0,40}\b(?:best|important|recommended)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)

@@ -1,0 +1,133 @@
+"""The public views as files that other tools read: whole, or not there."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.errors import DamagedStoreError, StoreError, StoreFullError, UsageError, full_message
+from lmops.store._backup import undone
+from lmops.store._filesystem import make_store_folder
+from lmops.store._long import KEY, LONG_COLUMNS, resolve
+from lmops.store._views import AROUND_VIEW, DERIVED_VIEWS, VIEW_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+    import pyarrow as pa
+
+    from lmops.store._blobs import Blobs
+    from lmops.store._engine import Engine
+
+#: What the system says of a disk, a quota or a file that can hold no more, as DuckDB passes it on.
+_FULL: Final = ("No space left", "File too large", "quota exceeded")
+#: What is written has this ending until all of it is.
+_UNFINISHED: Final = ".unfinished"
+
+
+def export(engine: Engine, blobs: Blobs, target: Path) -> Path:
+    """Write every public view into one DuckDB file (``*.duckdb``) or into a folder of Parquet files.
+
+    Raises:
+        UsageError: There is something at ``target``.
+        DamagedStoreError: Something of the store cannot be read; nothing is left at ``target``.
+    """
+    import duckdb
+
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise UsageError(f"{target} is there already; name a new file or an empty folder for the export")
+    problems = engine.problems()
+    if problems:
+        more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise DamagedStoreError(f"the store is not whole, so that nothing was exported: {problems[0]}{more}")
+    with _in_words(target):
+        if target.suffix == ".duckdb":
+            target.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = target.with_name(target.name + _UNFINISHED)
+            unfinished.unlink(missing_ok=True)
+            try:
+                with contextlib.closing(duckdb.connect(":memory:")) as out:
+                    # The oldest DuckDB that is supported must be able to read it.
+                    out.execute(f"attach {_literal(unfinished)} as target (storage_version 'v1.5.0')")
+                    _write(engine, blobs, out, lambda name: (f"create table target.{name} as", "", f"target.{name}"))
+                    out.execute("detach target")
+                unfinished.rename(target)
+            finally:
+                unfinished.unlink(missing_ok=True)
+            return target
+        with undone(target), contextlib.closing(duckdb.connect(":memory:")) as out:
+            make_store_folder(target)
+            files = {name: target / f"{name}.parquet{_UNFINISHED}" for name in VIEW_NAMES}
+            _write(engine, blobs, out, lambda name: (
+                "copy (", f") to {_literal(files[name])} (format parquet, compression zstd)",
+                f"read_parquet({_literal(files[name])})",
+            ))  # fmt: skip
+            for file in files.values():
+                file.rename(file.with_name(file.name.removesuffix(_UNFINISHED)))
+    return target
+
+
+@contextlib.contextmanager
+def _in_words(target: Path) -> Iterator[None]:
+    """Turn what DuckDB says of a file that it cannot write into an error of ours."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        if any(word in str(error) for word in _FULL):
+            raise StoreFullError(full_message(target)) from error
+        raise StoreError(f"{target} cannot be written: {str(error).splitlines()[0]}; it is not whole") from error
+
+
+def _write(engine: Engine, blobs: Blobs, out: duckdb.DuckDBPyConnection, words: Any) -> None:
+    """Write every view; ``words`` gives what stands before and after a query, and how to read what was written."""
+    snapshot = engine.snapshot()
+    out.execute("set global TimeZone='UTC'")
+    for name in VIEW_NAMES:
+        before, after, written = words(name)
+        derived = DERIVED_VIEWS.get(name)
+        if derived is not None:
+            # From what was written, in which long texts are whole.
+            out.execute(f"{before} {derived.sql} {after}")
+            continue
+        with engine.view_reader(snapshot, name) as reader:
+            out.register("source", _whole(reader, blobs) if name == "spans" else reader)
+            out.execute(f"{before} select * from source {after}")
+            out.unregister("source")
+        if any(one.base == name for one in DERIVED_VIEWS.values()):
+            out.execute(f"create temp view {name} as select * from {written}")
+        if name == "spans":
+            out.execute(AROUND_VIEW)
+
+
+def _whole(reader: pa.RecordBatchReader, blobs: Blobs) -> pa.RecordBatchReader:
+    """Return the same rows with the texts that are kept in blobs put back."""
+    import pyarrow as pa
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            yield _resolved(batch, blobs)
+
+    return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+
+def _resolved(batch: pa.RecordBatch, blobs: Blobs) -> pa.RecordBatch:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    marked = [name for name in LONG_COLUMNS if pc.any(pc.match_substring(batch[name], KEY)).as_py()]
+    if not marked:
+        return batch
+    rows = [resolve(row, blobs) for row in batch.select([*LONG_COLUMNS, "span_id"]).to_pylist()]
+    for name in marked:
+        place = batch.schema.get_field_index(name)
+        values = pa.array([row[name] for row in rows], batch.schema.field(name).type)
+        batch = batch.set_column(place, batch.schema.field(name), values)
+    return batch
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,71 @@
+"""The explorer where no kernel answers: what the runs scored, then the worst regressions, as a table and as text."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from lmops.text import plain_line
+from lmops.widgets.evals.view import OUTCOMES
+from lmops.widgets.kit.static import MAX_ROWS, table
+
+if TYPE_CHECKING:
+    from lmops.widgets.evals.controller import EvalExplorerController
+
+
+def number(value: float) -> str:
+    """Return a score as a reader sees it; "-" for none."""
+    return "-" if math.isnan(value) else f"{value:.4g}"
+
+
+def as_html(controller: EvalExplorerController, limit: int = MAX_ROWS) -> str:
+    """Return the first cases as escaped HTML, below the comparison where there are two runs."""
+    heads, rows, numbers = _rows(controller, limit)
+    comparison = controller.comparison
+    above = "" if comparison is None else comparison._repr_html_()
+    count = controller.total
+    first = f"The first {len(rows)} of " if len(rows) < count else ""
+    title = f"{first}{count:,} case{'' if count == 1 else 's'}: {controller.words}"
+    return f"<div>{above}{table(title, heads, rows, numbers=numbers)}</div>"
+
+
+def as_text(controller: EvalExplorerController) -> str:
+    """Return the comparison and the first ten cases as plain text."""
+    _, rows, _ = _rows(controller, 10)
+    comparison = controller.comparison
+    lines = [] if comparison is None else [comparison.text, ""]
+    lines.append(f"{controller.total:,} cases: {plain_line(controller.words, 300)}")
+    lines += ["  ".join(plain_line(cell, 60) for cell in row if cell) for row in rows]
+    if controller.total > len(rows):
+        lines.append(f"... and {controller.total - len(rows):,} more: .df() has all")
+    return "\n".join(lines)
+
+
+def bundle(controller: EvalExplorerController) -> dict[str, str]:
+    """Return the static forms by their media types."""
+    return {"text/plain": as_text(controller), "text/html": as_html(controller)}
+
+
+def _rows(controller: EvalExplorerController, limit: int) -> tuple[list[str], list[list[str]], list[int]]:
+    chosen, seen = controller.filter, controller.columns
+    is_pair = chosen.b is not None
+    runs = [controller.board.runs[place] for place in controller.shown_runs]
+    scores = controller.board.scores.get(chosen.scorer)
+    heads = [
+        "case",
+        *(f"{chosen.scorer} {run.label}" for run in runs),
+        *(["change (negative: worse)", "flip"] if is_pair else ["result"]),
+    ]
+    heads += ["input", f"answer of {controller.board.runs[chosen.a].label}"]
+    made = []
+    for place in controller.order[:limit].tolist():
+        flip = {1: "gained", -1: "lost", 0: ""}[int(seen.flip[place])]
+        outcome = {"none": ""}.get(OUTCOMES[int(seen.passes_a[place])], OUTCOMES[int(seen.passes_a[place])])
+        values = ["" if scores is None else number(scores[place, run]) for run in controller.shown_runs]
+        change = "" if math.isnan(seen.change[place]) else f"{seen.change[place]:+.4g}"
+        example_id = controller.board.ids[place]
+        made.append([
+            example_id, *values, *([change, flip] if is_pair else [outcome]), controller.preview(place),
+            controller.output(chosen.a, example_id),
+        ])  # fmt: skip
+    return heads, made, list(range(1, 1 + len(runs) + is_pair))

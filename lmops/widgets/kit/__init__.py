@@ -1,0 +1,1 @@
+"""What every widget shares: the skin, its messages, lists, keys and static forms."""

@@ -1,0 +1,167 @@
+"""What every list knows and does without any widget: its cursor, its marks, what can be done with rows, its number.
+
+What changes for everyone is answered by a ``state`` or ``selection`` message with a growing ``seq``, which every view
+of the widget receives. A list has a number, ``rev``: what is asked about an older one is answered by an error, which
+the page drops. The other end is ``ListView`` in ``kit/list_view.js``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from lmops.errors import QueryError, UsageError
+from lmops.widgets.kit.actions import KNOWN
+from lmops.widgets.kit.protocol import answer, handlers_of, one_of, string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lmops.widgets.kit.actions import Action
+    from lmops.widgets.kit.protocol import Message
+
+_MAX_ANSWER: Final = 200
+_MAX_CHOICES: Final = 1_000
+_MAX_LOCATED: Final = 10
+
+
+class _StaleError(QueryError):
+    """The list that was asked about is not the one that is shown; the page asks again on its own."""
+
+
+class ListController(ABC):
+    """A list of rows that have ids; what it lists, and how, is said by its subclasses.
+
+    Args:
+        actions: Name ("dataset", "labeling") -> what to do with traces; what is missing is shown as not there.
+    """
+
+    #: what a row is
+    NOUN: ClassVar[str]
+    MAX_MARKED: ClassVar[int]
+
+    _handlers: ClassVar[Mapping[str, Callable[[Any, Message], Message]]]
+
+    def __init_subclass__(cls) -> None:
+        """Find the messages that a list answers."""
+        super().__init_subclass__()
+        cls._handlers = handlers_of(cls)
+
+    def __init__(self, actions: Mapping[str, Action] | None) -> None:
+        self._actions = dict(actions or {})
+        self._rev = 0
+        self._seq = 0
+        self.cursor: str | None = None
+        self._marked: dict[str, None] = {}
+        #: called with every state message that Python itself causes
+        self.on_change: Callable[[Message], None] = lambda _message: None
+
+    # -- what a subclass says ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def state(self, reason: str) -> Message:
+        """Return everything a view needs to show the same as the others."""
+
+    @abstractmethod
+    def _refresh(self) -> None:
+        """Read again what is listed."""
+
+    @abstractmethod
+    def _place_of(self, row_id: str) -> int | None:
+        """Return where a row is in the list; None when it is not in it."""
+
+    @abstractmethod
+    def _is_id(self, value: object) -> bool:
+        """Whether this can be the id of a row."""
+
+    def _is_known(self, _row_id: str) -> bool:
+        """Whether a row can be chosen and marked, be it in the list as it is filtered or not."""
+        return True
+
+    def _act(self, action: Action, ids: list[str], value: str) -> str:
+        """Do something with rows; returns a sentence for the status line."""
+        return action.run(ids, value)
+
+    # -- Python's side -----------------------------------------------------------------------------------------------
+
+    @property
+    def selected_ids(self) -> list[str]:
+        """The marked rows in the order they were marked; the one under the cursor when none is marked."""
+        return list(self._marked) or ([] if self.cursor is None else [self.cursor])
+
+    def refresh(self) -> None:
+        """Take in what has come since."""
+        self._refresh()
+        self.on_change(self.state("refresh"))
+
+    # -- the page's side ---------------------------------------------------------------------------------------------
+
+    def handle(self, message: object) -> list[Message]:
+        """Return the answers to one message of the page; what goes wrong is an answer of kind ``error``."""
+        return answer(self, self._handlers, message)
+
+    def _selection(self) -> Message:
+        """Return cursor and marks, with the number of the message that says them."""
+        self._seq += 1
+        return {"seq": self._seq, "cursor": self.cursor, "marked": list(self._marked)}
+
+    def _action_rows(self) -> list[Message]:
+        """Return what can be done with rows; what is missing says why."""
+        found = {name: self._actions.get(name) for name in KNOWN}
+        return [
+            {
+                "name": name, "label": KNOWN[name][0], "hint": KNOWN[name][1], "is_there": action is not None,
+                "asks": "" if action is None else action.asks,
+            }
+            for name, action in found.items()
+        ]  # fmt: skip
+
+    def _on_hello(self, _message: Message) -> Message:
+        return self.state("hello")
+
+    def _on_refresh(self, _message: Message) -> Message:
+        self._refresh()
+        return self.state("refresh")
+
+    def _on_locate(self, message: Message) -> Message:
+        self._check_rev(message)
+        places = [self._place_of(one) for one in self._ids(message, "ids", _MAX_LOCATED)]
+        return {"kind": "places", "rev": self._rev, "places": places}
+
+    def _on_select(self, message: Message) -> Message:
+        cursor = message.get("cursor")
+        if cursor is not None and not (self._is_id(cursor) and self._is_known(cursor)):
+            raise UsageError(f"select: the cursor is the id of a {self.NOUN}")
+        if "marked" in message:
+            self._marked = dict.fromkeys(filter(self._is_known, self._ids(message, "marked", self.MAX_MARKED)))
+        self.cursor = cursor
+        return {"kind": "selection", **self._selection()}
+
+    def _on_question(self, message: Message) -> Message:
+        choices = [str(choice)[:_MAX_ANSWER] for choice in self._action(message).choices()]
+        return {"kind": "question", "choices": choices[:_MAX_CHOICES]}
+
+    def _on_action(self, message: Message) -> Message:
+        action = self._action(message)
+        value = string(message, "value", _MAX_ANSWER).strip() if action.asks else ""
+        if action.asks and not value:
+            raise UsageError(f"give the name of the {action.asks}")
+        ids = self._ids(message, "ids", self.MAX_MARKED)
+        if not ids:
+            raise UsageError(f"no {self.NOUN} is marked or open")
+        return {"kind": "done", "message": self._act(action, ids, value)}
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _action(self, message: Message) -> Action:
+        return self._actions[one_of(message, "name", self._actions)]
+
+    def _check_rev(self, message: Message) -> None:
+        if message.get("rev") != self._rev:
+            raise _StaleError("this list has changed since")
+
+    def _ids(self, message: Message, name: str, limit: int) -> list[str]:
+        value = message.get(name)
+        if not isinstance(value, list) or len(value) > limit or not all(map(self._is_id, value)):
+            raise UsageError(f"{name} is a list of at most {limit:,} {self.NOUN} ids")
+        return value

@@ -1,0 +1,1 @@
+"""What changed in a prompt, how versions behaved, and the playground."""

@@ -1,0 +1,66 @@
+"""The figures that the benchmark prints, reduced and seeded: intervals cover, tests err seldom, plans hold."""
+
+import pytest
+
+from lmops.calc.paired import paired_difference
+from tests.bench import bench_calc as simulate
+
+#: Two standard errors below 94 % at 300 trials.
+BAR = 0.913
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.5])
+@pytest.mark.parametrize("n", [20, 200])
+def test_paired_t_covers_skewed_costs(n, sigma):
+    """Lognormal costs of related items, also of few."""
+    assert simulate.cost_coverage(paired_difference, n, sigma, trials=300) >= BAR
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0])
+@pytest.mark.parametrize("clusters", [8, 20, 40])
+def test_paired_t_covers_clustered_costs(clusters, sigma):
+    """Whole clusters are alike, and their costs skewed."""
+    assert simulate.cost_coverage(paired_difference, 200, sigma, trials=600, clusters=clusters) >= BAR
+
+
+@pytest.mark.parametrize(("kind", "k"), [("any", 2), ("all", 4)])
+@pytest.mark.parametrize("shape", [(1, 1), (20, 1)])
+def test_pass_k_covers_also_where_nearly_all_pass(kind, k, shape):
+    """A bootstrap had no width there."""
+    assert simulate.pass_k_coverage(kind, k, shape, 50, trials=300) >= BAR
+
+
+@pytest.mark.parametrize("judge", [(0.9, 0.8), (0.98, 0.95)])
+@pytest.mark.parametrize(("rate", "n"), [(0.5, 50), (0.95, 20), (0.95, 200)])
+def test_ppi_covers_near_the_ends(rate, n, judge):
+    """With a judge that errs often, and with one that hardly errs."""
+    assert simulate.ppi_coverage(rate, n, judge, trials=300) >= BAR
+
+
+@pytest.mark.parametrize("groups", [8, 40])
+def test_ppi_covers_clusters(groups):
+    """Five labels each."""
+    assert simulate.ppi_coverage(0.8, 5 * groups, (0.9, 0.8), trials=200, size=5) >= 0.91
+
+
+@pytest.mark.parametrize(
+    ("rate_a", "rate_b", "share"), [(0.95, 0.95, 0.1), (0.99, 0.99, 0.1), (0.9, 0.95, 0.1), (0.5, 0.95, 0.1)]
+)
+def test_difference_sequence_errs_seldom_at_unequal_arrivals(rate_a, rate_b, share):
+    """Near 1, where a small group has shown no failure yet."""
+    wrong, _ = simulate.difference_errors(rate_a, rate_b, share, 800, trials=100)
+    assert wrong <= 0.09
+
+
+def test_a_mixture_of_bets_errs_seldom_and_stops_early():
+    """It needs no guess of the effect."""
+    assert simulate.betting(0.8, 0.8, "two-sided", 500, trials=200)[0] <= 0.08
+    assert simulate.betting(0.7, 0.8, "below", 1000, trials=60) == (1.0, pytest.approx(150, rel=0.25))
+
+
+@pytest.mark.parametrize(("discordance", "margin", "pilot"), [(0.05, 0.02, 200), (0.2, 0.05, 100)])
+def test_the_items_needed_have_the_power_that_was_asked(discordance, margin, pilot):
+    """By simulation of gates of that size."""
+    n, power = simulate.power_at_needed(discordance, margin, pilot, trials=200)
+    assert 0.7 <= power <= 0.9
+    assert n < 10 * pilot

@@ -1,0 +1,111 @@
+"""Answers and scores that were made elsewhere are runs: paired, clustered, with repeats, compared and gated."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from lmops.errors import UsageError
+
+
+def long_rows(systems=("small", "large"), count=40, **more):
+    """Return one row a system and example: "large" is right three times of four, "small" every other time."""
+    right = {"small": lambda n: n % 2, "large": lambda n: n % 4 != 0}
+    return [
+        {"id": f"e{n}", "question": f"q{n}", "ground_truth": "a", "who": system, "output": f"{system} {n}",
+         "correct": bool(right[system](n)), "cost_usd": 0.01, "cluster": f"c{n // 4}", **more}
+        for system in systems for n in range(count)
+    ]  # fmt: skip
+
+
+def test_one_system_is_a_run(ws):
+    """With its answers, scores, costs, clusters and the examples as a dataset."""
+    rows = [{key: value for key, value in row.items() if key != "who"} for row in long_rows(["small"])]
+    run = ws.evals.import_results(rows, name="theirs", model="m-1")
+    assert (run.status, run.totals.cases, run.totals.errors, run.model) == ("finished", 40, 0, "m-1")
+    assert run.totals.cost_usd == pytest.approx(0.4)
+    assert list(run.scorers) == ["correct"]
+    assert run.summary()[0].mean == 0.5
+    assert run.df().loc[0, ["output", "cluster"]].tolist() == ["small 0", "c0"]
+    assert run.df()["latency_ms"].isna().all()
+    first = ws.datasets.get("theirs-examples")[0]
+    assert (first.example_id, first.input, first.expected, first.cluster) == ("e0", "q0", "a", "c0")
+
+
+def test_several_systems_are_compared_and_gated(ws):
+    """As runs of one dataset, paired by id and clustered."""
+    runs = ws.evals.import_results(pd.DataFrame(long_rows(count=200)), system="who", name="theirs")
+    assert list(runs) == ["small", "large"]
+    compared = ws.evals.compare(runs["small"], runs["large"])
+    assert "correct" in compared.text
+    assert ws.evals.gate(runs["large"], None, {"scorers": {"correct": {"min": 0.5}}}).outcome == "pass"
+    assert ws.evals.gate(runs["small"], runs["large"], {"scorers": {"correct": {"max_loss": 0.01}}}).outcome != "pass"
+
+
+def test_systems_side_by_side(ws, tmp_path):
+    """One row an example: the answer and the scores of each system have its name."""
+    rows = [
+        {"id": n, "question": "q", "6b": "x", "6b_ft": "y", "6b_correct": n % 2, "6b_ft_correct": 1} for n in range(8)
+    ]
+    (tmp_path / "runs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    runs = ws.evals.import_results(tmp_path / "runs.jsonl", systems=["6b", "6b_ft"])
+    assert [run.summary()[0].mean for run in runs.values()] == [0.5, 1.0]
+    assert runs["6b_ft"].df()["output"].unique().tolist() == ["y"]
+
+
+@pytest.mark.parametrize("repeat", [None, "epoch"])
+def test_repeats_are_repeats(ws, repeat):
+    """Numbered from 0 or 1, or in their order."""
+    rows = [{"id": f"e{n}", "input": "q", "acc": 1, "epoch": turn + 1} for turn in range(3) for n in range(4)]
+    if repeat is None:
+        rows = [{key: value for key, value in row.items() if key != "epoch"} for row in rows]
+    run = ws.evals.import_results(rows, repeat=repeat, scores=["acc"])
+    assert (run.repeats, run.totals.planned, run.totals.cases) == (3, 12, 12)
+    assert sorted(run.df()["repeat"].unique()) == [0, 1, 2]
+
+
+def test_what_is_missing_is_counted(ws):
+    """An answer without a score is unmeasured, one with an error failed, an example without an answer was not run."""
+    rows = [
+        {"id": "a", "input": "q", "who": "x", "acc": 1.0},
+        {"id": "b", "input": "q", "who": "x", "acc": None},
+        {"id": "c", "input": "q", "who": "x", "acc": None, "error": "timed out"},
+        {"id": "a", "input": "q", "who": "y", "acc": 0.0},
+    ]
+    runs = ws.evals.import_results(rows, system="who")
+    assert runs["x"].df()["status"].tolist() == ["ok", "ok", "error"]
+    assert runs["x"].scores()["status"].tolist() == ["value", "unmeasured", "unmeasured"]
+    assert runs["y"].df()["status"].tolist() == ["ok", "not_run", "not_run"]
+    assert runs["y"].totals.not_run == 2
+
+
+def test_answers_to_a_dataset_that_is_there(ws):
+    """Its examples are what was asked; an answer to none of them is refused."""
+    ws.datasets.save("golden", [{"id": "a", "input": "q", "cluster": "c"}, {"id": "b", "input": "p"}])
+    run = ws.evals.import_results([{"id": "a", "acc": 1}], dataset="golden")
+    assert (run.dataset, run.totals.planned, run.totals.not_run) == ("golden@1", 2, 1)
+    assert run.df().loc[0, "cluster"] == "c"
+    with pytest.raises(UsageError, match="to no example of golden@1"):
+        ws.evals.import_results([{"id": "z", "acc": 1}], dataset="golden")
+
+
+@pytest.mark.parametrize(
+    ("rows", "given", "words"),
+    [
+        ([], {}, "no row"),
+        ([{"id": "a", "input": "q", "note": "good"}], {}, "no column holds scores"),
+        ([{"id": "a", "input": "q", "acc": "good"}], {"scores": ["acc"]}, "give a number"),
+        ([{"id": "a", "acc": 1}], {"scores": ["acd"]}, "did you mean 'acc'"),
+        ([{"id": "a", "acc": 1}], {"systems": ["acd"]}, "column of a system"),
+        ([{"id": "a", "acc": 1, "repeat": 0}] * 2, {}, "twice as repeat 0"),
+        ([{"id": "a", "acc": 1, "input": "p"}, {"id": "a", "acc": 1, "input": "q"}], {}, "two values of input"),
+        ([{"id": "a", "acc": 1, "system": "x"}, {"id": "a", "acc": 1, "system": "y"}], {}, "several systems"),
+        ([{"acc": 1}], {}, "no id and no input"),
+        ([{"id": "a", "acc": 1}], {"higher_is_better": {"tox": False}}, "no score named 'tox'"),
+    ],
+)
+def test_what_cannot_be_a_run_is_refused(ws, rows, given, words):
+    """In words, and nothing is kept."""
+    with pytest.raises(UsageError, match=words):
+        ws.evals.import_results(rows, **given)
+    assert len(ws.evals.list()) == 0

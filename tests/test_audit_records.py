@@ -1,0 +1,230 @@
+"""The audit chain covers the records: whatever is changed in SQLite past the chain is found, by row and event."""
+
+import sqlite3
+import time
+
+import nbformat
+import pytest
+
+import lmops
+from lmops.store._meta import migrations, statements
+from lmops.store._seals import HELD, SEALED
+
+#: Tables that hold no record, and what looks after them instead.
+MACHINERY = {
+    "audit": "the chain itself",
+    "audit_head": "the end of the chain",
+    "counters": "checked with the files",
+    "dead_rows": "checked with the files",
+    "inbox": "facts; each write has its own checksum",
+    "info": "who the store is; compared with its files",
+    "pending_changes": "work that goes on; gone when it is done",
+    "prompt_files": "what the last sync saw; a wrong one makes the next sync ask",
+    "retired": "files that wait to be removed",
+    "segments": "checked with the files",
+    "unsealed": "what no event names yet",
+}
+
+
+def tables():
+    """Return the columns of every table that the migrations make."""
+    with sqlite3.connect(":memory:") as con:
+        for _, script in migrations():
+            for statement in statements(script):
+                con.execute(statement)
+        names = [row[0] for row in con.execute("select name from sqlite_master where type = 'table'")]
+        found = {name: [row[1] for row in con.execute(f"pragma table_info({name})")] for name in names}
+    con.close()
+    return {name: columns for name, columns in found.items() if not name.startswith("sqlite_")}
+
+
+COVERED = {name: columns for name, columns in tables().items() if name in SEALED or name in HELD}
+EDITS = [(table, column) for table, columns in COVERED.items() for column in columns]
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """A store with a row in every table of records, and without the triggers that refuse changes."""
+    path = tmp_path_factory.mktemp("full") / ".lmops"
+    with lmops.open(path, actor="ann") as ws:
+        for text in ("Answer {{ input }}", "Say {{ input }}"):
+            ws.prompts.save("p", text, note="n")
+        ws.prompts.promote("p", 1, to="production", reason="first")
+        ws.prompts.protect("p")
+        ws.models.set_price("m", input_usd_per_mtok=1, output_usd_per_mtok=2, reason="list")
+        ws.models.register("house", base_url="http://127.0.0.1:9/v1", model="m", reason="ours")
+        ws.models.complete("standin:ferry-1", "hello", cache=True)
+        ws.datasets.save("d", [{"input": "a", "expected": "b", "cluster": "c"}, {"input": "x", "expected": "y"}])
+        run = ws.evals.run(str.upper, "d", ["exact_match"], progress=False, name="up")
+        ws.evals.gate(run, criteria={"scorers": {"exact_match": {"min": 0.5}}})
+        ws.runbooks.run(_notebook(path.parent), progress=False)
+        ws.audit.cover(reason="all of it is ours")
+        with ws.store.transaction() as con:
+            for (name,) in con.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+                con.execute(f"drop trigger {name}")
+        found = ws.audit.verify()
+        assert (found.ok, found.not_covered) == (True, {})
+        assert found.records > 15
+        yield ws
+
+
+def _notebook(folder):
+    path = folder / "n.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")]), path)
+    return path
+
+
+@pytest.fixture
+def changed(full):
+    """A function that makes one edit past the chain, returns what is found, and takes the edit back."""
+
+    def change(statement, *values):
+        with full.store.reading() as con:
+            try:
+                assert con.execute(statement, values).rowcount == 1
+            except sqlite3.IntegrityError:
+                return None  # a row id takes nothing but a whole number
+            return full.audit.verify()
+
+    return change
+
+
+def test_every_table_is_covered_or_known():
+    """A new table must be covered by the chain, or stand in the list above with its reason."""
+    assert set(tables()) == set(COVERED) | set(MACHINERY)
+
+
+def row_of(full, table):
+    """Return one row of a table and the condition that finds it."""
+    with full.store.reading() as con:
+        row = con.execute(f"select * from {table} limit 1").fetchone()
+        keys = [found[1] for found in con.execute(f"pragma table_info({table})") if found[5]]
+    assert row is not None, f"no row of {table} to change"
+    return dict(row), " and ".join(f"{key} = '{row[key]}'" for key in keys)
+
+
+def other(value):
+    """Return another value of the same kind."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value + b"x"
+    return value + 1_000_000 if isinstance(value, int | float) else value + " "
+
+
+@pytest.mark.parametrize(("table", "column"), EDITS, ids=[".".join(edit) for edit in EDITS])
+def test_another_value_in_any_column_is_found(full, changed, table, column):
+    """One cell: the row is named, and the event that wrote it where one did."""
+    row, where = row_of(full, table)
+    found = changed(f"update {table} set {column} = ? where {where}", other(row[column]))
+    assert not found.ok
+    assert any(word in found.problem for word in (table, "d@1"))
+    assert found.first_broken is not None or table in HELD or "named by no event" in found.text
+
+
+@pytest.mark.parametrize(("table", "column"), EDITS, ids=[".".join(edit) for edit in EDITS])
+def test_another_type_in_any_column_is_found(full, changed, table, column):
+    """The bytes of a text, the text of bytes, a text that is no number: each differs from what was written."""
+    row, where = row_of(full, table)
+    value = row[column]
+    made = str(value).encode() if not isinstance(value, bytes) else value.hex()
+    found = changed(f"update {table} set {column} = ? where {where}", made)
+    assert found is None or not found.ok
+
+
+@pytest.mark.parametrize("table", COVERED)
+def test_a_removed_row_is_found(full, changed, table):
+    """Gone without an event."""
+    _, where = row_of(full, table)
+    found = changed(f"delete from {table} where {where}")
+    assert not found.ok
+    assert any(word in found.problem for word in (table, "d@1"))
+
+
+@pytest.mark.parametrize("table", COVERED)
+def test_an_added_row_is_found(full, changed, table):
+    """A copy of a row under another key, which no event names."""
+    row, _ = row_of(full, table)
+    key = (SEALED[table].key if table in SEALED else ("example_id",) if table == "eval_results" else ("hash",))[0]
+    row |= {key: other(row[key])}
+    row |= {name: None for name in ("content_id", "chunk_id") if name in row}
+    found = changed(f"insert into {table} ({', '.join(row)}) values ({', '.join('?' * len(row))})", *row.values())
+    assert not found.ok
+    assert table in " ".join(found.altered)
+
+
+@pytest.mark.parametrize(
+    "cell", ["model_endpoints.model", "eval_results.output", "audit.actor", "example_contents.split"]
+)
+def test_text_that_is_no_text_is_found(full, changed, cell):
+    """Bytes that are no UTF-8 do not stop the check."""
+    table, column = cell.split(".")
+    _, where = row_of(full, table)
+    assert not changed(f"update {table} set {column} = cast(x'ff' as text) where {where}").ok
+
+
+def test_nothing_for_an_empty_text_is_found(full, changed):
+    """NULL is not the empty text."""
+    assert not changed("update verdicts set prompt_ref = ''").ok
+    assert not changed("update audit set reason = '' where event_id = 1").ok
+
+
+def test_records_of_an_older_store_are_counted_until_somebody_answers_for_them(ws):
+    """What no event names is said to be not covered; an event may name it as it is from then on."""
+    with ws.store.transaction() as con:
+        con.execute("insert into model_endpoints values ('old', 'http://x', 'm', null, null, '{}', 1.0, 1, 'ann', 1)")
+    assert ws.audit.verify().problem == 'model_endpoints ["old"] is named by no event'
+    with ws.store.transaction() as con:
+        con.execute("insert into unsealed values ('model_endpoints', '[\"old\"]')")
+    found = ws.audit.verify()
+    assert (found.ok, found.records, found.not_covered) == (True, 0, {"model_endpoints": 1})
+    assert "not covered: 1 of model_endpoints" in found.text
+    assert (ws.audit.cover(reason="checked by hand"), ws.audit.cover(reason="again")) == (1, 0)
+    assert (ws.audit.verify().records, ws.audit.verify().not_covered) == (1, {})
+
+
+def test_cases_whose_run_was_lost_can_be_covered_once(ws):
+    """What a rescue finds in files without the record of its run is named by no event until somebody answers for it."""
+    with ws.store.transaction() as con:
+        con.execute("insert into eval_results (run_id, example_id, repeat, status) values ('run-x', 'e1', 0, 'ok')")
+    assert ws.audit.verify().problem == 'eval_results ["run-x"] is named by no event'
+    assert (ws.audit.cover(reason="rescued"), ws.audit.cover(reason="again")) == (1, 0)
+    assert ws.audit.verify().ok
+
+
+def test_a_run_that_goes_on_is_not_covered_and_one_that_is_resumed_is_again(ws):
+    """Its cases are named when it ends; a resumption takes the failed ones off and names the rest anew."""
+
+    def task(text):
+        if text == "x":
+            raise ValueError(text)
+        assert ws.audit.verify().not_covered == {"eval_results": 1}
+        return text
+
+    ws.datasets.save("d", [{"input": "a", "expected": "a"}, {"input": "x", "expected": "x"}])
+    run = ws.evals.run(task, "d", ["exact_match"], progress=False, retries=0)
+    assert (ws.audit.verify().ok, ws.audit.verify().not_covered) == (True, {})
+    ws.evals.resume(run.run_id, task=str, progress=False)
+    assert (ws.audit.verify().ok, ws.audit.verify().not_covered) == (True, {})
+
+
+def test_results_are_the_same_when_they_move_into_segments_and_gone_when_they_are_retained(ws):
+    """One hash over all cases of a run, wherever they lie."""
+    ws.datasets.save("d", [{"input": text, "expected": "a"} for text in "abc"])
+    run = ws.evals.run(str.upper, "d", ["exact_match"], progress=False)
+    before = ws.store.result_hashes(run.run_id)
+    assert ws.store.pack_results(least=1, wait=True) == 3
+    assert (ws.store.result_hashes(), ws.audit.verify().ok) == (before, True)
+    ws.store.retain(days=1, now_ns=time.time_ns() + 10 * 86_400_000_000_000)
+    assert (ws.store.result_hashes(), ws.audit.verify().ok) == ({}, True)
+
+
+def test_answers_are_named_many_at_a_time(ws):
+    """An answer waits for its event; one that is cleared away is named as gone."""
+    for number in range(3):
+        ws.models.complete("standin:ferry-1", f"hello {number}", cache=True)
+    assert ws.audit.verify().not_covered == {"response_cache": 3}
+    ws.audit.cover(reason="ours")
+    ws.models.clear_cache()
+    found = ws.audit.verify()
+    assert (found.ok, found.not_covered) == (True, {})

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,16 +31,18 @@ if TYPE_CHECKING:
         UntrustedError,
         UsageError,
     )
+    from lmops.opening import open  # lmops.open reads as what it does
     from lmops.owners import trust
     from lmops.runbooks import show_result
     from lmops.traces import IngestReport, Span, Trace, trace
-    from lmops.workspace import Workspace, open  # noqa: A004  # lmops.open reads as what it does
+    from lmops.workspace import Workspace
 
 __version__ = "0.1.0"
 
 _HOME = {
     **dict.fromkeys(("IngestReport", "Span", "Trace", "trace"), "lmops.traces"),
-    **dict.fromkeys(("Workspace", "open"), "lmops.workspace"),
+    "Workspace": "lmops.workspace",
+    "open": "lmops.opening",
     "show_result": "lmops.runbooks",
     "trust": "lmops.owners",
 }
@@ -78,8 +81,6 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         message = f"module 'lmops' has no attribute {name!r}"
         raise AttributeError(message)
-    import importlib
-
     return getattr(importlib.import_module(_HOME.get(name, "lmops.errors")), name)
 
 

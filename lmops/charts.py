@@ -11,9 +11,11 @@ is shown as text: plotly's own small markup is switched off by escaping it.
 from __future__ import annotations
 
 import html
+import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.public import only
 from lmops.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -21,6 +23,20 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import plotly.graph_objects as go
+
+__all__ = [
+    "bars",
+    "cost",
+    "differences",
+    "errors",
+    "escape",
+    "latency",
+    "quality_and_cost",
+    "scores",
+    "template",
+    "traffic",
+]
+__dir__ = only(__all__)
 
 #: Okabe and Ito's colour-blind-safe set, without black and yellow, which vanish on dark or on light pages.
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -226,12 +242,19 @@ def quality_and_cost(
     for place, scorer in enumerate(dict.fromkeys(known["scorer"].tolist())):
         part = known[known["scorer"] == scorer].sort_values(cost)
         labels = [escape(_name(value)) for value in part["label"].tolist()]
-        figure.add_trace(go.Scatter(
-            x=_numbers(part, cost), y=_numbers(part, "mean"), error_y=_error(part, ("mean", "low", "high")),
-            mode="markers+lines", line={"width": 1, "dash": "dot"}, marker={"size": 9, "color": _colour(place)},
-            name=escape(_name(scorer)), customdata=labels,
-            hovertemplate="%{customdata}: %{y:.3f} at %{x:,.5g}<extra></extra>",
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Scatter(
+                x=_numbers(part, cost),
+                y=_numbers(part, "mean"),
+                error_y=_error(part, ("mean", "low", "high")),
+                mode="markers+lines",
+                line={"width": 1, "dash": "dot"},
+                marker={"size": 9, "color": _colour(place)},
+                name=escape(_name(scorer)),
+                customdata=labels,
+                hovertemplate="%{customdata}: %{y:.3f} at %{x:,.5g}<extra></extra>",
+            )
+        )
     figure.update_xaxes(showgrid=True, title=escape(cost))
     figure.update_yaxes(rangemode="normal")
     figure.update_layout(hovermode="closest")
@@ -243,28 +266,44 @@ _OUTCOME_COLOURS: Final = {"better": "#009E73", "non_inferior": "#0072B2", "inco
 
 
 def _marks(
-    figure: go.Figure, places: Sequence[Any], part: pd.DataFrame, columns: tuple[str, str, str], *, name: str,
-    colour: str, is_sideways: bool = False,
-) -> None:  # fmt: skip
+    figure: go.Figure,
+    places: Sequence[Any],
+    part: pd.DataFrame,
+    columns: tuple[str, str, str],
+    *,
+    name: str,
+    colour: str,
+    is_sideways: bool = False,
+) -> None:
     """Add one mark with its interval per row."""
     import plotly.graph_objects as go
 
     values, bar = _numbers(part, columns[0]), _error(part, columns)
     along, hover = ("x", "%{x:.4f}") if is_sideways else ("y", "%{x}: %{y:.4f}")
-    figure.add_trace(go.Scatter(
-        x=values if is_sideways else places, y=places if is_sideways else values, **{f"error_{along}": bar},
-        mode="markers", marker={"size": 9, "color": colour}, name=name, showlegend=True,
-        hovertemplate=f"{hover}<extra>{name}</extra>",
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=values if is_sideways else places,
+            y=places if is_sideways else values,
+            **{f"error_{along}": bar},
+            mode="markers",
+            marker={"size": 9, "color": colour},
+            name=name,
+            showlegend=True,
+            hovertemplate=f"{hover}<extra>{name}</extra>",
+        )
+    )
 
 
 def _error(part: pd.DataFrame, columns: tuple[str, str, str]) -> dict[str, Any]:
     value, low, high = (part[column].astype(float) for column in columns)
     return {
-        "type": "data", "symmetric": False, "thickness": 1.5, "width": 4,
-        "array": [None if up != up else up for up in (high - value).tolist()],  # noqa: PLR0124  # NaN
-        "arrayminus": [None if down != down else down for down in (value - low).tolist()],  # noqa: PLR0124
-    }  # fmt: skip
+        "type": "data",
+        "symmetric": False,
+        "thickness": 1.5,
+        "width": 4,
+        "array": [None if math.isnan(up) else up for up in (high - value).tolist()],
+        "arrayminus": [None if math.isnan(down) else down for down in (value - low).tolist()],
+    }
 
 
 def _bars_in_time(frame: pd.DataFrame, column: str, *, title: str, axis: str, hover: str) -> go.Figure:

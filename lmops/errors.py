@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 #: No space, over the quota, larger than a file may be.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _TOO_MANY: Final = frozenset({errno.EMFILE, errno.ENFILE})
+#: What a system says of this process and not of a file.
+_OF_PROCESS: Final = _TOO_MANY | {errno.ENOMEM}
 
 
 class LmopsError(Exception):
@@ -166,6 +168,12 @@ def of_system(error: OSError, where: object) -> StoreError:
             "open the store with read_only=True"
         )
     return StoreError(f"{error.filename or where}: {reason}; the step was not made, what was there before is intact")
+
+
+def raise_if_of_process(error: BaseException, where: object) -> None:
+    """Raise when a file could not be read for a reason that lies in this process: that is no damage of the file."""
+    if isinstance(error, OSError) and error.errno in _OF_PROCESS:
+        raise of_system(error, where) from error
 
 
 def full_message(where: object) -> str:

@@ -80,9 +80,15 @@ def add_note(folder: str | os.PathLike[str], text: str, *, ref: str) -> str | No
             return None
         after = (found.ask("rev-parse", "--verify", "--quiet", f"refs/notes/{ref}") or "").strip()
         moved = _run(
-            found.folder, _environment(), "-c", f"core.hooksPath={os.devnull}", "update-ref", f"refs/notes/{ref}",
-            after, before.strip(),
-        )  # fmt: skip
+            found.folder,
+            _environment(),
+            "-c",
+            f"core.hooksPath={os.devnull}",
+            "update-ref",
+            f"refs/notes/{ref}",
+            after,
+            before.strip(),
+        )
         return None if moved is None else found.head
 
 
@@ -111,9 +117,16 @@ def _locate(folder: Path) -> list[str] | None:
     Git's own guard against repositories of other users works here, with the exceptions that the user has made.
     """
     asked = (
-        "rev-parse", "--path-format=absolute", "--show-object-format", "--git-path", "objects", "--git-path", "index",
-        "--show-toplevel", "--git-dir",
-    )  # fmt: skip
+        "rev-parse",
+        "--path-format=absolute",
+        "--show-object-format",
+        "--git-path",
+        "objects",
+        "--git-path",
+        "index",
+        "--show-toplevel",
+        "--git-dir",
+    )
     told = (_run(folder, _environment(), *asked) or "").splitlines()
     return told if len(told) == 5 and told[0] in _FORMATS else None
 
@@ -148,20 +161,33 @@ def _environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     asked = {key: os.environ[key] for key in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM") if key in os.environ}
     return {
-        **kept, **asked, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat",
+        **kept,
+        **asked,
+        "LC_ALL": "C",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_PAGER": "cat",
         # An object that is missing in a partial clone is not fetched: that would run what the repository names.
-        "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_LITERAL_PATHSPECS": "1",  # a file may be named ":(attr:x)"
-    }  # fmt: skip
+    }
 
 
 def _run(folder: Path, environment: Mapping[str, str], *arguments: str) -> str | None:
     command = ["git", "--no-pager", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(  # the git of the one who calls
-            command, capture_output=True, text=True, errors="surrogateescape", timeout=TIMEOUT_S, check=False,
-            stdin=subprocess.DEVNULL, env=dict(environment),
-        )  # fmt: skip
+            command,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=TIMEOUT_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env=dict(environment),
+        )
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

@@ -21,7 +21,7 @@ EVERY_S: Final = 0.2
 class Show(Protocol):
     """Somewhere to show the line."""
 
-    def __call__(self, text: str, fraction: float | None, *, is_last: bool) -> None:
+    def __call__(self, text: str, fraction: float | None, /, *, is_last: bool) -> None:
         """Show it; ``fraction`` is what is done of the whole, None when that is not known."""
 
 
@@ -131,8 +131,8 @@ def _in_kernel() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def _silent(text: str, fraction: float | None, *, is_last: bool) -> None:  # noqa: ARG001 - shows nothing
-    return
+def _silent(_text: str, _fraction: float | None, **_: bool) -> None:
+    """Show nothing."""
 
 
 class _Notebook:
@@ -141,7 +141,7 @@ class _Notebook:
     def __init__(self) -> None:
         self._handle: object | None = None
 
-    def __call__(self, text: str, fraction: float | None, *, is_last: bool) -> None:  # noqa: ARG002 - every state is kept
+    def __call__(self, text: str, fraction: float | None, **_: bool) -> None:  # every state is kept, the last one too
         from IPython.display import display, update_display
 
         bundle = {"text/plain": text, "text/html": _html(text, fraction)}
@@ -157,7 +157,7 @@ class _Terminal:
     def __init__(self) -> None:
         self._width = 0
 
-    def __call__(self, text: str, fraction: float | None, *, is_last: bool) -> None:  # noqa: ARG002 - the text has the count
+    def __call__(self, text: str, _fraction: float | None, *, is_last: bool) -> None:  # the text has the count
         line = "".join(character if character.isprintable() else " " for character in text)[:120]
         sys.stderr.write("\r" + line.ljust(self._width) + ("\n" if is_last else ""))
         sys.stderr.flush()

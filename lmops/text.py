@@ -18,7 +18,7 @@ _INVISIBLE: Final = re.compile(
 
 #: Twenty digits in a row show three in a row among every sixth character, which is quick to look for.
 _DIGITS: Final = bytes(48 <= byte < 58 for byte in range(256))
-_LONG_NUMBER: Final = re.compile(r"[0-9]{20}")
+_LONG_NUMBER: Final = 20 * b"\1"
 
 
 def exact_json(data: str | bytes, *, long_as_text: bool = False) -> object:
@@ -42,9 +42,10 @@ def exact_json(data: str | bytes, *, long_as_text: bool = False) -> object:
     some = data[::6].encode() if isinstance(data, str) else data[::6]
     if b"\1\1\1" not in some.translate(_DIGITS):
         return value
-    text = data if isinstance(data, str) else data.decode("utf-8", "replace")
-    if _LONG_NUMBER.search(text) is None:
+    whole = data.encode() if isinstance(data, str) else data
+    if _LONG_NUMBER not in whole.translate(_DIGITS):  # ten times as quick as a pattern
         return value
+    text = data if isinstance(data, str) else data.decode("utf-8", "replace")
     try:
         return json.loads(text, parse_int=_long_text if long_as_text else None)
     except (ValueError, RecursionError):  # thousands of digits are no number to anybody

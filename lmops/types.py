@@ -5,14 +5,33 @@ from __future__ import annotations
 from typing import Final, Literal
 
 SpanKind = Literal[
-    "llm", "embedding", "chain", "retriever", "reranker", "tool", "agent",
-    "guardrail", "evaluator", "prompt", "decision", "unknown",
-]  # fmt: skip
+    "llm",
+    "embedding",
+    "chain",
+    "retriever",
+    "reranker",
+    "tool",
+    "agent",
+    "guardrail",
+    "evaluator",
+    "prompt",
+    "decision",
+    "unknown",
+]
 SPAN_KINDS: Final[tuple[str, ...]] = (
-    "llm", "embedding", "chain", "retriever", "reranker", "tool", "agent",
-    "guardrail", "evaluator", "prompt", "decision", "unknown",
-)  # fmt: skip
+    "llm",
+    "embedding",
+    "chain",
+    "retriever",
+    "reranker",
+    "tool",
+    "agent",
+    "guardrail",
+    "evaluator",
+    "prompt",
+    "decision",
+    "unknown",
+)
 #: The attribute by which the spans of an evaluation name its run, and the environment that they are in.
 EVAL_RUN_ID: Final = "lmops.eval.run_id"
 EVALUATION: Final = "evaluation"
-STATUSES: Final[tuple[str, ...]] = ("ok", "error", "unset")

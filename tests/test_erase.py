@@ -80,7 +80,7 @@ def keep_run(ws, name, shown):
         run_id=name, name=name, notebook=notebook, status="ok", parameters={}, started_at=utc_now(), actor="tester",
         notebook_path=notebook, html_path=folder / f"{name}.html", sha256=file_sha256(notebook),
     )  # fmt: skip
-    Journal(ws.store, actor="tester").refuse(run)
+    Journal(ws.project).refuse(run)
 
 
 @pytest.fixture
@@ -299,3 +299,41 @@ def test_the_command_says_first_and_erases_with_yes(full):
     done = CliRunner().invoke(main, [*arguments, "--yes", "--reason", "asked", "--json"])
     assert (done.exit_code, json.loads(done.output)["traces"]) == (0, 3)
     assert full.sql("select count(*) from traces").fetchall() == [(1,)]
+
+
+def test_copies_that_left_the_store_are_listed(full, tmp_path):
+    """Exports of the store and of data sets, as far as they are still there; each is an event."""
+    for name in ("all.duckdb", "folder", "gone.duckdb"):
+        full.store.export(tmp_path / name)
+    full.datasets.export("cases", tmp_path / "cases.jsonl")
+    for path in tmp_path.glob("gone.*"):
+        path.unlink()
+    report = full.erase(user_id="u-1")
+    names = ("all.duckdb", "all.records.sqlite", "folder", "cases.jsonl")
+    assert report.exports == tuple(str(tmp_path / name) for name in names)
+    assert "an export still holds" in repr(report)
+    events = full.sql("select action, after from audit where action like '%.export'").fetchall()
+    assert [action for action, _ in events] == ["store.export"] * 3 + ["dataset.export"]
+    first, second = (json.loads(after)["rows"] for _, after in events[:2])
+    assert 10 < first == second - 1  # the event of the first
+    assert SECRET not in str(events)
+
+
+def test_an_export_of_a_store_that_is_only_read_leaves_no_event(full, tmp_path):
+    """Nothing can be written there."""
+    full.datasets.save("typed", [{"input": "a", "expected": "b"}])
+    before = full.audit.head()
+    with lmops.open(full.store.path, read_only=True) as ws:
+        ws.store.export(tmp_path / "folder")
+        ws.datasets.export("typed", tmp_path / "typed.jsonl")
+    assert full.audit.head() == before
+
+
+def test_examples_that_name_no_trace_are_said_to_be_not_searched(full):
+    """By data set, also when there is nothing else to erase; what was erased before counts no more."""
+    full.datasets.save("typed", [{"input": STORY, "expected": "b"}, {"input": "x"}])
+    report = full.erase(user_id="u-1")
+    assert report.unsearched == {"typed": 2}
+    assert "not searched: 2 examples of the data set typed" in repr(report)
+    assert full.erase(user_id="u-1", reason="asked for", dry_run=False).unsearched == {"typed": 2}
+    assert full.erase(user_id="nobody").unsearched == {"typed": 2}

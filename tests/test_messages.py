@@ -99,3 +99,9 @@ def test_a_run_of_which_nothing_came_says_why(ws, run):
     unscored = ws.evals.run(lambda question: question, [{"input": "a"}], [scorer], progress=False)
     assert "; scorer has no score: ValueError: no such page>" in repr(unscored)
     assert repr(run).endswith("1 of 1 cases>")
+
+
+def test_a_store_is_no_number():
+    """What is neither a path nor nothing is refused by its kind."""
+    with pytest.raises(UsageError, match="a int is no store"):
+        lmops.open(3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lmops.cli import main
 from lmops.sample import data_dir
-from lmops.store import VIEW_NAMES
+from lmops.store import view_names
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ def test_every_command_is_in_the_table():
 def test_every_view_is_named():
     """The list of views is that of the store."""
     text = README[README.index("## The views") : README.index("## The command line")]
-    assert set(VIEW_NAMES) <= set(re.findall(r"`(\w+)`", text))
+    assert set(view_names()) <= set(re.findall(r"`(\w+)`", text))
 
 
 def test_code_begins_on_the_first_screen():

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 from lmops.errors import NotFoundError, RunbookError, RunbookRefusedError
+from lmops.records import Project
 from lmops.runbooks import (
     RunbookRun,
     Runbooks,
@@ -40,12 +41,12 @@ who: str | None = None"""
 @pytest.fixture
 def host(tmp_path):
     with Store.open(tmp_path / "project" / ".lmops") as store:
-        yield SimpleNamespace(store=store, actor="tester")
+        yield Project(store=store, actor="tester")
 
 
 @pytest.fixture
 def runbooks(host, clock):
-    return Runbooks(host, now=clock)
+    return Runbooks(replace(host, now=clock))
 
 
 @pytest.fixture
@@ -319,7 +320,7 @@ def test_a_file_that_is_no_notebook_is_refused(runbooks, tmp_path, content):
 def test_a_read_only_store_asks_for_a_folder(runbooks, host, make):
     """Nothing is written into a store that was opened read-only."""
     with Store.open(host.store.path, read_only=True) as store:
-        reader = Runbooks(SimpleNamespace(store=store, actor="tester"))
+        reader = Runbooks(Project(store=store, actor="tester"))
         with pytest.raises(RunbookRefusedError, match="output_dir"):
             reader.run(make("1"))
 

@@ -20,8 +20,7 @@ from lmops.sample.asking import golden_rows
 from lmops.sample.release import release
 from lmops.sample.retrieval import Index, IndexSettings, rerank
 from lmops.sample.traffic import CHUNKING_NS, MODEL_UPDATE_NS, OUTAGE, PROMPT_3_NS
-from lmops.standin import content
-from lmops.standin.chat import ChatRequest, Message, chat_model
+from lmops.standin import ChatRequest, Message, chat_model, content
 from lmops.standin.model import CLOSINGS, OPENINGS, REFUSAL
 from lmops.standin.text import count_tokens, has_fact, sentences
 from lmops.standin.tools import Toolbox, ToolUnavailableError, booking_status

@@ -11,7 +11,7 @@ CODE = """
 import json, sys
 import lmops
 from lmops.store import Bounds
-from lmops.traces._listing import TraceSource
+from lmops.traces.listing import TraceSource
 ws = lmops.open(sys.argv[1], actor="tester")
 if sys.argv[2] == "write":
     ws.datasets.save("d", [{"input": "q", "expected": "q"}])

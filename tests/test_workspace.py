@@ -1,5 +1,7 @@
 """Opening and closing a workspace."""
 
+import inspect
+import operator
 import os
 
 import pytest
@@ -67,3 +69,15 @@ def test_reprs_are_short_and_say_how_many(ws):
     for thing, words in ((ws, "0 traces"), (ws.traces, "0 spans"), (ws.models, "0 own prices"), (ws.audit, "0 events")):
         assert words in repr(thing)
         assert len(repr(thing)) < 200
+
+
+VERBS = ["traces.browse", "prompts.diff", "prompts.compare", "prompts.playground", "evals.compare", "evals.explore"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_is_complete(ws, verb):
+    """Every argument of a verb that shows something has its name in the signature and its sentence in the docstring."""
+    method = operator.attrgetter(verb)(ws)
+    arguments = inspect.getdoc(method).partition("Args:")[2]
+    parameters = inspect.signature(method).parameters.values()
+    assert all(f"    {one.name}: " in arguments and one.kind is not one.VAR_KEYWORD for one in parameters)

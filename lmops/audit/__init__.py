@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.audit._anchors import Anchored, anchor_everywhere, file_heads, heads_of, notes_of
 from lmops.audit._chain import COLUMNS, Head, Verification, check, with_records
 from lmops.audit._report import AuditReport, json_or_none
+from lmops.base.public import only
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError, system_in_words
-from lmops.store import GENESIS, any_text, append_event, compare, key_text, note, unsealed
+from lmops.store import GENESIS, any_text, compare, key_text, lost_cases, note, unsealed
 from lmops.times import to_ns
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lmops.store import Named, Store
+    from lmops.records import Project
+    from lmops.store import Named
 
 __all__ = ["Anchored", "Audit", "AuditReport", "Head", "Verification", "verify_export"]
+__dir__ = only(__all__)
 
 _EXPORT_KIND: Final = "lmops audit chain"
 
@@ -40,9 +43,9 @@ _EXPORT_KIND: Final = "lmops audit chain"
 class Audit:
     """The chain as a workspace sees it: ``ws.audit``."""
 
-    def __init__(self, store: Store, *, actor: str) -> None:
-        self._store = store
-        self._actor = actor
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._store = project.store
 
     def __repr__(self) -> str:
         """Say how long the chain is."""
@@ -72,11 +75,10 @@ class Audit:
             actor: Who; the workspace's actor by default.
             rows: (table, *key) of the records whose content it states.
         """
-        with self._store.transaction() as con:
-            return append_event(
-                con, actor=actor or self._actor, action=action, subject=subject, reason=reason, before=before,
-                after=after, evidence=evidence, rows=rows,
-            )  # fmt: skip
+        with self._project.change(actor=actor, reason=reason, evidence=evidence) as change:
+            for row in rows:
+                change.wrote(*row)
+            return change.say(action, subject, before=before, after=after)
 
     def cover(self, *, reason: str, actor: str | None = None) -> int:
         """Append one event that names every record which none names yet, as it is now; return how many.
@@ -89,7 +91,8 @@ class Audit:
             reason: Why they are taken for right.
             actor: Who says so; the workspace's actor by default.
         """
-        with self._store.transaction() as con:
+        with self._project.change(actor=actor, reason=reason) as change:
+            con = change.con
             status = {row[0]: row[1] for row in con.execute("select run_id, status from eval_runs")}
             open_rows = [(table, key) for table, key in unsealed(con) if table != "eval_results"]
             open_runs = {key[0] for table, key in unsealed(con) if table == "eval_results"}
@@ -103,12 +106,10 @@ class Audit:
             runs = [run_id for run_id in open_runs | lost if status.get(run_id) != "running"]
             if not open_rows and not runs:
                 return 0
-            append_event(
-                con, actor=actor or self._actor, action="audit.cover", subject="records", reason=reason,
-                after={"records": len(open_rows), "runs": len(runs)},
-                rows=[(table, *key) for table, key in open_rows],
-                named={"eval_results": {key_text([one]): hashes.get(one) for one in runs}} if runs else None,
-            )  # fmt: skip
+            for table, key in open_rows:
+                change.wrote(table, *key)
+            cases = {"eval_results": {key_text([one]): hashes.get(one) for one in runs}} if runs else None
+            change.say("audit.cover", "records", after={"records": len(open_rows), "runs": len(runs)}, named=cases)
         return len(open_rows) + len(runs)
 
     def verify(
@@ -138,10 +139,14 @@ class Audit:
             rows = (dict(row) for row in con.execute("select * from audit order by event_id"))
             head = con.execute("select events, hash from audit_head").fetchone()
             found = check(
-                rows, None if head is None else Head(events=head[0], hash=head[1]), anchors,
+                rows,
+                None if head is None else _head(*head),
+                anchors,
                 on_event=lambda row: note(named, row["event_id"], row.get("records")),
-            )  # fmt: skip
-            return with_records(found, compare(con, named, self._store.result_hashes)) if found.ok else found
+            )
+            if not found.ok:
+                return found
+            return with_records(found, compare(con, named, self._store.result_hashes), lost_cases(con, named))
 
     def anchor(
         self,
@@ -219,9 +224,12 @@ class Audit:
         with self._store.reading() as con:
             rows = tuple(dict(row) for row in con.execute(query, given))
         words = [
-            f"since {since}" if since is not None else "", f"until {until}" if until is not None else "",
-            f"by {actor}" if actor else "", f"on {subject}" if subject else "", f"action {action}" if action else "",
-        ]  # fmt: skip
+            f"since {since}" if since is not None else "",
+            f"until {until}" if until is not None else "",
+            f"by {actor}" if actor else "",
+            f"on {subject}" if subject else "",
+            f"action {action}" if action else "",
+        ]
         scope = ", ".join(word for word in words if word) or "all"
         return AuditReport(events=rows, scope=scope, verification=self.verify())
 
@@ -252,9 +260,14 @@ class Audit:
                 rows = [dict(row) for row in con.execute("select * from audit order by event_id")]
                 head = rows[-1] if rows else {"event_id": 0, "hash": GENESIS}
                 first = {
-                    "kind": _EXPORT_KIND, "format": 2, "store_id": self._store.store_id, "events": head["event_id"],
-                    "head": head["hash"], "hashed_fields": list(COLUMNS[:-1]), "hash": "sha256",
-                }  # fmt: skip
+                    "kind": _EXPORT_KIND,
+                    "format": 2,
+                    "store_id": self._store.store_id,
+                    "events": head["event_id"],
+                    "head": head["hash"],
+                    "hashed_fields": list(COLUMNS[:-1]),
+                    "hash": "sha256",
+                }
                 for line in (first, *rows):
                     file.write(json.dumps(line, ensure_ascii=False) + "\n")
                 file.flush()
@@ -286,6 +299,10 @@ def verify_export(path: str | os.PathLike[str], *, anchor: str | os.PathLike[str
             raise UsageError(
                 f"{source} has format {first.get('format')!r} and this lmops reads 1 and 2: pip install -U lmops"
             )
-        events = first.get("events")
-        head = Head(events=events if isinstance(events, int) else -1, hash=str(first.get("head")))
+        head = _head(first.get("events"), first.get("head"))
         return check((json_or_none(line) for line in file), head, heads_of(anchor, first.get("store_id")))
+
+
+def _head(events: object, digest: object) -> Head:
+    """Return what a head record says, whatever somebody put there."""
+    return Head(events=events if isinstance(events, int) else -1, hash=str(digest))

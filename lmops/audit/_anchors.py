@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import stat
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 from lmops import git
 from lmops.audit._chain import Head
-from lmops.errors import NotFoundError, StoreError, UsageError
+from lmops.errors import NotFoundError, StoreError, UsageError, system_in_words
 from lmops.text import plain_line
 from lmops.times import utc_now
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 KIND: Final = "lmops audit anchor"
 NOTES: Final = "lmops-audit"
-#: A webhook has this long to answer, in seconds.
-TIMEOUT_S: Final = 20.0
 _LINE: Final = re.compile(r"\s*(\d{1,18}):([0-9a-f]{64})\s*")
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 
@@ -61,9 +58,12 @@ def anchor_everywhere(
     if webhook is not None:
         _check_address(webhook)
     said = {
-        "kind": KIND, "at": utc_now().isoformat(timespec="seconds"), "store_id": store_id, "events": head.events,
+        "kind": KIND,
+        "at": utc_now().isoformat(timespec="seconds"),
+        "store_id": store_id,
+        "events": head.events,
         "hash": head.hash,
-    }  # fmt: skip
+    }
     text = json.dumps(said)
     kept: list[str] = []
     known: list[str] = []
@@ -84,8 +84,10 @@ def anchor_everywhere(
                 + (f"; the head is kept in {', '.join(kept[:-1])}" if len(kept) > 1 else "")
             )
     if webhook is not None:
-        _send(webhook, text, kept)
-        kept.append(_host(webhook))
+        from lmops.audit._webhook import host, send
+
+        send(webhook, text, kept)
+        kept.append(host(webhook))
     return Anchored(line=head.line, kept=tuple(kept), known=tuple(known))
 
 
@@ -129,7 +131,7 @@ def file_heads(path: Path, store_id: object) -> tuple[Head, ...]:
     """Return the heads of a store that a file keeps; none without a file."""
     if not path.is_file():
         return ()
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with system_in_words(path), path.open(encoding="utf-8", errors="replace") as file:
         return _heads(file, store_id)
 
 
@@ -157,47 +159,19 @@ def _append(path: Path, text: str) -> None:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINKS, 0o644)
     except OSError as error:
         raise StoreError(f"the anchor could not be kept in {path}: {error.strerror}") from error
-    try:
+    with system_in_words(path), os.fdopen(handle, "r+b", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise UsageError(f"{path} is no file")
         size = os.fstat(handle).st_size
         # A line that was cut short must not take this one with it.
         is_open = bool(size) and os.pread(handle, 1, size - 1) != b"\n"
-        os.write(handle, f"{chr(10) if is_open else ''}{text}\n".encode())
+        line = f"{chr(10) if is_open else ''}{text}\n".encode()
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _check_address(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UsageError(f"webhook={plain_line(parts.scheme, 20)!r}...: give an address with http:// or https://")
-
-
-def _host(url: str) -> str:
-    """Return an address without what may be secret in it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """What is sent goes where it was told to, or nowhere."""
-
-    def redirect_request(self, *_: Any) -> None:  # the signature is urllib's
-        """Return no request: the redirection is an error."""
-
-
-def _send(url: str, text: str, kept: list[str]) -> None:
-    headers = {"Content-Type": "application/json", "User-Agent": "lmops"}
-    request = urllib.request.Request(url, data=text.encode(), headers=headers, method="POST")  # noqa: S310  # checked
-    try:
-        with urllib.request.build_opener(_NoRedirects).open(request, timeout=TIMEOUT_S):
-            return
-    except urllib.error.HTTPError as error:
-        why = f"it answered {error.code}"
-        error.close()
-    except (OSError, ValueError) as error:
-        why = plain_line(getattr(error, "reason", error), 200)
-    already = f"; it is kept in {', '.join(kept)}" if kept else ""
-    raise StoreError(f"the head of the audit chain could not be sent to {_host(url)}: {why}{already}")

@@ -13,9 +13,19 @@ if TYPE_CHECKING:
     from lmops.store import Coverage
 
 COLUMNS: Final = (
-    "event_id", "at_ns", "actor", "action", "subject", "reason", "before", "after", "evidence", "previous_hash",
-    "records", "hash",
-)  # fmt: skip
+    "event_id",
+    "at_ns",
+    "actor",
+    "action",
+    "subject",
+    "reason",
+    "before",
+    "after",
+    "evidence",
+    "previous_hash",
+    "records",
+    "hash",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +58,7 @@ class Verification:
         not_covered: How many it does not hold, by table: they are from before events named records, or of a run that
             goes on, or wait for their event.
         altered: Every record that is not what the chain says, in words.
+        lost: What was lost and said so by the event of a repair, in words; what is left of it is not covered.
     """
 
     ok: bool
@@ -57,6 +68,7 @@ class Verification:
     records: int | None = None
     not_covered: dict[str, int] = field(default_factory=dict)
     altered: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Return whether everything holds."""
@@ -71,21 +83,39 @@ class Verification:
             return f"BROKEN {where}: {self.problem}{more}"
         held = "" if self.records is None else f", {self.records:,} records as they were written"
         left = ", ".join(f"{count:,} of {table}" for table, count in sorted(self.not_covered.items()))
-        return f"whole, {self.events:,} events{held}{f'; not covered: {left}' if left else ''}"
+        lost = f"; lost, and said so: {', '.join(self.lost)}" if self.lost else ""
+        return f"whole, {self.events:,} events{held}{f'; not covered: {left}' if left else ''}{lost}"
 
     def __repr__(self) -> str:
         """Say it in one line."""
         return f"<Verification {'ok: ' if self.ok else ''}{self.text}>"
 
 
-def with_records(found: Verification, records: Coverage) -> Verification:
-    """Return what was found of a whole chain with what was found of the records."""
+def with_records(found: Verification, records: Coverage, lost: Mapping[str, int]) -> Verification:
+    """Return what was found of a whole chain with what was found of the records.
+
+    Args:
+        found: Of the chain.
+        records: Of the records.
+        lost: The runs that lost cases, by key, and the event that says so.
+    """
     altered = tuple(words for _, words in records.problems)
-    first = records.problems[0] if records.problems else (None, None)
+    # A row under another key is missing as well, and there is an event that says where it was.
+    written = [one for one in records.problems if one[0] is not None or not one[1].endswith("named by no event")]
+    first = next(iter(written or records.problems), (None, None))
+    not_covered = records.not_covered
+    if lost:
+        not_covered = {**not_covered, "eval_results": not_covered.get("eval_results", 0) + len(lost)}
     return replace(
-        found, ok=not altered, first_broken=first[0], problem=first[1], records=records.covered,
-        not_covered=records.not_covered, altered=altered,
-    )  # fmt: skip
+        found,
+        ok=not altered,
+        first_broken=first[0],
+        problem=first[1],
+        records=records.covered - len(lost),
+        not_covered=not_covered,
+        altered=altered,
+        lost=tuple(f"cases of {key} (event {event})" for key, event in lost.items()),
+    )
 
 
 def check(

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.sheet import html_table
 from lmops.text import escape, plain_line
 from lmops.times import from_ns
 
@@ -41,11 +42,20 @@ class AuditReport:
 
         rows = [
             (
-                event["event_id"], _time(event["at_ns"]), event["actor"], event["action"], event["subject"],
-                event["reason"], _change(event), _evidence(event), _is_forced(event), event["before"], event["after"],
+                event["event_id"],
+                _time(event["at_ns"]),
+                event["actor"],
+                event["action"],
+                event["subject"],
+                event["reason"],
+                _change(event),
+                _evidence(event),
+                _is_forced(event),
+                event["before"],
+                event["after"],
             )
             for event in self.events
-        ]  # fmt: skip
+        ]
         names = ["event_id", "at", "actor", "action", "subject", "reason", "change", "evidence", "forced"]
         frame = pd.DataFrame(rows, columns=[*names, "before", "after"])
         return frame.astype({"at": "datetime64[ns, UTC]"}) if frame.empty else frame
@@ -54,10 +64,10 @@ class AuditReport:
         """Return how many events of each kind everybody caused: actor, action, events, first_at, last_at."""
         frame = self.df()
         found: pd.DataFrame = (
-            frame.groupby(["actor", "action"]).agg(
-                events=("event_id", "size"), first_at=("at", "min"), last_at=("at", "max")
-            ).reset_index()
-        )  # fmt: skip
+            frame.groupby(["actor", "action"])
+            .agg(events=("event_id", "size"), first_at=("at", "min"), last_at=("at", "max"))
+            .reset_index()
+        )
         return found
 
     @property
@@ -90,21 +100,14 @@ class AuditReport:
         """Return the report as HTML that needs neither script nor style sheet; the newest events of a long one."""
         style = "padding:1px 12px 1px 0;text-align:left;vertical-align:top"
         heads = ("event", "at (UTC)", "who", "what", "on", "change", "reason", "evidence")
-        head = "".join(f'<th style="{style}">{name}</th>' for name in heads)
         shown = self.events[-_HTML_ROWS:]
         styles = [style + (";white-space:nowrap" if place < 4 else "") for place in range(len(heads))]
-        body = "".join(
-            "<tr>"
-            + "".join(f'<td style="{one}">{escape(cell)}</td>' for one, cell in zip(styles, _cells(event), strict=True))
-            + "</tr>"
-            for event in shown
-        )
+        rows = map(_cells, shown)
+        table = html_table(heads, rows, styles=styles, heads=[style] * len(heads), compact=True)
         cut = f", the newest {_HTML_ROWS} shown" if len(shown) < len(self.events) else ""
         return (
             f'<div style="max-height:520px;overflow:auto"><p style="margin:0"><b>{escape(self._title())}</b>{cut}; '
-            f"chain: {escape(self._chain())}</p>"
-            f'<table style="border-collapse:collapse;font-size:12px"><thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>"
+            f"chain: {escape(self._chain())}</p>{table}</div>"
         )
 
     def _title(self) -> str:
@@ -180,9 +183,15 @@ def _details(event: Mapping[str, Any]) -> Iterator[str]:
 
 def _cells(event: Mapping[str, Any]) -> list[str]:
     words = (
-        event["event_id"], _moment(event), event["actor"], event["action"], event["subject"], _change(event),
-        event["reason"], _evidence(event),
-    )  # fmt: skip
+        event["event_id"],
+        _moment(event),
+        event["actor"],
+        event["action"],
+        event["subject"],
+        _change(event),
+        event["reason"],
+        _evidence(event),
+    )
     return [_cut(word, 300) for word in words]
 
 

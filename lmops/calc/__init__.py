@@ -24,6 +24,8 @@
     retrieval      recall_at_k, precision_at_k, hit_at_k, reciprocal_rank, average_precision, ndcg_at_k
     rollup         facts of one trace
     usage          tokens as every client says them, in one form
+    fees           what an answer says was paid for beside its tokens: searches, sound, pictures
+    arrays         values of any kind as arrays of numbers: columns, matrices, clusters
     =============  ====================================================================================================
 
 A statistic that cannot be computed is NaN, never 0, and its record carries n. Missing values (NaN) are left out and

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lmops.calc._arrays import (
+from lmops.calc._ratings import Rated, Ratings, Table, is_numeric, pair_share, table_of
+from lmops.calc.arrays import (
     Floats,
     Ints,
     check_choice,
     check_draws,
     check_level,
     cluster_codes,
-    is_missing,
     show,
 )
 from lmops.calc.bootstrap import bootstrap_limits, distinct_rows, sum_by_cluster
@@ -33,8 +33,6 @@ Scale = Literal["nominal", "ordinal", "interval", "ratio"]
 Weights = Literal["linear", "quadratic"]
 _SCALES = ("nominal", "ordinal", "interval", "ratio")
 _WEIGHTS = ("linear", "quadratic")
-Ratings: TypeAlias = "ArrayLike | Sequence[Sequence[object]] | _Table"
-_MOST_CATEGORIES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +79,7 @@ def agreement_report(
         draws: resamples of items.
         seed: of the resampling.
     """
-    table = _table(ratings, categories)
+    table = table_of(ratings, categories)
     options: Any = {"categories": categories, "level": level, "draws": draws, "seed": seed}
     report = {
         "krippendorff_alpha": krippendorff_alpha(table, scale=scale, **options),
@@ -130,25 +128,33 @@ def cohen_kappa(
     """
     if weights is not None:
         check_choice("weights", weights, _WEIGHTS)
-    if _is_numeric(a) and _is_numeric(b) and len(a) == len(b):  # type: ignore[arg-type]
-        return _cohen(_table(np.column_stack((np.asarray(a), np.asarray(b))), categories), weights, level, draws, seed,
-                      clusters)  # fmt: skip
-    left, right = list(a), list(b)  # type: ignore[arg-type]
-    if len(left) != len(right):
-        raise ValueError(f"a and b must hold the same items: {len(left)} and {len(right)} labels")
-    return _cohen(_table(list(zip(left, right, strict=True)), categories), weights, level, draws, seed, clusters)
+    if is_numeric(a) and is_numeric(b) and len(a) == len(b):  # type: ignore[arg-type]
+        pairs: Ratings = np.column_stack((np.asarray(a), np.asarray(b)))
+    else:
+        left, right = list(a), list(b)  # type: ignore[arg-type]
+        if len(left) != len(right):
+            raise ValueError(f"a and b must hold the same items: {len(left)} and {len(right)} labels")
+        pairs = list(zip(left, right, strict=True))
+    return _cohen(table_of(pairs, categories), weights, level, draws, seed, clusters)
 
 
 def _cohen(
-    table: _Table, weights: Weights | None, level: float, draws: int, seed: int,
+    table: Table,
+    weights: Weights | None,
+    level: float,
+    draws: int,
+    seed: int,
     clusters: ArrayLike | Iterable[object] | None = None,
-) -> Agreement:  # fmt: skip
+) -> Agreement:
     rated: np.ndarray[Any, Any] = np.asarray((table.codes >= 0).all(axis=1))
     both = table.codes[rated].reshape(-1, 2)  # no items: no columns either
     size = table.few_labels("cohen_kappa")
-    cells, times = np.unique(both[:, 0] * size + both[:, 1], return_counts=True)
-    rows = np.zeros((len(cells), size * size))
-    rows[np.arange(len(cells)), cells] = 1
+    cells = both[:, 0] * size + both[:, 1]
+    groups = None if clusters is None else cluster_codes(clusters, len(rated))[rated]
+    counts = None
+    if groups is None:
+        cells, counts = np.unique(cells, return_counts=True)
+    rows = (cells[:, None] == np.arange(size * size)).astype(np.float64)
     step = np.abs(np.subtract.outer(np.arange(size), np.arange(size))).astype(np.float64)
     cost = (step > 0).astype(np.float64) if weights is None else step if weights == "linear" else step**2
 
@@ -159,12 +165,8 @@ def _cohen(
         return _one_minus(seen, expected)
 
     name = "cohen kappa" if weights is None else f"cohen kappa, {weights}"
-    if clusters is not None:
-        codes = cluster_codes(clusters, len(rated))[rated]
-        whole = np.zeros((len(both), size * size))
-        whole[np.arange(len(both)), both[:, 0] * size + both[:, 1]] = 1
-        return _finish(name, whole, kappa, table, level, draws, seed, codes=codes)
-    return _finish(name, rows, kappa, table, level, draws, seed, counts=times.astype(np.float64))
+    times = None if counts is None else counts.astype(np.float64)
+    return _finish(name, rows, kappa, table, level, draws, seed, counts=times, codes=groups)
 
 
 def fleiss_kappa(
@@ -191,14 +193,14 @@ def fleiss_kappa(
     Returns:
         An Agreement; NaN for no item, or when only one label was ever used.
     """
-    table = _table(ratings, categories)
+    table = table_of(ratings, categories)
     counts = table.compared()
     per_item = counts.sum(axis=1, keepdims=True)
-    rows = np.column_stack((_pair_share(counts), np.ones(len(counts)), counts / np.maximum(per_item, 1)))
+    rows = np.column_stack((pair_share(counts), np.ones(len(counts)), counts / np.maximum(per_item, 1)))
 
     def kappa(sums: Floats) -> Floats:
         n = sums[:, 1]
-        return _one_minus(1 - sums[:, 0] / n, 1 - np.square(sums[:, 2:] / n[:, None]).sum(axis=1))
+        return _beyond(sums[:, 0] / n, np.square(sums[:, 2:] / n[:, None]).sum(axis=1))
 
     return _finish("fleiss kappa", rows, kappa, table, level, draws, seed)
 
@@ -230,26 +232,21 @@ def gwet_ac1(
     Returns:
         An Agreement; NaN for no item with two ratings; 1 when only one label was ever used.
     """
-    table = _table(ratings, categories)
-    rated = np.asarray(table.counts.sum(axis=1) > 0)
-    counts = table.counts[rated]
-    per_item = counts.sum(axis=1)
-    several = per_item > 1
+    table = table_of(ratings, categories)
+    rated = table.rated()
+    given = rated.counts / rated.counts.sum(axis=1, keepdims=True)
     q = max(2, len(table.labels))
-    share = np.where(several, _pair_share(counts), 0.0)
-    rows = np.column_stack((share, several, np.ones(len(counts)), counts / np.maximum(per_item, 1)[:, None]))
 
     def ac1(sums: Floats) -> Floats:
         pi: Floats = sums[:, 3:] / sums[:, 2:3]
-        expected = (pi * (1 - pi)).sum(axis=1) / (q - 1)
-        return _one_minus(1 - sums[:, 0] / sums[:, 1], 1 - expected)
+        return _beyond(sums[:, 0] / sums[:, 1], (pi * (1 - pi)).sum(axis=1) / (q - 1))
 
-    codes = None if clusters is None else cluster_codes(clusters, len(rated))[rated]
+    rows = np.column_stack((rated.share, rated.is_compared, np.ones(len(given)), given))
+    codes = None if clusters is None else cluster_codes(clusters, len(rated.chosen))[rated.chosen]
     found = _finish("gwet ac1", rows, ac1, table, level, draws, seed, codes=codes)
     if codes is not None or not len(rows):
         return found
-    expected = rows[:, 3:] @ (1 - rows[:, 3:].mean(axis=0)) / (q - 1)
-    return replace(found, se=_linearised(share, several, expected, 2.0))
+    return replace(found, se=_linearised(rated, given @ (1 - given.mean(axis=0)) / (q - 1), 2.0))
 
 
 def brennan_prediger(
@@ -276,17 +273,16 @@ def brennan_prediger(
     Returns:
         An Agreement; NaN for no item with two ratings.
     """
-    table = _table(ratings, categories)
-    counts = table.counts[table.counts.sum(axis=1) > 0]
-    several = counts.sum(axis=1) > 1
-    share = np.where(several, _pair_share(counts), 0.0)
+    table = table_of(ratings, categories)
+    rated = table.rated()
     chance = 1 / max(2, len(table.labels))
 
     def coefficient(sums: Floats) -> Floats:
-        return _one_minus(1 - sums[:, 0] / sums[:, 1], np.full(len(sums), 1 - chance))
+        return _beyond(sums[:, 0] / sums[:, 1], np.full(sums.shape[:1], chance))
 
-    found = _finish("brennan-prediger", np.column_stack((share, several)), coefficient, table, level, draws, seed)
-    return replace(found, se=_linearised(share, several, np.full(share.shape, chance), 0.0))
+    rows: Floats = np.column_stack((rated.share, rated.is_compared))
+    found = _finish("brennan-prediger", rows, coefficient, table, level, draws, seed)
+    return replace(found, se=_linearised(rated, np.full(rated.share.shape, chance), 0.0))
 
 
 def conger_kappa(
@@ -312,33 +308,32 @@ def conger_kappa(
     Returns:
         An Agreement; NaN for no item with two ratings, or when only one label was ever used.
     """
-    table = _table(ratings, categories)
-    chosen = table.counts.sum(axis=1) > 0
-    codes, counts = table.codes[chosen], table.counts[chosen]
+    table = table_of(ratings, categories)
+    rated = table.rated()
+    codes = table.codes[rated.chosen]
     raters, size = codes.shape[1], max(1, len(table.labels))
-    several = counts.sum(axis=1) > 1
     given = (codes[:, :, None] == np.arange(size)).astype(np.float64).reshape(len(codes), raters * size)
-    rows = np.column_stack((np.where(several, _pair_share(counts), 0.0), several, given))
+    rows = np.column_stack((rated.share, rated.is_compared, given))
 
     def kappa(sums: Floats) -> Floats:
         by_rater = sums[:, 2:].reshape(len(sums), raters, size)
         share = by_rater / by_rater.sum(axis=2, keepdims=True)
         spread = share.var(axis=1, ddof=1) if raters > 1 else np.zeros(share[:, 0].shape)
         expected = (np.square(share.mean(axis=1)) - spread / raters).sum(axis=1)
-        return _one_minus(1 - sums[:, 0] / sums[:, 1], 1 - expected)
+        return _beyond(sums[:, 0] / sums[:, 1], expected)
 
     return _finish("conger kappa", rows, kappa, table, level, draws, seed)
 
 
-def _linearised(share: Floats, several: np.ndarray[Any, Any], expected: Floats, pull: float) -> float:
+def _linearised(rated: Rated, expected: Floats, pull: float) -> float:
     """Return Gwet's standard error of ``(P - E)/(1 - E)``: the spread of what each item adds to the coefficient.
 
     Args:
-        share: of agreeing pairs, by item; 0 where an item has one rating.
-        several: whether it has two or more.
+        rated: the items with a rating.
         expected: what each item adds to the agreement by chance.
         pull: how strongly chance follows the ratings: 2 for a square of the base rates, 0 for a constant.
     """
+    share, several = rated.share, rated.is_compared
     n, compared = share.size, int(several.sum())
     if n < 2 or not compared:
         return math.nan
@@ -384,11 +379,11 @@ def krippendorff_alpha(
             on an interval or ratio scale.
     """
     check_choice("scale", scale, _SCALES)
-    table = _table(ratings, categories)
+    table = table_of(ratings, categories)
     counts = table.compared()
     m = counts.sum(axis=1)
     if scale == "nominal":
-        rows = np.column_stack((m * _pair_share(counts), counts))
+        rows = np.column_stack((m * pair_share(counts), counts))
         return _finish("krippendorff alpha", rows, _alpha_nominal, table, level, draws, seed)
     if scale == "interval":
         x = table.numbers()
@@ -426,7 +421,7 @@ def _alpha_nominal(sums: Floats) -> Floats:
     margin = sums[:, 1:]
     n = margin.sum(axis=1)
     same: Floats = (margin * (margin - 1)).sum(axis=1) / (n * (n - 1))
-    return _one_minus(1 - sums[:, 0] / n, 1 - same)
+    return _beyond(sums[:, 0] / n, same)
 
 
 def _alpha_interval(sums: Floats) -> Floats:
@@ -437,93 +432,9 @@ def _alpha_interval(sums: Floats) -> Floats:
     return _one_minus(seen / n, spread / (n * (n - 1)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
-    labels: tuple[object, ...]
-    codes: Ints  # items x raters, -1 for a missing rating
-    counts: Floats  # items x labels
-
-    def compared(self) -> Floats:
-        """Return the counts of the items with at least two ratings."""
-        chosen: Floats = self.counts[self.counts.sum(axis=1) > 1]
-        return chosen
-
-    def few_labels(self, what: str) -> int:
-        """Return the number of labels; refuse more than can be put into a table."""
-        size = max(1, len(self.labels))
-        if size > _MOST_CATEGORIES:
-            raise ValueError(
-                f"{what} takes at most {_MOST_CATEGORIES} labels, found {size}; "
-                "krippendorff_alpha(scale='interval') takes any number of different values"
-            )
-        return size
-
-    def numbers(self, scale: str = "interval") -> Floats:
-        try:
-            return np.array([float(label) for label in self.labels or (0.0,)])  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            kinds = sorted({type(label).__name__ for label in self.labels})
-            raise ValueError(f"scale={scale!r} needs numbers as labels, found {', '.join(kinds)}") from None
-
-
-def _table(ratings: Ratings, categories: Sequence[object] | None) -> _Table:
-    if isinstance(ratings, _Table):
-        return ratings
-    if _is_numeric(ratings) and np.ndim(ratings) == 2:  # type: ignore[arg-type]
-        return _numeric_table(np.asarray(ratings), categories)
-    rows = [list(row) for row in ratings]  # type: ignore[union-attr, arg-type]
-    width = max((len(row) for row in rows), default=0)
-    used = {label for row in rows for label in row if not is_missing(label)}
-    labels = _ordered(used) if categories is None else tuple(categories)
-    place = _places(labels, used)
-    codes = np.full((len(rows), width), -1, dtype=np.int64)
-    for i, row in enumerate(rows):
-        codes[i, : len(row)] = [-1 if is_missing(label) else place[label] for label in row]
-    return _of_codes(labels, codes)
-
-
-def _is_numeric(values: object) -> bool:
-    return isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
-
-
-def _numeric_table(ratings: np.ndarray[tuple[Any, ...], Any], categories: Sequence[object] | None) -> _Table:
-    """Return the table of an array of numbers, without a step per rating."""
-    values, back = np.unique(ratings, return_inverse=True)
-    known = ~np.isnan(values.astype(np.float64))
-    used = values[known].tolist()
-    labels: tuple[object, ...] = tuple(used) if categories is None else tuple(categories)
-    place = _places(labels, set(used))
-    code_of = np.full(values.size, -1, dtype=np.int64)
-    code_of[known] = [place[label] for label in used]
-    return _of_codes(labels, code_of[back].reshape(ratings.shape))
-
-
-def _places(labels: tuple[object, ...], used: set[object]) -> dict[object, int]:
-    place = {label: i for i, label in enumerate(labels)}
-    if unknown := used - place.keys():
-        raise ValueError(f"labels {sorted(map(repr, unknown))[:5]} are not among the categories {list(labels)[:10]}")
-    return place
-
-
-def _of_codes(labels: tuple[object, ...], codes: Ints) -> _Table:
-    size = max(1, len(labels))
-    item, rater = np.nonzero(codes >= 0)
-    counts = np.bincount(item * size + codes[item, rater], minlength=len(codes) * size)
-    return _Table(labels=labels, codes=codes, counts=counts.astype(np.float64).reshape(len(codes), size))
-
-
-def _ordered(labels: set[object]) -> tuple[object, ...]:
-    try:
-        return tuple(sorted(labels))  # type: ignore[type-var]
-    except TypeError:
-        return tuple(sorted(labels, key=lambda label: (type(label).__name__, repr(label))))
-
-
-def _pair_share(counts: Floats) -> Floats:
-    """Return for each item the share of pairs of its ratings that are the same; 0 for fewer than two ratings."""
-    m = counts.sum(axis=1)
-    share: Floats = (counts * (counts - 1)).sum(axis=1) / np.maximum(m * (m - 1), 1)
-    return share
+def _beyond(agreed: Floats, chance: Floats) -> Floats:
+    """Return how much of the agreement that chance leaves open there is; NaN where it leaves none."""
+    return _one_minus(1 - agreed, 1 - chance)
 
 
 def _one_minus(seen: Floats, expected: Floats) -> Floats:
@@ -538,7 +449,7 @@ def _finish(
     name: str,
     rows: Floats,
     statistic: Callable[[Floats], Floats],
-    table: _Table,
+    table: Table,
     level: float,
     draws: int,
     seed: int,
@@ -558,10 +469,19 @@ def _finish(
             total = rows.sum(axis=0) if counts is None else counts @ rows
             value = float(statistic(total[None, :])[0])
         low, high, se = bootstrap_limits(rows, statistic, level=level, draws=draws, seed=seed, counts=counts)
-        raw = float(_pair_share(compared).mean())
+        raw = float(pair_share(compared).mean())
     used = compared.sum(axis=0)
     rates = used / used.sum() if n else np.full(used.shape, np.nan)
-    return Agreement(name=name, value=value, low=low, high=high, level=level, raw=raw, se=se,
-                     n_clusters=None if codes is None else len(rows),
-                     base_rates={label: float(rates[i]) for i, label in enumerate(table.labels)}, n=n,
-                     n_raters=int((table.codes >= 0).any(axis=0).sum()))  # fmt: skip
+    return Agreement(
+        name=name,
+        value=value,
+        low=low,
+        high=high,
+        level=level,
+        raw=raw,
+        se=se,
+        n_clusters=None if codes is None else len(rows),
+        base_rates={label: float(rates[i]) for i, label in enumerate(table.labels)},
+        n=n,
+        n_raters=int((table.codes >= 0).any(axis=0).sum()),
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmops.calc._arrays import Floats, check_draws, check_level, cluster_codes, vector
+from lmops.calc.arrays import Floats, check_draws, check_level, cluster_codes, vector
 from lmops.calc.intervals import Interval
 
 if TYPE_CHECKING:
@@ -61,9 +61,17 @@ def bca_interval(
         groups = len(rows)
     estimate = float(kept.mean()) if kept.size else math.nan
     low, high, se = bootstrap_limits(rows, lambda sums: sums[:, 0] / sums[:, 1], level=level, draws=draws, seed=seed)
-    return Interval(estimate=estimate, low=low, high=high, level=level, n=int(kept.size),
-                    n_missing=int(data.size - kept.size), se=se, n_clusters=groups,
-                    method="bca" if groups is None else "bca, clustered")  # fmt: skip
+    return Interval(
+        estimate=estimate,
+        low=low,
+        high=high,
+        level=level,
+        n=int(kept.size),
+        n_missing=int(data.size - kept.size),
+        se=se,
+        n_clusters=groups,
+        method="bca" if groups is None else "bca, clustered",
+    )
 
 
 def bootstrap_limits(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmops.calc._arrays import Floats, show, vector
+from lmops.calc.arrays import Floats, show, vector
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -97,8 +97,14 @@ def difference_bounds(a: ArrayLike, b: ArrayLike, *, low: float = 0.0, high: flo
         mean = float(filled.mean())
         return mean if math.isfinite(mean) else math.nan
 
-    return Bounds(mean=float(pairs.mean()) if n else math.nan, low=extreme(low, high), high=extreme(high, low),
-                  coverage=n / (n + missing), n=n, n_missing=missing)  # fmt: skip
+    return Bounds(
+        mean=float(pairs.mean()) if n else math.nan,
+        low=extreme(low, high),
+        high=extreme(high, low),
+        coverage=n / (n + missing),
+        n=n,
+        n_missing=missing,
+    )
 
 
 def _bounds(known: Floats, missing: int, low: float, high: float) -> Bounds:
@@ -112,8 +118,14 @@ def _bounds(known: Floats, missing: int, low: float, high: float) -> Bounds:
         value = (total + missing * end) / (n + missing) if missing else total / n
         return value if math.isfinite(value) else math.nan
 
-    return Bounds(mean=total / n if n else math.nan, low=filled(low), high=filled(high),
-                  coverage=n / (n + missing), n=n, n_missing=missing)  # fmt: skip
+    return Bounds(
+        mean=total / n if n else math.nan,
+        low=filled(low),
+        high=filled(high),
+        coverage=n / (n + missing),
+        n=n,
+        n_missing=missing,
+    )
 
 
 def _check_scale(values: Floats, low: float, high: float) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal, Protocol
 
-from lmops.calc._arrays import show
+from lmops.calc.arrays import show
 from lmops.calc.power import minimum_detectable_effect, n_for_difference, n_for_non_inferiority
 
 _MOST_ITEMS = 10**9
@@ -139,7 +139,7 @@ def decide(
         else:
             # two pseudo-pairs are no spread of the items: they fade as items come
             seen = d.sd**2 * max(d.design_effect, 1.0) if _has_pseudo_pairs(d) and d.sd > 0 else variance
-            needed = _n_needed(gain, margin, effect, seen, d.n, alpha, power)
+            needed = _n_needed(gain, margin, effect, seen, d.n, alpha, power, _beyond_normal(low, high, gain, d, alpha))
         if needed is None and d.n > 1 and (margin or effect):
             reason += "; more items of this kind would hardly change that"
     return Decision(
@@ -157,22 +157,56 @@ def decide(
 
 
 def _n_needed(
-    gain: float, margin: float | None, effect: float | None, variance: float, n: int, alpha: float, power: float
+    gain: float,
+    margin: float | None,
+    effect: float | None,
+    variance: float,
+    n: int,
+    alpha: float,
+    power: float,
+    beyond: float,
 ) -> int | None:
     """Return the items in all, more than there are; None where no number of them would decide."""
     more = n + 1  # plans take the spread as known; with a handful of items the interval is wider than that
+
+    def planned(needed: int | None) -> int | None:
+        return None if needed is None else _with_tails(needed, n, beyond, alpha, power)
+
+    def alike(loss: float) -> int | None:
+        return planned(
+            n_for_non_inferiority(margin or 0.0, variance=variance, true_difference=loss, alpha=alpha / 2, power=power)
+        )
+
     if margin:
-        needed = n_for_non_inferiority(margin, variance=variance, alpha=alpha / 2, power=power)
+        needed = alike(0.0)
         if needed is None or needed > n:
             return needed
-        loss = min(gain, 0.0)
-        needed = n_for_non_inferiority(margin, variance=variance, true_difference=loss, alpha=alpha / 2, power=power)
+        needed = alike(min(gain, 0.0))
         return None if needed is None else max(needed, more)
+    needed = planned(n_for_difference(gain if effect is None else effect, variance=variance, alpha=alpha, power=power))
     if effect is None:
-        needed = n_for_difference(gain, variance=variance, alpha=alpha, power=power)
         return None if needed is None else max(needed, more)
-    needed = n_for_difference(effect, variance=variance, alpha=alpha, power=power)
     return None if needed is None or needed <= n else needed
+
+
+def _beyond_normal(low: float, high: float, gain: float, d: Difference, alpha: float) -> float:
+    """Return by how many errors a limit that allows for long tails lies farther out than the normal one; else 0.
+
+    It is the limit on the side of the loss, from which "not worse" and "better" are told.
+    """
+    if "long tails" not in d.method or not d.se > 0 or math.isnan(low) or math.isnan(high):
+        return 0.0
+    return max((gain - low) / d.se - NormalDist().inv_cdf(1 - alpha / 2), 0.0)
+
+
+def _with_tails(needed: int, n: int, beyond: float, alpha: float, power: float) -> int:
+    """Return a plan that allows for what a limit lies farther out than the normal one: that shrinks as 1/sqrt(items).
+
+    ``room = s/sqrt(m) (z + z_power + beyond sqrt(n/m))``, solved for m; with s and room as in the normal plan.
+    """
+    normal = NormalDist()
+    both = normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)
+    return math.ceil(needed * ((1 + math.sqrt(1 + 4 * beyond / both * math.sqrt(n / needed))) / 2) ** 2)
 
 
 def _has_pseudo_pairs(d: Difference) -> bool:

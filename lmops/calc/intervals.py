@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmops.calc._arrays import (
+from lmops.calc._tails import tails
+from lmops.calc.arrays import (
     Floats,
     check_level,
     cluster_codes,
@@ -28,7 +29,9 @@ from lmops.calc._arrays import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
+
+    from lmops.calc.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,11 +193,15 @@ def proportion_interval(
 def fraction_interval(
     values: ArrayLike, *, clusters: ArrayLike | Iterable[object] | None = None, level: float = 0.95
 ) -> Interval:
-    """Return the mean of shares in 0..1 with Wilson's interval at their effective number.
+    """Return the mean of shares in 0..1 with an interval of a rate at their effective number.
 
     As :func:`proportion_interval`, but shares between 0 and 1 may be worth more outcomes than there are: ``n_eff =
-    m(1-m)/v`` with v the squared error of the mean, Student's t in place of z. Where all but ten, and at least half,
-    are alike their spread is hardly known, and n_eff is at most n. So the interval has a width where all are 0 or 1.
+    m(1-m)/v`` with v the squared error of the mean. Where all but ten, and at least half, are alike their spread is
+    hardly known, and n_eff is at most n. So the interval has a width where all are 0 or 1.
+
+    The limits are the wider of Wilson's, with Student's t in place of z, and Jeffreys' on each side: at some rates near
+    1 Wilson's alone hold the truth in 84 to 92 % of the trials (L. D. Brown, T. T. Cai, A. DasGupta, Statistical
+    Science 16 (2001) 101-133, figure 5), both together in 94 % or more from 20 items and rates of .5 to .99 on.
 
     Args:
         values: one share per item, in 0..1; NaN are left out.
@@ -218,13 +225,21 @@ def fraction_interval(
         codes = np.unique(cluster_codes(clusters, data.size)[known], return_inverse=True)[1]
         se, df, most = plain.se, cluster_df(codes), effective_clusters(codes)
         units = cluster_sums(kept, codes) / np.bincount(codes) if kept.size else kept
-    if (clusters is None and is_binary(kept)) or not se > 0:
+    if not se > 0:
         return plain
     mean = plain.estimate
-    effective = mean * (1 - mean) / se**2
+    effective = float(plain.n) if clusters is None and is_binary(kept) else mean * (1 - mean) / se**2
     effective = min(effective, most) if _is_sparse(units) else effective
-    low, high = _wilson(np.float64(mean * effective), np.float64(effective), t_value(level, df))  # type: ignore[arg-type]
-    return replace(plain, low=float(low), high=float(high), se=se, n_effective=effective)
+    sure = _wilson(np.float64(mean * effective), np.float64(effective), t_value(level, df))  # type: ignore[arg-type]
+    even = jeffreys(mean * effective, effective, level)
+    return replace(
+        plain,
+        low=float(np.minimum(sure[0], even[0])),
+        high=float(np.maximum(sure[1], even[1])),
+        se=se,
+        n_effective=effective,
+        method=plain.method.replace("wilson", "wilson or jeffreys"),
+    )
 
 
 def clustered_se(values: ArrayLike, clusters: ArrayLike | Iterable[object], *, corrected: bool = True) -> float:
@@ -266,7 +281,7 @@ def mean_interval(
     """Return the mean with Student's interval: n - 1 degrees of freedom, or G - 1 with G clusters of one size.
 
     ``mean -+ t * se`` with ``se = sd/sqrt(n)`` or :func:`clustered_se`. Clusters of unequal sizes have fewer
-    degrees of freedom (:func:`lmops.calc._arrays.cluster_df`): when one of 20 holds half of the items, G - 1 would give
+    degrees of freedom (:func:`lmops.calc.arrays.cluster_df`): when one of 20 holds half of the items, G - 1 would give
     an interval that holds the truth three times in four. Source: E. Miller, arXiv 2411.00640 (2024).
 
     Args:
@@ -294,30 +309,54 @@ def mean_interval(
     half = t_value(level, df) * se
     plain = float(kept.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     effective = n * (plain / se) ** 2 if se > 0 else math.nan
-    return Interval(estimate=mean, low=mean - half, high=mean + half, level=level, n=n, n_missing=int(data.size) - n,
-                    se=se, n_clusters=groups, n_effective=effective,
-                    method="t" if groups is None else "t, clustered")  # fmt: skip
+    return Interval(
+        estimate=mean,
+        low=mean - half,
+        high=mean + half,
+        level=level,
+        n=n,
+        n_missing=int(data.size) - n,
+        se=se,
+        n_clusters=groups,
+        n_effective=effective,
+        method="t" if groups is None else "t, clustered",
+    )
 
 
 def score_interval(
-    values: ArrayLike, *, clusters: ArrayLike | Iterable[object] | None = None, level: float = 0.95
+    values: ArrayLike,
+    *,
+    clusters: ArrayLike | Iterable[object] | None = None,
+    level: float = 0.95,
+    has_ends: bool = True,
 ) -> Interval:
     """Return the mean of a column of scores with the interval that suits it.
 
     Scores of 0 and 1 only: :func:`proportion_interval`. Scores in 0..1 that are all equal, or all but ten and at least
     half of them: the same, because the spread of such scores is at most that of outcomes with this rate, while the
-    spread that was seen says too little. Everything else: :func:`mean_interval`.
+    spread that was seen says too little. Everything else: :func:`mean_interval`, with limits that allow for long tails
+    ("long tails" in ``method``, see :mod:`lmops.calc._tails`). Simulated means of lognormal values of sigma .5 to 1.5,
+    20 to 1,000 of them, were held in 94 to 97 % of the trials, by Student's limits in 77 to 95 %.
 
     Args:
         values: one score per item, any unit; NaN are left out.
         clusters: the cluster of each item; None for independent items.
         level: confidence level in (0, 1).
+        has_ends: Whether scores in 0..1 are on a scale with these ends; False for costs and durations, of which small
+            ones are no shares.
     """
     data = vector(values)
-    known = data[~np.isnan(data)]
-    if is_binary(data) or _is_sparse(known):
+    known = ~np.isnan(data)
+    kept = data[known]
+    if has_ends and (is_binary(data) or _is_sparse(kept)):
         return proportion_interval(data, clusters=clusters, level=level)
-    return mean_interval(data, clusters=clusters, level=level)
+    plain = mean_interval(data, clusters=clusters, level=level)
+    if not plain.se > 0:
+        return plain
+    codes = np.arange(plain.n) if clusters is None else cluster_codes(clusters, data.size)[known]
+    units = kept - plain.estimate if clusters is None else cluster_sums(kept - plain.estimate, codes)
+    low, high = tails(units, cluster_df(codes)).limits(plain.estimate, plain.se, level)
+    return replace(plain, low=low, high=high, method=f"{plain.method}, long tails")
 
 
 def _is_sparse(known: Floats) -> bool:
@@ -349,20 +388,26 @@ def small_n_advice(n: int, *, n_clusters: int | None = None) -> str | None:
     return None
 
 
-def quantile_interval(values: ArrayLike, q: float, level: float = 0.95) -> tuple[float, float]:
+def quantile_interval(
+    values: ArrayLike, q: float, level: float = 0.95, *, clusters: ArrayLike | Iterable[object] | None = None
+) -> tuple[float, float]:
     """Return the distribution-free interval of a quantile, two order statistics of the values.
 
     The number of values below the true q-quantile is Binomial(n, q). The limits are the r-th and s-th smallest value
     with r the largest rank such that P(B < r) <= (1 - level)/2, and s the smallest such that P(B >= s) <=
     (1 - level)/2; so each tail is held and the coverage is at least ``level``. Ties only widen it.
 
+    With clusters the ranks are those of the effective number of values, ``n_eff = q(1-q)/v`` with v the clustered
+    squared error of the share of values up to the quantile, at most n; each stands for n/n_eff ranks.
+
     Source: W. J. Conover, Practical Nonparametric Statistics, 3rd ed. (1999), section 3.2; G. J. Hahn and
-    W. Q. Meeker, Statistical Intervals (1991), section 5.2.
+    W. Q. Meeker, Statistical Intervals (1991), section 5.2; R. S. Woodruff, JASA 47 (1952) 635-646 (clusters).
 
     Args:
-        values: independent observations in any order; NaN are left out.
+        values: observations in any order; NaN are left out.
         q: the quantile, a fraction in (0, 1); 0.95 for a p95.
         level: confidence level in (0, 1).
+        clusters: the cluster of each value (a session, an example that was repeated); None for independent ones.
 
     Returns:
         (low, high) in the unit of the values. A limit is NaN when no order statistic can hold its tail: for a p95 at
@@ -378,11 +423,27 @@ def quantile_interval(values: ArrayLike, q: float, level: float = 0.95) -> tuple
     if not 0 < q < 1:
         raise ValueError(f"q must be between 0 and 1, not {q}")
     data = np.asarray(values, dtype=np.float64).ravel()
-    data = np.sort(data[~np.isnan(data)])
-    low_rank, high_rank = quantile_ranks(int(data.size), q, level)
+    known = ~np.isnan(data)
+    codes = None if clusters is None else cluster_codes(clusters, data.size)[known]
+    data = data[known]
+    worth = data.size if codes is None else _worth(data <= np.quantile(data, q), codes, q) if data.size else 0
+    data, low_rank, high_rank = np.sort(data), *quantile_ranks(worth, q, level)
+    each = data.size / worth if worth else 1.0
+    low_rank = None if low_rank is None else max(1, math.floor(low_rank * each))
+    high_rank = None if high_rank is None else min(data.size, math.ceil(high_rank * each))
     low = math.nan if low_rank is None else float(data[low_rank - 1])
     high = math.nan if high_rank is None else float(data[high_rank - 1])
     return low, high
+
+
+def _worth(is_below: NDArray[np.bool_], codes: Ints, q: float) -> int:
+    """Return how many independent values say as much of a quantile; 0 for one cluster."""
+    if np.unique(codes).size == codes.size:
+        return codes.size
+    se = clustered_se(is_below.astype(np.float64), codes)
+    if math.isnan(se):
+        return 0
+    return int(min(q * (1 - q) / se**2 if se > 0 else effective_clusters(codes), is_below.size))
 
 
 def quantile_ranks(n: int, q: float, level: float = 0.95) -> tuple[int | None, int | None]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmops.calc._arrays import (
+from lmops.calc.agreement import Agreement, cohen_kappa, gwet_ac1
+from lmops.calc.arrays import (
     Floats,
     Ints,
     check_level,
@@ -27,7 +28,6 @@ from lmops.calc._arrays import (
     vector,
     z_value,
 )
-from lmops.calc.agreement import Agreement, cohen_kappa, gwet_ac1
 from lmops.calc.intervals import Interval, _wilson, clustered_se, proportion_interval
 
 if TYPE_CHECKING:
@@ -256,8 +256,17 @@ def corrected_pass_rate(
     q1, m1 = (sensitivity * n_pass + 1) / (n_pass + 2), n_pass + 2
     known = n > 0 and n_pass > 0 and n_fail > 0 and sensitivity + specificity > 1 and q0 + q1 > 1
     if not known:
-        return CorrectedRate(estimate=math.nan, low=math.nan, high=math.nan, level=level, raw=raw, n=n, n_pass=n_pass,
-                             n_fail=n_fail, share_of_calibration=math.nan)  # fmt: skip
+        return CorrectedRate(
+            estimate=math.nan,
+            low=math.nan,
+            high=math.nan,
+            level=level,
+            raw=raw,
+            n=n,
+            n_pass=n_pass,
+            n_fail=n_fail,
+            share_of_calibration=math.nan,
+        )
     estimate = (raw + specificity - 1) / (sensitivity + specificity - 1)
     z = z_value(level)
     p, size = (passes + z * z / 2) / (n + z * z), n + z * z
@@ -268,8 +277,17 @@ def corrected_pass_rate(
     total = p * (1 - p) / size + labels
     half = z * math.sqrt(total) / (q0 + q1 - 1)
     centre = theta + shift
-    return CorrectedRate(estimate=_unit(estimate), low=_unit(centre - half), high=_unit(centre + half), level=level,
-                         raw=raw, n=n, n_pass=n_pass, n_fail=n_fail, share_of_calibration=labels / total)  # fmt: skip
+    return CorrectedRate(
+        estimate=_unit(estimate),
+        low=_unit(centre - half),
+        high=_unit(centre + half),
+        level=level,
+        raw=raw,
+        n=n,
+        n_pass=n_pass,
+        n_fail=n_fail,
+        share_of_calibration=labels / total,
+    )
 
 
 def allocate_labels(
@@ -302,8 +320,12 @@ def allocate_labels(
     total = budget + n_pass + n_fail
     target = total * weight_pass / (weight_pass + weight_fail)
     add_pass = min(max(round(target) - n_pass, 0), budget)
-    return Allocation(add_pass=add_pass, add_fail=budget - add_pass, target_pass=n_pass + add_pass,
-                      target_fail=n_fail + budget - add_pass)  # fmt: skip
+    return Allocation(
+        add_pass=add_pass,
+        add_fail=budget - add_pass,
+        target_pass=n_pass + add_pass,
+        target_fail=n_fail + budget - add_pass,
+    )
 
 
 def ppi_mean(
@@ -359,8 +381,17 @@ def ppi_mean(
     y, f, extra = y[known], f[known], extra[is_there]
     n, others = int(y.size), int(extra.size)
     if n == 0:
-        return PpiMean(estimate=math.nan, low=math.nan, high=math.nan, level=level, se=math.nan, weight=math.nan, n=0,
-                       n_unlabeled=others, n_effective=math.nan)  # fmt: skip
+        return PpiMean(
+            estimate=math.nan,
+            low=math.nan,
+            high=math.nan,
+            level=level,
+            se=math.nan,
+            weight=math.nan,
+            n=0,
+            n_unlabeled=others,
+            n_effective=math.nan,
+        )
     codes = None if clusters is None else cluster_codes(clusters, known.size)[known]
     others_codes = None if unlabeled_clusters is None else cluster_codes(unlabeled_clusters, given)[is_there]
     split = folds if folds is not None else (10 if n < 200 else 1)
@@ -377,8 +408,17 @@ def ppi_mean(
         single = _error(rest, None) ** 2
         design = max(1.0, _error(rest, codes) ** 2 / single) if single > 0 else _copies(codes, n)
         low, high = _near_ends(estimate, variance + design * w * (1 + 20 / n) / n**2, n / design, quantile)
-    return PpiMean(estimate=estimate, low=low, high=high, level=level, se=se, weight=w, n=n,
-                   n_unlabeled=others, n_effective=plain / se**2 if se > 0 else math.nan)  # fmt: skip
+    return PpiMean(
+        estimate=estimate,
+        low=low,
+        high=high,
+        level=level,
+        se=se,
+        weight=w,
+        n=n,
+        n_unlabeled=others,
+        n_effective=plain / se**2 if se > 0 else math.nan,
+    )
 
 
 def _copies(codes: Ints | None, n: int) -> float:

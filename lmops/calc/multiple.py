@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lmops.calc._arrays import Floats, vector
+from lmops.calc.arrays import Floats, vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,12 +7,13 @@ items x repeats; the item, not the repeat, is what was sampled.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmops.calc._arrays import (
+from lmops.calc._tails import tails
+from lmops.calc.arrays import (
     Floats,
     Ints,
     check_draws,
@@ -30,7 +31,6 @@ from lmops.calc._arrays import (
     vector,
     z_value,
 )
-from lmops.calc._tails import tails
 from lmops.calc.bootstrap import bootstrap_limits, sum_by_cluster
 from lmops.calc.intervals import clustered_se
 from lmops.calc.repeats import variance_split
@@ -117,6 +117,8 @@ def paired_difference(
     *,
     clusters: ArrayLike | Iterable[object] | None = None,
     level: float = 0.95,
+    has_ends: bool = True,
+    long_tails: bool | None = None,
 ) -> PairedDifference:
     """Return the mean difference a - b over the items, with an interval that uses the pairing.
 
@@ -125,8 +127,11 @@ def paired_difference(
     Averaging repeats first makes the error count items, not answers: ``Var(d) = w^2 + s_A^2/K_A + s_B^2/K_B``. Source:
     E. Miller, arXiv 2411.00640 (2024), section 4.
 
-    Scores outside 0..1 (costs, latencies) in clusters get limits that allow for long tails ("long tails" in
-    ``method``): fewer degrees of freedom by the kurtosis of the clusters' sums, and the longer side by their skewness.
+    Limits that allow for long tails, of costs and latencies above all ("long tails" in ``method``), have fewer degrees
+    of freedom by the kurtosis of the differences, and a longer side by their skewness (:mod:`lmops.calc._tails`).
+    Simulated costs of one variant three times those of the other, lognormal of sigma .5 to 1.5, 20 to 1,000 pairs: they
+    held the truth in 94 to 97 % of the trials, Student's in 80 to 95 %. For even differences they are Student's, or a
+    little wider.
 
     Scores in 0..1 whose spread few pairs cannot tell get another interval, named in ``method``. Two pairs are added,
     one a full point up and one a full point down: with D = sum(d) and S = sum(d^2) the centre is ``m = D/(n + 2)`` and
@@ -144,6 +149,9 @@ def paired_difference(
         b: scores of the other on the same items in the same order; the number of repeats may differ.
         clusters: the cluster of each item; None for independent items.
         level: confidence level in (0, 1).
+        has_ends: Whether scores in 0..1 are on a scale with these ends; False for costs and durations, of which small
+            ones are no shares: such differences that are all equal have no limits.
+        long_tails: Whether the limits allow for long tails; None: where there are clusters and scores outside 0..1.
 
     Returns:
         A PairedDifference over the items that have a score on both sides. n = 0: NaN; n = 1 or one cluster: limits NaN.
@@ -158,7 +166,10 @@ def paired_difference(
     left, right, mean_a, mean_b = left[known], right[known], mean_a[known], mean_b[known]
     d = mean_a - mean_b
     codes = None if clusters is None else cluster_codes(clusters, known.size)[known]
-    limits = _limits(left, right, d, codes, level)
+    is_share = has_ends and _in_unit(left) and _in_unit(right)
+    if long_tails is None:
+        long_tails = codes is not None and not is_share
+    limits = _limits(left, right, d, codes, level, is_share=is_share, long_tails=long_tails)
     split_a, split_b = variance_split(left), variance_split(right)
     n = int(d.size)
     return PairedDifference(
@@ -194,7 +205,9 @@ class _Limits:
     method: str
 
 
-def _limits(left: Floats, right: Floats, d: Floats, codes: Ints | None, level: float) -> _Limits:
+def _limits(
+    left: Floats, right: Floats, d: Floats, codes: Ints | None, level: float, *, is_share: bool, long_tails: bool
+) -> _Limits:
     """Return the interval of the mean difference by the method that suits the scores."""
     n, mean = int(d.size), _mean(d)
     plain = _sd(d) / math.sqrt(n) if n else math.nan
@@ -207,7 +220,7 @@ def _limits(left: Floats, right: Floats, d: Floats, codes: Ints | None, level: f
     moved = int((d != 0).sum())
     is_sparse = moved <= min(_SPARSE, n / 2)
     verdicts = left.shape[1] == right.shape[1] == 1 and is_binary(np.concatenate((left, right)))
-    if groups > 1 and (verdicts or is_sparse or se == 0) and _in_unit(left) and _in_unit(right):
+    if is_share and groups > 1 and (verdicts or is_sparse or se == 0):
         quantile = z_value(level) if verdicts and codes is None else t_value(level, df)
         alike = float(n) if codes is None else effective_clusters(codes)
         worth = n / max(design, 1.0) if se > 0 else alike
@@ -215,16 +228,29 @@ def _limits(left: Floats, right: Floats, d: Floats, codes: Ints | None, level: f
         if math.isnan(p_value):
             p_value = t_two_sided_p(centre / se, df)
         low, high = max(centre - quantile * se, -1.0), min(centre + quantile * se, 1.0)
-        return _Limits(low=low, high=high, se=se, p_value=p_value, design_effect=design,
-                       method=("bonett-price" if verdicts else "plus two pairs") + kind)  # fmt: skip
-    if codes is not None and se > 0 and not (_in_unit(left) and _in_unit(right)):
-        far = tails(cluster_sums(d - mean, codes), df)
+        return _Limits(
+            low=low,
+            high=high,
+            se=se,
+            p_value=p_value,
+            design_effect=design,
+            method=("bonett-price" if verdicts else "plus two pairs") + kind,
+        )
+    if long_tails and se > 0:
+        far = tails(d - mean if codes is None else cluster_sums(d - mean, codes), df)
         low, high = far.limits(mean, se, level)
-        return _Limits(low=low, high=high, se=se, p_value=far.p_value(mean / se), design_effect=design,
-                       method="paired t, clustered, long tails")  # fmt: skip
+        return _Limits(
+            low=low,
+            high=high,
+            se=se,
+            p_value=far.p_value(mean / se),
+            design_effect=design,
+            method=f"paired t{kind}, long tails",
+        )
     half = t_value(level, df) * se if se > 0 else math.nan
-    return _Limits(low=mean - half, high=mean + half, se=se, p_value=p_value, design_effect=design,
-                   method="paired t" + kind)  # fmt: skip
+    return _Limits(
+        low=mean - half, high=mean + half, se=se, p_value=p_value, design_effect=design, method="paired t" + kind
+    )
 
 
 def _plus_two(mean: float, square: float, n: float) -> tuple[float, float]:
@@ -234,7 +260,7 @@ def _plus_two(mean: float, square: float, n: float) -> tuple[float, float]:
 
 
 def _in_unit(scores: Floats) -> bool:
-    return bool(np.nanmin(scores) >= 0 and np.nanmax(scores) <= 1)
+    return scores.size > 0 and bool(np.nanmin(scores) >= 0 and np.nanmax(scores) <= 1)
 
 
 def paired_bootstrap(
@@ -253,8 +279,6 @@ def paired_bootstrap(
     one for cost and latency too. Source: B. Efron, JASA 82 (1987) 171-185; see
     :func:`lmops.calc.bootstrap.bca_limits`.
     """
-    from dataclasses import replace
-
     check_draws(draws)
     plain = paired_difference(a, b, clusters=clusters, level=level)
     left, right = matrix(a, "a"), matrix(b, "b")
@@ -283,8 +307,14 @@ def flips(a: ArrayLike, b: ArrayLike, *, threshold: float = 0.5) -> Flips:
     known = ~np.isnan(mean_a - mean_b)
     up, down = mean_a[known] >= threshold, mean_b[known] >= threshold
     n = int(known.sum())
-    return Flips(gained=int((up & ~down).sum()), lost=int((~up & down).sum()), both=int((up & down).sum()),
-                 neither=int((~up & ~down).sum()), n=n, n_missing=int(known.size) - n)  # fmt: skip
+    return Flips(
+        gained=int((up & ~down).sum()),
+        lost=int((~up & down).sum()),
+        both=int((up & down).sum()),
+        neither=int((~up & ~down).sum()),
+        n=n,
+        n_missing=int(known.size) - n,
+    )
 
 
 def mcnemar(a: ArrayLike, b: ArrayLike, *, threshold: float = 0.5, mid_p: bool = True) -> TestResult:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from lmops.calc._arrays import check_open_unit
+from lmops.calc.arrays import check_open_unit
 
 
 def n_for_difference(
@@ -268,9 +268,14 @@ def n_for_two_rates(
 
 
 def n_for_two_means(
-    difference: float, *, sd_a: float, sd_b: float | None = None, ratio: float = 1.0, alpha: float = 0.05,
+    difference: float,
+    *,
+    sd_a: float,
+    sd_b: float | None = None,
+    ratio: float = 1.0,
+    alpha: float = 0.05,
     power: float = 0.8,
-) -> tuple[int, int] | None:  # fmt: skip
+) -> tuple[int, int] | None:
     """Return the items of two groups (other items in each) that find a difference between their means.
 
     ``n_b = (z_{alpha/2} + z_power)^2 (sd_a^2/r + sd_b^2)/difference^2``, ``n_a = r n_b``. Source: S.-C. Chow, J. Shao,

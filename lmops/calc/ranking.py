@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmops.calc._arrays import Floats, Ints, check_draws, check_level, cluster_codes, show, vector
+from lmops.calc.arrays import Floats, Ints, check_draws, check_level, cluster_codes, show, vector
 from lmops.calc.bootstrap import resampled_sums
 
 if TYPE_CHECKING:
@@ -103,8 +103,16 @@ def bradley_terry(
     names = list(dict.fromkeys(name for pair in zip(first, second, strict=True) for name in pair))
     n = int(known.sum())
     if n == 0:
-        return Ranking(competitors=(), position=math.nan, position_low=math.nan, position_high=math.nan, level=level,
-                       n=0, n_ties=0, is_connected=False)  # fmt: skip
+        return Ranking(
+            competitors=(),
+            position=math.nan,
+            position_low=math.nan,
+            position_high=math.nan,
+            level=level,
+            n=0,
+            n_ties=0,
+            is_connected=False,
+        )
     place = {name: k for k, name in enumerate(names)}
     size, tails = len(names), ((1 - level) / 2, (1 + level) / 2)
     cells = np.array([place[a] * size + place[b] for a, b in zip(first, second, strict=True)], dtype=np.int64)[known]
@@ -129,8 +137,15 @@ def bradley_terry(
     position_numbers = (float(bonus), *map(float, bonus_limits)) if position else (math.nan,) * 3
     return Ranking(
         competitors=tuple(
-            Ranked(name=names[k], strength=float(strengths[k]), low=float(limits[0, k]), high=float(limits[1, k]),
-                   rank=1 + int(beaten[k]), wins=float(wins[k]), n=int(games[k]))
+            Ranked(
+                name=names[k],
+                strength=float(strengths[k]),
+                low=float(limits[0, k]),
+                high=float(limits[1, k]),
+                rank=1 + int(beaten[k]),
+                wins=float(wins[k]),
+                n=int(games[k]),
+            )
             for k in np.argsort(-strengths, kind="stable")
         ),
         position=position_numbers[0],
@@ -140,7 +155,7 @@ def bradley_terry(
         n=n,
         n_ties=int((result[known] == 0.5).sum()),
         is_connected=_is_connected(first_wins + second_wins.T),
-    )  # fmt: skip
+    )
 
 
 def _rows(cells: Ints, result: Floats, size: int, codes: Ints | None) -> tuple[Floats, Floats]:

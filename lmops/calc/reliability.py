@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lmops.calc._arrays import Floats, check_choice, check_level, matrix, show
+from lmops.calc.arrays import Floats, check_choice, check_level, matrix, show
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -72,8 +72,9 @@ def icc(
     value = low = high = math.nan
     if n > 1 and k > 1:
         value, low, high = _icc(complete, kind, level, average=average)
-    return Reliability(name=name, value=value, low=low, high=high, level=level, n=n, n_raters=k,
-                       n_missing=len(data) - n)  # fmt: skip
+    return Reliability(
+        name=name, value=value, low=low, high=high, level=level, n=n, n_raters=k, n_missing=len(data) - n
+    )
 
 
 def _icc(data: Floats, kind: str, level: float, *, average: bool) -> tuple[float, float, float]:

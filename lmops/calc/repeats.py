@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lmops.calc._arrays import Floats, check_choice, check_level, is_binary, matrix, row_means, show
+from lmops.calc.arrays import Floats, check_choice, check_level, is_binary, matrix, row_means, show
 from lmops.calc.intervals import Interval, fraction_interval
 
 if TYPE_CHECKING:
@@ -105,8 +105,14 @@ def variance_split(scores: ArrayLike) -> VarianceSplit:
             msb = float((counts * np.square(means - grand)).sum()) / (n - 1)
             k0 = (total - float(np.square(counts).sum()) / total) / (n - 1)
             between = max(0.0, (msb - within) / k0)
-    return VarianceSplit(between=between, within=within, n=n, repeats=total / n if n else math.nan, mean=overall,
-                         se=spread / math.sqrt(n) if n > 1 else math.nan)  # fmt: skip
+    return VarianceSplit(
+        between=between,
+        within=within,
+        n=n,
+        repeats=total / n if n else math.nan,
+        mean=overall,
+        se=spread / math.sqrt(n) if n > 1 else math.nan,
+    )
 
 
 def flip_rate(scores: ArrayLike) -> FlipRate:
@@ -157,8 +163,14 @@ def items_or_repeats(split: VarianceSplit, *, cost_per_item: float = 0.0, cost_p
     if cost_per_item < 0 or cost_per_answer <= 0:
         raise ValueError("cost_per_item must not be negative, and cost_per_answer must be positive")
     if split.n < 2 or math.isnan(split.between + split.within) or split.between + split.within == 0:
-        return SpendAdvice(se_now=split.se, se_more_items=math.nan, se_more_repeats=math.nan, best_repeats=None,
-                           more="unknown", reason="run at least two repeats of two items that vary")  # fmt: skip
+        return SpendAdvice(
+            se_now=split.se,
+            se_more_items=math.nan,
+            se_more_repeats=math.nan,
+            best_repeats=None,
+            more="unknown",
+            reason="run at least two repeats of two items that vary",
+        )
     n, k = split.n, split.repeats
     ratio = math.inf if split.between == 0 else split.within / split.between
     ideal = math.sqrt(ratio * cost_per_item / cost_per_answer) if cost_per_item else 1.0
@@ -166,9 +178,14 @@ def items_or_repeats(split: VarianceSplit, *, cost_per_item: float = 0.0, cost_p
     more: Literal["items", "repeats"] = "repeats" if ideal > k else "items"
     share = split.within / k / (split.between + split.within / k)
     reason = f"repeats make {share:.0%} of the error's square at {k:.3g} repeats"
-    return SpendAdvice(se_now=split.se_with(n=n, repeats=k), se_more_items=split.se_with(n=2 * n, repeats=k),
-                       se_more_repeats=split.se_with(n=n, repeats=2 * k), best_repeats=best, more=more,
-                       reason=reason)  # fmt: skip
+    return SpendAdvice(
+        se_now=split.se_with(n=n, repeats=k),
+        se_more_items=split.se_with(n=2 * n, repeats=k),
+        se_more_repeats=split.se_with(n=n, repeats=2 * k),
+        best_repeats=best,
+        more=more,
+        reason=reason,
+    )
 
 
 def pass_at_k(passed: ArrayLike, repeats: ArrayLike, k: int) -> Floats:
@@ -222,7 +239,7 @@ def pass_k_interval(
 ) -> Interval:
     """Return the mean pass@k (kind "any") or pass^k ("all") over items with its interval over items or clusters.
 
-    Wilson's at the effective number of items, :func:`lmops.calc.intervals.fraction_interval`: a bootstrap has no width
+    That of :func:`lmops.calc.intervals.fraction_interval`, at the effective number of items: a bootstrap has no width
     where every item passes.
 
     Args:

@@ -7,10 +7,11 @@ document says nothing about the retriever: NaN, so that it is counted as unmeasu
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Sequence
 
     Relevant = Collection[Hashable] | Mapping[Hashable, float]
 
@@ -127,7 +128,7 @@ def ndcg_at_k(
     >>> round(ndcg_at_k(["x", "a"], {"a"}), 4)
     0.6309
     """
-    from lmops.calc._arrays import check_choice  # numpy is not needed otherwise
+    from lmops.calc.arrays import check_choice  # numpy is not needed otherwise
 
     check_choice("gain", gain, ("linear", "exponential"))
     gains = _gains(relevant)
@@ -157,8 +158,6 @@ def retrieval_scores(ranked: Sequence[Hashable], relevant: Relevant, k: int | No
 
 
 def _gains(relevant: Relevant) -> dict[Hashable, float]:
-    from collections.abc import Mapping
-
     gains = dict(relevant) if isinstance(relevant, Mapping) else dict.fromkeys(relevant, 1.0)
     if any(not g >= 0 for g in gains.values()):
         raise ValueError("the gain of a document must not be negative or NaN")

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     SpanRow = Mapping[str, Any]
 
-#: Kinds of span that stand for a request to a model which is paid for.
-MODEL_KINDS: Final = frozenset({"llm", "embedding"})
+#: Kinds of span that stand for a request to a model which is paid for; a reranker that names no model is code.
+MODEL_KINDS: Final = frozenset({"llm", "embedding", "reranker"})
 #: How far above a call its wrapper is looked for: going up all the way would cost a deep trace the square of its size.
 REACH: Final = 16
 #: So far apart two instrumentations may say that the same call was: one may begin after the other has ended.
@@ -80,7 +80,7 @@ def rollup(spans: Sequence[SpanRow]) -> TraceFacts:
             parents[span_id] = None
         else:
             parents[span_id] = parent if parent in by_id and parent != span_id else None
-        if span["kind"] in MODEL_KINDS:
+        if _is_model(span):
             models.append(span_id)
             if span["start_ns"] == span["end_ns"]:
                 answers.append(span)
@@ -107,7 +107,7 @@ def rollup(spans: Sequence[SpanRow]) -> TraceFacts:
 def _alone(span: SpanRow) -> TraceFacts:
     """Return the facts of a trace of one span, which many are: a call without an application around it."""
     span_id: str = span["span_id"]
-    is_call = span["kind"] in MODEL_KINDS and not _is_opened_only(span, {})
+    is_call = _is_model(span) and not _is_opened_only(span, {})
     return TraceFacts(
         root_span_id=span_id,
         is_orphan=bool(span["parent_span_id"]),
@@ -117,6 +117,11 @@ def _alone(span: SpanRow) -> TraceFacts:
         parents={span_id: None},
         duplicates={},
     )
+
+
+def _is_model(span: SpanRow) -> bool:
+    kind = span["kind"]
+    return kind in MODEL_KINDS and (kind != "reranker" or span.get("model") is not None)
 
 
 def pick_duplicates(calls: Iterable[SpanRow]) -> dict[tuple[str, str], list[tuple[str, str]]]:
@@ -241,7 +246,7 @@ def _depths(by_id: Mapping[str, SpanRow], parents: dict[str, str | None]) -> dic
         while above is not None and above not in depths:
             if above in on_path:
                 cut = _earliest(by_id[span_id] for span_id in path[path.index(above) :])
-                assert cut is not None  # noqa: S101 - a cycle has members
+                assert cut is not None
                 parents[cut] = None
                 # The members between the cut and the top of the path now hang below the cut: walk again.
                 path, on_path, above = [], set(), start
@@ -328,7 +333,7 @@ def _model_above(span_id: str, by_id: Mapping[str, SpanRow], parents: Mapping[st
     """Return the nearest model span above a span, if it is near."""
     above = parents[span_id]
     for _ in range(REACH):
-        if above is None or by_id[above]["kind"] in MODEL_KINDS:
+        if above is None or _is_model(by_id[above]):
             return above
         above = parents[above]
     return None

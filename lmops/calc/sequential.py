@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from lmops.calc._arrays import Floats, check_choice, check_level, check_open_unit, show, vector
+from lmops.calc.arrays import Floats, check_choice, check_level, check_open_unit, show, vector
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -198,8 +198,9 @@ class Wager:
         self.n = 0
         self._mean, self._low, self._width = (mean - low) / (high - low), low, high - low
         rooms = self._mean, 1 - self._mean
-        self._stakes = [np.minimum(_SHARES / room, _MOST) if room > 0 else np.full(_SHARES.size, _MOST)
-                        for room in rooms]  # fmt: skip
+        self._stakes = [
+            np.minimum(_SHARES / room, _MOST) if room > 0 else np.full(_SHARES.size, _MOST) for room in rooms
+        ]
         self._growth = [np.zeros(_SHARES.size), np.zeros(_SHARES.size)]
         self._best = [0.0, 0.0]
 
@@ -343,9 +344,15 @@ def normal_sequence(
     boundary = normal_mixture_boundary(t, rho=mixture_rho(tightest_at, alpha=1 - level), alpha=1 - level)
     half = np.where(t >= n_min, np.sqrt(spread) * boundary / t, np.inf)
     limits = _intersect(mean - half, mean + half)
-    return ConfidenceSequence(mean=mean, low=limits[0], high=limits[1],
-                    level=level, n=int(x.size), n_missing=int(data.size - x.size),
-                    method="normal mixture, asymptotic")  # fmt: skip
+    return ConfidenceSequence(
+        mean=mean,
+        low=limits[0],
+        high=limits[1],
+        level=level,
+        n=int(x.size),
+        n_missing=int(data.size - x.size),
+        method="normal mixture, asymptotic",
+    )
 
 
 def msprt(differences: ArrayLike, variances: ArrayLike, *, tau: float, alpha: float = 0.05) -> SequentialTest:
@@ -434,8 +441,15 @@ def difference_sequence(
     low = np.where(is_told & (centre > 0), np.maximum(low, tiny), np.minimum(low, 0.0))
     high = np.where(is_told & (centre < 0), np.minimum(high, -tiny), np.maximum(high, 0.0))
     limits = _intersect(low, high)
-    return ConfidenceSequence(mean=gap, low=limits[0], high=limits[1], level=level, n=int(x.size),
-                              n_missing=int(data.size - x.size), method="msprt, two groups")  # fmt: skip
+    return ConfidenceSequence(
+        mean=gap,
+        low=limits[0],
+        high=limits[1],
+        level=level,
+        n=int(x.size),
+        n_missing=int(data.size - x.size),
+        method="msprt, two groups",
+    )
 
 
 def _msprt_half(v: Floats, tau: float, level: float) -> Floats:
@@ -475,9 +489,14 @@ def _running_group(x: Floats, member: NDArray[np.bool_]) -> tuple[Floats, Floats
 def _test(capital: Floats, alpha: float, method: str) -> SequentialTest:
     best = float(capital.max()) if capital.size else 1.0
     crossed = capital >= 1 / alpha
-    return SequentialTest(e_values=capital, p_value=min(1.0, 1 / best) if best > 0 else 1.0,
-                          stopped_at=int(np.argmax(crossed)) + 1 if bool(crossed.any()) else None, alpha=alpha,
-                          n=int(capital.size), method=method)  # fmt: skip
+    return SequentialTest(
+        e_values=capital,
+        p_value=min(1.0, 1 / best) if best > 0 else 1.0,
+        stopped_at=int(np.argmax(crossed)) + 1 if bool(crossed.any()) else None,
+        alpha=alpha,
+        n=int(capital.size),
+        method=method,
+    )
 
 
 def _bounded(
@@ -485,8 +504,9 @@ def _bounded(
 ) -> ConfidenceSequence:
     """Return the sequence on the scale of the values from one on the scale 0..1."""
     mean, lower, upper = (low + (high - low) * part for part in (_running_mean(x), *limits))
-    return ConfidenceSequence(mean=mean, low=lower, high=upper, level=level, n=int(x.size), n_missing=missing,
-                              method=method)  # fmt: skip
+    return ConfidenceSequence(
+        mean=mean, low=lower, high=upper, level=level, n=int(x.size), n_missing=missing, method=method
+    )
 
 
 def _unit_values(values: ArrayLike, low: float, high: float) -> tuple[Floats, int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmops.calc._arrays import (
+from lmops.calc.arrays import (
     Floats,
     check_level,
     cluster_codes,
@@ -130,9 +130,19 @@ def rate_difference(
         pooled = (successes_a + successes_b) / (n_a + n_b)
         spread = math.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b))
         p_value = math.erfc(abs(rate_a - rate_b) / spread / math.sqrt(2)) if spread > 0 else 1.0
-    return UnpairedDifference(difference=rate_a - rate_b, low=low, high=high, se=(high - low) / 2 / z_value(level),
-                              p_value=p_value, level=level, mean_a=rate_a, mean_b=rate_b, n_a=n_a, n_b=n_b,
-                              method="newcombe")  # fmt: skip
+    return UnpairedDifference(
+        difference=rate_a - rate_b,
+        low=low,
+        high=high,
+        se=(high - low) / 2 / z_value(level),
+        p_value=p_value,
+        level=level,
+        mean_a=rate_a,
+        mean_b=rate_b,
+        n_a=n_a,
+        n_b=n_b,
+        method="newcombe",
+    )
 
 
 def mean_difference(
@@ -146,7 +156,7 @@ def mean_difference(
     """Return the difference of two independent means with Welch's interval, clustered when clusters are given.
 
     ``se^2 = se_a^2 + se_b^2``, degrees of freedom ``se^4/(se_a^4/(n_a - 1) + se_b^4/(n_b - 1))``, with the
-    degrees of freedom of clusters (:func:`lmops.calc._arrays.cluster_df`) in place of n - 1. Source: B. L. Welch,
+    degrees of freedom of clusters (:func:`lmops.calc.arrays.cluster_df`) in place of n - 1. Source: B. L. Welch,
     Biometrika 34 (1947) 28-35.
 
     Args:

@@ -20,7 +20,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 BIGINT_MAX: Final = 2**63 - 1
 
@@ -28,20 +28,23 @@ BIGINT_MAX: Final = 2**63 - 1
 _KEYS: Final[dict[str, tuple[str, ...]]] = {
     "input": (
         "inputtokens", "prompttokens", "inputtokens.total", "prompttokencount", "inputtokencount", "promptevalcount",
-        "input", "prompt",
+        "totalinputtokens", "billedunits.inputtokens", "input", "prompt",
     ),
     "output": (
         "outputtokens", "completiontokens", "outputtokens.total", "candidatestokencount", "responsetokencount",
-        "outputtokencount", "evalcount", "output", "completion",
+        "outputtokencount", "evalcount", "totaloutputtokens", "generatedtokencount", "generationtokencount",
+        "billedunits.outputtokens", "output", "completion",
     ),
     "cached": (
         "cachedinputtokens", "inputcachedtokens", "cachereadinputtokens", "inputcacheread", "cachedtokens",
         "cachereadtokens", "cacheread", "inputcached", "cachedcontenttokencount", "cachedinputtokencount",
+        "cachedcontenttokens",
         "cachereadinputtokencount", "prompttokensdetails.cachedtokens", "inputtokensdetails.cachedtokens",
         "prompttokendetails.cachedtokens", "inputtokendetails.cacheread", "inputtokendetails.cachereadtokens",
         "inputtokendetails.cachedtokens", "inputtokendetails.cachedtokencount", "inputtokens.cacheread",
         "prompttokensdetails.cacheread", "prompttokensdetails.cachereadtokens", "cachedprompttexttokens",
-        "promptcachehittokens", "numcachedtokens",
+        "promptcachehittokens", "numcachedtokens", "totalcachedtokens", "inputtokensdetails.cachereadinputtokens",
+        *(f"{side}{tier}cacheread" for side in ("inputtokendetails.", "input") for tier in ("priority", "flex")),
     ),
     "cache_write": (
         "cachewriteinputtokens", "cachecreationinputtokens", "inputcachecreation", "cachewritetokens",
@@ -49,7 +52,8 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
         "prompttokensdetails.cachewritetokens", "prompttokensdetails.cachecreationtokens",
         "prompttokensdetails.cachewrite", "inputtokensdetails.cachewritetokens", "inputtokendetails.cachecreation",
         "inputtokendetails.cachecreationtokens", "inputtokendetails.cachewrite", "inputtokendetails.cachewritetokens",
-        "inputtokens.cachewrite",
+        "inputtokens.cachewrite", "prompttokensdetails.cachecreationinputtokens",
+        *(f"{side}{tier}cachecreation" for side in ("inputtokendetails.", "input") for tier in ("priority", "flex")),
     ),
     "reasoning": (
         "reasoningtokens", "outputreasoningtokens", "outputreasoning", "reasoning", "reasoningoutputtokens",
@@ -58,9 +62,10 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
         "completiontokendetails.reasoningtokens", "outputtokensdetails.reasoningtokens",
         "outputtokensdetails.thinkingtokens", "outputtokendetails.reasoning", "outputtokendetails.reasoningtokens",
         "outputtokendetails.reasoningtokencount", "outputtokens.reasoning",
+        *(f"{side}{tier}reasoning" for side in ("outputtokendetails.", "output") for tier in ("priority", "flex")),
     ),
     "total": ("totaltokens", "total", "totaltokencount"),
-    "tool_input": ("tooluseprompttokencount", "tooluseprompttokens"),
+    "tool_input": ("tooluseprompttokencount", "tooluseprompttokens", "totaltoolusetokens"),
     "cache_write_1h_tokens": (
         "cachecreation.ephemeral1hinputtokens", "ephemeral1hinputtokens", "cachecreationephemeral1hinputtokens",
         "inputtokendetails.ephemeral1hinputtokens",
@@ -72,24 +77,42 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
         "inputtokendetails.ephemeral5minputtokens",
         "prompttokensdetails.cachecreationtokendetails.ephemeral5minputtokens",
         "inputephemeral5minputtokens", "cachewrite5mtokens", "inputcachecreation5m",
+        "prompttokensdetails.cachecreation.ephemeral5minputtokens",
     ),
-    "web_searches": ("servertooluse.websearchrequests", "websearchrequests", "numsearchqueries"),
+    "web_searches": (
+        "servertooluse.websearchrequests", "websearchrequests", "numsearchqueries",
+        "toolcallsdetails.searchweb.invocation",
+    ),
     "output_citation_tokens": ("citationtokens",),
     "rerank_searches": ("searchunits", "billedunits.searchunits"),
-    "audio_seconds": ("promptaudioseconds", "seconds", "audioseconds"),
+    "audio_seconds": ("promptaudioseconds", "seconds", "audioseconds", "billableaudioseconds"),
+    "input_text_messages": ("inputtextmessages",),
     "input_document_pages": ("pagesprocessed",),
     "input_characters": ("characters", "inputcharacters"),
-    # what a search of the web read is paid by the source: no list says how much
+    # what a search of the web read is paid by the source, a tool by the call: no list says how much
     "unpriced": ("numsourcesused",),
+    "server_tools": ("numserversidetoolsused",),
+    # LangChain says on which terms a call was made by the names of its tokens
+    "priority": tuple(f"{side}priority" for side in ("inputtokendetails.", "outputtokendetails.", "input", "output")),
+    "flex": tuple(f"{side}flex" for side in ("inputtokendetails.", "outputtokendetails.", "input", "output")),
 }  # fmt: skip
 _MEDIA: Final = ("audio", "image", "video")
 _INPUT_DETAILS: Final = (
-    "prompttokensdetails", "inputtokensdetails", "inputtokendetails", "prompttokendetails", "promptdetails",
-)  # fmt: skip
+    "prompttokensdetails",
+    "inputtokensdetails",
+    "inputtokendetails",
+    "prompttokendetails",
+    "promptdetails",
+)
 _OUTPUT_DETAILS: Final = (
-    "completiondetails", "completiontokensdetails", "outputtokensdetails", "outputtokendetails",
-    "completiontokendetails", "candidatestokensdetails", "responsetokensdetails",
-)  # fmt: skip
+    "completiondetails",
+    "completiontokensdetails",
+    "outputtokensdetails",
+    "outputtokendetails",
+    "completiontokendetails",
+    "candidatestokensdetails",
+    "responsetokensdetails",
+)
 
 
 def _media_keys() -> Iterator[tuple[str, str]]:
@@ -112,29 +135,38 @@ def _media_keys() -> Iterator[tuple[str, str]]:
 
 _SAYS: Final[dict[str, tuple[str, int]]] = {
     key: (name, rank) for name, keys in _KEYS.items() for rank, key in enumerate(keys)
-} | {key: (unit, 0) for key, unit in _media_keys()}  # fmt: skip
+} | {key: (unit, 0) for key, unit in _media_keys()}
 _OUTER: Final = frozenset(key.rpartition(".")[0] for key in _SAYS if "." in key) | {
     outer.partition(".")[0] for outer in _SAYS if outer.count(".") > 1
 }
 #: Lists of {modality, tokenCount}, as Gemini writes them -> the unit of each modality.
 _MODALITY_LISTS: Final[dict[str, str]] = {
-    "prompttokensdetails": "input_{}_tokens", "candidatestokensdetails": "output_{}_tokens",
-    "responsetokensdetails": "output_{}_tokens", "cachetokensdetails": "cache_{}_read_tokens",
+    "prompttokensdetails": "input_{}_tokens",
+    "candidatestokensdetails": "output_{}_tokens",
+    "responsetokensdetails": "output_{}_tokens",
+    "cachetokensdetails": "cache_{}_read_tokens",
     "tooluseprompttokensdetails": "input_{}_tokens",
-}  # fmt: skip
+}
 #: What was read from a cache -> what it is part of: there, that none of it was is worth knowing.
 _MAY_BE_CACHED: Final = {f"cache_{medium}_read_tokens": f"input_{medium}_tokens" for medium in _MEDIA}
 #: Names in the words of Anthropic and Bedrock: there, what a cache gave stands beside the input.
-_BESIDE: Final = frozenset({
-    "cachereadinputtokens", "cachewriteinputtokens", "cachecreationinputtokens", "cachereadinputtokencount",
-    "cachewriteinputtokencount",
-})  # fmt: skip
+_BESIDE: Final = frozenset(
+    {
+        "cachereadinputtokens",
+        "cachewriteinputtokens",
+        "cachecreationinputtokens",
+        "cachereadinputtokencount",
+        "cachewriteinputtokencount",
+    }
+)
 #: Words for the usual terms of a request.
 _USUAL: Final = frozenset({"default", "standard", "auto", "on_demand", "ondemand", "standard_only", "none", "null", ""})
 _TRAFFIC: Final[dict[str, dict[str, Any]]] = {
-    "on_demand": {}, "on_demand_priority": {"service_tier": "priority"}, "on_demand_flex": {"service_tier": "flex"},
+    "on_demand": {},
+    "on_demand_priority": {"service_tier": "priority"},
+    "on_demand_flex": {"service_tier": "flex"},
     "provisioned_throughput": {"unpriced": 1},
-}  # fmt: skip
+}
 
 
 @functools.lru_cache(maxsize=4096)
@@ -182,7 +214,8 @@ def read_usage(details: Mapping[str, object]) -> dict[str, Any]:
         details: The object: OpenAI's, Anthropic's, Gemini's, Bedrock's, Langfuse's, the AI SDK's and so on.
 
     Returns:
-        ``input``, ``output``, ``cached``, ``cache_write``, ``reasoning`` and ``units``, each only where it is known.
+        ``input``, ``output``, ``cached``, ``cache_write``, ``reasoning`` and ``units``, each only where it is known;
+        ``total`` where it is all that was said.
 
     Example:
         >>> read_usage({"promptTokenCount": 9, "candidatesTokenCount": 2, "thoughtsTokenCount": 3})["output"]
@@ -193,16 +226,12 @@ def read_usage(details: Mapping[str, object]) -> dict[str, Any]:
     has_buckets = "input" in keys or "output" in keys
     if has_buckets:
         _add_buckets(details, numbers)
-    is_gemini = not has_buckets and ("candidatestokencount" in keys or "thoughtstokencount" in keys)
+    is_gemini = not has_buckets and not _GEMINI.isdisjoint(keys)
     if is_gemini and "input" in numbers and "reasoning" in numbers:
         numbers.setdefault("output", 0)  # it thought until its limit, so there is no candidate
-    counted = {name: numbers.pop(name) for name in _UNITS if name in numbers}
-    units: dict[str, Any] = {
-        name: count for name, count in counted.items() if count or counted.get(_MAY_BE_CACHED.get(name, ""))
-    }
-    if lasting := _lasting(details):
-        units["cache_write_1h_tokens"] = lasting
-    units |= terms(details)
+    if not _PERPLEXITY.isdisjoint(keys):
+        _add_research(numbers)
+    units = _units(details, numbers)
     found = settle(
         numbers,
         is_cache_beside=not has_buckets
@@ -215,6 +244,8 @@ def read_usage(details: Mapping[str, object]) -> dict[str, Any]:
         written = units.get("cache_write_1h_tokens", 0) + units.get("cache_write_5m_tokens", 0)
         if written:
             found["cache_write"] = written
+    if not found and "total" in numbers:
+        found["total"] = numbers["total"]
     if units:
         found["units"] = units
     return found
@@ -227,6 +258,30 @@ _UNITS: Final = tuple(
         if unit not in ("input", "output", "cached", "cache_write", "reasoning", "total", "tool_input")
     )
 )
+#: By these keys Gemini and Perplexity are known.
+_GEMINI: Final = frozenset({"candidatestokencount", "thoughtstokencount", "totalthoughttokens"})
+_PERPLEXITY: Final = frozenset({"citationtokens", "numsearchqueries"})
+
+
+def _units(details: Mapping[str, object], numbers: dict[str, int]) -> dict[str, Any]:
+    """Take what is no token of a column off the numbers; return it with the terms of the call."""
+    counted = {name: numbers.pop(name) for name in _UNITS if name in numbers}
+    tier = next((word for word in ("priority", "flex") if counted.pop(word, 0)), None)
+    units: dict[str, Any] = {
+        name: count for name, count in counted.items() if count or counted.get(_MAY_BE_CACHED.get(name, ""))
+    }
+    if tier is not None:
+        units["service_tier"] = tier
+    if lasting := _lasting(details):
+        units["cache_write_1h_tokens"] = lasting
+    return units | terms(details)
+
+
+def _add_research(numbers: dict[str, int]) -> None:
+    """Count what Perplexity thought and cited, which its total leaves out, as output."""
+    numbers.pop("total", None)
+    if "output" in numbers:
+        numbers["output"] += numbers.get("reasoning", 0) + numbers.get("output_citation_tokens", 0)
 
 
 def _numbers(details: Mapping[str, object]) -> dict[str, int]:
@@ -266,6 +321,7 @@ def _add_modalities(items: list[object], pattern: str, found: dict[str, int]) ->
     for item in items:
         if isinstance(item, dict):
             medium = str(item.get("modality") or "").rpartition(".")[2].lower()
+            medium = "image" if medium == "document" else medium  # its pages are images
             number = as_count(item.get("tokenCount", item.get("token_count")))
             if medium in _MEDIA and number:
                 unit = pattern.format(medium)
@@ -277,41 +333,67 @@ def _add_buckets(details: Mapping[str, object], numbers: dict[str, int]) -> None
 
     ``{"input": 800, "input_cached_tokens": 200}`` is 1,000 tokens in.
     """
-    beside = {"input": 0, "output": 0}
+    beside: dict[tuple[str, str], int] = {}
+    has_cached = "cached" in numbers
     for key, value in details.items():
         name, number = _plain(key), as_count(value)
-        if not number or name in ("input", "output", "total") or "priority" in name or "cost" in name:
+        if not number or name in ("input", "output", "total") or "cost" in name:
             continue
         side = "output" if name.startswith(("output", "completion", "reasoning", "candidates", "thoughts")) else "input"
-        if not name.startswith(
-            (side, "cache", "prompt", "tooluse", "ephemeral", "completion", "reasoning", "thoughts")
-        ):
+        if not name.startswith((side, *_BUCKETS)):
             continue
         # "input_tokens" beside "input" says the same again; "cache_creation" may be split by lifetime.
         if name in ("inputtokens", "outputtokens", "prompttokens", "completiontokens"):
             continue
-        beside[side] += number if "ephemeral" not in name or "cache_write" not in numbers else 0
-        _sort_bucket(name, side, number, numbers)
-    given_in, given_out = numbers.get("input"), numbers.get("output")
-    total = numbers.get("total")
-    if total is not None and total == (given_in or 0) + (given_out or 0):
-        return
-    numbers.pop("total", None)
-    if given_in is not None:
-        numbers["input"] = given_in + beside["input"]
-    if given_out is not None:
-        numbers["output"] = given_out + beside["output"]
+        is_again = ("ephemeral" in name and "cache_write" in numbers) or (has_cached and name.startswith("cachedmod"))
+        if not is_again:
+            group = "tier" if "priority" in name or "flex" in name else "cache" if "cache" in name else ""
+            beside[side, group] = beside.get((side, group), 0) + number
+        _sort_bucket(name, side, number, numbers, is_again=is_again)
+    given = numbers.get("input", 0) + numbers.get("output", 0)
+    total = numbers.pop("total", None)
+    # LangChain's words for the terms of a call repeat what stands in the whole; a total knows better.
+    readings = (("", "cache"), ("", "cache", "tier"), ("",), ("", "tier"))
+    chosen: tuple[str, ...] = readings[0]
+    if total is not None:
+        sums = {reading: sum(n for (_, group), n in beside.items() if group in reading) for reading in ((), *readings)}
+        chosen = next((reading for reading, extra in sums.items() if total == given + extra), chosen)
+    for side in ("input", "output"):
+        if side in numbers:
+            numbers[side] += sum(n for (whose, group), n in beside.items() if whose == side and group in chosen)
 
 
-def _sort_bucket(name: str, side: str, number: int, numbers: dict[str, int]) -> None:
+#: How buckets begin that do not begin with the name of their side.
+_BUCKETS: Final = (
+    "cache",
+    "prompt",
+    "tooluse",
+    "ephemeral",
+    "completion",
+    "reasoning",
+    "thoughts",
+    "candidates",
+)
+#: The numbers by which Google's protocol names what is not text.
+_MODALITIES: Final = {
+    "modality2": "image",
+    "modality3": "video",
+    "modality4": "audio",
+    "modality5": "image",
+    "document": "image",
+}
+
+
+def _sort_bucket(name: str, side: str, number: int, numbers: dict[str, int], *, is_again: bool) -> None:
     """Put a bucket that has no name of ours under the part it is."""
     if name in _SAYS:
         return
     medium = next((word for word in _MEDIA if word in name), None)
+    medium = medium or next((word for mark, word in _MODALITIES.items() if mark in name), None)
     if medium is not None:
         unit = f"cache_{medium}_read_tokens" if "cache" in name else f"{side}_{medium}_tokens"
         numbers[unit] = numbers.get(unit, 0) + number
-    if "cache" in name:
+    if "cache" in name and not is_again:
         part = "cache_write" if "creation" in name or "write" in name else "cached"
         numbers[part] = numbers.get(part, 0) + number
     elif "reasoning" in name or "thought" in name:
@@ -349,35 +431,6 @@ def terms(details: Mapping[str, object]) -> dict[str, Any]:
         # The list has the fee of the largest context only.
         elif (name == "inferencegeo" and word == "us") or (name == "searchcontextsize" and word != "high"):
             found["unpriced"] = 1
-    return found
-
-
-#: Types of parts of an answer -> what a call pays for each, by the names of ``genai-prices``.
-_FEES: Final = {
-    "web_search_call": "web_searches", "file_search_call": "storage_searches", "code_interpreter_call": "unpriced",
-    "image_generation_call": "unpriced",
-}  # fmt: skip
-
-
-def fees(parts: Iterable[object]) -> dict[str, int]:
-    """Return what a call pays beside its tokens: for the tools that the endpoint ran for it.
-
-    Args:
-        parts: The ``output`` of an answer of the Responses API.
-
-    Example:
-        >>> fees([{"type": "web_search_call", "action": {"type": "search"}}, {"type": "message"}])
-        {'web_searches': 1}
-    """
-    found: dict[str, int] = {}
-    for part in parts:
-        if not isinstance(part, dict) or part.get("status") == "failed":
-            continue
-        action, word = part.get("action"), part.get("type")
-        unit = _FEES.get(word) if isinstance(word, str) else None
-        # To open a page that was found, or to look for a word in it, costs nothing.
-        if unit and not (isinstance(action, dict) and action.get("type", "search") != "search"):
-            found[unit] = found.get(unit, 0) + 1
     return found
 
 
@@ -443,4 +496,4 @@ def settle(
 
 _WHOLES: Final = ("input", "output", "cached", "cache_write", "reasoning")
 
-__all__ = ["BIGINT_MAX", "as_count", "fees", "part_of", "read_cost", "read_usage", "settle", "terms"]
+__all__ = ["BIGINT_MAX", "as_count", "part_of", "read_cost", "read_usage", "settle", "terms"]

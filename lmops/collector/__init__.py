@@ -22,11 +22,12 @@ import signal as signals
 import socket
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from lmops.base.public import only
 from lmops.collector._answer import JSON, Signal
 from lmops.collector._commit import Admission, Appends, Committer
+from lmops.collector._limits import MEGABYTE, Limits
 from lmops.collector._server import Server
 from lmops.errors import IngestError, UsageError
 
@@ -38,10 +39,10 @@ if TYPE_CHECKING:
     from lmops.traces import Batch
 
 __all__ = ["Collector", "Decode", "Limits", "serve"]
+__dir__ = only(__all__)
 
 _log = logging.getLogger(__name__)
 
-_MEGABYTE: Final = 1024 * 1024
 _REASONS_SHOWN: Final = 5
 _POLL_SECONDS: Final = 0.05
 _WARNING_SECONDS: Final = 60.0
@@ -61,35 +62,6 @@ class Store(Appends, Protocol):
 
     def close(self) -> None:
         """Release the store."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one receiver takes at a time.
-
-    Args:
-        max_body_bytes: of one body, as sent and as decompressed; above it 413.
-        max_records: spans or log records of one body; above it 413.
-        max_values: of one body, attributes and what is in them; above it 413.
-        max_in_flight_bytes: of memory, about, for all bodies that arrive or are decoded or committed; above it 429, for
-            one body that alone is above it 413.
-        max_requests: being decoded or committed; above it 429.
-        max_connections: open; above it the longest idle one is closed, with none idle the one whose request has been
-            arriving for the longest, and with none of these 503.
-        request_timeout_s: for a request to arrive whole, however slowly it is sent; above it 408.
-        idle_timeout_s: for a kept-alive connection to send its next request.
-        stop_timeout_s: for the requests in flight to finish when the receiver stops.
-    """
-
-    max_body_bytes: int = 32 * _MEGABYTE
-    max_records: int = 50_000
-    max_values: int = 1_000_000
-    max_in_flight_bytes: int = 512 * _MEGABYTE
-    max_requests: int = 64
-    max_connections: int = 256
-    request_timeout_s: float = 30.0
-    idle_timeout_s: float = 120.0
-    stop_timeout_s: float = 20.0
 
 
 class Collector:
@@ -272,8 +244,8 @@ def serve(
     if not max_body_mb > 0:
         msg = f"max_body_mb is {max_body_mb}; it must be above 0"
         raise UsageError(msg)
-    max_body_bytes = int(max_body_mb * _MEGABYTE)
-    limits = Limits(max_body_bytes=max_body_bytes, max_in_flight_bytes=max(8 * max_body_bytes, 512 * _MEGABYTE))
+    max_body_bytes = int(max_body_mb * MEGABYTE)
+    limits = Limits(max_body_bytes=max_body_bytes, max_in_flight_bytes=max(8 * max_body_bytes, 512 * MEGABYTE))
     if token_file is not None:
         if token is not None:
             raise UsageError("give the token or the file that holds it, not both")
@@ -315,7 +287,7 @@ def _stop_signals() -> Iterator[queue.SimpleQueue[int]]:
         for number, handler in before.items():
             signals.signal(number, handler)
 
-    def receive(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of a signal handler
+    def receive(number: int, _frame: object) -> None:
         # SimpleQueue.put may be called inside another put or get of this thread; Event.set may not.
         received.put(number)
         restore()
@@ -372,11 +344,12 @@ def _count_points(body: bytes, content_type: str) -> int:
 
 
 def _count_points_protobuf(body: bytes) -> int:
+    from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
     try:
         request = ExportMetricsServiceRequest.FromString(body)
-    except Exception as error:  # noqa: BLE001 - protobuf's DecodeError inherits nothing more exact
+    except (DecodeError, ValueError) as error:
         msg = f"the body is not an OTLP metrics request: {error}"
         raise IngestError(msg) from None
     return sum(

@@ -18,8 +18,21 @@ _REJECTED: Final[dict[Signal, str]] = {
 }
 #: HTTP status -> google.rpc code, the code that an OTLP error body carries.
 _RPC_CODES: Final[dict[int, int]] = {
-    400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 411: 3, 413: 3, 415: 3, 429: 8, 431: 3, 500: 13, 501: 12, 503: 14,
-}  # fmt: skip
+    400: 3,
+    401: 16,
+    403: 7,
+    404: 5,
+    405: 12,
+    408: 4,
+    411: 3,
+    413: 3,
+    415: 3,
+    429: 8,
+    431: 3,
+    500: 13,
+    501: 12,
+    503: 14,
+}
 _UNKNOWN: Final = 2
 _SEVEN_BITS: Final = 0x7F
 

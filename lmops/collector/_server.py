@@ -15,7 +15,7 @@ import socketserver
 import sys
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Protocol, cast
 from urllib.parse import urlsplit
 
 from lmops.collector._answer import JSON, PROTOBUF, Refusal, Signal, failure, success
@@ -27,7 +27,8 @@ from lmops.errors import IngestError, StoreFullError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lmops.collector import Collector
+    from lmops.collector._commit import Admission
+    from lmops.collector._limits import Limits
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,24 @@ _DISCARD_SECONDS: Final = 5.0
 _LEAVING_SECONDS: Final = 2.0
 _LEAVING_CONNECTIONS: Final = 64
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Receiver(Protocol):
+    """What the requests are for: what it takes, and what becomes of a body."""
+
+    limits: Limits
+    token: str | None
+    admission: Admission
+    is_stopping: bool
+
+    def health(self) -> dict[str, object]:
+        """Return ``status``, ``version`` and counts."""
+
+    def count_refused(self) -> None:
+        """Count a request that was answered with an error."""
+
+    def take(self, body: bytes, *, content_type: str, signal: Signal) -> tuple[int, str]:
+        """Decode one body and return after its rows are committed: how many were rejected, and why."""
 
 
 class _TimedSocket(io.RawIOBase):
@@ -81,7 +100,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], family: socket.AddressFamily, collector: Collector) -> None:
+    def __init__(self, address: tuple[str, int], family: socket.AddressFamily, collector: Receiver) -> None:
         self.address_family = family
         self.collector = collector
         #: what each connection waits for, and since when; None while a request that has arrived is being answered
@@ -167,7 +186,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         _shut(longest)
         return True
 
-    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base's signature
+    def handle_error(self, _request: object, client_address: object) -> None:
         """Log what a connection died of; the base class prints it."""
         if isinstance(sys.exception(), OSError):
             _log.debug("the connection from %s broke", client_address, exc_info=True)
@@ -235,7 +254,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _do_other(self) -> None:
         self._answer(self._refuse_method)
 
-    do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _do_other  # noqa: N815
+    do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _do_other  # noqa: N815 - the base's names
 
     # -- one request ---------------------------------------------------------------------------
 
@@ -319,7 +338,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             # 507 would say it better, but OTLP clients retry only 429, 502, 503 and 504 and drop the rest.
             _log.error("refused %s: %s", signal, error)
             raise Refusal(503, f"the store is full: {error}", retry_after_s=30) from None
-        except Exception as error:
+        except Exception as error:  # what the store raised is answered, each kind in its way
             if is_busy(error):
                 raise Refusal(429, "the store is busy", retry_after_s=1) from None
             if not is_retryable(error):
@@ -396,7 +415,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             # The client has gone: what was committed stays, it will send the same again.
             self.close_connection = True
 
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+    def send_error(self, code: int, message: str | None = None, _explain: str | None = None) -> None:
         """Answer what http.server itself refuses (a head it cannot read) in the form of the rest."""
         self.close_connection = True
         # What cannot be parsed counts as HTTP/0.9, for which no status line would be sent.
@@ -419,7 +438,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             while left > 0 and (piece := self._reader.read1(64 * 1024)):
                 left -= len(piece)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+    def log_message(self, format: str, *args: object) -> None:
         """Log a request, at debug level: a busy receiver answers thousands of them."""
         _log.debug("%s " + format, self.address_string(), *args)
 

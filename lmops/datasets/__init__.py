@@ -7,47 +7,54 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.kinds import refuses_wrong_kinds
+from lmops.base.public import only
+from lmops.datasets import _show as _show
+from lmops.datasets import _table
 from lmops.datasets._content import Encoded, Stored, encode
 from lmops.datasets._diff import Change, DatasetDiff, diff
+from lmops.datasets._example import NAMED, Example
+from lmops.datasets._export import export
 from lmops.datasets._mapping import Columns, refuse_repeated_ids, to_examples
-from lmops.datasets._records import FIELDS, NAMED, DatasetVersion, Example, SaveReport
+from lmops.datasets._records import DatasetVersion, SaveReport
+from lmops.datasets._schema import FIELDS
+from lmops.datasets._select import repeated, split_names
+from lmops.datasets._traces import examples_of, merged
+from lmops.datasets.reading import rows_of
 from lmops.errors import NotFoundError, UsageError
+from lmops.records import Ref, split_ref
 from lmops.text import plain_line
-from lmops.times import from_ns, to_ns, utc_now
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import os
-    import sqlite3
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
     from pathlib import Path
 
     import pandas as pd
 
-    from lmops.store import Store
+    from lmops import records
+    from lmops.records import Project
 
 __all__ = ["FIELDS", "Change", "DatasetDiff", "DatasetVersion", "Datasets", "Example", "SaveReport"]
+__dir__ = only(__all__)
 
 _Change = Callable[[tuple[Example, ...]], Sequence[Example]]
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_VERSIONS: Final = (
-    "select v.name, v.version, v.count, v.hash, v.parent, v.note, v.author, v.created_ns, "
-    "h.version = v.version as is_current from dataset_versions v join dataset_heads h on h.name = v.name"
-)
 
 
+@refuses_wrong_kinds
 class Datasets:
     """The datasets of a workspace: ``ws.datasets``."""
 
-    def __init__(self, store: Store, *, actor: str, now: Callable[[], datetime] = utc_now) -> None:
-        self._store = store
-        self._actor = actor
-        self._now = now
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._store = project.store
 
     def __repr__(self) -> str:
         """Say how many there are."""
-        with self._store.reading() as con:
-            names, versions = con.execute("select count(distinct name), count(*) from dataset_versions").fetchone()
+        with self._project.reading() as con:
+            names, versions = _table.counts(con)
         return f"<Datasets: {names:,} datasets, {versions:,} versions>"
 
     # -- in --------------------------------------------------------------------------------------------------------
@@ -57,9 +64,9 @@ class Datasets:
         name: str,
         data: Any,
         *,
-        input: Columns = None,  # noqa: A002  # the field's name
+        input: Columns = None,  # the field's name
         expected: Columns = None,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         cluster: str | None = None,
         split: str | None = None,
         tags: str | None = None,
@@ -100,21 +107,26 @@ class Datasets:
                 there is no row. Nothing was saved.
             NotFoundError: There is no such file.
         """
-        from lmops.datasets._read import rows_of
-
         checked_name(name)
         chosen: dict[str, Columns] = {
-            "input": input, "expected": expected, "example_id": id, "cluster": cluster, "split": split, "tags": tags,
-            "output": output, "documents": documents, "metadata": metadata,
-        }  # fmt: skip
+            "input": input,
+            "expected": expected,
+            "example_id": id,
+            "cluster": cluster,
+            "split": split,
+            "tags": tags,
+            "output": output,
+            "documents": documents,
+            "metadata": metadata,
+        }
         rows = rows_of(data)
         if not rows:
             raise UsageError(f"there is no row to save in {name!r}")
         mapped = to_examples(rows, chosen)
         encoded = [encode(example) for example in mapped.examples]
         report = SaveReport(rows=len(rows), is_new=True, derived_ids=mapped.derived_ids)
-        with self._store.transaction() as con:
-            return self._put(con, name, encoded, report, note=note, drop=drop_duplicates, action="dataset.save")
+        with self._project.change(reason=note) as change:
+            return self._put(change, name, encoded, report, drop=drop_duplicates, action="dataset.save")
 
     def add(self, name: str, data: Any, *, note: str = "") -> DatasetVersion:
         """Add rows to a dataset as a new version and return it; a row with a known id takes that example's place.
@@ -127,8 +139,6 @@ class Datasets:
         Raises:
             UsageError: As for :meth:`save`.
         """
-        from lmops.datasets._read import rows_of
-
         checked_name(name)
         rows = rows_of(data)
         mapped = to_examples(rows, {})
@@ -145,7 +155,7 @@ class Datasets:
         traces: Any,
         *,
         labels: Mapping[str, Mapping[str, Any]] | None = None,
-        map: Mapping[str, str] | None = None,  # noqa: A002  # the word that users look for
+        map: Mapping[str, str] | None = None,  # the word that users look for
         split: str | None = None,
         tags: Sequence[str] = (),
         note: str = "",
@@ -176,8 +186,6 @@ class Datasets:
             NotFoundError: A trace is not in the store.
             UsageError: There is no trace to add, or a place of ``map`` is in none of them.
         """
-        from lmops.datasets._traces import examples_of, merged
-
         checked_name(name)
         found, skipped = examples_of(self._store, traces, labels, map, self._evaluated())
         if not found:
@@ -212,7 +220,6 @@ class Datasets:
             UsageError: The shares do not add up to 1.
             NotFoundError: There is no such dataset.
         """
-        from lmops.datasets._select import split_names
 
         def change(before: tuple[Example, ...]) -> list[Example]:
             names = split_names(before, shares, by=by, seed=seed)
@@ -244,32 +251,33 @@ class Datasets:
     # -- out -------------------------------------------------------------------------------------------------------
 
     def get(self, ref: str) -> DatasetVersion:
-        """Return a version: ``"golden@2"``, or what was saved last as ``"golden"``.
+        """Return a version: ``"golden@2"``, ``"golden@sha256:ab12"``, or what was saved last as ``"golden"``.
 
         Raises:
             NotFoundError: There is no such dataset or version; the nearest names are given.
+            DamagedStoreError: It is not what the audit chain says was saved.
         """
-        from lmops.datasets import _table
-
-        name, number = parse_ref(ref)
-        with self._store.reading() as con:
-            row = _table.head(con, name) if number is None else _table.numbered(con, name, number)
+        name, number, _, prefix = parse_ref(ref)
+        with self._project.reading() as con:
+            known = _table.names(con)
+            if name not in known:
+                raise NotFoundError.of("dataset", name, known, hint="ws.datasets.list()")
+            if prefix is not None:
+                number = _table.hashed(con, name, prefix)
+            row = _table.found(self._store, con, name, number)
             if row is None:
-                known = [found[0] for found in con.execute("select name from dataset_heads")]
-                if name not in known:
-                    raise NotFoundError.of("dataset", name, known, hint="ws.datasets.list()")
-                count = con.execute("select max(version) from dataset_versions where name = ?", (name,)).fetchone()[0]
+                newest = _table.newest(con, name)
                 raise NotFoundError(
-                    f"{name} has no version {number}: it has 1 to {count} (ws.datasets.versions({name!r}))"
+                    f"{name} has no version {number}: it has 1 to {newest} (ws.datasets.versions({name!r}))"
                 )
-            return _record(row, _table.read(con, row))
+            return _record(row, _table.read(self._store, con, row))
 
     def list(self) -> pd.DataFrame:
         """Return one row per dataset: name, version (its current one), count, versions, created_at, author, note."""
         import pandas as pd
 
-        with self._store.reading() as con:
-            rows = [dict(row) for row in con.execute(f"{_VERSIONS} order by v.name, v.version")]
+        with self._project.reading() as con:
+            rows = _table.versions(con)
         counts: dict[str, int] = {}
         for row in rows:
             counts[row["name"]] = counts.get(row["name"], 0) + 1
@@ -284,11 +292,10 @@ class Datasets:
         """
         import pandas as pd
 
-        with self._store.reading() as con:
-            rows = [dict(row) for row in con.execute(f"{_VERSIONS} where v.name = ? order by v.version desc", (name,))]
+        with self._project.reading() as con:
+            rows = _table.versions(con, name)[::-1]
             if not rows:
-                known = [found[0] for found in con.execute("select name from dataset_heads")]
-                raise NotFoundError.of("dataset", name, known, hint="ws.datasets.list()")
+                raise NotFoundError.of("dataset", name, _table.names(con), hint="ws.datasets.list()")
         columns = ["version", "count", "hash", "parent", "is_current", "created_at", "author", "note"]
         frame = pd.DataFrame([_shown(row) for row in rows], columns=columns)
         return frame.astype({"parent": "Int64"})
@@ -309,13 +316,19 @@ class Datasets:
     def export(self, ref: str | DatasetVersion, path: str | os.PathLike[str]) -> Path:
         """Write a version to a .jsonl, .jsonl.gz or .parquet file that :meth:`save` reads back; return its path.
 
+        The audit chain says that, where to and how many examples, unless the store is open read-only.
+
         Raises:
             NotFoundError: There is no such version.
             UsageError: Another kind of file.
         """
-        from lmops.datasets._export import export
-
-        return export(self.get(ref) if isinstance(ref, str) else ref, path)
+        version = self.get(ref) if isinstance(ref, str) else ref
+        written = export(version, path)
+        if not self._store.is_read_only:
+            with self._project.change() as change:
+                after = {"path": str(written.expanduser().absolute()), "rows": len(version)}
+                change.say("dataset.export", version.ref, after=after)
+        return written
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -339,9 +352,10 @@ class Datasets:
 
     def _existing(self, name: str) -> str:
         """Return the name of a dataset that there is."""
-        if parse_ref(name)[1] is not None:
+        asked = parse_ref(name)
+        if asked.version is not None or asked.hash_prefix is not None:
             raise UsageError(f"{name!r} is a version and never changes: give the name of the dataset")
-        return self.get(name).name
+        return self.get(asked.name).name
 
     def _change(
         self,
@@ -353,33 +367,32 @@ class Datasets:
         action: str,
     ) -> DatasetVersion:
         """Read what a name means, change it and save it, in one transaction: two writers change one after the other."""
-        from lmops.datasets import _table
-
-        with self._store.transaction() as con:
-            row = _table.head(con, name)
-            before = Stored(_table.read(con, row)).examples if row else ()
+        with self._project.change(reason=note) as made:
+            row = _table.found(self._store, made.con, name, None)
+            before = Stored(_table.read(self._store, made.con, row)).examples if row else ()
             after = change(before)
             refuse_repeated_ids(after)
             encoded = [encode(example) for example in after]
             found = report or SaveReport(rows=len(after), is_new=True)
-            return self._put(con, name, encoded, found, note=note, drop=False, action=action)
+            return self._put(made, name, encoded, found, drop=False, action=action)
 
     def _put(
-        self, con: sqlite3.Connection, name: str, encoded: Sequence[Encoded], report: SaveReport, *, note: str,
-        drop: bool, action: str,
-    ) -> DatasetVersion:  # fmt: skip
-        from lmops.datasets import _table
-
+        self,
+        change: records.Change,
+        name: str,
+        encoded: Sequence[Encoded],
+        report: SaveReport,
+        *,
+        drop: bool,
+        action: str,
+    ) -> DatasetVersion:
         kept, report = checked(encoded, report, drop=drop)
-        now_ns = to_ns(self._now())
-        row, is_new = _table.put(con, name, kept, note=note, actor=self._actor, now_ns=now_ns, action=action)
+        row, is_new = _table.put(change, name, kept, action=action)
         return replace(_record(row, [one.texts for one in kept]), report=replace(report, is_new=is_new))
 
 
 def checked(encoded: Sequence[Encoded], report: SaveReport, *, drop: bool) -> tuple[Sequence[Encoded], SaveReport]:
     """Return the examples to keep and the report with what was found among them."""
-    from lmops.datasets._select import repeated
-
     contents = ["\x1f".join(text or "" for text in one.texts[1:]) for one in encoded]
     ids = [one.texts[0] or "" for one in encoded]
     duplicates = repeated(contents, ids)
@@ -406,25 +419,29 @@ def checked_name(name: str) -> str:
     return name
 
 
-def parse_ref(ref: str) -> tuple[str, int | None]:
-    """Return (name, version) of ``name@version``, version None for ``name``.
+def parse_ref(ref: object) -> Ref:
+    """Take a reference apart: ``name``, ``name@3`` or ``name@sha256:ab12``; ``name@current`` is ``name``.
 
     Raises:
-        UsageError: It is neither.
+        UsageError: It has another form.
     """
-    name, at, number = str(ref).partition("@")
-    if not at or number in ("latest", "current"):
-        return name, None
-    if not (number.isascii() and number.isdigit()) or len(number) > 9:
-        raise UsageError(f"{plain_line(ref, 80)!r}: a dataset is given as 'name' or 'name@3'")
-    return name, int(number)
+    found = split_ref(ref, example="golden@3")
+    if found.alias not in (None, "current"):
+        raise UsageError(f"{plain_line(ref, 80)!r}: a dataset is given as 'name', 'name@3' or 'name@sha256:ab12'")
+    return found._replace(alias=None)
 
 
 def _record(row: Mapping[str, Any], rows: Sequence[Sequence[str | None]]) -> DatasetVersion:
     return DatasetVersion(
-        name=row["name"], version=row["version"], hash=row["hash"], count=row["count"], note=row["note"],
-        author=row["author"], created_at=from_ns(row["created_ns"]), content=Stored(rows),
-    )  # fmt: skip
+        name=row["name"],
+        version=row["version"],
+        hash=row["hash"],
+        count=row["count"],
+        note=row["note"],
+        author=row["author"],
+        created_at=from_ns(row["created_ns"]),
+        content=Stored(rows),
+    )
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.datasets._records import FIELDS, Example
+from lmops.datasets._example import Example
+from lmops.datasets._schema import FIELDS, example_hash
 from lmops.errors import UsageError
-from lmops.store import example_hash
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -106,11 +106,20 @@ class Stored(_Known):
         columns = self.columns()
         return tuple(
             Example(
-                example_id=row[0], input=row[1], expected=row[2], metadata=row[3], split=row[4], tags=row[5],
-                cluster=row[6], trace_id=row[7], output=row[8], documents=row[9], labels=row[10],
+                example_id=row[0],
+                input=row[1],
+                expected=row[2],
+                metadata=row[3],
+                split=row[4],
+                tags=row[5],
+                cluster=row[6],
+                trace_id=row[7],
+                output=row[8],
+                documents=row[9],
+                labels=row[10],
             )
             for row in zip(*columns, strict=True)
-        )  # fmt: skip
+        )
 
     def df(self) -> pd.DataFrame:
         """Return them as a frame."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from lmops.base.shown import Shown
 from lmops.datasets._content import encode
-from lmops.datasets._records import FIELDS
-from lmops.text import plain_line
+from lmops.datasets._schema import FIELDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lmops.datasets._records import DatasetVersion, Example
-
-_SHOWN: Final = 50
-_WIDTH: Final = 100
+    from lmops.datasets._example import Example
+    from lmops.datasets._records import DatasetVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +27,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetDiff:
+class DatasetDiff(Shown):
     """What changed from one version to another; in a notebook it shows as a table."""
 
     before: str
@@ -54,34 +52,11 @@ class DatasetDiff:
             f"{len(self.changed):,} changed, {self.unchanged:,} unchanged{order}"
         )
 
-    @property
-    def text(self) -> str:
-        """The changes as text, at most 50 lines a kind, safe to print."""
-        lines = [self.summary]
-        for sign, examples in (("+", self.added), ("-", self.removed)):
-            lines += [
-                f"{sign} {plain_line(one.example_id, 60)}  {plain_line(one.input, _WIDTH)}" for one in examples[:_SHOWN]
-            ]
-            lines += [f"{sign} ... and {len(examples) - _SHOWN:,} more"] if len(examples) > _SHOWN else []
-        for change in self.changed[:_SHOWN]:
-            lines.append(f"~ {plain_line(change.example_id, 60)}")
-            for name in change.fields:
-                lines.append(f"    {name} - {plain_line(_shown(change.before, name), _WIDTH)}")
-                lines.append(f"    {' ' * len(name)} + {plain_line(_shown(change.after, name), _WIDTH)}")
-        if len(self.changed) > _SHOWN:
-            lines.append(f"~ ... and {len(self.changed) - _SHOWN:,} more")
-        return "\n".join(lines)
-
     def __str__(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
         return f"<DatasetDiff {self.summary}>"
-
-    def _repr_html_(self) -> str:
-        from lmops.datasets._html import diff_html
-
-        return diff_html(self)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per added or removed example and changed field: change, example_id, field, before, after."""
@@ -134,8 +109,3 @@ def _changed(before: Example, after: Example) -> tuple[str, ...]:
 
 def _row(change: str, example_id: str, name: str | None, before: Any, after: Any) -> dict[str, Any]:
     return {"change": change, "example_id": example_id, "field": name, "before": before, "after": after}
-
-
-def _shown(example: Example, name: str) -> Any:
-    value = getattr(example, name)
-    return "(nothing)" if value is None else value

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.datasets._content import JSON_FIELDS, dumps
-from lmops.datasets._records import FIELDS
+from lmops.datasets._schema import FIELDS
 from lmops.errors import UsageError, system_in_words
 
 if TYPE_CHECKING:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.datasets._records import Example
-from lmops.datasets._values import cell, is_missing
+from lmops.datasets._content import dumps
+from lmops.datasets._example import Example
+from lmops.datasets._wrapped import unwrapped
+from lmops.datasets.values import cell, is_missing
 from lmops.errors import UsageError, did_you_mean
 from lmops.text import plain_line
 
@@ -69,6 +71,9 @@ def to_examples(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Columns]
         UsageError: A column is not there, a row has no input, an id comes twice, or a value cannot be stored.
     """
     names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    if chosen.get("input") is None and _place("input", None, names) is None:
+        rows = unwrapped(rows, frozenset(DEFAULTS["expected"]) - _EITHER)
+        names = list(dict.fromkeys(str(name) for row in rows for name in row))
     places = {field: _place(field, chosen.get(field), names) for field in DEFAULTS}
     if chosen.get("output") is None:
         places["output"] = _place("output", None, [name for name in names if name != places["expected"]])
@@ -142,13 +147,15 @@ def _refuse_lost_references(rest: Sequence[str], expected: Any, output: Any, row
     """Raise when a column that must be a reference would become metadata, where no scorer looks."""
     known = frozenset(DEFAULTS["expected"]) - _EITHER
     lost = [
-        name for name in rest
+        name
+        for name in rest
         if (
-            normal(name) in known or _REFERENCE.search(normal(name))
+            normal(name) in known
+            or _REFERENCE.search(normal(name))
             or (expected is None and output is None and _ALONE.search(normal(name)))
         )
         and any(not is_missing(row.get(name)) for row in rows)
-    ]  # fmt: skip
+    ]
     if not lost:
         return
     both = f"{expected!r} is taken for the reference answer and {lost[0]!r} looks like one as well"
@@ -260,8 +267,6 @@ def _as_object(value: Any, what: str, number: int) -> dict[str, Any] | None:
 
 def _name_the_nameless(examples: list[Example], places: Sequence[int]) -> None:
     """Give ids made from the inputs, so that a changed answer is a change and not another example."""
-    from dataclasses import replace
-
     taken = {example.example_id for example in examples}
     for place in places:
         base = f"ex-{input_hash(examples[place])[:12]}"
@@ -275,6 +280,4 @@ def _name_the_nameless(examples: list[Example], places: Sequence[int]) -> None:
 
 def input_hash(example: Example) -> str:
     """Return the hash of an example's input."""
-    from lmops.datasets._content import dumps
-
     return hashlib.sha256(dumps(example.input, "the input")).hexdigest()

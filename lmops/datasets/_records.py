@@ -1,10 +1,15 @@
-"""What a dataset is made of: examples, and versions that never change."""
+"""A version of a dataset: examples that never change, and selections of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from lmops.base.shown import Shown
+from lmops.datasets._content import Listed
+from lmops.datasets._example import NAMED
+from lmops.datasets._select import filtered, near_duplicates, sampled, stratified
+from lmops.errors import NotFoundError
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -13,53 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-#: So many ids are searched for the nearest to one that is not there.
-NAMED: Final = 2_000
-#: The columns of an example, in the order of its canonical form.
-FIELDS: Final = (
-    "example_id", "input", "expected", "metadata", "split", "tags", "cluster", "trace_id", "output", "documents",
-    "labels",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One thing to evaluate on.
-
-    Args:
-        example_id: Unique within its dataset; results are paired by it.
-        input: What the task is given: a text, or values by name.
-        expected: The reference answer, whatever the scorers compare with; None when there is none.
-        metadata: Everything else that was known, by name.
-        split: Such as "dev" or "test".
-        tags: Words to select by.
-        cluster: What it belongs to (a session, a document, an author): examples of one cluster are not independent.
-        trace_id: The trace it was made from.
-        output: What production answered.
-        documents: What was retrieved for it: dicts with id, content, score.
-        labels: What people said about it, by name.
-    """
-
-    example_id: str
-    input: Any
-    expected: Any = None
-    metadata: dict[str, Any] = field(default_factory=dict)
-    split: str | None = None
-    tags: tuple[str, ...] = ()
-    cluster: str | None = None
-    trace_id: str | None = None
-    output: Any = None
-    documents: list[dict[str, Any]] | None = None
-    labels: dict[str, Any] | None = None
-
-    def __repr__(self) -> str:
-        shown = " ".join(value for value in (self.split, *self.tags) if value)
-        place = f" {plain_line(shown, 40)}" if shown else ""
-        return f"<Example {plain_line(self.example_id, 60)}{place}: {plain_line(self.input, 60)!r}>"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return its fields by name, as a scorer or a template sees them."""
-        return {name: getattr(self, name) for name in FIELDS}
+    from lmops.datasets._example import Example
 
 
 class Content(Protocol):
@@ -115,7 +74,7 @@ class SaveReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetVersion:
+class DatasetVersion(Shown):
     """One version of a dataset: never changed, known by its content.
 
     Iterating gives the examples; ``len`` counts them; ``.df()`` has them as a frame. A selection (``filter``,
@@ -159,8 +118,6 @@ class DatasetVersion:
 
     def __getitem__(self, key: str | int) -> Example:
         """Return one example by its id, or by its place."""
-        from lmops.errors import NotFoundError
-
         if isinstance(key, int):
             return self.examples[key]
         found = self.content.by_id.get(key)
@@ -171,11 +128,6 @@ class DatasetVersion:
     def __repr__(self) -> str:
         selected = f", {plain_line(self.selection, 80)}" if self.selection else ""
         return f"<DatasetVersion {self.ref}: {self.count:,} examples{selected}, {self.hash[:12]}>"
-
-    def _repr_html_(self) -> str:
-        from lmops.datasets._html import version_html
-
-        return version_html(self)
 
     def df(self) -> pd.DataFrame:
         """Return one row per example, in order: the columns of an example, missing values as None."""
@@ -209,17 +161,13 @@ class DatasetVersion:
         Raises:
             NotFoundError: No example has this split, this tag or this id.
         """
-        from lmops.datasets._select import filtered
-
-        return self._select(*filtered(self, where=where, split=split, tags=tags, ids=ids))
+        return self._select(*filtered(self.examples, self.ref, where=where, split=split, tags=tags, ids=ids))
 
     def sample(self, n: int, *, seed: int = 0) -> DatasetVersion:
         """Return ``n`` examples drawn without replacement, in their order; all when there are fewer.
 
         The draw depends on the ids and the seed alone: adding examples elsewhere changes few of those drawn.
         """
-        from lmops.datasets._select import sampled
-
         return self._select(*sampled(self.examples, n, seed=seed))
 
     def stratified(self, n: int, *, by: str, seed: int = 0) -> DatasetVersion:
@@ -230,9 +178,7 @@ class DatasetVersion:
             by: A field ("split", "cluster") or a key of the metadata.
             seed: Another seed, another draw.
         """
-        from lmops.datasets._select import stratified
-
-        return self._select(*stratified(self, n, by=by, seed=seed))
+        return self._select(*stratified(self.examples, self.ref, n, by=by, seed=seed))
 
     def duplicates(self, *, threshold: float = 0.9) -> pd.DataFrame:
         """Return pairs of examples whose inputs are nearly the same, most alike first.
@@ -249,12 +195,8 @@ class DatasetVersion:
         Raises:
             UsageError: More than 20,000 examples, or a threshold below 0.5.
         """
-        from lmops.datasets._select import near_duplicates
-
-        return near_duplicates(self, threshold=threshold)
+        return near_duplicates(self.examples, threshold=threshold)
 
     def _select(self, examples: Sequence[Example], words: str) -> DatasetVersion:
-        from lmops.datasets._content import Listed
-
         said = f"{self.selection}; {words}" if self.selection else words
         return replace(self, content=Listed(tuple(examples)), count=len(examples), selection=said, report=None)

@@ -8,7 +8,8 @@ import unicodedata
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.datasets._records import NAMED
+from lmops.datasets._content import dumps
+from lmops.datasets._example import NAMED
 from lmops.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lmops.datasets._records import DatasetVersion, Example
+    from lmops.datasets._example import Example
 
 _MOST_COMPARED: Final = 20_000
 _BLOCK: Final = 512
@@ -24,21 +25,22 @@ _WORD: Final = re.compile(r"\w+")
 
 
 def filtered(
-    version: DatasetVersion,
+    examples: Sequence[Example],
+    ref: str,
     *,
     where: Callable[[Example], bool] | None,
     split: str | Sequence[str] | None,
     tags: str | Sequence[str] | None,
     ids: Iterable[str] | None,
 ) -> tuple[list[Example], str]:
-    """Return the examples that satisfy everything, and what that was in words."""
-    found, said = list(version.examples), []
+    """Return the examples of a version (``ref``) that satisfy everything, and what that was in words."""
+    found, said = list(examples), []
     if split is not None:
         splits = [split] if isinstance(split, str) else list(split)
         known = sorted({example.split for example in found if example.split})
         for one in splits:
             if one not in known:
-                raise NotFoundError.of(f"split of {version.ref}", one, known)
+                raise NotFoundError.of(f"split of {ref}", one, known)
         found = [example for example in found if example.split in splits]
         said.append(f"split={'|'.join(splits)}")
     if tags is not None:
@@ -46,14 +48,14 @@ def filtered(
         known = sorted({tag for example in found for tag in example.tags})
         for one in wanted:
             if one not in known:
-                raise NotFoundError.of(f"tag of {version.ref}", one, known)
+                raise NotFoundError.of(f"tag of {ref}", one, known)
         found = [example for example in found if set(wanted) <= set(example.tags)]
         said.append(f"tags={'+'.join(wanted)}")
     if ids is not None:
         chosen = set([ids] if isinstance(ids, str) else ids)
         there = {example.example_id for example in found}
         for one in sorted(chosen - there):
-            raise NotFoundError.of(f"example of {version.ref}", one, version.ids[:NAMED])
+            raise NotFoundError.of(f"example of {ref}", one, [example.example_id for example in examples[:NAMED]])
         found = [example for example in found if example.example_id in chosen]
         said.append(f"{len(chosen)} ids")
     if where is not None:
@@ -70,19 +72,19 @@ def sampled(examples: Sequence[Example], n: int, *, seed: int) -> tuple[list[Exa
     return [example for example in examples if example.example_id in drawn], f"sample of {n}, seed {seed}"
 
 
-def stratified(version: DatasetVersion, n: int, *, by: str, seed: int) -> tuple[list[Example], str]:
+def stratified(examples: Sequence[Example], ref: str, n: int, *, by: str, seed: int) -> tuple[list[Example], str]:
     """Return ``n`` examples with each stratum in proportion (largest remainders), in their order."""
     if n < 0:
         raise UsageError(f"stratified({n}): draw 0 or more examples")
     strata: dict[str, list[Example]] = defaultdict(list)
-    for example in version.examples:
+    for example in examples:
         strata[str(stratum(example, by))].append(example)
-    if set(strata) == {"None"} and version.count:
-        known = {key for example in version.examples for key in example.metadata}
-        raise NotFoundError.of(f"field or metadata of {version.ref}", by, {"split", "cluster", *known})
-    shares = _apportioned({name: len(found) for name, found in strata.items()}, min(n, version.count))
+    if set(strata) == {"None"} and examples:
+        known = {key for example in examples for key in example.metadata}
+        raise NotFoundError.of(f"field or metadata of {ref}", by, {"split", "cluster", *known})
+    shares = _apportioned({name: len(found) for name, found in strata.items()}, min(n, len(examples)))
     drawn = {example.example_id for name, found in strata.items() for example in _shuffled(found, seed)[: shares[name]]}
-    chosen = [example for example in version.examples if example.example_id in drawn]
+    chosen = [example for example in examples if example.example_id in drawn]
     return chosen, f"stratified sample of {n} by {by}, seed {seed}"
 
 
@@ -140,25 +142,25 @@ def _apportioned(sizes: Mapping[str, int], n: int) -> dict[str, int]:
     return given
 
 
-def near_duplicates(version: DatasetVersion, *, threshold: float) -> pd.DataFrame:
+def near_duplicates(examples: Sequence[Example], *, threshold: float) -> pd.DataFrame:
     """Return pairs of examples whose inputs are nearly the same, most alike first."""
     import pandas as pd
 
     if not 0.5 <= threshold <= 1:
         raise UsageError(f"threshold={threshold}: give a similarity from 0.5 to 1")
-    if version.count > _MOST_COMPARED:
+    if len(examples) > _MOST_COMPARED:
         raise UsageError(
-            f"{version.count:,} examples are too many to compare each with each: "
+            f"{len(examples):,} examples are too many to compare each with each: "
             f"filter() or sample() at most {_MOST_COMPARED:,} of them"
         )
-    texts = [_folded(example.input) for example in version.examples]
+    texts = [_folded(example.input) for example in examples]
     found = [
         {
             "similarity": round(similarity, 4),
-            "a": version.examples[one].example_id,
-            "b": version.examples[other].example_id,
-            "input_a": version.examples[one].input,
-            "input_b": version.examples[other].input,
+            "a": examples[one].example_id,
+            "b": examples[other].example_id,
+            "input_a": examples[one].input,
+            "input_b": examples[other].input,
         }
         for one, other, similarity in _alike(texts, threshold)
     ]
@@ -180,9 +182,12 @@ def _alike(texts: Sequence[str], threshold: float) -> Iterable[tuple[int, int, f
         end = int(np.searchsorted(lengths, longest, side="right"))
         others = order[at:end]
         scores = process.cdist(
-            [texts[place] for place in block], [texts[place] for place in others], scorer=fuzz.ratio,
-            score_cutoff=100 * threshold, dtype=np.float32,
-        )  # fmt: skip
+            [texts[place] for place in block],
+            [texts[place] for place in others],
+            scorer=fuzz.ratio,
+            score_cutoff=100 * threshold,
+            dtype=np.float32,
+        )
         for row, column in zip(*np.nonzero(scores), strict=True):
             if column > row:
                 one, other = sorted((block[row], others[column]))
@@ -190,8 +195,6 @@ def _alike(texts: Sequence[str], threshold: float) -> Iterable[tuple[int, int, f
 
 
 def _folded(value: Any) -> str:
-    from lmops.datasets._content import dumps
-
     text = value if isinstance(value, str) else dumps(value, "an input").decode()
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold())) or text
 

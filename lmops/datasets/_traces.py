@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.datasets._mapping import to_examples
 from lmops.datasets._places import Places
 from lmops.errors import NotFoundError, UsageError
+from lmops.store import Bounds
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from lmops.datasets._records import Example
+    from lmops.datasets._example import Example
     from lmops.store import Store
 
     Evaluated = Callable[[Mapping[str, Any]], "Example | None"]
 
 Row = dict[str, Any]
 _COLUMNS: Final = (
-    "trace_id", "span_id", "kind", "name", "start_ns", "input", "output", "status", "error_message", "tool_name",
-    "documents", "session_id", "user_id", "attributes", "is_call",
-)  # fmt: skip
+    "trace_id",
+    "span_id",
+    "kind",
+    "name",
+    "start_ns",
+    "input",
+    "output",
+    "status",
+    "error_message",
+    "tool_name",
+    "documents",
+    "session_id",
+    "user_id",
+    "attributes",
+    "is_call",
+)
 _TRACES_AT_ONCE: Final = 1000
 #: Columns of a frame that go into the example beside what the trace has.
 _TAKEN: Final = ("expected", "split", "tags", "cluster", "labels", "feedback")
@@ -121,8 +137,6 @@ def _stored(store: Store, ids: Sequence[str]) -> Iterator[tuple[str, str, list[R
 
 
 def _batch(store: Store, asked: list[str]) -> Iterator[tuple[str, str, list[Row]]]:
-    from lmops.store import Bounds
-
     query = (
         "select trace_id, root_span_id, start_ns, end_ns from traces where trace_id in (select unnest(?::VARCHAR[]))"
     )
@@ -153,8 +167,6 @@ def _given(whole: Iterable[Any]) -> Iterator[tuple[str, str, list[Row]]]:
 def _example(
     trace_id: str, root: Row | None, spans: Sequence[Row], extra: Mapping[str, Any], labels: Row, places: Places | None
 ) -> Example | None:
-    from lmops.datasets._mapping import to_examples
-
     calls = [span for span in spans if span.get("is_call")]
     asked = _first(*([root] if root else []), *calls[:1], column="input")
     answered = _first(*([root] if root else []), *calls[-1:], column="output")
@@ -173,9 +185,12 @@ def _example(
     if places is not None:
         first = root or (spans[0] if spans else {})
         source = {
-            "input": _parsed(asked), "output": _parsed(answered), "attributes": _json(first.get("attributes")) or {},
-            "tool_calls": tools, **{name: first.get(name) for name in ("name", "session_id", "user_id")},
-        }  # fmt: skip
+            "input": _parsed(asked),
+            "output": _parsed(answered),
+            "attributes": _json(first.get("attributes")) or {},
+            "tool_calls": tools,
+            **{name: first.get(name) for name in ("name", "session_id", "user_id")},
+        }
         places.put(row, source)
     return to_examples([row], {}).examples[0] if row["input"] is not None else None
 
@@ -253,7 +268,7 @@ def _said(text: str) -> Any:
 def _labels(value: Any, name: str) -> Row:
     if isinstance(value, dict):
         return value
-    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124  # NaN
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return {}
     return {name: value}
 

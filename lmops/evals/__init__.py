@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Literal
 
+from lmops.base.kinds import refuses_wrong_kinds
+from lmops.base.public import only
+from lmops.base.twins import takes_as
+from lmops.datasets.reading import rows_of
 from lmops.errors import UsageError
-from lmops.evals._compare import Difference
+from lmops.evals import _rows
+from lmops.evals import _show as _show
 from lmops.evals._comparison import Comparison, compare, sameness
 from lmops.evals._criteria import Criteria, margins_of, read_criteria, read_pairs, refuse_as_baseline
+from lmops.evals._decide import judge, judge_early, read_verdict, record
+from lmops.evals._differences import Difference
 from lmops.evals._drift import BASELINE_NAME, NAME, Drift, find_baseline, measure
-from lmops.evals._gate import judge, judge_early, read_verdict, record
 from lmops.evals._journal import Journal
-from lmops.evals._prepare import TIMEOUT_S, Prepared, Project, prepare, resolve_dataset, settings
+from lmops.evals._prepare import TIMEOUT_S, Host, Prepared, prepare, resolve_dataset, settings
 from lmops.evals._provenance import code_version, environment
 from lmops.evals._records import Plan, RunStatus, TaskResult, Totals
 from lmops.evals._runs import Run, find_run
-from lmops.evals._session import Session
+from lmops.evals._session import Session, Work
 from lmops.evals._verdict import CriterionResult, Verdict, assert_gate
-from lmops.store import append_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,40 +31,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Comparison",
-    "Criteria",
-    "CriterionResult",
-    "Difference",
-    "Drift",
-    "Evals",
-    "Plan",
-    "Run",
-    "RunStatus",
-    "TaskResult",
-    "Totals",
-    "Verdict",
-    "assert_gate",
-    "read_criteria",
-    "read_pairs",
-]
+    "Comparison", "Criteria", "CriterionResult", "Difference", "Drift", "Evals", "Plan", "Run", "RunStatus",
+    "TaskResult", "Totals", "Verdict", "assert_gate", "read_criteria", "read_pairs",
+]  # fmt: skip
+__dir__ = only(__all__)
 
 
+@refuses_wrong_kinds
 class Evals:
     """The evaluations of a workspace: ``ws.evals``."""
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._store = project.store
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._project = host.project
+        self._store = host.project.store
 
     def __repr__(self) -> str:
-        """Say how many runs there are."""
         with self._store.reading() as con:
-            count = con.execute("select count(*) from eval_runs").fetchone()[0]
-        return f"<Evals: {count:,} runs>"
+            return f"<Evals: {_rows.count(con):,} runs>"
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
-    def run(
+    def _begin(
         self,
         task: Any,
         dataset: Any,
@@ -82,7 +74,36 @@ class Evals:
         seed: int | None = None,
         until: Criteria | Mapping[str, Any] | str | PathLike[str] | None = None,
         baseline: Run | str | None = None,
-    ) -> Run:
+    ) -> Work:
+        """Return the work on a new run: what :meth:`run` and :meth:`arun` take."""
+        options = settings(
+            concurrency=concurrency,
+            timeout_s=timeout_s,
+            retries=retries,
+            budget_usd=budget_usd,
+            cache=cache,
+            tracing=tracing,
+        )
+        prepared = prepare(
+            self._host,
+            task,
+            dataset,
+            scorers,
+            name=name,
+            repeats=repeats,
+            prompt=prompt,
+            model=model,
+            params=params,
+            limit=limit,
+            seed=seed,
+            options=options,
+            until=self._until(until, baseline),
+        )
+        journal = Journal.create(self._project, prepared.plan, code_version=code_version(), environment=environment())
+        return Work(journal.run_id, self._session(prepared, journal, is_resumed=False), progress)
+
+    @takes_as(_begin)
+    def run(self, *_args: Any, **_options: Any) -> Run:
         """Ask every example of a dataset, score the answers, and return the run; works in a running loop as well.
 
         Every case that finishes is committed before its worker goes on. An interrupt (Ctrl+C, the stop button) keeps
@@ -125,59 +146,14 @@ class Evals:
             >>> ws.evals.run(lambda question: str(eval(question)), rows, ["exact_match"], name="sums")  # doctest: +SKIP
             <Run run-... sums on sums-examples@1: finished, 1 of 1 cases>
         """
-        options = settings(
-            concurrency=concurrency, timeout_s=timeout_s, retries=retries, budget_usd=budget_usd, cache=cache,
-            tracing=tracing,
-        )  # fmt: skip
-        session = self._start(
-            prepare(
-                self._project, task, dataset, scorers, name=name, repeats=repeats, prompt=prompt, model=model,
-                params=params, limit=limit, seed=seed, options=options,
-                until=self._until(until, baseline),
-            )
-        )  # fmt: skip
-        session.run(progress=progress)
-        return Run(self._store, session.journal.run_id)
+        return Run(self._store, self._begin(*_args, **_options).run())
 
-    async def arun(
-        self,
-        task: Any,
-        dataset: Any,
-        scorers: Any = (),
-        *,
-        name: str | None = None,
-        repeats: int = 1,
-        concurrency: int = 16,
-        prompt: Any = None,
-        model: str | None = None,
-        params: Mapping[str, Any] | None = None,
-        limit: int | None = None,
-        budget_usd: float | None = None,
-        timeout_s: float | None = TIMEOUT_S,
-        retries: int = 1,
-        cache: bool = False,
-        tracing: bool = False,
-        progress: bool = True,
-        seed: int | None = None,
-        until: Criteria | Mapping[str, Any] | str | PathLike[str] | None = None,
-        baseline: Run | str | None = None,
-    ) -> Run:
+    @takes_as(_begin)
+    async def arun(self, *_args: Any, **_options: Any) -> Run:
         """Do as :meth:`run` does, in the running loop; cancelling it keeps what is finished."""
-        options = settings(
-            concurrency=concurrency, timeout_s=timeout_s, retries=retries, budget_usd=budget_usd, cache=cache,
-            tracing=tracing,
-        )  # fmt: skip
-        session = self._start(
-            prepare(
-                self._project, task, dataset, scorers, name=name, repeats=repeats, prompt=prompt, model=model,
-                params=params, limit=limit, seed=seed, options=options,
-                until=self._until(until, baseline),
-            )
-        )  # fmt: skip
-        await session.arun(progress=progress)
-        return Run(self._store, session.journal.run_id)
+        return Run(self._store, await self._begin(*_args, **_options).arun())
 
-    def resume(
+    def _begin_again(
         self,
         run_id: str,
         *,
@@ -187,7 +163,28 @@ class Evals:
         concurrency: int | None = None,
         retry_errors: bool = False,
         progress: bool = True,
-    ) -> Run:
+    ) -> Work:
+        """Return the work that is left on a run: what :meth:`resume` and :meth:`aresume` take."""
+        import orjson
+
+        from lmops.evals._resume import has_more, prepare_again
+
+        run = self.get(run_id)
+        if not has_more(self._store, run, retry_errors=retry_errors):
+            return Work(run.run_id, None, progress)
+        prepared = prepare_again(
+            self._host, run, task=task, scorers=scorers, budget_usd=budget_usd, concurrency=concurrency
+        )
+        journal = Journal.resume(
+            self._project,
+            run.run_id,
+            retry_errors=retry_errors,
+            settings=orjson.dumps(prepared.plan.settings).decode(),
+        )
+        return Work(run.run_id, self._session(prepared, journal, is_resumed=True), progress)
+
+    @takes_as(_begin_again)
+    def resume(self, *_args: Any, **_options: Any) -> Run:
         """Run what is missing of a run that was interrupted, killed or out of money, and return it.
 
         Rows, tokens, cost and duration go on from where they were. A run that is complete is left as it is.
@@ -205,33 +202,12 @@ class Evals:
             UsageError: Another process works on it, or the task, a scorer or the dataset is not what it was.
             NotFoundError: There is no such run.
         """
-        session = self._resume(
-            run_id, task=task, scorers=scorers, budget_usd=budget_usd, concurrency=concurrency,
-            retry_errors=retry_errors,
-        )  # fmt: skip
-        if session is not None:
-            session.run(progress=progress)
-        return self.get(run_id)
+        return Run(self._store, self._begin_again(*_args, **_options).run())
 
-    async def aresume(
-        self,
-        run_id: str,
-        *,
-        task: Any = None,
-        scorers: Any = None,
-        budget_usd: float | None = None,
-        concurrency: int | None = None,
-        retry_errors: bool = False,
-        progress: bool = True,
-    ) -> Run:
+    @takes_as(_begin_again)
+    async def aresume(self, *_args: Any, **_options: Any) -> Run:
         """Do as :meth:`resume` does, in the running loop."""
-        session = self._resume(
-            run_id, task=task, scorers=scorers, budget_usd=budget_usd, concurrency=concurrency,
-            retry_errors=retry_errors,
-        )  # fmt: skip
-        if session is not None:
-            await session.arun(progress=progress)
-        return self.get(run_id)
+        return Run(self._store, await self._begin_again(*_args, **_options).arun())
 
     def import_results(
         self,
@@ -242,8 +218,8 @@ class Evals:
         system: str | None = None,
         systems: Sequence[str] | None = None,
         scores: Sequence[str] | None = None,
-        id: str | None = None,  # noqa: A002  # the field's name
-        input: str | None = None,  # noqa: A002
+        id: str | None = None,  # the field's name
+        input: str | None = None,
         expected: str | None = None,
         output: str | None = None,
         cluster: str | None = None,
@@ -255,8 +231,9 @@ class Evals:
         """Keep answers and scores that were made elsewhere as runs; they compare and gate as any other.
 
         A row is one answer. Columns are taken by their usual names: id, input, expected, output, cluster, repeat,
-        system, error, cost_usd, latency_ms, tokens, model; every other column of numbers or truths is a score. An
-        answer without a score is unmeasured; an example that one of several systems did not answer was not run there.
+        system, error, cost_usd, latency_ms, tokens, model; every other column of numbers or truths is a score, also
+        where a file of text (.csv) writes them. An answer without a score is unmeasured; an example that one of several
+        systems did not answer was not run there.
 
         Args:
             data: Rows, a frame or the path of a file, as :meth:`lmops.datasets.Datasets.save` takes them.
@@ -284,16 +261,16 @@ class Evals:
                 twice as one repeat. Nothing was kept.
             NotFoundError: There is no such file, dataset or prompt.
         """
-        from lmops.datasets._read import rows_of
         from lmops.evals._import import Source, import_runs
 
         source = Source(
             id=id, input=input, expected=expected, output=output, cluster=cluster, repeat=repeat, system=system,
-            systems=systems, scores=scores,
+            systems=[systems] if isinstance(systems, str) else systems,
+            scores=[scores] if isinstance(scores, str) else scores,
         )  # fmt: skip
         made = import_runs(
-            self._project, rows_of(data), source, name=name, dataset=dataset, higher_is_better=higher_is_better or {},
-            prompt=self._project.prompts.get(prompt) if isinstance(prompt, str) else prompt, model=model,
+            self._host, rows_of(data), source, name=name, dataset=dataset, higher_is_better=higher_is_better or {},
+            prompt=self._host.prompts.get(prompt) if isinstance(prompt, str) else prompt, model=model,
         )  # fmt: skip
         runs = {one: Run(self._store, run_id) for one, run_id in made.items()}
         return runs[name] if system is None and systems is None else runs
@@ -332,15 +309,11 @@ class Evals:
         Raises:
             NotFoundError: A prompt or a dataset that is not there.
         """
-        version = self._project.prompts.get(prompt) if isinstance(prompt, str) else prompt
-        examples = resolve_dataset(self._project, dataset, name=None)
-        query = (
-            "select run_id from eval_runs where prompt_hash = ? and dataset_hash = ? and task_kind = 'prompt' "
-            "and status = 'finished' and cases = ? * repeats order by started_ns desc"
-        )
+        version = self._host.prompts.get(prompt) if isinstance(prompt, str) else prompt
+        examples = resolve_dataset(self._host, dataset, name=None)
         with self._store.reading() as con:
-            rows = con.execute(query, (version.hash, examples.hash, len(examples))).fetchall()
-        found = (Run(self._store, row[0]) for row in rows)
+            ids = _rows.complete(con, prompt_hash=version.hash, dataset_hash=examples.hash, examples=len(examples))
+        found = (Run(self._store, run_id) for run_id in ids)
         return next((run for run in found if set(scorers) <= set(run.scorers)), None)
 
     def summary(self, runs: Sequence[Run | str], *, level: float = 0.95) -> pd.DataFrame:
@@ -354,7 +327,7 @@ class Evals:
             Columns run_id, label (the prompt version, or the name), scorer, mean, low, high, n, coverage,
             cost_per_case_usd, p50_ms; missing values are NaN.
         """
-        from lmops.evals._summary import side_by_side
+        from lmops.evals.summaries import side_by_side
 
         return side_by_side([self._as_run(run) for run in runs], level=level)
 
@@ -402,11 +375,11 @@ class Evals:
             UsageError: They cannot be compared; the message says why and what helps.
             NotFoundError: A run, a scorer or a slice that is not there.
         """
-        return compare(
-            self._store, self._project.datasets, self._as_run(a), self._as_run(b), scorers=scorers, margin=margin,
+        return self._with_view(compare(
+            self._store, self._host.datasets, self._as_run(a), self._as_run(b), scorers=scorers, margin=margin,
             decide=decide, slices=slices, alpha=alpha, correction=correction, clustered=clustered,
             allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def gate(
         self,
@@ -451,7 +424,7 @@ class Evals:
             raise UsageError(f"run {judged.run_id} is gated against itself: give another run as the baseline")
         same = [] if against is None else sameness(self._store, judged, against)
         results = judge(judged, comparison, asked, same=same)
-        return record(self._store, judged, against, asked, results, actor=self._project.actor)
+        return record(self._project, judged, against, asked, results)
 
     def _gate_early(self, run: Run, baseline: Run | str | None, criteria: Any, until: Mapping[str, Any]) -> Verdict:
         """Return the verdict of a run that was looked at while it ran: by its own criteria, at its own looks."""
@@ -466,9 +439,9 @@ class Evals:
                 f"run {run.run_id} was looked at while it ran, by criteria of its own: judged by others it would pass "
                 "too often. Gate it with those (or none), or run again without until="
             )
-        watch = watch_of(until, selected(self._project, run), run.scorers, against)
+        watch = watch_of(until, selected(self._host, run), run.scorers, against)
         results = judge_early(run, replayed(self._store, run.run_id, watch))
-        return record(self._store, run, against, asked, results, actor=self._project.actor)
+        return record(self._project, run, against, asked, results)
 
     def verdict(self, verdict_id: str) -> Verdict:
         """Return a verdict that was kept.
@@ -521,8 +494,8 @@ class Evals:
             UsageError: The run did not finish, or cannot be compared with the baseline.
             NotFoundError: A prompt, a dataset, a scorer or the baseline is not there.
         """
-        version = self._project.prompts.get(prompt) if isinstance(prompt, str) else prompt
-        examples = resolve_dataset(self._project, dataset, name=None)
+        version = self._host.prompts.get(prompt) if isinstance(prompt, str) else prompt
+        examples = resolve_dataset(self._host, dataset, name=None)
         known = None if baseline is None else self._as_run(baseline)
         if known is None and not rebase:
             found = find_baseline(self._store, ref=version.ref, prompt_hash=version.hash, dataset_hash=examples.hash)
@@ -541,13 +514,13 @@ class Evals:
         if known is not None:
             comparison = self.compare(run, known, margin=margin, alpha=alpha, seed=seed)
             drift = measure(self._store, run, known, comparison, alpha=alpha, seed=seed)
-        with self._store.transaction() as con:
-            append_event(
-                con, actor=self._project.actor, action="eval.drift", subject=version.ref,
-                after={"outcome": drift.outcome, "model": run.model},
-                evidence=[run.run_id, *([known.run_id] if known is not None else [])],
-            )  # fmt: skip
+        evidence = [run.run_id, *([known.run_id] if known is not None else [])]
+        with self._project.change(evidence=evidence) as change:
+            change.say("eval.drift", version.ref, after={"outcome": drift.outcome, "model": run.model})
         return drift
+
+    def _with_view(self, found: Comparison) -> Comparison:
+        return found  # a workspace gives it a live view
 
     def _as_run(self, run: Run | str) -> Run:
         if not isinstance(run, Run | str):
@@ -562,37 +535,10 @@ class Evals:
             raise UsageError("baseline= is what a loss in until= is measured against: give until=criteria as well")
         return None if until is None else (until, None if baseline is None else self._as_run(baseline))
 
-    def _start(self, prepared: Prepared) -> Session:
-        journal = Journal.create(
-            self._store, prepared.plan, actor=self._project.actor, code_version=code_version(),
-            environment=environment(), now_ns=time.time_ns(),
-        )  # fmt: skip
-        return self._session(prepared, journal, is_resumed=False)
-
     def _session(self, prepared: Prepared, journal: Journal, *, is_resumed: bool) -> Session:
         options = prepared.plan.settings
         return Session(
-            store=self._store, traces=self._project.traces if options["tracing"] else None,
-            models=self._project.models, plan=prepared.plan, task=prepared.task, examples=prepared.examples,
+            store=self._store, traces=self._host.traces if options["tracing"] else None,
+            models=self._host.models, plan=prepared.plan, task=prepared.task, examples=prepared.examples,
             scorers=prepared.scorers, journal=journal, budget_usd=options["budget_usd"], is_resumed=is_resumed,
         )  # fmt: skip
-
-    def _resume(
-        self, run_id: str, *, task: Any, scorers: Any, budget_usd: float | None, concurrency: int | None,
-        retry_errors: bool,
-    ) -> Session | None:  # fmt: skip
-        from lmops.evals._resume import has_more, prepare_again
-
-        run = self.get(run_id)
-        if not has_more(self._store, run, retry_errors=retry_errors):
-            return None
-        prepared = prepare_again(
-            self._project, run, task=task, scorers=scorers, budget_usd=budget_usd, concurrency=concurrency
-        )
-        import orjson
-
-        journal = Journal.resume(
-            self._store, run.run_id, actor=self._project.actor, retry_errors=retry_errors,
-            settings=orjson.dumps(prepared.plan.settings).decode(), now_ns=time.time_ns(),
-        )  # fmt: skip
-        return self._session(prepared, journal, is_resumed=True)

@@ -15,7 +15,8 @@ import orjson
 from lmops.errors import LmopsError, ModelError
 from lmops.evals._checked import COUNTS
 from lmops.evals._journal import known_sum
-from lmops.evals._records import TaskResult
+from lmops.evals._records import Case, TaskResult
+from lmops.evals._schema import CASES
 from lmops.evals._task import as_result, without_answer
 from lmops.evals._threads import Threads
 from lmops.evals._tracing import in_run
@@ -83,9 +84,18 @@ class Cases:
     """
 
     def __init__(
-        self, *, run_id: str, call: Call, scorers: Sequence[Scorer], timeout_s: float | None, retries: int,
-        models: Any = None, is_cached: bool = False, tracer: CaseTracer | None = None, is_looked_up: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        run_id: str,
+        call: Call,
+        scorers: Sequence[Scorer],
+        timeout_s: float | None,
+        retries: int,
+        models: Any = None,
+        is_cached: bool = False,
+        tracer: CaseTracer | None = None,
+        is_looked_up: bool = False,
+    ) -> None:
         self._run_id = run_id
         self._call = call
         self._scorers = tuple(scorers)
@@ -95,7 +105,7 @@ class Cases:
         self._is_cached = is_cached
         self._tracer = tracer
         self._is_looked_up = is_looked_up
-        self._random = random.Random()  # noqa: S311  # jitter; of its own, so that no global seed matters
+        self._random = random.Random()  # jitter; of its own, so that no global seed matters
         self._slow: set[str] = set()
         self._threads = Threads()
         self._needs_models = any({"complete", "embed"} & set(scorer.parameters) for scorer in scorers)
@@ -104,12 +114,12 @@ class Cases:
         """Let the threads of slow scorers end."""
         self._threads.close()
 
-    async def row(self, example: Example, repeat: int) -> tuple[list[Any], str | None]:
+    async def row(self, example: Example, repeat: int) -> tuple[Case, str | None]:
         """Return the finished row of a case, and what kind of outage made it fail, if one did."""
         with in_run(self._run_id):
             return await self._row(example, repeat)
 
-    async def _row(self, example: Example, repeat: int) -> tuple[list[Any], str | None]:
+    async def _row(self, example: Example, repeat: int) -> tuple[Case, str | None]:
         started_ns = time.time_ns()
         span = self._tracer.start(example, repeat) if self._tracer is not None else None
         result, error, attempts, latency_ms = await self._answer(example, repeat, span)
@@ -132,13 +142,14 @@ class Cases:
         trace_id = result.trace_id
         if span is not None and self._tracer is not None:
             trace_id = self._tracer.end(span, output, scores, error)
-        row = [
-            self._run_id, example.example_id, repeat, status, output, is_json, error_type, message, latency_ms,
-            result.input_tokens, result.output_tokens, result.cached_input_tokens, result.reasoning_tokens,
-            result.cost_usd, meter.cost_usd, result.model, result.system_fingerprint, result.finish_reason,
-            result.is_cached, attempts, trace_id, example.cluster, _listed(result.documents),
-            _listed(result.tool_calls), started_ns, packed(scores),
-        ]  # fmt: skip
+        row = {name: getattr(result, name) for name in _TAKEN} | {
+            "run_id": self._run_id, "example_id": example.example_id, "repeat": repeat, "status": status,
+            "output": output, "output_is_json": is_json, "error_type": error_type, "error": message,
+            "latency_ms": latency_ms,
+            "scoring_cost_usd": meter.cost_usd, "attempts": attempts, "trace_id": trace_id,
+            "cluster": example.cluster, "documents": _listed(result.documents),
+            "tool_calls": _listed(result.tool_calls), "started_ns": started_ns, "scores": packed(scores),
+        }  # fmt: skip
         return row, outage
 
     # -- the answer ------------------------------------------------------------------------------------------------
@@ -160,7 +171,7 @@ class Cases:
                 if _is_stopping():
                     raise
                 result, error = _NOTHING, _CancelledTaskError(str(cancelled) or "the task cancelled itself")
-            except Exception as raised:  # noqa: BLE001  # recorded: one bad case must not end the others
+            except Exception as raised:  # recorded: one bad case must not end the others
                 result, error = without_answer(raised), raised
             except BaseException as raised:  # a library that calls sys.exit ends its case, not the run
                 if isinstance(raised, GeneratorExit) or _is_interrupt(raised):
@@ -200,9 +211,14 @@ class Cases:
     # -- scores ----------------------------------------------------------------------------------------------------
 
     async def _scores(
-        self, example: Example, repeat: int, result: TaskResult, latency_ms: float | None, meter: Meter,
+        self,
+        example: Example,
+        repeat: int,
+        result: TaskResult,
+        latency_ms: float | None,
+        meter: Meter,
         error: Exception | None,
-    ) -> list[Score]:  # fmt: skip
+    ) -> list[Score]:
         if error is not None:
             reason = f"the task failed: {type(error).__name__.lstrip('_')}"
             return [Score(name=scorer.name, status="unmeasured", reason=reason) for scorer in self._scorers]
@@ -242,7 +258,7 @@ class Cases:
             if _is_interrupt(raised):
                 raise
             return Score(name=scorer.name, status="error", reason="KeyboardInterrupt")
-        except Exception as error:  # noqa: BLE001  # a scorer that fails is a score that says so
+        except Exception as error:  # a scorer that fails is a score that says so
             words = _words(error) if str(error) or self._timeout_s is None else f"longer than {self._timeout_s:g} s"
             return Score(name=scorer.name, status="error", reason=f"{type(error).__name__}: {words}")
         return score
@@ -252,15 +268,23 @@ class Cases:
             return None
 
         async def complete(
-            model: str, messages: list[dict[str, Any]], *, params: Mapping[str, Any] | None = None,
-            response_schema: Mapping[str, Any] | None = None, repeat: int = 0,
-        ) -> Any:  # fmt: skip
+            model: str,
+            messages: list[dict[str, Any]],
+            *,
+            params: Mapping[str, Any] | None = None,
+            response_schema: Mapping[str, Any] | None = None,
+            repeat: int = 0,
+        ) -> Any:
             return await meter.count(
                 self._models.acomplete(
-                    model, messages, params=params, response_schema=response_schema, cache=self._is_cached,
+                    model,
+                    messages,
+                    params=params,
+                    response_schema=response_schema,
+                    cache=self._is_cached,
                     repeat=repeat,
                 )
-            )  # fmt: skip
+            )
 
         return complete
 
@@ -283,6 +307,8 @@ class _CancelledTaskError(RuntimeError):
 
 
 _NOTHING: Final = TaskResult(None)
+#: What a case keeps of an answer as it is.
+_TAKEN: Final = tuple(name for name in CASES.stored if name in TaskResult.__dataclass_fields__)
 _SPENT: Final = (*COUNTS, "cost_usd")
 
 
@@ -357,11 +383,15 @@ def packed(scores: Sequence[Score]) -> str:
         return "[]"
     packed = [
         [
-            score.name, None if score.value is None else float(score.value), score.status, score.reason,
-            score.rationale, None if score.detail is None else _json(score.detail),
+            score.name,
+            None if score.value is None else float(score.value),
+            score.status,
+            score.reason,
+            score.rationale,
+            None if score.detail is None else _json(score.detail),
         ]
         for score in scores
-    ]  # fmt: skip
+    ]
     try:
         return orjson.dumps(packed).decode()
     except (orjson.JSONEncodeError, UnicodeEncodeError):

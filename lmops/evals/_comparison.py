@@ -5,19 +5,23 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from lmops import charts
+from lmops.base.sheet import aligned, html_table
+from lmops.base.shown import Viewed
 from lmops.base.units import share
-from lmops.errors import NotFoundError, UsageError
-from lmops.evals._compare import Difference, adjusted, common_scorers, differences, has_looked, sides, slice_rows
+from lmops.errors import NotFoundError, UsageError, did_you_mean
+from lmops.evals._differences import Difference, adjusted, common_scorers, differences, has_looked, sides, slice_rows
 from lmops.evals._matrix import MEASURES
-from lmops.evals._summary import aligned, html_table, number
+from lmops.evals.summaries import number, side_by_side
 from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+    import plotly.graph_objects as go
 
     from lmops.evals._runs import Run
     from lmops.store import Store
@@ -39,7 +43,7 @@ _HEAD: Final = (
 _NAMED: Final = 5
 
 
-class Comparison:
+class Comparison(Viewed):
     """Run a against run b: ``.df()``, ``.slices()``, ``.cases()``, ``.text``; ``comparison["exact_match"].outcome``.
 
     Args:
@@ -53,9 +57,16 @@ class Comparison:
     """
 
     def __init__(
-        self, store: Store, a: Run, b: Run, *, found: Sequence[Difference], sliced: Sequence[Difference],
-        notes: Sequence[str], alpha: float,
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        a: Run,
+        b: Run,
+        *,
+        found: Sequence[Difference],
+        sliced: Sequence[Difference],
+        notes: Sequence[str],
+        alpha: float,
+    ) -> None:
         self._store = store
         self.a = a
         self.b = b
@@ -66,8 +77,6 @@ class Comparison:
 
     def __getitem__(self, name: str) -> Difference:
         """Return the difference of one scorer or measure."""
-        from lmops.errors import NotFoundError
-
         for one in self.differences:
             if one.name == name:
                 return one
@@ -111,6 +120,31 @@ class Comparison:
         return made.drop(columns="_place")
 
     # -- for a reader ----------------------------------------------------------------------------------------------
+
+    @property
+    def explorer(self) -> Any:
+        """The :attr:`view`, the eval explorer of the two runs: ``.selected``, ``.selected_ids``, ``.df()``, ``.where``.
+
+        Raises:
+            UsageError: The comparison was not made through a workspace.
+        """
+        return self.view
+
+    def plot(self, kind: Literal["difference", "scores", "cost"] = "difference") -> go.Figure:
+        """Return a figure: the paired differences, the scores of both runs, or their quality against cost.
+
+        Args:
+            kind: "difference", "scores" or "cost"; each with intervals.
+
+        Raises:
+            UsageError: Another kind.
+        """
+        if kind == "difference":
+            return charts.differences(self.df())
+        both = {"scores": charts.scores, "cost": charts.quality_and_cost}
+        if kind not in both:
+            raise UsageError(did_you_mean("figure of a comparison", str(kind), ["difference", *both]))
+        return both[kind](side_by_side([self.b, self.a], level=1 - self.alpha))
 
     def __repr__(self) -> str:
         words = ", ".join(f"{one.name} {one.outcome}{' (exploratory)' * one.is_exploratory}" for one in self.scorers)
@@ -159,10 +193,22 @@ where one.value is not null or two.value is not null
 
 
 def compare(
-    store: Store, datasets: Any, a: Run, b: Run, *, scorers: Sequence[str] | None, margin: Any,
-    decide: Sequence[str] | None = None, slices: Sequence[str],
-    alpha: float, correction: str, clustered: bool, allow_unmatched: bool, allow_changed: bool, seed: int,
-) -> Comparison:  # fmt: skip
+    store: Store,
+    datasets: Any,
+    a: Run,
+    b: Run,
+    *,
+    scorers: Sequence[str] | None,
+    margin: Any,
+    decide: Sequence[str] | None = None,
+    slices: Sequence[str],
+    alpha: float,
+    correction: str,
+    clustered: bool,
+    allow_unmatched: bool,
+    allow_changed: bool,
+    seed: int,
+) -> Comparison:
     """Return the comparison of two runs.
 
     Raises:
@@ -194,8 +240,9 @@ def compare(
     over_all = adjusted(over_all, "holm", alpha, decide=deciding, of=many)
     notes += [
         f"{run.run_id} was looked at while it ran: intervals and p-values here do not count that, its gate does"
-        for run in (a, b) if has_looked(run)
-    ]  # fmt: skip
+        for run in (a, b)
+        if has_looked(run)
+    ]
     notes = [*notes, *sameness(store, a, b), *(note for one in over_all for note in _one_sided(one, a, b))]
     if len(deciding) < len(chosen):
         notes.append(f"{', '.join(deciding)} decide; the other scorers are exploratory: one look of many")
@@ -234,8 +281,9 @@ def _one_sided(one: Difference, a: Run, b: Run) -> list[str]:
     """Return a note on the examples that have a score on one side only."""
     sides = [
         f"{len(ids):,} in {run.run_id} only ({', '.join(ids[:_NAMED])}{', ...' * (len(ids) > _NAMED)})"
-        for run, ids in ((b, one.missing_a), (a, one.missing_b)) if ids
-    ]  # fmt: skip
+        for run, ids in ((b, one.missing_a), (a, one.missing_b))
+        if ids
+    ]
     if one.kind != "scorer" or not sides:
         return []
     return [f"{one.name}: not every example has a score on both sides: {' and '.join(sides)}; they are no pairs"]
@@ -257,6 +305,7 @@ _DIFFERING: Final = """
 select count(*) filter (one.output is distinct from two.output), count(*)
 from results one join results two on one.example_id = two.example_id and one.repeat = two.repeat
 where one.run_id = $a and two.run_id = $b and one.status = 'ok' and two.status = 'ok'
+  and coalesce(one.output, two.output) is not null -- scores alone say nothing of the answers
 """
 
 
@@ -302,7 +351,15 @@ def _row(one: Difference) -> tuple[str, ...]:
     if one.missing_a or one.missing_b:
         why += f"; over all its examples a has {number(one.overall_a)}, b {number(one.overall_b)}"
     return (
-        plain_line(name, 80), number(one.mean_a), number(one.mean_b), f"{one.difference:+.4g}",
-        f"{number(one.low)} to {number(one.high)}", p_value, flips, f"{one.n:,}", share(one.coverage),
-        one.outcome.replace("_", "-"), why,
-    )  # fmt: skip
+        plain_line(name, 80),
+        number(one.mean_a),
+        number(one.mean_b),
+        f"{one.difference:+.4g}",
+        f"{number(one.low)} to {number(one.high)}",
+        p_value,
+        flips,
+        f"{one.n:,}",
+        share(one.coverage),
+        one.outcome.replace("_", "-"),
+        why,
+    )

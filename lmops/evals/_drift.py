@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lmops.base.units import share
-from lmops.evals._summary import number
+from lmops.evals._rows import baseline as newest_baseline
+from lmops.evals.summaries import number
 from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
@@ -122,12 +123,8 @@ def _identities(found: tuple[tuple[str | None, str | None], ...]) -> str:
 def find_baseline(store: Store, *, ref: str, prompt_hash: str, dataset_hash: str) -> str | None:
     """Return the newest complete baseline of a prompt on a dataset, or None."""
     with store.reading() as con:
-        row = con.execute(
-            "select run_id from eval_runs where name = ? and prompt_hash = ? and dataset_hash = ? "
-            "and status = 'finished' and cases = examples * repeats order by started_ns desc limit 1",
-            (BASELINE_NAME.format(ref), prompt_hash, dataset_hash),
-        ).fetchone()
-    return None if row is None else str(row[0])
+        name = BASELINE_NAME.format(ref)
+        return newest_baseline(con, name=name, prompt_hash=prompt_hash, dataset_hash=dataset_hash)
 
 
 def measure(store: Store, run: Run, baseline: Run, comparison: Comparison, *, alpha: float, seed: int) -> Drift:
@@ -146,9 +143,17 @@ def measure(store: Store, run: Run, baseline: Run, comparison: Comparison, *, al
     else:
         outcome = "model_changed" if is_other_model else "no_change"
     return Drift(
-        outcome=outcome, run=run, baseline=baseline, comparison=comparison, before=before, after=after,
-        differing=differing, noise=noise, p_value=p_value, n=len(left),
-    )  # fmt: skip
+        outcome=outcome,
+        run=run,
+        baseline=baseline,
+        comparison=comparison,
+        before=before,
+        after=after,
+        differing=differing,
+        noise=noise,
+        p_value=p_value,
+        n=len(left),
+    )
 
 
 def _identity(store: Store, run_id: str) -> tuple[tuple[str | None, str | None], ...]:

@@ -6,20 +6,23 @@ systems side by side (``systems=["small", "large"]``: column ``small`` is its an
 
 from __future__ import annotations
 
+import decimal
 import math
 import numbers
+import re
 import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.datasets._values import is_missing
+from lmops.datasets.values import is_missing
 from lmops.errors import UsageError, did_you_mean
 from lmops.evals._case import packed, stored
 from lmops.evals._checked import COUNTS, readable
-from lmops.evals._journal import CASE, Journal
+from lmops.evals._journal import Journal
 from lmops.evals._provenance import environment
-from lmops.evals._records import Plan
+from lmops.evals._records import Case, Plan
+from lmops.evals._schema import CASES
 from lmops.scorers import Score
 from lmops.text import plain_line
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lmops.datasets import DatasetVersion
-    from lmops.evals._prepare import Project
+    from lmops.evals._prepare import Host
 
 Row = dict[str, Any]
 #: What else may be known of an answer; these columns are never scores.
@@ -38,6 +41,11 @@ _REPEAT: Final = ("repeat", "epoch", "trial", "attempt")
 _SYSTEM: Final = ("system", "run_name", "experiment")
 _OF_EXAMPLE: Final = ("input", "expected", "metadata", "split", "tags", "cluster")
 _ROWS_AT_ONCE: Final = 500
+#: How a file of text writes a number; no spaces, signs of money or commas, which may mean two things.
+_NUMBER: Final = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+_TRUTHS: Final = {"true": True, "false": False}
+#: The highest number of a repeat, where there are not as many rows: a number of a chance ("seed 1337") is none.
+_REPEATS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +64,7 @@ class Source:
 
 
 def import_runs(
-    project: Project, rows: Sequence[Mapping[str, Any]], source: Source, *, name: str, dataset: Any,
+    host: Host, rows: Sequence[Mapping[str, Any]], source: Source, *, name: str, dataset: Any,
     higher_is_better: Mapping[str, bool], prompt: Any, model: str | None,
 ) -> dict[str, str]:  # fmt: skip
     """Write one run for each system and return their ids by the names of the systems.
@@ -66,12 +74,16 @@ def import_runs(
     """
     if not rows:
         raise UsageError("there is no row to import")
+    unclear = [one for one in higher_is_better if not isinstance(higher_is_better[one], bool)]
+    if unclear:
+        said = plain_line(higher_is_better[unclear[0]], 40)
+        raise UsageError(f"higher_is_better of {unclear[0]!r} is {said!r}; give True or False")
     columns = list(dict.fromkeys(str(key) for row in rows for key in row))
     answers, scores = _answers([dict(row) for row in rows], columns, source, name)
     unknown = [one for one in higher_is_better if one not in scores]
     if unknown:
         raise UsageError(did_you_mean("score", unknown[0], scores, hint="named in higher_is_better"))
-    version = _dataset(project, answers, dataset, name)
+    version = _dataset(host, answers, dataset, name)
     clusters = {example.example_id: example.cluster for example in version.examples}
     described = [
         {"name": one, "version": "imported", "higher_is_better": higher_is_better.get(one, True),
@@ -79,6 +91,10 @@ def import_runs(
         for one in scores
     ]  # fmt: skip
     repeats = 1 + max(answer["repeat"] for answer in answers)
+    if repeats > max(_REPEATS, len(answers)):
+        raise UsageError(
+            f"a repeat has the number {repeats - 1:,}, and there are {len(answers):,} answers: number them"
+        )
     by_system: dict[str, list[Row]] = defaultdict(list)
     for answer in answers:
         by_system[answer["system"]].append(answer)
@@ -93,16 +109,14 @@ def import_runs(
             settings={"imported": True, "selection": version.selection, "limit": None, "example_ids": None},
             examples=version.count, repeats=repeats,
         )  # fmt: skip
-        found[system] = _write(project, plan, own, scores, clusters)
+        found[system] = _write(host, plan, own, scores, clusters)
     return found
 
 
 def _write(
-    project: Project, plan: Plan, answers: Sequence[Row], scores: Sequence[str], clusters: Mapping[str, str | None]
+    host: Host, plan: Plan, answers: Sequence[Row], scores: Sequence[str], clusters: Mapping[str, str | None]
 ) -> str:
-    journal = Journal.create(
-        project.store, plan, actor=project.actor, code_version=None, environment=environment(), now_ns=time.time_ns()
-    )
+    journal = Journal.create(host.project, plan, code_version=None, environment=environment())
     try:
         made = [_case(journal.run_id, answer, scores, clusters) for answer in answers]
         for at in range(0, len(made), _ROWS_AT_ONCE):
@@ -114,14 +128,14 @@ def _write(
             for repeat in range(plan.repeats)
             if (example_id, repeat) not in there
         )
-        journal.end("finished", error=None, now_ns=time.time_ns())
+        journal.end("finished", error=None)
     finally:
         journal.release()
-    project.store.pack_results()
+    host.project.store.pack_results()
     return journal.run_id
 
 
-def _case(run_id: str, answer: Row, scores: Sequence[str], clusters: Mapping[str, str | None]) -> list[Any]:
+def _case(run_id: str, answer: Row, scores: Sequence[str], clusters: Mapping[str, str | None]) -> Case:
     output, is_json = stored(answer["output"])
     known, failed = answer["known"], answer["error"]
     found = [
@@ -137,7 +151,7 @@ def _case(run_id: str, answer: Row, scores: Sequence[str], clusters: Mapping[str
         "cluster": clusters[answer["id"]], "started_ns": time.time_ns(), "scores": packed(found),
         **{name: stored(value)[0] if isinstance(value, list) else value for name, value in known.items()},
     }  # fmt: skip
-    return [row.get(name) for name in CASE]
+    return dict.fromkeys(CASES.stored) | row
 
 
 # -- rows ----------------------------------------------------------------------------------------------------------
@@ -173,11 +187,14 @@ def _answers(
     found: list[Row] = []
     turns: dict[tuple[str, str], int] = defaultdict(int)
     seen: set[tuple[str, str, int]] = set()
+    models: dict[tuple[str, str], Any] = {}
     for number, row in enumerate(rows, start=1):
-        answer = _answer(row, number, places, scores, str(row[system]) if system else name)
+        answer = _answer(row, number, places, scores, _system(row, number, system) if system else name)
         key = (answer["system"], answer["id"])
         if answer["repeat"] is None:
             answer["repeat"] = turns[key]
+            if models.setdefault(key, answer["known"]["model"]) != answer["known"]["model"]:
+                raise UsageError(f"row {number}: two models answer {key[1]!r}: say system='model' for a run of each")
         turns[key] += 1
         if (*key, answer["repeat"]) in seen:
             raise UsageError(f"row {number}: {key[0]} answers {key[1]!r} twice as repeat {answer['repeat']}")
@@ -200,6 +217,13 @@ def _place(field: str, asked: str | None, usual: Sequence[str], columns: Sequenc
     return next((one for one in usual if one in columns), None)
 
 
+def _system(row: Row, number: int, column: str) -> str:
+    value = row.get(column)
+    if is_missing(value) or not str(value).strip():
+        raise UsageError(f"row {number} names no system: its {column!r} is empty")
+    return _word(value)
+
+
 def _refuse_unsaid_systems(rows: Sequence[Row], columns: Sequence[str], system: str | None) -> None:
     """Raise where the answers of several systems would count as repeats of one."""
     column = _place("system", None, _SYSTEM, columns)
@@ -208,13 +232,26 @@ def _refuse_unsaid_systems(rows: Sequence[Row], columns: Sequence[str], system: 
 
 
 def _numeric(rows: Sequence[Row], columns: Sequence[str], taken: set[str]) -> tuple[str, ...]:
-    """Return the columns that hold numbers or truths and nothing else that is known."""
+    """Return the columns that hold numbers or truths and nothing else that is known.
+
+    Texts are numbers where there is nothing but text, as in a CSV file.
+    """
+    is_text = all(isinstance(value, str) or is_missing(value) for row in rows for value in row.values())
     found = []
     for column in columns:
         values = [value for value in (row.get(column) for row in rows) if not is_missing(value)]
-        if column not in taken and column not in _KNOWN and values and all(map(_is_number, values)):
+        given = [_written(value) for value in values] if is_text else values
+        if column not in taken and column not in _KNOWN and values and all(map(_is_number, given)):
             found.append(column)
     return tuple(found)
+
+
+def _written(value: Any) -> Any:
+    """Return the number or the truth that a text is, anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    word = value.strip()
+    return float(word) if _NUMBER.fullmatch(word) else _TRUTHS.get(word.lower(), value)
 
 
 def _side_by_side(
@@ -247,9 +284,11 @@ def _answer(row: Row, number: int, places: Mapping[str, str | None], scores: Seq
         value = row.get(places[field] or "\0")
         return None if is_missing(value) else value
 
-    given, repeat = at("id"), at("repeat")
+    given, repeat = at("id"), _written(at("repeat"))
     if given is None and at("input") is None:
         raise UsageError(f"row {number} has no id and no input: name their columns with id=... or input=...")
+    if given is not None and not _word(given).strip():
+        raise UsageError(f"row {number} has an empty id")
     if repeat is not None and not (_is_number(repeat) and float(repeat).is_integer() and repeat >= 0):
         raise UsageError(f"row {number}: repeat is {plain_line(repeat, 40)!r}; give 0, 1, 2, ...")
     failed = at("error")
@@ -264,6 +303,7 @@ def _answer(row: Row, number: int, places: Mapping[str, str | None], scores: Seq
 
 
 def _score(value: Any, name: str, number: int) -> float | None:
+    value = _written(value)
     if is_missing(value):
         return None
     if not _is_number(value) or not math.isfinite(float(value)):
@@ -285,10 +325,10 @@ def _range(answers: Sequence[Row], name: str) -> list[float] | None:
     return [0.0, 1.0] if values and all(0 <= value <= 1 for value in values) else None
 
 
-def _dataset(project: Project, answers: Sequence[Row], dataset: Any, name: str) -> DatasetVersion:
+def _dataset(host: Host, answers: Sequence[Row], dataset: Any, name: str) -> DatasetVersion:
     """Return the version that the answers are to, saved from their rows when none is named."""
     if dataset is not None:
-        version: DatasetVersion = project.datasets.get(dataset) if isinstance(dataset, str) else dataset
+        version: DatasetVersion = host.datasets.get(dataset) if isinstance(dataset, str) else dataset
         known = {example.example_id for example in version.examples}
         lost = sorted({answer["id"] for answer in answers} - known)
         if lost:
@@ -314,7 +354,7 @@ def _dataset(project: Project, answers: Sequence[Row], dataset: Any, name: str) 
         | {"input": one if example["input"] is None else example["input"]}
         for one, example in examples.items()
     ]
-    saved: DatasetVersion = project.datasets.save(f"{name}-examples", rows)
+    saved: DatasetVersion = host.datasets.save(f"{name}-examples", rows)
     return saved
 
 
@@ -325,4 +365,4 @@ def _word(value: Any) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) or type(value).__name__ in ("bool", "bool_")
+    return isinstance(value, numbers.Real | decimal.Decimal) or type(value).__name__ in ("bool", "bool_")

@@ -11,28 +11,23 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import NotFoundError, UsageError
+from lmops.base.endings import Undone
+from lmops.errors import UsageError
 from lmops.evals._provenance import lmops_version
-from lmops.store import append_event, key_text, leave_open
-from lmops.store._alive import Process, is_alive, this_process
-from lmops.store._results import case_seal
+from lmops.evals._rows import run_row
+from lmops.evals._schema import CASES
+from lmops.store import Process, case_seal, is_alive, key_text, this_process
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
-    from lmops.evals._records import Plan
-    from lmops.store import Store
+    from lmops.evals._records import Case, Plan
+    from lmops.records import Project
 
-#: Columns of one finished case, in the order of its row.
-CASE: Final = (
-    "run_id", "example_id", "repeat", "status", "output", "output_is_json", "error_type", "error", "latency_ms",
-    "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd", "scoring_cost_usd",
-    "model", "system_fingerprint", "finish_reason", "is_cached", "attempts", "trace_id", "cluster", "documents",
-    "tool_calls", "started_ns", "scores",
-)  # fmt: skip
-AT: Final = {name: position for position, name in enumerate(CASE)}
-_VALUES: Final = f"into eval_results ({', '.join(CASE)}, seal) values ({', '.join('?' * len(CASE))}, ?)"
+_VALUES: Final = (
+    f"into {CASES.table} ({', '.join(CASES.stored)}, seal) values ({', '.join('?' * len(CASES.stored))}, ?)"
+)
 _INSERT: Final = f"insert or replace {_VALUES}"
 _MOVE: Final = """
 update eval_runs set cases = cases + :cases, errors = errors + :errors, unpriced = unpriced + :unpriced,
@@ -63,25 +58,21 @@ class Journal:
     """The record of one run, held by this process until it is released.
 
     Args:
-        store: Where it is kept.
+        project: Whose run it is.
         run_id: The run.
         owner: The word that says it is held by this object.
         worked_s: Seconds of work before this session.
-        actor: Who runs it.
     """
 
-    def __init__(self, store: Store, run_id: str, *, owner: str, worked_s: float, actor: str) -> None:
+    def __init__(self, project: Project, run_id: str, *, owner: str, worked_s: float) -> None:
         self.run_id = run_id
-        self._store = store
+        self._project = project
         self._owner = owner
-        self._actor = actor
         self._worked_s = worked_s
         self._began = time.monotonic()
 
     @classmethod
-    def create(
-        cls, store: Store, plan: Plan, *, actor: str, code_version: str | None, environment: str, now_ns: int
-    ) -> Journal:
+    def create(cls, project: Project, plan: Plan, *, code_version: str | None, environment: str) -> Journal:
         """Write down a plan and return its journal."""
         import orjson
 
@@ -95,24 +86,18 @@ class Journal:
             "params": None if plan.params is None else orjson.dumps(plan.params).decode(),
             "scorers": orjson.dumps(plan.scorers).decode(), "settings": orjson.dumps(plan.settings).decode(),
             "examples": plan.examples, "repeats": plan.repeats, "seed": plan.seed, "code_version": code_version,
-            "lmops_version": lmops_version(), "environment": environment, "actor": actor, "started_ns": now_ns,
+            "lmops_version": lmops_version(), "environment": environment, "actor": project.actor,
             "owner": owner, "pid": process.pid, "pid_started": process.started, "host": process.host,
-            "heartbeat_ns": now_ns,
+            "heartbeat_ns": time.time_ns(),
         }  # fmt: skip
-        with _taking(owner), store.transaction() as con:
-            con.execute(
-                f"insert into eval_runs ({', '.join(record)}) values ({', '.join('?' * len(record))})",
-                list(record.values()),
-            )
-            after = {name: record[name] for name in ("name", "task", "dataset", "model")}
-            append_event(con, actor=actor, action="eval.run", subject=run_id, after=after, rows=[("eval_runs", run_id)])
-            leave_open(con, "eval_results", run_id)
-        return cls(store, run_id, owner=owner, worked_s=0.0, actor=actor)
+        with _taking(owner), project.change() as change:
+            change.insert("eval_runs", {**record, "started_ns": change.at_ns})
+            change.say("eval.run", run_id, after={name: record[name] for name in ("name", "task", "dataset", "model")})
+            change.leave_open("eval_results", run_id)
+        return cls(project, run_id, owner=owner, worked_s=0.0)
 
     @classmethod
-    def resume(
-        cls, store: Store, run_id: str, *, actor: str, retry_errors: bool, settings: str | None, now_ns: int
-    ) -> Journal:
+    def resume(cls, project: Project, run_id: str, *, retry_errors: bool, settings: str | None) -> Journal:
         """Take over a run that nobody works on and return its journal.
 
         Cases that were not run, and with ``retry_errors`` those that failed, are taken off the record to be run.
@@ -121,10 +106,11 @@ class Journal:
             NotFoundError: There is no such run.
             UsageError: A living process works on it.
         """
-        owner, process = secrets.token_hex(8), this_process()
+        owner, process, now_ns = secrets.token_hex(8), this_process(), time.time_ns()
         with _taking(owner):
-            with store.transaction() as con:
-                row = _row(con, run_id)
+            with project.change() as change:
+                con = change.con
+                row = run_row(con, run_id)
                 refuse_held(row, now_ns=now_ns)
                 con.execute(
                     "update eval_runs set status = 'running', owner = ?, pid = ?, pid_started = ?, host = ?, "
@@ -135,9 +121,10 @@ class Journal:
                 gone = ("not_run", "error", "timeout") if retry_errors else ("not_run",)
                 marks = ", ".join("?" * len(gone))
                 con.execute(f"delete from eval_results where run_id = ? and status in ({marks})", (run_id, *gone))
-                append_event(con, actor=actor, action="eval.resume", subject=run_id, rows=[("eval_runs", run_id)])
-                leave_open(con, "eval_results", run_id)
-            journal = cls(store, run_id, owner=owner, worked_s=row["duration_s"], actor=actor)
+                change.wrote("eval_runs", run_id)
+                change.say("eval.resume", run_id)
+                change.leave_open("eval_results", run_id)
+            journal = cls(project, run_id, owner=owner, worked_s=row["duration_s"])
             journal.settle()
         return journal
 
@@ -149,9 +136,9 @@ class Journal:
     def done(self) -> set[tuple[str, int]]:
         """Return the (example id, repeat) of the cases that are finished."""
         query = "select example_id, repeat from results where run_id = ? and status <> 'not_run'"
-        return set(self._store.sql(query, [self.run_id]).fetchall())
+        return set(self._project.store.sql(query, [self.run_id]).fetchall())
 
-    def write(self, rows: Sequence[Sequence[Any]], *, wait: bool = True) -> None:
+    def write(self, rows: Sequence[Case], *, wait: bool = True) -> None:
         """Commit finished cases with the totals they move; with none, say that the process is alive.
 
         Raises:
@@ -161,23 +148,23 @@ class Journal:
             self._write(rows, wait=wait)
         except UnicodeEncodeError:
             # A lone surrogate in one text must not cost the others.
-            self._write([[_encodable(value) for value in row] for row in rows], wait=wait)
+            self._write([{name: _encodable(value) for name, value in row.items()} for row in rows], wait=wait)
 
-    def _write(self, rows: Sequence[Sequence[Any]], *, wait: bool) -> None:
+    def _write(self, rows: Sequence[Case], *, wait: bool) -> None:
         moved = {
             "cases": len(rows),
-            "errors": sum(row[AT["status"]] != "ok" for row in rows),
-            "unpriced": sum(row[AT["cost_usd"]] is None for row in rows),
-            "input_tokens": known_sum(row[AT["input_tokens"]] for row in rows),
-            "output_tokens": known_sum(row[AT["output_tokens"]] for row in rows),
-            "cost_usd": known_sum(row[AT["cost_usd"]] for row in rows),
-            "scoring": known_sum(row[AT["scoring_cost_usd"]] for row in rows),
+            "errors": sum(row["status"] != "ok" for row in rows),
+            "unpriced": sum(row["cost_usd"] is None for row in rows),
+            "input_tokens": known_sum(row["input_tokens"] for row in rows),
+            "output_tokens": known_sum(row["output_tokens"] for row in rows),
+            "cost_usd": known_sum(row["cost_usd"] for row in rows),
+            "scoring": known_sum(row["scoring_cost_usd"] for row in rows),
             "duration_s": self.seconds, "now": time.time_ns(), "run_id": self.run_id, "owner": self._owner,
         }  # fmt: skip
-        with self._store.transaction(durable=False, wait=wait) as con:
+        with self._project.change(durable=False, wait=wait) as change:
             if rows:
-                con.executemany(_INSERT, [(*row, case_seal(row)) for row in rows])
-            if con.execute(_MOVE, moved).rowcount != 1:
+                change.con.executemany(_INSERT, map(_sealed, rows))
+            if change.con.execute(_MOVE, moved).rowcount != 1:
                 raise UsageError(
                     f"run {self.run_id} was taken over by another process while this one was silent; "
                     "nothing more was written here"
@@ -185,43 +172,38 @@ class Journal:
 
     def write_not_run(self, keys: Iterable[tuple[str, int, str | None]]) -> None:
         """Record cases (example id, repeat, cluster) that were not started."""
-        rows = []
-        for example_id, repeat, cluster in keys:
-            given = {
-                "run_id": self.run_id, "example_id": example_id, "repeat": repeat, "status": "not_run",
-                "cluster": cluster, "output_is_json": 0, "scores": "[]",
-            }  # fmt: skip
-            rows.append([given.get(name) for name in CASE])
-        with self._store.transaction(durable=False) as con:
-            con.executemany(f"insert or ignore {_VALUES}", [(*row, case_seal(row)) for row in rows])
+        nothing = dict.fromkeys(CASES.stored) | {
+            "run_id": self.run_id, "status": "not_run", "output_is_json": 0, "scores": "[]",
+        }  # fmt: skip
+        rows = [nothing | {"example_id": one, "repeat": repeat, "cluster": cluster} for one, repeat, cluster in keys]
+        with self._project.change(durable=False) as change:
+            change.con.executemany(f"insert or ignore {_VALUES}", map(_sealed, rows))
 
     def settle(self) -> None:
         """Put the totals in step with the cases: exact, whatever was replaced."""
-        values = self._store.sql(_SUMS, [self.run_id]).fetchall()[0]
-        with self._store.transaction(durable=False) as con:
-            con.execute(
+        values = self._project.store.sql(_SUMS, [self.run_id]).fetchall()[0]
+        with self._project.change(durable=False) as change:
+            change.con.execute(
                 f"update eval_runs set {', '.join(f'{name} = ?' for name in _SUMMED)} where run_id = ? and owner = ?",
                 [*values, self.run_id, self._owner],
             )
 
-    def end(self, status: str, *, error: str | None, now_ns: int) -> None:
+    def end(self, status: str, *, error: str | None) -> None:
         """Record how the session ended."""
         seconds = self.seconds
         # Before the totals are written: then the cases are read once for both.
-        digest = self._store.result_hashes(self.run_id)
+        digest = self._project.store.result_hashes(self.run_id)
         self.settle()
-        with self._store.transaction() as con:
-            is_mine = con.execute(
+        with self._project.change() as change:
+            is_mine = change.con.execute(
                 "update eval_runs set status = ?, error = ?, ended_ns = ?, duration_s = ?, owner = null, pid = null "
                 "where run_id = ? and owner = ?",
-                (status, error, now_ns, seconds, self.run_id, self._owner),
+                (status, error, change.at_ns, seconds, self.run_id, self._owner),
             ).rowcount
             if is_mine:
-                append_event(
-                    con, actor=self._actor, action="eval.end", subject=self.run_id, after={"status": status},
-                    rows=[("eval_runs", self.run_id)],
-                    named={"eval_results": {key_text([self.run_id]): digest.get(self.run_id)}},
-                )  # fmt: skip
+                change.wrote("eval_runs", self.run_id)
+                named = {"eval_results": {key_text([self.run_id]): digest.get(self.run_id)}}
+                change.say("eval.end", self.run_id, after={"status": status}, named=named)
 
     def release(self) -> None:
         """Let go of the run, whether or not its end could be recorded."""
@@ -232,19 +214,8 @@ class Journal:
 def _taking(owner: str) -> Iterator[None]:
     """Hold a run from before it is written that it is held; let go when that fails."""
     _HELD.add(owner)
-    try:
+    with Undone(lambda: _HELD.discard(owner)):
         yield
-    except BaseException:
-        _HELD.discard(owner)
-        raise
-
-
-def _row(con: sqlite3.Connection, run_id: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = con.execute("select * from eval_runs where run_id = ?", (run_id,)).fetchone()
-    if row is None:
-        known = [found[0] for found in con.execute("select run_id from eval_runs order by started_ns desc limit 1000")]
-        raise NotFoundError.of("run", run_id, known, hint="ws.evals.list() shows them")
-    return row
 
 
 def refuse_held(row: sqlite3.Row, *, now_ns: int) -> None:
@@ -274,6 +245,12 @@ def known_sum(values: Iterable[Any]) -> Any:
     """Return the sum of the values that are known; None when none is."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
+
+
+def _sealed(row: Case) -> tuple[Any, ...]:
+    """Return the values of a case in the order of its row, its checksum last."""
+    values = [row[name] for name in CASES.stored]
+    return (*values, case_seal(values))
 
 
 def _encodable(value: Any) -> Any:

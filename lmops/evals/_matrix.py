@@ -70,10 +70,15 @@ def measured(store: Store, run_id: str) -> Measured:
     names: list[str] = ids.to_pylist()
     late = np.unique(rows[_is(cases["status"], "not_run")]).tolist()
     return Measured(
-        ids=names, clusters=_clusters(cases["cluster"], rows, len(names)), scores=scores, measures=measures,
-        errors=errors, unmeasured=unmeasured, statuses={one["values"]: one["counts"] for one in kinds},
+        ids=names,
+        clusters=_clusters(cases["cluster"], rows, len(names)),
+        scores=scores,
+        measures=measures,
+        errors=errors,
+        unmeasured=unmeasured,
+        statuses={one["values"]: one["counts"] for one in kinds},
         not_run=[names[row] for row in late],
-    )  # fmt: skip
+    )
 
 
 def _is(column: Any, word: str) -> NDArray[np.bool_]:

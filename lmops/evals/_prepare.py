@@ -14,6 +14,7 @@ from lmops.evals._records import Plan
 from lmops.evals._task import Task, function_task, prompt_task, recorded_task
 from lmops.evals._until import planned
 from lmops.models import check_params
+from lmops.scorers import resolve_all
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from lmops.datasets import DatasetVersion, Example
     from lmops.evals._runs import Run
+    from lmops.records import Project
     from lmops.scorers import Scorer
-    from lmops.store import Store
     from lmops.traces import Traces
 
 #: Attempts are given this long unless the caller says otherwise: a task that hangs must end some time.
@@ -30,16 +31,12 @@ TIMEOUT_S: Final = 300.0
 _NAMED: Final = 5
 
 
-class Project(Protocol):
+class Host(Protocol):
     """The part of a workspace that evaluations work with."""
 
     @property
-    def store(self) -> Store:
-        """Where everything is kept."""
-
-    @property
-    def actor(self) -> str:
-        """Who acts."""
+    def project(self) -> Project:
+        """The store and who acts."""
 
     @property
     def datasets(self) -> Any:
@@ -78,9 +75,13 @@ def settings(
     _at_least("concurrency", concurrency, 1)
     _at_least("retries", retries, 0)
     return {
-        "concurrency": concurrency, "timeout_s": _above_0("timeout_s", timeout_s), "retries": retries,
-        "budget_usd": _above_0("budget_usd", budget_usd), "cache": cache, "tracing": tracing,
-    }  # fmt: skip
+        "concurrency": concurrency,
+        "timeout_s": _above_0("timeout_s", timeout_s),
+        "retries": retries,
+        "budget_usd": _above_0("budget_usd", budget_usd),
+        "cache": cache,
+        "tracing": tracing,
+    }
 
 
 def _above_0(name: str, value: Any) -> float | None:
@@ -98,10 +99,21 @@ def _at_least(name: str, value: int, least: int) -> None:
 
 
 def prepare(
-    project: Project, task: Any, dataset: Any, scorers: Any, *, name: str | None, repeats: int, prompt: Any,
-    model: str | None, params: Mapping[str, Any] | None, limit: int | None, seed: int | None, options: dict[str, Any],
+    host: Host,
+    task: Any,
+    dataset: Any,
+    scorers: Any,
+    *,
+    name: str | None,
+    repeats: int,
+    prompt: Any,
+    model: str | None,
+    params: Mapping[str, Any] | None,
+    limit: int | None,
+    seed: int | None,
+    options: dict[str, Any],
     until: tuple[Any, Run | None] | None = None,
-) -> Prepared:  # fmt: skip
+) -> Prepared:
     """Return a run that can start.
 
     Raises:
@@ -109,7 +121,7 @@ def prepare(
         NotFoundError: A dataset, prompt or scorer that is not there.
     """
     _at_least("repeats", repeats, 1)
-    version = resolve_dataset(project, dataset, name=name)
+    version = resolve_dataset(host, dataset, name=name)
     examples = version.examples
     if limit is not None:
         _at_least("limit", limit, 1)
@@ -117,7 +129,7 @@ def prepare(
     refuse_bad_examples(version.ref, examples)
     found = resolve_scorers(scorers)
     made, version_of, asked = make_task(
-        project, task, examples, prompt=prompt, model=model, params=params, cache=options["cache"], seed=seed
+        host, task, examples, prompt=prompt, model=model, params=params, cache=options["cache"], seed=seed
     )
     refuse_hopeless_scorers(found, examples, made.kind)
     for scorer in found:
@@ -141,25 +153,28 @@ def prepare(
         params={**((version_of.params if version_of is not None else None) or {}), **(params or {})} or None,
         scorers=described,
         settings={
-            **options, "selection": version.selection, "limit": limit,
+            **options,
+            "selection": version.selection,
+            "limit": limit,
             "example_ids": None if whole else [example.example_id for example in examples],
-            "given_params": dict(params) if params else None, **stops,
+            "given_params": dict(params) if params else None,
+            **stops,
         },
         examples=len(examples),
         repeats=repeats,
         seed=seed,
-    )  # fmt: skip
+    )
     return Prepared(plan, made, examples, found)
 
 
-def selected(project: Project, run: Run) -> Sequence[Example]:
+def selected(host: Host, run: Run) -> Sequence[Example]:
     """Return the examples of a run.
 
     Raises:
         UsageError: The dataset is not what it was when the run began.
         NotFoundError: It is not there any more.
     """
-    version = project.datasets.get(run.dataset)
+    version = host.datasets.get(run.dataset)
     if version.hash != run.dataset_hash:
         raise UsageError(f"the dataset {run.dataset} is not what it was when run {run.run_id} began")
     examples: Sequence[Example] = version.examples
@@ -170,13 +185,13 @@ def selected(project: Project, run: Run) -> Sequence[Example]:
     return [by_id[one] for one in ids]
 
 
-def resolve_dataset(project: Project, dataset: Any, *, name: str | None) -> DatasetVersion:
+def resolve_dataset(host: Host, dataset: Any, *, name: str | None) -> DatasetVersion:
     """Return the version that is meant; rows are saved first, so that the run can say what it was over."""
     if hasattr(dataset, "examples") and hasattr(dataset, "hash"):
         found: DatasetVersion = dataset
         return found
     if isinstance(dataset, str):
-        by_name: DatasetVersion = project.datasets.get(dataset)
+        by_name: DatasetVersion = host.datasets.get(dataset)
         return by_name
     if dataset is None:
         raise UsageError("a run needs a dataset: its name, 'name@version', or rows")
@@ -184,7 +199,7 @@ def resolve_dataset(project: Project, dataset: Any, *, name: str | None) -> Data
     if isinstance(rows, list) and not rows:
         raise UsageError("the dataset is empty: there is nothing to run")
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", name or "eval").strip("-._")[:80] or "eval"
-    saved: DatasetVersion = project.datasets.save(f"{stem}-examples", rows)
+    saved: DatasetVersion = host.datasets.save(f"{stem}-examples", rows)
     return saved
 
 
@@ -211,8 +226,6 @@ def resolve_scorers(scorers: Any) -> list[Scorer]:
     Raises:
         UsageError: Two have the same name.
     """
-    from lmops.scorers import resolve_all
-
     is_one = isinstance(scorers, str) or callable(scorers) or hasattr(scorers, "keys")
     wanted = [scorers] if is_one else list(scorers or ())
     return list(resolve_all(wanted))
@@ -221,9 +234,12 @@ def resolve_scorers(scorers: Any) -> list[Scorer]:
 def describe(scorer: Scorer) -> dict[str, Any]:
     """Return what is written down of a scorer."""
     return {
-        "name": scorer.name, "version": scorer.version, "higher_is_better": scorer.higher_is_better,
-        "range": None if scorer.range is None else list(scorer.range), "options": _plain(scorer.options),
-    }  # fmt: skip
+        "name": scorer.name,
+        "version": scorer.version,
+        "higher_is_better": scorer.higher_is_better,
+        "range": None if scorer.range is None else list(scorer.range),
+        "options": _plain(scorer.options),
+    }
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -256,15 +272,22 @@ def refuse_hopeless_scorers(scorers: Sequence[Scorer], examples: Sequence[Exampl
 
 
 def make_task(
-    project: Project, task: Any, examples: Sequence[Example], *, prompt: Any, model: str | None,
-    params: Mapping[str, Any] | None, cache: bool, seed: int | None,
-) -> tuple[Task, Any, str | None]:  # fmt: skip
+    host: Host,
+    task: Any,
+    examples: Sequence[Example],
+    *,
+    prompt: Any,
+    model: str | None,
+    params: Mapping[str, Any] | None,
+    cache: bool,
+    seed: int | None,
+) -> tuple[Task, Any, str | None]:
     """Return the task, the prompt version it uses or None, and the model it asks or None.
 
     Raises:
         UsageError: There is no such task.
     """
-    version = project.prompts.get(prompt) if isinstance(prompt, str) else prompt
+    version = host.prompts.get(prompt) if isinstance(prompt, str) else prompt
     if callable(task) and not hasattr(task, "render"):
         if inspect.isclass(task):
             raise UsageError(f"the task is the class {task.__name__}; give a function or an object that can be called")
@@ -277,7 +300,7 @@ def make_task(
             )
         return recorded_task(), version, model
     if isinstance(task, str):
-        version = project.prompts.get(task)
+        version = host.prompts.get(task)
     elif task is not None:
         if not hasattr(task, "render"):
             raise UsageError(
@@ -288,7 +311,7 @@ def make_task(
     asked = model or version.model
     if asked is None:
         raise UsageError(f"the prompt {version.ref} names no model; give one: model='standin:ferry-1'")
-    made = prompt_task(version, examples[0], project.models, model=asked, params=params, cache=cache, seed=seed)
+    made = prompt_task(version, examples[0], host.models, model=asked, params=params, cache=cache, seed=seed)
     return made, version, asked
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from lmops.text import plain_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RunStatus = Literal["running", "finished", "interrupted", "over_budget", "failed", "crashed"]
+
+#: One finished case: what its row holds, by column.
+Case = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +59,6 @@ class TaskResult(_Measured):
     output: Any
 
     def __repr__(self) -> str:
-        from lmops.text import plain_line
-
         return f"<TaskResult {plain_line(self.output, 60)!r}>"
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lmops.errors import LmopsError, NotFoundError, UsageError
-from lmops.evals._prepare import Prepared, Project, describe, make_task, resolve_scorers, selected, settings
+from lmops.evals._prepare import Host, Prepared, describe, make_task, resolve_scorers, selected, settings
 from lmops.evals._records import Plan
+from lmops.scorers import get
 
 if TYPE_CHECKING:
     from lmops.evals._runs import Run
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def prepare_again(
-    project: Project, run: Run, *, task: Any, scorers: Any, budget_usd: float | None, concurrency: int | None
+    host: Host, run: Run, *, task: Any, scorers: Any, budget_usd: float | None, concurrency: int | None
 ) -> Prepared:
     """Return a run ready to go on.
 
@@ -26,10 +27,14 @@ def prepare_again(
     record = run.record
     old = run.settings
     options = settings(
-        concurrency=concurrency or old["concurrency"], timeout_s=old["timeout_s"], retries=old["retries"],
-        budget_usd=budget_usd or old["budget_usd"], cache=old["cache"], tracing=old["tracing"],
-    )  # fmt: skip
-    examples = selected(project, run)
+        concurrency=concurrency or old["concurrency"],
+        timeout_s=old["timeout_s"],
+        retries=old["retries"],
+        budget_usd=budget_usd or old["budget_usd"],
+        cache=old["cache"],
+        tracing=old["tracing"],
+    )
+    examples = selected(host, run)
     found = _scorers(run, scorers)
     kind = record["task_kind"]
     if kind == "function":
@@ -44,9 +49,15 @@ def prepare_again(
     else:
         wanted = record["prompt_ref"] if kind == "prompt" else "recorded"
     made, version, _ = make_task(
-        project, wanted, examples, prompt=None if kind == "prompt" else record["prompt_ref"], model=record["model"],
-        params=old["given_params"], cache=options["cache"], seed=record["seed"],
-    )  # fmt: skip
+        host,
+        wanted,
+        examples,
+        prompt=None if kind == "prompt" else record["prompt_ref"],
+        model=record["model"],
+        params=old["given_params"],
+        cache=options["cache"],
+        seed=record["seed"],
+    )
     if kind == "prompt" and version.hash != record["prompt_hash"]:
         raise UsageError(f"{record['prompt_ref']} is not what it was when run {run.run_id} began")
     names = Plan.__dataclass_fields__
@@ -59,8 +70,6 @@ def _scorers(run: Run, given: Any) -> list[Scorer]:
     """Return the scorers of a run, from the caller or by their names."""
     recorded = run.record["scorers"]
     if given is None:
-        from lmops.scorers import get
-
         found = []
         for one in recorded:
             try:

@@ -6,8 +6,11 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from lmops.base.shown import Shown
 from lmops.errors import NotFoundError, UsageError
 from lmops.evals._records import Totals
+from lmops.evals._rows import named, run_row
+from lmops.evals.summaries import ScorerSummary, summarise
 from lmops.text import plain_line
 from lmops.times import from_ns
 
@@ -18,13 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.evals._matrix import Measured
-    from lmops.evals._summary import ScorerSummary
     from lmops.store import Store
 
 _JSON = ("params", "scorers", "settings", "environment")
 
 
-class Run:
+class Run(Shown):
     """One run of an evaluation: ``.df()``, ``.scores()``, ``.failures()``, ``.summary()``, ``.totals``.
 
     It reads the store, so that a run that is going on in another process is seen as far as it is.
@@ -35,15 +37,12 @@ class Run:
         self.run_id = run_id
         row = self._row()
         self._record: dict[str, Any] = {
-            name: json.loads(row[name]) if name in _JSON and row[name] else row[name]
-            for name in row.keys()  # noqa: SIM118  # a Row
+            name: json.loads(value) if name in _JSON and value else value for name, value in dict(row).items()
         }
 
     def _row(self) -> sqlite3.Row:
-        from lmops.evals._journal import _row
-
         with self._store.reading() as con:
-            return _row(con, self.run_id)
+            return run_row(con, self.run_id)
 
     # -- what ran --------------------------------------------------------------------------------------------------
 
@@ -131,11 +130,18 @@ class Run:
         row = self._row()
         planned = row["examples"] * row["repeats"]
         return Totals(
-            cases=row["cases"], planned=planned, errors=row["errors"], not_run=planned - row["cases"],
-            input_tokens=row["input_tokens"], output_tokens=row["output_tokens"], cost_usd=row["cost_usd"],
-            scoring_cost_usd=row["scoring_cost_usd"], unpriced=row["unpriced"], duration_s=row["duration_s"],
+            cases=row["cases"],
+            planned=planned,
+            errors=row["errors"],
+            not_run=planned - row["cases"],
+            input_tokens=row["input_tokens"],
+            output_tokens=row["output_tokens"],
+            cost_usd=row["cost_usd"],
+            scoring_cost_usd=row["scoring_cost_usd"],
+            unpriced=row["unpriced"],
+            duration_s=row["duration_s"],
             sessions=row["sessions"],
-        )  # fmt: skip
+        )
 
     # -- what came out ---------------------------------------------------------------------------------------------
 
@@ -181,9 +187,7 @@ class Run:
         Args:
             level: Confidence level in (0, 1).
         """
-        from lmops.evals._summary import summarise
-
-        return summarise(self, level=level)
+        return summarise(self.measured(), self.scorers, cases=self.totals.planned, level=level)
 
     def _frame(self, query: str) -> pd.DataFrame:
         found: pd.DataFrame = self._store.sql(query, [self.run_id]).to_arrow_table().to_pandas()
@@ -214,18 +218,6 @@ class Run:
         found = self._store.sql(query, [self.run_id, list(self.scorers)]).fetchall()
         return f"; {found[0][0]} has no score: {plain_line(found[0][1], 160)}" if found else ""
 
-    @property
-    def text(self) -> str:
-        """The summary as text."""
-        from lmops.evals._summary import run_text
-
-        return run_text(self)
-
-    def _repr_html_(self) -> str:
-        from lmops.evals._summary import run_html
-
-        return run_html(self)
-
 
 def find_run(store: Store, asked: str) -> str:
     """Return the id of the run that is meant.
@@ -237,15 +229,15 @@ def find_run(store: Store, asked: str) -> str:
     if not isinstance(asked, str):
         raise UsageError(f"a run is named by its id or by the name of its experiment; this is {type(asked).__name__}")
     with store.reading() as con:
-        rows = con.execute("select run_id, name from eval_runs order by started_ns desc").fetchall()
+        rows = named(con)
     for row in rows:
         if row["run_id"] == asked:
             return asked
     starting = [row["run_id"] for row in rows if len(asked) > 4 and row["run_id"].startswith(asked)]
     if len(starting) > 1:
         raise UsageError(f"{asked!r} is the start of {len(starting)} runs: {', '.join(starting[:5])}")
-    named = [row["run_id"] for row in rows if row["name"] == asked]
-    if found := starting or named:
+    of_name = [row["run_id"] for row in rows if row["name"] == asked]
+    if found := starting or of_name:
         return str(found[0])
     known = [row["run_id"] for row in rows[:1000]] + [row["name"] for row in rows[:1000]]
     raise NotFoundError.of("run", asked, known, hint="ws.evals.list() shows them")

@@ -6,17 +6,18 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lmops.base.endings import Logged
+from lmops.base.loops import waited
 from lmops.errors import StoreError
+from lmops.evals._all_cases import Runner, State
 from lmops.evals._case import Cases
-from lmops.evals._journal import AT
-from lmops.evals._runner import Runner, State
-from lmops.evals._threads import run_blocking
+from lmops.evals._journal import known_sum
+from lmops.evals._rows import run_row
 from lmops.evals._tracing import CaseTracer
-from lmops.evals._until import ordered, replayed, stopped_words, watch_of
+from lmops.evals._until import FAILED, ordered, replayed, stopped_words, watch_of
 from lmops.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from lmops.datasets import Example
     from lmops.evals._journal import Journal
-    from lmops.evals._records import Plan
+    from lmops.evals._records import Case, Plan
     from lmops.evals._task import Task
     from lmops.scorers import Scorer
     from lmops.store import Store
@@ -63,8 +64,10 @@ class Session:
     def run(self, *, progress: bool) -> None:
         """Work in a loop of its own, also where one is running; an interrupt keeps what is finished."""
         with self._held(), _bar(self.plan.name, state := self._state(), is_shown=progress) as bar:
-            run_blocking(
-                lambda: self._work(state, owns_loop=True), tick=lambda: bar.update(state.done, note=state.note())
+            waited(
+                lambda: self._work(state, owns_loop=True),
+                name="lmops-eval",
+                tick=lambda: bar.update(state.done, note=state.note()),
             )
             bar.update(state.done, note=state.note())
             bar.close(state.note())
@@ -85,10 +88,9 @@ class Session:
         if not self.is_resumed:
             return State(total=total, done=0, cost_usd=None)
         with self.store.reading() as con:
-            query = "select cases, cost_usd, scoring_cost_usd from eval_runs where run_id = ?"
-            cases, cost, scoring = con.execute(query, (self.journal.run_id,)).fetchone()
-        known = [part for part in (cost, scoring) if part is not None]
-        return State(total=total, done=cases, cost_usd=sum(known) if known else None)
+            row = run_row(con, self.journal.run_id)
+        cost = known_sum((row["cost_usd"], row["scoring_cost_usd"]))
+        return State(total=total, done=row["cases"], cost_usd=cost)
 
     async def _work(self, state: State, *, owns_loop: bool) -> None:
         tracer = None
@@ -103,7 +105,7 @@ class Session:
             self._end_early("failed", f"{type(error).__name__}: {error}")
             run_id = self.journal.run_id
             raise type(error)(f"{error}. Run {run_id} keeps its finished cases; when resumed it goes on") from error
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, the run says what ended it
             self._end_early("failed", f"{type(error).__name__}: {error}")
             raise
         finally:
@@ -142,7 +144,7 @@ class Session:
             pairs = itertools.product(ordered(self.examples, until), range(self.plan.repeats))
         return ((example, repeat) for example, repeat in pairs if (example.example_id, repeat) not in done)
 
-    def _watch(self) -> Callable[[list[Any]], str | None] | None:
+    def _watch(self) -> Callable[[Case], str | None] | None:
         """Return what looks at every finished case of a run that may stop early."""
         until = self.plan.settings.get("until")
         if until is None:
@@ -157,20 +159,23 @@ class Session:
         if self.is_resumed:
             replayed(self.store, self.journal.run_id, watch)
 
-        def look(row: list[Any]) -> str | None:
-            scores = {name: value for name, value, *_ in orjson.loads(row[AT["scores"]])}
-            return None if watch.add(row[AT["example_id"]], scores) is None else stopped_words(watch)
+        def look(row: Case) -> str | None:
+            has_failed = row["status"] in ("error", "timeout")
+            scores = {
+                name: FAILED if has_failed or status == "error" else value
+                for name, value, status, *_ in orjson.loads(row["scores"])
+            }
+            return None if watch.add(row["example_id"], scores) is None else stopped_words(watch)
 
         return look
 
     def _end(self, status: str, error: str | None) -> None:
-        self.journal.end(status, error=error, now_ns=time.time_ns())
-        try:
-            self.store.pack_results()
-        except StoreError as problem:  # the rows are safe where they are, and are packed another time
-            log.warning("results could not be packed and stay as they are: %s", problem)
-        except Exception:
-            log.warning("results of the store %s could not be packed", self.store.path, exc_info=True)
+        self.journal.end(status, error=error)
+        with Logged(log, "results of the store %s could not be packed", self.store.path):
+            try:
+                self.store.pack_results()
+            except StoreError as problem:  # the rows are safe where they are, and are packed another time
+                log.warning("results could not be packed and stay as they are: %s", problem)
 
     def _end_early(self, status: str, error: str) -> None:
         """Record an end that has its own error, which a record that fails must not hide."""
@@ -187,12 +192,33 @@ class Session:
             self.journal.release()
 
 
+class Work(NamedTuple):
+    """A run and the session that is due on it, to be waited for or to be awaited; both end with its id."""
+
+    run_id: str
+    #: None when nothing of it is missing
+    session: Session | None
+    progress: bool
+
+    def run(self) -> str:
+        """Work in a loop of its own."""
+        if self.session is not None:
+            self.session.run(progress=self.progress)
+        return self.run_id
+
+    async def arun(self) -> str:
+        """Work in the running loop."""
+        if self.session is not None:
+            await self.session.arun(progress=self.progress)
+        return self.run_id
+
+
 def _bar(name: str, state: State, *, is_shown: bool) -> Progress:
     show = None if is_shown else _nothing
     return Progress(f"eval {name}", state.total, unit="cases", show=show)
 
 
-def _nothing(text: str, fraction: float | None, *, is_last: bool) -> None:  # noqa: ARG001 - shows nothing
+def _nothing(_text: str, _fraction: float | None, **_: bool) -> None:
     return
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from lmops.errors import UsageError
@@ -64,7 +65,8 @@ def function_task(function: Callable[..., Any], examples: Sequence[Example]) -> 
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    call = getattr(function, "__call__", None)  # noqa: B004  # an object with an async __call__
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 def _arguments(
@@ -207,7 +209,7 @@ def _variables(example: Example, names: Sequence[str]) -> dict[str, Any]:
 def recorded_task() -> Task:
     """Return the task that answers with what the example says was answered."""
 
-    async def call(example: Example, repeat: int, /) -> Any:  # noqa: ARG001 - the signature of a task
+    async def call(example: Example, _repeat: int, /) -> Any:
         known = {name: readable(name, example.metadata.get(name)) for name in _RECORDED}
         return TaskResult(example.output, documents=example.documents, trace_id=example.trace_id, **known)
 
@@ -215,9 +217,16 @@ def recorded_task() -> Task:
 
 
 _RECORDED: Final = (
-    "tool_calls", "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd",
-    "latency_ms", "model", "finish_reason",
-)  # fmt: skip
+    "tool_calls",
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "reasoning_tokens",
+    "cost_usd",
+    "latency_ms",
+    "model",
+    "finish_reason",
+)
 
 
 def as_result(found: Any) -> TaskResult:
@@ -250,8 +259,6 @@ def _is_completion(found: Any) -> bool:
 
 def without_answer(error: Exception) -> TaskResult:
     """Return what is known of an attempt that failed: an answer that could not be used has cost something as well."""
-    from dataclasses import replace
-
     found = getattr(error, "completion", None)
     return replace(_of_completion(found), output=None) if _is_completion(found) else TaskResult(None)
 

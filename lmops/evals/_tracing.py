@@ -54,15 +54,19 @@ class CaseTracer:
         self._context, self._trace = context, trace
         self._name = f"eval {plan.name}"
         self._common: dict[str, Any] = {
-            "openinference.span.kind": "CHAIN", EVAL_RUN_ID: run_id, "lmops.eval.dataset": plan.dataset,
-        }  # fmt: skip
+            "openinference.span.kind": "CHAIN",
+            EVAL_RUN_ID: run_id,
+            "lmops.eval.dataset": plan.dataset,
+        }
 
     def start(self, example: Example, repeat: int) -> Any:
         """Return the open root span of a case."""
         attributes = {
-            **self._common, "lmops.eval.example_id": example.example_id, "lmops.eval.repeat": repeat,
+            **self._common,
+            "lmops.eval.example_id": example.example_id,
+            "lmops.eval.repeat": repeat,
             "input.value": _text(example.input),
-        }  # fmt: skip
+        }
         return self._tracer.start_span(self._name, self._context.Context(), attributes=attributes)
 
     def enter(self, span: Any) -> Any:

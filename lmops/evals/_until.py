@@ -6,7 +6,8 @@ criteria have to be shown for a pass, one that is broken is a fail; for that the
 
 Examples of one cluster follow each other and make one bet: with n of them, mean m, bar b and N the size of the largest
 cluster the value is ``b + n/N (m - b)``. It lies within the scale, and over the clusters it is b on average exactly
-when the mean of all examples is. Repeats of an example are averaged before it counts.
+when the mean of all examples is. Repeats of an example are averaged before it counts. A case that failed could have had
+any score: it counts as the worst of the scale against a pass, and as the best against a fail.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import UsageError
 from lmops.evals._criteria import Criteria, read_criteria
-from lmops.evals._summary import number, row_means, scale
 from lmops.evals._verdict import CriterionResult
+from lmops.evals.summaries import number, row_means, scale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from lmops.store import Store
 
 _KEYS: Final = ("min", "max", "max_loss")
+#: The score of a case that failed, or whose scoring did; None is that of one with nothing to measure.
+FAILED: Final = math.nan
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +50,8 @@ class Question:
         sign: 1 when more than the bar passes, -1 when less does.
         wager: The bets.
         values: What was seen, example by example; for a pair without one score its worst case.
-        bets: What was bet on, cluster by cluster.
+        bets: What was bet on, cluster by cluster, in the worst case.
+        hopes: The same in the best case.
     """
 
     scorer: str
@@ -60,6 +64,7 @@ class Question:
     rival: Wager
     values: list[float] = field(default_factory=list)
     bets: list[float] = field(default_factory=list)
+    hopes: list[float] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -68,19 +73,31 @@ class Question:
 
     def add(self, pairs: Sequence[tuple[float, float]], largest: int) -> None:
         """Bet on the next cluster: its worst case against a pass, its best case against a fail."""
-        worst, best = (self.bar + sum(value - self.bar for value in side) / largest
-                       for side in zip(*pairs, strict=True))  # fmt: skip
+        worst, best = (
+            self.bar + sum(value - self.bar for value in side) / largest for side in zip(*pairs, strict=True)
+        )
         self.wager.add(worst)
         self.rival.add(best)
         self.bets.append(worst)
+        self.hopes.append(best)
         self.values += [value for value, _ in pairs]
 
     def limits(self, level: float, weight: float) -> tuple[float, float]:
-        """Return the limits of the mean that hold at every look; weight is the mean size of a cluster / the largest."""
+        """Return the limits of the mean that hold at every look, whatever was missing; NaN where no mean is left.
+
+        Args:
+            level: Their confidence level.
+            weight: The mean size of a cluster / the largest.
+        """
         from lmops.calc.sequential import betting_sequence
 
-        found = betting_sequence(self.bets, level=level, low=self.ends[0], high=self.ends[1]).last
-        low, high = (min(max(self.bar + (end - self.bar) / weight, self.ends[0]), self.ends[1]) for end in found)
+        least, most = (
+            betting_sequence(bets, level=level, low=self.ends[0], high=self.ends[1]).last
+            for bets in sorted((self.bets, self.hopes), key=sum)
+        )
+        low, high = (
+            min(max(self.bar + (end - self.bar) / weight, self.ends[0]), self.ends[1]) for end in (least[0], most[1])
+        )
         return low, high
 
     def outcome(self, alpha: float, count: int) -> Outcome | None:
@@ -103,22 +120,28 @@ class Watch:
     """
 
     def __init__(
-        self, criteria: Criteria, order: Sequence[str], scorers: Mapping[str, Mapping[str, Any]],
-        baseline: Mapping[str, Mapping[str, float | None]], clusters: Mapping[str, str] | None = None,
+        self,
+        criteria: Criteria,
+        order: Sequence[str],
+        scorers: Mapping[str, Mapping[str, Any]],
+        baseline: Mapping[str, Mapping[str, float | None]],
+        clusters: Mapping[str, str] | None = None,
         repeats: int = 1,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.criteria = criteria
         self.questions = [
             _question(name, scorers[name], key, asked[key])
-            for name, asked in criteria.scorers.items() for key in _KEYS if key in asked
-        ]  # fmt: skip
+            for name, asked in criteria.scorers.items()
+            for key in _KEYS
+            if key in asked
+        ]
         self.looks = 0
         self.outcome: Outcome | None = None
         self._order = list(order)
         self._baseline = baseline
         self._repeats = repeats
         self._waiting: dict[str, list[Mapping[str, float | None]]] = {}
-        self._cluster: list[tuple[str, Mapping[str, float | None]]] = []  # what is known of the cluster that is open
+        self._cluster: list[tuple[str, dict[str, _Mean]]] = []  # what is known of the cluster that is open
         names = [(clusters or {}).get(example, (example,)) for example in self._order]
         self._is_last = [one != after for one, after in pairwise([*names, None])]
         sizes = Counter(names).values()
@@ -131,7 +154,12 @@ class Watch:
         return len(self._order)
 
     def add(self, example_id: str, scores: Mapping[str, float | None]) -> Outcome | None:
-        """Take the scores of one finished case, in whatever order they come, and return what is decided by now."""
+        """Take the scores of one finished case, in whatever order they come, and return what is decided by now.
+
+        Args:
+            example_id: Its example.
+            scores: By scorer; None where there was nothing to measure, :data:`FAILED` where that failed.
+        """
         self._waiting.setdefault(example_id, []).append(scores)
         while self.outcome is None and self.looks < self.planned:
             example = self._order[self.looks]
@@ -146,7 +174,7 @@ class Watch:
     def _look(self) -> None:
         """Bet on the cluster that is complete."""
         for one in self.questions:
-            seen = (self._values(one, example, scores.get(one.scorer)) for example, scores in self._cluster)
+            seen = (self._values(one, example, scores.get(one.scorer, _NOTHING)) for example, scores in self._cluster)
             pairs = [pair for pair in seen if pair is not None]
             if pairs:
                 one.add(pairs, self._largest)
@@ -155,17 +183,21 @@ class Watch:
         found = [one.outcome(alpha, len(self.questions)) for one in self.questions]
         self.outcome = "fail" if "fail" in found else "pass" if all(said == "pass" for said in found) else None
 
-    def _values(self, one: Question, example_id: str, score: float | None) -> tuple[float, float] | None:
+    def _values(self, one: Question, example_id: str, score: _Mean) -> tuple[float, float] | None:
         """Return the worst and the best case of what an example says to a criterion; None where it says nothing."""
+        is_worst = self.criteria.missing == "worst"
         if one.key != "max_loss":
-            return None if score is None else (score, score)
+            if is_worst and score.failed:
+                low, high = one.ends if one.sign > 0 else one.ends[::-1]
+                known = (1 - score.failed) * (score.mean or 0.0)
+                return (known + score.failed * low, known + score.failed * high)
+            return None if score.mean is None else (score.mean, score.mean)
         before = self._baseline[one.scorer].get(example_id)
-        if score is None and before is None:
+        if score.mean is None and before is None:
             return None
-        low, high = (one.ends[0] / 2, one.ends[1] / 2)  # the gains of scores on a scale of this width
-        if score is None or before is None:
-            return (2 * low, 2 * high) if self.criteria.missing == "worst" else None
-        gain = score - before
+        if score.mean is None or before is None:  # the gains of scores have a scale of twice their width
+            return one.ends if is_worst else None
+        gain = score.mean - before
         return (gain, gain)
 
     def results(self) -> list[CriterionResult]:
@@ -184,8 +216,11 @@ class Watch:
             reason = f"{said} after {len(one.bets):,} looks, by bounds that hold at every one of them"
             plain = (None if math.isnan(value) else value for value in (mean, low, high))
             value, lower, upper = plain
-            made.append(CriterionResult(name=one.name, outcome=outcome, value=value, low=lower, high=upper,
-                                        asked=one.asked, reason=reason))  # fmt: skip
+            made.append(
+                CriterionResult(
+                    name=one.name, outcome=outcome, value=value, low=lower, high=upper, asked=one.asked, reason=reason
+                )
+            )
         return made
 
     def said(self) -> str:
@@ -196,12 +231,24 @@ class Watch:
         return f"looked early: {self.outcome} after {shown}, in an order fixed beforehand"
 
 
-def _averaged(scores: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
-    """Return the mean of the repeats of one example, by scorer; None where none has a score."""
-    found: dict[str, float | None] = {}
+class _Mean(NamedTuple):
+    """The mean of the repeats of an example, None where none has a score, and the share of them that failed."""
+
+    mean: float | None
+    failed: float
+
+
+_NOTHING: Final = _Mean(None, 0.0)
+
+
+def _averaged(scores: Sequence[Mapping[str, float | None]]) -> dict[str, _Mean]:
+    """Return the mean of the repeats of one example, by scorer; what had nothing to measure does not count."""
+    found: dict[str, _Mean] = {}
     for name in {name for one in scores for name in one}:
-        known = [value for one in scores if (value := one.get(name)) is not None]
-        found[name] = sum(known) / len(known) if known else None
+        values = [value for one in scores if (value := one.get(name)) is not None]
+        known = [value for value in values if not math.isnan(value)]
+        failed = 1 - len(known) / len(values) if values else 0.0
+        found[name] = _Mean(sum(known) / len(known) if known else None, failed)
     return found
 
 
@@ -310,13 +357,14 @@ def _scores(baseline: Run | None, criteria: Criteria) -> dict[str, dict[str, flo
 def replayed(store: Store, run_id: str, watch: Watch) -> Watch:
     """Return a watch that has seen what is finished of a run."""
     rows = store.sql(
-        "select r.example_id, r.repeat, s.scorer, s.value from results r left join scores s on s.run_id = r.run_id and "
-        "s.example_id = r.example_id and s.repeat = r.repeat where r.run_id = ? and r.status <> 'not_run'",
+        "select r.example_id, r.repeat, s.scorer, s.value, r.status in ('error', 'timeout') or s.status = 'error' "
+        "from results r left join scores s on s.run_id = r.run_id and s.example_id = r.example_id and "
+        "s.repeat = r.repeat where r.run_id = ? and r.status <> 'not_run'",
         [run_id],
     ).fetchall()
     found: dict[tuple[str, int], dict[str, float | None]] = {}
-    for example_id, repeat, scorer, value in rows:
-        found.setdefault((example_id, repeat), {})[scorer] = value
+    for example_id, repeat, scorer, value, has_failed in rows:
+        found.setdefault((example_id, repeat), {})[scorer] = FAILED if has_failed else value
     for (example_id, _), scores in found.items():
         watch.add(example_id, scores)
     return watch

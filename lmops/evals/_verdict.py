@@ -7,7 +7,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from lmops.evals._summary import aligned, html_table, number
+from lmops.base.sheet import aligned, html_table
+from lmops.evals.summaries import number
 from lmops.text import escape, plain, plain_line
 
 if TYPE_CHECKING:
@@ -82,11 +83,19 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""
         return {
-            "verdict_id": self.verdict_id, "outcome": self.outcome, "exit_code": self.exit_code, "run_id": self.run_id,
-            "baseline_run_id": self.baseline_run_id, "prompt_ref": self.prompt_ref, "reasons": list(self.reasons),
-            "results": [asdict(one) for one in self.results], "criteria": self.criteria,
-            "created_at": self.created_at.isoformat(), "actor": self.actor, "event_id": self.event_id,
-        }  # fmt: skip
+            "verdict_id": self.verdict_id,
+            "outcome": self.outcome,
+            "exit_code": self.exit_code,
+            "run_id": self.run_id,
+            "baseline_run_id": self.baseline_run_id,
+            "prompt_ref": self.prompt_ref,
+            "reasons": list(self.reasons),
+            "results": [asdict(one) for one in self.results],
+            "criteria": self.criteria,
+            "created_at": self.created_at.isoformat(),
+            "actor": self.actor,
+            "event_id": self.event_id,
+        }
 
     def to_json(self) -> str:
         """Return it as JSON text."""
@@ -104,22 +113,32 @@ class Verdict:
         prompt = f" of `{_cell(self.prompt_ref)}`" if self.prompt_ref else ""
         against = f" against `{self.baseline_run_id}`" if self.baseline_run_id else ""
         lines = [
-            f"## Gate: {self.outcome}{prompt}", "", f"`{self.verdict_id}`, run `{self.run_id}`{against}", "",
-            f"| {' | '.join(_HEAD)} |", f"|{'---|' * len(_HEAD)}",
+            f"## Gate: {self.outcome}{prompt}",
+            "",
+            f"`{self.verdict_id}`, run `{self.run_id}`{against}",
+            "",
+            f"| {' | '.join(_HEAD)} |",
+            f"|{'---|' * len(_HEAD)}",
             *(f"| {' | '.join(map(_cell, _row(one)))} |" for one in self.results),
-        ]  # fmt: skip
+        ]
         return "\n".join(lines) + "\n"
 
     def to_junit(self) -> str:
         """Return it as JUnit XML: one test per criterion; what is inconclusive is a failure of that type."""
-        from xml.etree import ElementTree as ET  # it is written, not read
+        from xml.etree import ElementTree as ET
 
         broken = sum(one.outcome != "pass" for one in self.results)
         counts = {"tests": str(len(self.results)), "failures": str(broken), "errors": "0"}
         suites = ET.Element("testsuites", counts)
-        suite = ET.SubElement(suites, "testsuite", {
-            "name": f"lmops gate {self.prompt_ref or self.run_id}", "timestamp": self.created_at.isoformat(), **counts,
-        })  # fmt: skip
+        suite = ET.SubElement(
+            suites,
+            "testsuite",
+            {
+                "name": f"lmops gate {self.prompt_ref or self.run_id}",
+                "timestamp": self.created_at.isoformat(),
+                **counts,
+            },
+        )
         for one in self.results:
             case = ET.SubElement(suite, "testcase", {"classname": "lmops.gate", "name": plain(one.name)})
             if one.outcome != "pass":
@@ -151,9 +170,13 @@ def _row(one: CriterionResult) -> tuple[str, ...]:
     interval = "-" if one.low is None and one.high is None else f"{_shown(one.low)} to {_shown(one.high)}"
     need = f"; about {one.n_needed:,} examples would decide" if one.n_needed else ""
     return (
-        plain_line(one.name, 80), one.outcome, _shown(one.value), interval, _shown(one.asked),
+        plain_line(one.name, 80),
+        one.outcome,
+        _shown(one.value),
+        interval,
+        _shown(one.asked),
         plain_line(one.reason + need, 400),
-    )  # fmt: skip
+    )
 
 
 def _shown(value: float | None) -> str:

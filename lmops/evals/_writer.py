@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from lmops.base.endings import Caught
 from lmops.evals._threads import Threads
 from lmops.store import BusyError
 
 if TYPE_CHECKING:
     from lmops.evals._journal import Journal
+    from lmops.evals._records import Case
 
 #: So many cases that end in one turn of the loop are committed while the others are still being scored: workers that
 #: wait for each other end together the next time as well.
 EARLY_ROWS: Final = 8
 #: A run that finishes nothing says that often that it is alive.
 HEARTBEAT_S: Final = 5.0
-
-Case = list[Any]
 
 
 class Writer:
@@ -89,12 +89,11 @@ class Writer:
 
     def _write_here(self) -> bool:
         """Commit now, unless somebody else writes at the moment; return whether it was done, or failed for good."""
-        try:
+        with Caught(Exception) as caught:
             self._journal.write(self._rows, wait=False)
-        except BusyError:
+        if isinstance(caught.error, BusyError):
             return False
-        except Exception as error:  # noqa: BLE001  # raised in every worker, and by close
-            self._error = error
+        self._error = caught.error or self._error  # raised in every worker, and by close
         waiting, self._rows, self._waiting = self._waiting, [], []
         self._tell(waiting)
         if self._error is not None:
@@ -104,10 +103,10 @@ class Writer:
     async def _write_beside(self) -> None:
         """Commit in the thread, which may wait."""
         rows, waiting, self._rows, self._waiting = self._rows, self._waiting, [], []
-        try:
+        with Caught(Exception) as caught:
             await self._threads.run(self._journal.write, rows)
-        except Exception as error:  # noqa: BLE001  # raised in every worker, and by close
-            self._error = error
+        if caught.error is not None:
+            self._error = caught.error  # raised in every worker, and by close
             waiting += self._waiting
         self._tell(waiting)
 

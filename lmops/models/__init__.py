@@ -8,16 +8,25 @@ stored, shown or traced.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.chat import ToolCall, Usage
+from lmops.base.public import only
+from lmops.base.twins import takes_as
 from lmops.errors import UsageError
+from lmops.models import _limits
+from lmops.models._endpoints import STANDINS, Endpoints
+from lmops.models._loop import BACKGROUND
 from lmops.models._params import check_params
-from lmops.models._prices import PRICED_KINDS, Price, Pricer, Prices, Rates, Row
-from lmops.models._records import Call, Completion, Embeddings, Endpoint, ToolCall, Usage
+from lmops.models._prices import Price, Pricer, Prices, Rates, Row
+from lmops.models._records import Call, Completion, Embeddings, Endpoint
 from lmops.models._stopwatch import timed
+from lmops.models._streams import AsyncStream, Stream
 from lmops.redact import refuse_keys
 from lmops.times import to_ns, utc_now
 
@@ -29,17 +38,27 @@ if TYPE_CHECKING:
 
     from lmops.models._cache import ResponseCache
     from lmops.models._calls import Calls
-    from lmops.models._endpoints import Endpoints
-    from lmops.models._streams import AsyncStream, Stream
-    from lmops.store import PendingChange, Store
+    from lmops.records import Project
+    from lmops.store import PendingChange
 
     Messages = str | Sequence[Mapping[str, Any]]
     Prompt = tuple[str, str | int] | Any
 
 __all__ = [
-    "PRICED_KINDS", "Completion", "Embeddings", "Endpoint", "Models", "Price", "Pricer", "Rates", "Row", "ToolCall",
-    "Usage", "check_params", "timed",
-]  # fmt: skip
+    "Completion",
+    "Embeddings",
+    "Endpoint",
+    "Models",
+    "Price",
+    "Pricer",
+    "Rates",
+    "Row",
+    "ToolCall",
+    "Usage",
+    "check_params",
+    "timed",
+]
+__dir__ = only(__all__)
 
 MAX_WAIT_S: Final = 60.0
 
@@ -47,40 +66,30 @@ MAX_WAIT_S: Final = 60.0
 class Models:
     """Models as a workspace sees them: ``ws.models``."""
 
-    def __init__(
-        self, store: Store, *, actor: str, reprice: Callable[[PendingChange], int], seed: int | None = None
-    ) -> None:
-        self._store = store
-        self._actor = actor
+    def __init__(self, project: Project, *, reprice: Callable[[PendingChange], int], seed: int | None = None) -> None:
+        self._project = project
         self._seed = seed
-        self._prices = Prices(store, actor=actor, reprice=reprice)
+        self._prices = Prices(project, reprice=reprice)
 
     def __repr__(self) -> str:
         """Say how many endpoints and prices are set."""
-        with self._store.reading() as con:
-            endpoints = con.execute("select count(*) from model_endpoints").fetchone()[0]
-            prices = con.execute("select count(*) from prices").fetchone()[0]
-        return f"<Models: {endpoints} registered, {prices} own prices>"
+        return f"<Models: {self._endpoints.count()} registered, {self._prices.count()} own prices>"
 
     @functools.cached_property
     def _endpoints(self) -> Endpoints:
-        from lmops.models._endpoints import Endpoints
-
-        return Endpoints(self._store, actor=self._actor)
+        return Endpoints(self._project)
 
     @functools.cached_property
     def _cache(self) -> ResponseCache:
         from lmops.models._cache import ResponseCache
 
-        return ResponseCache(self._store, actor=self._actor)
+        return ResponseCache(self._project)
 
     @functools.cached_property
     def _calls(self) -> Calls:
-        from random import Random
-
         from lmops.models._calls import Calls
 
-        return Calls(prices=self._prices, cache=self._cache, random=Random(self._seed))  # noqa: S311 - jitter
+        return Calls(prices=self._prices, cache=self._cache, random=Random(self._seed))
 
     # -- calls -----------------------------------------------------------------------------------------------------
 
@@ -121,25 +130,21 @@ class Models:
             NotFoundError: No such model.
             UsageError: An argument that cannot be used.
         """
-        call = self._call(model, messages, params, tools, response_schema, prompt, timeout_s, max_wait_s)
+        call = self._call(
+            model,
+            messages,
+            params=params,
+            tools=tools,
+            response_schema=response_schema,
+            prompt=prompt,
+            timeout_s=timeout_s,
+            max_wait_s=max_wait_s,
+        )
         call.can_repair, call.is_cacheable, call.repeat = repair, cache, repeat
         return await self._calls.complete(call)
 
-    def complete(
-        self,
-        model: str,
-        messages: Messages,
-        *,
-        params: Mapping[str, Any] | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        response_schema: Mapping[str, Any] | None = None,
-        repair: bool = False,
-        cache: bool = False,
-        repeat: int = 0,
-        prompt: Prompt | None = None,
-        timeout_s: float | None = None,
-        max_wait_s: float = MAX_WAIT_S,
-    ) -> Completion:
+    @takes_as(acomplete)
+    def complete(self, *_args: Any, **_options: Any) -> Completion:
         """Return the answer of a model, as :meth:`acomplete` does, without ``await``; also inside a running loop.
 
         Raises:
@@ -153,13 +158,9 @@ class Models:
             >>> answer.provider, answer.finish_reason
             ('standin', 'stop')
         """
-        from lmops.models._loop import BACKGROUND
+        return BACKGROUND.run(self.acomplete(*_args, **_options))
 
-        call = self._call(model, messages, params, tools, response_schema, prompt, timeout_s, max_wait_s)
-        call.can_repair, call.is_cacheable, call.repeat = repair, cache, repeat
-        return BACKGROUND.run(self._calls.complete(call))
-
-    def astream(
+    def _call(
         self,
         model: str,
         messages: Messages,
@@ -170,34 +171,41 @@ class Models:
         prompt: Prompt | None = None,
         timeout_s: float | None = None,
         max_wait_s: float = MAX_WAIT_S,
-    ) -> AsyncStream:
+    ) -> Call:
+        """Return the call, checked: what :meth:`stream` and :meth:`astream` take."""
+        endpoint = self._endpoints.resolve(model)
+        if response_schema is not None:
+            from lmops.models._answer_schema import check_schema
+
+            check_schema(response_schema)
+        if params:
+            check_params(params, has_schema=response_schema is not None)
+        return Call(
+            endpoint=endpoint,
+            messages=_checked_messages(messages),
+            params=params or {},
+            tools=tools or None,
+            schema=response_schema,
+            prompt=None if prompt is None else _prompt(prompt),
+            timeout_s=_seconds(timeout_s, endpoint.timeout_s),
+            max_wait_s=max_wait_s,
+        )
+
+    @takes_as(_call)
+    def astream(self, *_args: Any, **_options: Any) -> AsyncStream:
         """Return the answer piece by piece: ``async for text in ws.models.astream(...)``; then ``.completion``.
 
         A stream that breaks off raises ModelError, whose ``text`` is what had come; it is sent again only as long as
         nothing had. ``timeout_s`` is for each piece. The other arguments are those of :meth:`acomplete`.
         """
-        from lmops.models._streams import AsyncStream
+        call = self._call(*_args, **_options)
+        return AsyncStream(functools.partial(self._calls.stream, call), call.endpoint.spec)
 
-        call = self._call(model, messages, params, tools, response_schema, prompt, timeout_s, max_wait_s)
-        return AsyncStream(functools.partial(self._calls.stream, call), model)
-
-    def stream(
-        self,
-        model: str,
-        messages: Messages,
-        *,
-        params: Mapping[str, Any] | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        response_schema: Mapping[str, Any] | None = None,
-        prompt: Prompt | None = None,
-        timeout_s: float | None = None,
-        max_wait_s: float = MAX_WAIT_S,
-    ) -> Stream:
+    @takes_as(_call)
+    def stream(self, *_args: Any, **_options: Any) -> Stream:
         """Return the answer piece by piece, as :meth:`astream` does: ``for text in ws.models.stream(...)``."""
-        from lmops.models._streams import Stream
-
-        call = self._call(model, messages, params, tools, response_schema, prompt, timeout_s, max_wait_s)
-        return Stream(functools.partial(self._calls.stream, call), model)
+        call = self._call(*_args, **_options)
+        return Stream(functools.partial(self._calls.stream, call), call.endpoint.spec)
 
     async def aembed(
         self,
@@ -235,55 +243,18 @@ class Models:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise UsageError(f"embed(batch_size={batch_size!r}): give a whole number from 1")
         return await self._calls.embed(
-            endpoint, found, params=params or {}, batch_size=batch_size,
-            timeout_s=_seconds(timeout_s, endpoint.timeout_s), max_wait_s=max_wait_s,
-        )  # fmt: skip
-
-    def embed(
-        self,
-        model: str,
-        texts: str | Sequence[str],
-        *,
-        params: Mapping[str, Any] | None = None,
-        batch_size: int = 128,
-        timeout_s: float | None = None,
-        max_wait_s: float = MAX_WAIT_S,
-    ) -> Embeddings:
-        """Return the vectors of some texts, as :meth:`aembed` does, without ``await``."""
-        from lmops.models._loop import BACKGROUND
-
-        return BACKGROUND.run(
-            self.aembed(model, texts, params=params, batch_size=batch_size, timeout_s=timeout_s, max_wait_s=max_wait_s)
-        )
-
-    def _call(
-        self,
-        model: str,
-        messages: Messages,
-        params: Mapping[str, Any] | None,
-        tools: Sequence[Mapping[str, Any]] | None,
-        schema: Mapping[str, Any] | None,
-        prompt: Prompt | None,
-        timeout_s: float | None,
-        max_wait_s: float,
-    ) -> Call:
-        endpoint = self._endpoints.resolve(model)
-        if schema is not None:
-            from lmops.models._schema import check_schema
-
-            check_schema(schema)
-        if params:
-            check_params(params, has_schema=schema is not None)
-        return Call(
-            endpoint=endpoint,
-            messages=_checked_messages(messages),
+            endpoint,
+            found,
             params=params or {},
-            tools=tools or None,
-            schema=schema,
-            prompt=None if prompt is None else _prompt(prompt),
+            batch_size=batch_size,
             timeout_s=_seconds(timeout_s, endpoint.timeout_s),
             max_wait_s=max_wait_s,
         )
+
+    @takes_as(aembed)
+    def embed(self, *_args: Any, **_options: Any) -> Embeddings:
+        """Return the vectors of some texts, as :meth:`aembed` does, without ``await``."""
+        return BACKGROUND.run(self.aembed(*_args, **_options))
 
     # -- endpoints -------------------------------------------------------------------------------------------------
 
@@ -317,9 +288,14 @@ class Models:
             UsageError: An argument that cannot be used, or that holds a secret.
         """
         values = {
-            "base_url": base_url, "model": model, "api_key_env": api_key_env, "headers": headers,
-            "provider": provider, "timeout_s": timeout_s, "max_concurrency": max_concurrency,
-        }  # fmt: skip
+            "base_url": base_url,
+            "model": model,
+            "api_key_env": api_key_env,
+            "headers": headers,
+            "provider": provider,
+            "timeout_s": timeout_s,
+            "max_concurrency": max_concurrency,
+        }
         return self._endpoints.register(name, values, reason=reason)
 
     def unregister(self, name: str, *, reason: str | None = None) -> None:
@@ -339,8 +315,6 @@ class Models:
         """
         import pandas as pd
 
-        from lmops.models._endpoints import STANDINS
-
         rows: list[dict[str, Any]] = []
         for row in self._endpoints.rows():
             variable = row["api_key_env"]
@@ -349,9 +323,17 @@ class Models:
             rows.append({**row, "has_key": has_key, "registered_at": at})
         rows += [{"name": name, "model": name.partition(":")[2], "provider": "standin"} for name in STANDINS]
         columns = [
-            "name", "model", "provider", "base_url", "api_key_env", "has_key", "timeout_s", "max_concurrency", "actor",
+            "name",
+            "model",
+            "provider",
+            "base_url",
+            "api_key_env",
+            "has_key",
+            "timeout_s",
+            "max_concurrency",
+            "actor",
             "registered_at",
-        ]  # fmt: skip
+        ]
         return pd.DataFrame(rows, columns=columns)
 
     def limits(self) -> pd.DataFrame:
@@ -361,26 +343,22 @@ class Models:
             endpoint, model, limit, max_concurrency, in_flight, waiting, paused_s, cuts, successes: one row for each
             endpoint that was called.
         """
-        import dataclasses
-
         import pandas as pd
-
-        from lmops.models import _limits
-        from lmops.models._loop import BACKGROUND
 
         found = _limits.limits(BACKGROUND.loop.time())
         columns = [field.name for field in dataclasses.fields(_limits.Limit)]
         return pd.DataFrame([dataclasses.asdict(row) for row in found], columns=columns)
 
-    def clear_cache(self, *, older_than: str | datetime | timedelta | None = None) -> int:
+    def clear_cache(self, *, older_than: str | datetime | timedelta | None = None, reason: str | None = None) -> int:
         """Forget cached answers and return how many.
 
         Args:
             older_than: A time, or an age as a timedelta; all of them by default.
+            reason: Why, for the audit chain.
         """
         if isinstance(older_than, timedelta):
             older_than = utc_now() - older_than
-        return self._cache.clear(None if older_than is None else to_ns(older_than))
+        return self._cache.clear(None if older_than is None else to_ns(older_than), reason=reason)
 
     # -- prices ----------------------------------------------------------------------------------------------------
 
@@ -388,19 +366,8 @@ class Models:
         """Return a pricer with the prices set up to now."""
         return self._prices.pricer()
 
-    def set_price(
-        self,
-        model: str,
-        *,
-        input_usd_per_mtok: float,
-        output_usd_per_mtok: float,
-        cached_input_usd_per_mtok: float | None = None,
-        cache_write_input_usd_per_mtok: float | None = None,
-        provider: str | None = None,
-        valid_from: str | datetime | None = None,
-        reason: str | None = None,
-        actor: str | None = None,
-    ) -> int:
+    @takes_as(Prices.set)
+    def set_price(self, *_args: Any, **_options: Any) -> int:
         """Set what a model costs from a time on, and put it on the calls already stored; return how many changed.
 
         A price is a dated entry and never an overwrite: calls before ``valid_from`` keep their cost.
@@ -420,12 +387,7 @@ class Models:
         Raises:
             UsageError: A price that is negative or no number, or no ``valid_from`` where a price is set already.
         """
-        return self._prices.set(
-            model, input_usd_per_mtok=input_usd_per_mtok, output_usd_per_mtok=output_usd_per_mtok,
-            cached_input_usd_per_mtok=cached_input_usd_per_mtok,
-            cache_write_input_usd_per_mtok=cache_write_input_usd_per_mtok, provider=provider, valid_from=valid_from,
-            reason=reason, actor=actor,
-        )  # fmt: skip
+        return self._prices.set(*_args, **_options)
 
     def prices(self) -> pd.DataFrame:
         """Return the prices set here: the columns of the view ``prices``."""

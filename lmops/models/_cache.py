@@ -6,30 +6,34 @@ import contextlib
 import dataclasses
 import hashlib
 import logging
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from lmops.base.chat import ToolCall, Usage
 from lmops.errors import ReadOnlyError, StoreError, UsageError
-from lmops.models._records import Completion, ToolCall, Usage
-from lmops.store import append_event, leave_open, unsealed
+from lmops.models._records import Completion
+from lmops.store import unsealed
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
-
     from lmops.models._records import Call
-    from lmops.store import Store
+    from lmops.records import Project
 
 log = logging.getLogger(__name__)
 
 #: So many answers share one audit event: one for each would bury all others.
 SEALED_TOGETHER: Final = 500
 _KEPT: Final = (
-    "content", "parsed", "finish_reason", "model", "requested_model", "provider", "response_id",
-    "system_fingerprint", "refusal",
-)  # fmt: skip
+    "content",
+    "parsed",
+    "finish_reason",
+    "model",
+    "requested_model",
+    "provider",
+    "response_id",
+    "system_fingerprint",
+    "refusal",
+)
 
 
 def cache_key(call: Call) -> str:
@@ -58,13 +62,12 @@ def cache_key(call: Call) -> str:
 class ResponseCache:
     """The table ``response_cache`` of a store."""
 
-    def __init__(self, store: Store, *, actor: str) -> None:
-        self._store = store
-        self._actor = actor
+    def __init__(self, project: Project) -> None:
+        self._project = project
 
     def get(self, key: str) -> Completion | None:
         """Return the answer kept for a request, marked as cached, or None."""
-        with self._store.reading() as con:
+        with self._project.reading() as con:
             row = con.execute("select content from response_cache where key = ?", (key,)).fetchone()
         if row is None:
             return None
@@ -73,9 +76,9 @@ class ResponseCache:
         except (ValueError, TypeError, KeyError):
             # Damaged, or kept by another version: it is asked again, and kept again.
             log.warning("the cached answer %s cannot be read and is asked again", key[:12])
-            with contextlib.suppress(StoreError), self._store.transaction(durable=False) as con:
-                con.execute("delete from response_cache where key = ?", (key,))
-                self._say(con, "model.drop_answer", after={"reason": "it cannot be read"}, keys=[key])
+            with contextlib.suppress(StoreError), self._project.change(durable=False) as change:
+                change.delete("response_cache", key)
+                change.say("model.drop_answer", "response_cache", after={"reason": "it cannot be read"})
             return None
 
     def put(self, key: str, completion: Completion) -> None:
@@ -85,36 +88,33 @@ class ResponseCache:
         kept["usage"] = dataclasses.asdict(completion.usage)
         content = orjson.dumps(kept).decode()
         try:
-            with self._store.transaction(durable=False) as con:
-                is_new = con.execute(
+            with self._project.change(durable=False) as change:
+                is_new = change.con.execute(
                     "insert or ignore into response_cache (key, model, content, created_ns) values (?, ?, ?, ?)",
-                    (key, completion.requested_model, content, time.time_ns()),
+                    (key, completion.requested_model, content, change.at_ns),
                 ).rowcount
-                if is_new and leave_open(con, "response_cache", key) >= SEALED_TOGETHER:
-                    keys = [found[0] for _, found in unsealed(con, "response_cache")]
-                    self._say(con, "model.keep_answers", after={"kept": len(keys)}, keys=keys)
+                if is_new and change.leave_open("response_cache", key) >= SEALED_TOGETHER:
+                    keys = [found[0] for _, found in unsealed(change.con, "response_cache")]
+                    for one in keys:
+                        change.wrote("response_cache", one)
+                    change.say("model.keep_answers", "response_cache", after={"kept": len(keys)})
         except ReadOnlyError:
             log.debug("the store is read-only: the answer was not cached")
         except StoreError as error:
             log.warning("the answer was not cached: %s", error)
 
-    def clear(self, before_ns: int | None) -> int:
+    def clear(self, before_ns: int | None, *, reason: str | None = None) -> int:
         """Forget the answers from before a time, or all; return how many."""
-        with self._store.transaction() as con:
-            gone = con.execute(
+        with self._project.change(reason=reason) as change:
+            gone = change.con.execute(
                 "delete from response_cache where ?1 is null or created_ns < ?1 returning key", (before_ns,)
             ).fetchall()
+            for row in gone:
+                change.wrote("response_cache", row[0])
             if gone:
                 after = {"removed": len(gone), "before_ns": before_ns}
-                self._say(con, "model.clear_cache", after=after, keys=[row[0] for row in gone])
+                change.say("model.clear_cache", "response_cache", after=after)
         return len(gone)
-
-    def _say(self, con: sqlite3.Connection, action: str, *, after: dict[str, Any], keys: Sequence[str]) -> None:
-        """Append the event of some answers as they are now."""
-        append_event(
-            con, actor=self._actor, action=action, subject="response_cache", after=after,
-            rows=[("response_cache", key) for key in keys],
-        )  # fmt: skip
 
 
 def _completion(kept: dict[str, Any]) -> Completion:

@@ -8,15 +8,17 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from lmops.base.chat import Usage
+from lmops.base.endings import Caught
 from lmops.errors import LmopsError, ModelError
 from lmops.models import _spans, _standin
+from lmops.models._answer_schema import parse
 from lmops.models._cache import cache_key
-from lmops.models._keys import StreamMask, clean, clean_answer
+from lmops.models._keys import StreamMask, clean, clean_answer, scrub
 from lmops.models._limits import limiter
 from lmops.models._loop import BACKGROUND
-from lmops.models._records import Answer, Completion, Embeddings, Usage
+from lmops.models._records import Answer, Completion, Embeddings
 from lmops.models._retry import with_retries
-from lmops.models._schema import parse
 from lmops.models._stopwatch import note_lookup, preparing
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ class Calls:
             first = error
         if not (call.can_repair and call.schema and first.kind == "bad_response" and first.completion):
             raise first
-        assert isinstance(first.completion, Completion)  # noqa: S101 - for mypy
+        assert isinstance(first.completion, Completion)
         again = dataclasses.replace(call, messages=[*call.messages, *_repair_messages(first)])
         try:
             return _together(first.completion, await self._traced(again))
@@ -190,11 +192,12 @@ class Calls:
 
     async def stream(self, call: Call, emit: Callable[[Event], object]) -> None:
         """Emit the pieces of an answer, then its completion, or the error that ended it."""
-        try:
-            event: Event = await self._streamed(call, emit)
-        except Exception as error:  # noqa: BLE001 - raised where the stream is read
-            event = error
-        emit(event)
+        completion: Completion | None = None
+        with Caught(Exception) as caught:
+            completion = await self._streamed(call, emit)
+        event: Event | None = caught.error or completion
+        assert event is not None
+        emit(event)  # an error is raised where the stream is read
 
     async def _streamed(self, call: Call, emit: Callable[[Event], object]) -> Completion:
         await self._warmed(call.endpoint)
@@ -242,11 +245,10 @@ class Calls:
         ]
         try:
             found = await asyncio.gather(*tasks)
-        except BaseException:
+        finally:
             for task in tasks:
-                task.cancel()
+                task.cancel()  # nothing for one that is done
             await asyncio.gather(*tasks, return_exceptions=True)
-            raise
         usage = found[0][2] if found else Usage(input_tokens=0)
         for _, _, more in found[1:]:
             usage += more
@@ -325,9 +327,7 @@ async def _in_our_words(endpoint: Endpoint, attempt: Callable[[], Awaitable[T]])
         return await attempt()
     except LmopsError:
         raise
-    except Exception as error:  # noqa: BLE001 - a provider's client may raise anything
-        from lmops.models._keys import scrub
-
+    except Exception as error:  # a provider's client may raise anything
         why = scrub(f"{type(error).__name__}: {error}", endpoint)
     raise ModelError(f"the request to {endpoint.spec!r} could not be made: {why}", kind="bad_request")
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from lmops.errors import NotFoundError, UsageError
 from lmops.models._records import Endpoint
-from lmops.store import append_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lmops.store import Store
+    from lmops.records import Project
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 TIMEOUT_S: Final = 120.0
@@ -30,20 +28,27 @@ _SECRET: Final = re.compile(r"auth|api[-_]?key|token|secret|cookie|password|cred
 _LOOKS_SECRET: Final = re.compile(r"\A(?:bearer|basic)\s|\Ask-|[A-Za-z0-9+/_=-]{32,}", re.IGNORECASE)
 #: Hosts -> OpenTelemetry's name of the provider.
 _PROVIDERS: Final = {
-    "api.openai.com": "openai", "openai.azure.com": "azure.ai.openai", "api.mistral.ai": "mistral_ai",
-    "api.anthropic.com": "anthropic", "api.deepseek.com": "deepseek", "api.groq.com": "groq", "api.x.ai": "x_ai",
-    "openrouter.ai": "openrouter", "generativelanguage.googleapis.com": "gcp.gemini",
-    "api.together.xyz": "together", "api.fireworks.ai": "fireworks", "api.cohere.com": "cohere",
+    "api.openai.com": "openai",
+    "openai.azure.com": "azure.ai.openai",
+    "api.mistral.ai": "mistral_ai",
+    "api.anthropic.com": "anthropic",
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "api.x.ai": "x_ai",
+    "openrouter.ai": "openrouter",
+    "generativelanguage.googleapis.com": "gcp.gemini",
+    "api.together.xyz": "together",
+    "api.fireworks.ai": "fireworks",
+    "api.cohere.com": "cohere",
     "api.perplexity.ai": "perplexity",
-}  # fmt: skip
+}
 
 
 class Endpoints:
     """The registered endpoints of a store, and the way from any name to an endpoint."""
 
-    def __init__(self, store: Store, *, actor: str) -> None:
-        self._store = store
-        self._actor = actor
+    def __init__(self, project: Project) -> None:
+        self._project = project
         self._fixed: dict[str, Endpoint] = {}
 
     def resolve(self, spec: str) -> Endpoint:
@@ -52,6 +57,7 @@ class Endpoints:
         Raises:
             NotFoundError: No such name; the nearest ones are in the message.
             UsageError: It is no name.
+            DamagedStoreError: The endpoint is not what was registered; registering it again puts it right.
         """
         found = self._fixed.get(spec)
         if found is not None:
@@ -73,48 +79,42 @@ class Endpoints:
         self._fixed[spec] = found
         return found
 
+    def count(self) -> int:
+        """Return how many are registered."""
+        with self._project.reading() as con:
+            return int(con.execute("select count(*) from model_endpoints").fetchone()[0])
+
     def rows(self) -> list[dict[str, Any]]:
-        """Return the registered endpoints by name."""
-        with self._store.reading() as con:
-            return [dict(row) for row in con.execute("select * from model_endpoints order by name")]
+        """Return the registered endpoints by name; one that is not what was registered is left out, with a warning."""
+        with self._project.reading() as con:
+            return [dict(row) for row in self._project.store.records(con, "model_endpoints")[0]]
 
     def register(self, name: str, values: Mapping[str, Any], *, reason: str | None) -> Endpoint:
         """Keep an endpoint under a name, replacing what the name stood for."""
         row = {**_checked(name, values), "name": name}
         after = {key: value for key, value in row.items() if key != "name"}
-        with self._store.transaction() as con:
-            old = con.execute("select * from model_endpoints where name = ?", (name,)).fetchone()
+        with self._project.change(reason=reason) as change:
+            old = change.con.execute("select * from model_endpoints where name = ?", (name,)).fetchone()
             before = {key: old[key] for key in after} if old is not None else None
             if before != after:
-                con.execute(
-                    "insert or replace into model_endpoints (name, base_url, model, provider, api_key_env, headers, "
-                    "timeout_s, max_concurrency, actor, registered_ns) values (:name, :base_url, :model, :provider, "
-                    ":api_key_env, :headers, :timeout_s, :max_concurrency, :actor, :registered_ns)",
-                    {**row, "actor": self._actor, "registered_ns": time.time_ns()},
-                )
-                append_event(
-                    con, actor=self._actor, action="model.register", subject=name, before=before, after=after,
-                    reason=reason, rows=[("model_endpoints", name)],
-                )  # fmt: skip
+                change.replace("model_endpoints", {**row, "actor": change.actor, "registered_ns": change.at_ns})
+                change.say("model.register", name, before=before, after=after)
         return _endpoint(row)
 
     def unregister(self, name: str, *, reason: str | None) -> None:
         """Forget a name."""
-        with self._store.transaction() as con:
-            old = con.execute("select * from model_endpoints where name = ?", (name,)).fetchone()
+        with self._project.change(reason=reason) as change:
+            old = change.con.execute("select * from model_endpoints where name = ?", (name,)).fetchone()
             if old is None:
-                known = [row[0] for row in con.execute("select name from model_endpoints")]
+                known = [row[0] for row in change.con.execute("select name from model_endpoints")]
                 raise NotFoundError.of("registered model", str(name), known)
-            con.execute("delete from model_endpoints where name = ?", (name,))
-            before = {key: old[key] for key in old.keys() if key not in {"name", "actor", "registered_ns"}}  # noqa: SIM118
-            append_event(
-                con, actor=self._actor, action="model.unregister", subject=name, before=before, reason=reason,
-                rows=[("model_endpoints", name)],
-            )  # fmt: skip
+            change.delete("model_endpoints", name)
+            before = {key: value for key, value in dict(old).items() if key not in {"name", "actor", "registered_ns"}}
+            change.say("model.unregister", name, before=before)
 
     def _registered(self, name: str) -> Endpoint:
-        with self._store.reading() as con:
-            row = con.execute("select * from model_endpoints where name = ?", (name,)).fetchone()
+        with self._project.reading() as con:
+            row = self._project.store.record(con, "model_endpoints", name)
         if row is None:
             raise self._unknown(name)
         return _endpoint(dict(row))
@@ -136,9 +136,14 @@ def _openai(spec: str, model: str) -> Endpoint:
     if base_url:
         _check_url(base_url)
     return Endpoint(
-        spec=spec, kind="openai", model=model, provider="openai", base_url=base_url or OPENAI_URL,
-        api_key_env="OPENAI_API_KEY", needs_key=not base_url,
-    )  # fmt: skip
+        spec=spec,
+        kind="openai",
+        model=model,
+        provider="openai",
+        base_url=base_url or OPENAI_URL,
+        api_key_env="OPENAI_API_KEY",
+        needs_key=not base_url,
+    )
 
 
 def _endpoint(row: Mapping[str, Any]) -> Endpoint:

@@ -18,8 +18,17 @@ _STATUSES: Final = (
 )
 #: Codes of MiniMax, which says of every answer how it went -> the status that they stand for.
 _OF_BASE: Final = {
-    1000: 500, 1001: 408, 1002: 429, 1004: 401, 1013: 500, 1024: 500, 1026: 400, 1033: 500, 1039: 429, 2013: 400,
-}  # fmt: skip
+    1000: 500,
+    1001: 408,
+    1002: 429,
+    1004: 401,
+    1013: 500,
+    1024: 500,
+    1026: 400,
+    1033: 500,
+    1039: 429,
+    2013: 400,
+}
 #: Limits that no waiting lifts.
 FINAL: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 _CODES: Final = ("code", "status_code", "status", "type")

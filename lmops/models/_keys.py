@@ -41,9 +41,20 @@ _BEGINNINGS: Final = frozenset(
 _LONGEST_BEGINNING: Final = max(map(len, _BEGINNINGS))
 #: Loggers of what sends the requests; with level DEBUG they tell headers and bodies.
 _CLIENT_LOGGERS: Final = (
-    "openai", "openai._base_client", "openai._response", "httpx", "httpx2", "httpcore.connection", "httpcore.http11",
-    "httpcore.http2", "httpcore.proxy", "httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "LiteLLM",
-)  # fmt: skip
+    "openai",
+    "openai._base_client",
+    "openai._response",
+    "httpx",
+    "httpx2",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore2.connection",
+    "httpcore2.http11",
+    "httpcore2.http2",
+    "LiteLLM",
+)
 
 
 def secrets_of(endpoint: Endpoint, *, shortest: int = _SHORTEST) -> frozenset[str]:

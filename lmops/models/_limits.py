@@ -141,9 +141,16 @@ def limits(now: float) -> list[Limit]:
     """Return the state of every limiter of this process; ``now`` is the time of the background loop."""
     return [
         Limit(
-            endpoint=str(key[2]), model=str(key[3]), limit=found.limit, max_concurrency=found.maximum,
-            in_flight=found.in_flight, waiting=found.waiting, paused_s=max(0.0, found.paused_until - now),
-            cuts=found.cuts, successes=found.successes,
+            endpoint=str(key[2]),
+            model=str(key[3]),
+            limit=found.limit,
+            max_concurrency=found.maximum,
+            in_flight=found.in_flight,
+            waiting=found.waiting,
+            paused_s=max(0.0, found.paused_until - now),
+            cuts=found.cuts,
+            successes=found.successes,
         )
-        for key, found in list(_LIMITERS.items()) if key[0] == os.getpid()
-    ]  # fmt: skip
+        for key, found in list(_LIMITERS.items())
+        if key[0] == os.getpid()
+    ]

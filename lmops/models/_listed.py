@@ -53,13 +53,17 @@ _BEDROCK: Final = re.compile(
 _BEDROCK_PATHS: Final = re.compile(r"^(?:converse|invoke|converse_like|[a-z]{2}-[a-z]+-\d)/")
 _PATHS: Final = re.compile(r"^(?:models|(?:projects/[^/]+/locations/[^/]+/)?publishers/[^/]+/models)/")
 _SIZED: Final = re.compile(r":(?:latest|e?\d+(?:x\d+)?(?:\.\d+)?[bm])(?:-[\w.-]+)?$", re.IGNORECASE)
+#: Models that never answer without a search, which is paid beside the tokens.
+_SEARCHING: Final = re.compile(r"-search-(?:preview|api)|deep-research")
 #: Families of rates that need a count of their own: who pays by the hour has no cost by tokens.
 _COUNTED: Final = ("hours", "mchars", "messages_kcount", "gpixels", "kpages", "rerank_searches_kcount")
 _WORDS: Final = ("service_tier", "processing", "speed", "search_type")
 _PLAIN: Final = {
-    "input_tokens": "input_mtok", "output_tokens": "output_mtok", "cache_read_tokens": "cache_read_mtok",
+    "input_tokens": "input_mtok",
+    "output_tokens": "output_mtok",
+    "cache_read_tokens": "cache_read_mtok",
     "cache_write_tokens": "cache_write_mtok",
-}  # fmt: skip
+}
 
 
 class Listed:
@@ -73,7 +77,8 @@ class Listed:
         conditions = model.prices if isinstance(model.prices, list) else []
         is_timed = any(hasattr(condition.constraint, "start_time") for condition in conditions)
         is_split = "output_reasoning_mtok" in self._rates
-        self._tiers = None if is_timed or is_split else _tiers(self._rates)
+        self._is_searching = bool(_SEARCHING.search(model.id))
+        self._tiers = None if is_timed or is_split or self._is_searching else _tiers(self._rates)
 
     def cost(self, row: Row, units: Row) -> float | None:
         """Return the cost of one call in USD; None where the list does not say all of it.
@@ -112,7 +117,9 @@ class Listed:
         """Return the cost as the list itself counts it, which takes its time."""
         from genai_prices import Usage
 
-        if units.get("unpriced"):
+        # Gemini pays for grounded prompts or for queries, some of which are free each day.
+        is_grounded = units.get("web_searches") and str(self._model.id).startswith("gemini")
+        if units.get("unpriced") or is_grounded:
             return None
         at = from_ns(row["start_ns"] or 0)
         context: dict[str, str] = {word: str(units[word]) for word in _WORDS if word in units}
@@ -122,7 +129,9 @@ class Listed:
         if context and not self._is_listed(context, at, counts):
             return None
         counts = {unit: count for unit, count in counts.items() if not self._is_within(unit, rates)}
-        if any(count and _key(unit) not in rates for unit, count in counts.items()) or _lacks_count(rates, counts):
+        if any(count and _key(unit) not in rates for unit, count in counts.items()) or _lacks_count(
+            rates, counts, is_searching=self._is_searching
+        ):
             return None
         try:
             found = self._model.calc_price(
@@ -136,10 +145,11 @@ class Listed:
     def _counts(row: Row, units: Row) -> dict[str, int]:
         counts = {unit: count for unit, count in units.items() if isinstance(count, int)}
         counts |= {
-            "input_tokens": row["input_tokens"] or 0, "output_tokens": row["output_tokens"] or 0,
+            "input_tokens": row["input_tokens"] or 0,
+            "output_tokens": row["output_tokens"] or 0,
             "cache_read_tokens": row["cached_input_tokens"] or 0,
             "cache_write_tokens": row["cache_write_input_tokens"] or 0,
-        }  # fmt: skip
+        }
         if row.get("reasoning_tokens"):
             counts["output_reasoning_tokens"] = row["reasoning_tokens"]
         if "audio_seconds" in counts:
@@ -151,10 +161,11 @@ class Listed:
         if not any(self._model is model for model in self._provider.models):
             return False
         variants = [
-            variant for variant in self._model.price_variants or ()
+            variant
+            for variant in self._model.price_variants or ()
             if all(context.get(word) == value for word, value in variant.when.items())
             and (variant.constraint is None or variant.constraint.active(at))
-        ]  # fmt: skip
+        ]
         if {word for variant in variants for word in variant.when} != set(context):
             return False
         changed = {key for variant in variants for key in _known(variant.prices)}
@@ -193,10 +204,10 @@ def _key(unit: str) -> str:
     return _PLAIN.get(unit) or _keys().get(unit, unit)
 
 
-def _lacks_count(rates: dict[str, Any], counts: dict[str, int]) -> bool:
+def _lacks_count(rates: dict[str, Any], counts: dict[str, int], *, is_searching: bool) -> bool:
     """Return whether a model is paid by something that the call does not count."""
     needed = {key for key in rates if key.endswith(_COUNTED)}
-    if "output_citation_mtok" in rates:  # deep research never answers without a search
+    if is_searching:
         needed |= {"web_searches_kcount"}
     return bool(needed) and needed.isdisjoint(_key(unit) for unit, count in counts.items() if count)
 
@@ -207,7 +218,7 @@ _Tier = tuple[Any, Any, Any, Any, float]
 
 def _tiers(rates: dict[str, Any]) -> list[tuple[int, _Tier | None]]:
     """Return (more input tokens than, rates), the largest first: a larger request pays its rates for all tokens."""
-    if _lacks_count(rates, {}):
+    if _lacks_count(rates, {}, is_searching=False):
         return [(-1, None)]
     parts = [rates.get(key) for key in _PLAIN.values()]
     starts = {tier.start for part in parts for tier in getattr(part, "tiers", ())}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from lmops.base.endings import Caught
 from lmops.errors import MissingDependencyError, ModelError
 from lmops.models._faults import fault_in
 from lmops.models._keys import guard_logs, scrub
@@ -36,7 +37,7 @@ _KINDS: Final = {
 }
 
 
-async def warm(endpoint: Endpoint) -> None:  # noqa: ARG001 - the signature of an adapter
+async def warm(_endpoint: Endpoint) -> None:
     """Import the package and what makes arguments."""
     _litellm()
     _known("chat")
@@ -102,17 +103,15 @@ async def _sent(
     function: Callable[..., Awaitable[Any]], arguments: dict[str, Any], endpoint: Endpoint, timeout_s: float
 ) -> dict[str, Any]:
     """Return the response as the JSON object that OpenAI would send."""
-    problem = None
     guard_logs(endpoint)
-    try:
+    body: dict[str, Any] = {}
+    with Caught(Exception) as caught:
         async with asyncio.timeout(timeout_s):
             found = await function(**arguments, num_retries=0, timeout=timeout_s)
-        body: dict[str, Any] = orjson.loads(orjson.dumps(found.model_dump(), default=str))
-    except Exception as error:  # noqa: BLE001 - turned into an error of ours
-        problem = _translate(error, endpoint, timeout_s)
+        body = orjson.loads(orjson.dumps(found.model_dump(), default=str))
     # Raised here, where no error of litellm is around to become its context.
-    if problem is not None:
-        raise problem
+    if caught.error is not None:
+        raise _translate(caught.error, endpoint, timeout_s)
     return body
 
 

@@ -18,8 +18,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from lmops.base.chat import ToolCall, Usage
+from lmops.base.endings import Caught
+from lmops.calc.fees import fees
 from lmops.calc.usage import read_cost, read_usage, terms
 from lmops.errors import ModelError
+from lmops.models._answer_schema import response_format
 from lmops.models._bounds import new_transport, too_large
 from lmops.models._faults import FINAL, Fault, fault_in, fault_of, kind_of
 from lmops.models._keys import guard_logs, scrub, scrub_all
@@ -34,9 +38,8 @@ from lmops.models._pieces import (
     plain,
     text_of,
 )
-from lmops.models._records import Answer, ToolCall, Usage, finish_reason
+from lmops.models._records import Answer, finish_reason
 from lmops.models._retry import retry_after_s
-from lmops.models._schema import response_format
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
@@ -205,19 +208,18 @@ async def _post(endpoint: Endpoint, what: str, timeout_s: float, arguments: dict
     """Return the JSON object of a response; the list of its pieces where it is a stream that nobody asked for."""
     client = _CLIENTS.get(endpoint)
     resource = client.chat.completions if what == "chat" else client.embeddings
-    text, headers, problem = b"", {}, None
-    try:
+    text, headers = b"", {}
+    body: Any = None
+    with Caught(Exception) as caught:
         async with asyncio.timeout(timeout_s):
             raw = await resource.with_raw_response.create(**arguments, timeout=timeout_s)
             text, headers = raw.content, _lower(raw.headers)
         body = list(events_of(text)) if is_events(text) else orjson.loads(text)
-    except orjson.JSONDecodeError:
-        problem = _unusable(endpoint, "it is not JSON", text.decode("utf-8", "replace"))
-    except Exception as error:  # noqa: BLE001 - turned into an error of ours
-        problem = translate(error, endpoint, timeout_s)
     # Raised here, where no error of the client is around to become its context.
-    if problem is not None:
-        raise problem
+    if isinstance(caught.error, orjson.JSONDecodeError):
+        raise _unusable(endpoint, "it is not JSON", text.decode("utf-8", "replace"))
+    if caught.error is not None:
+        raise translate(caught.error, endpoint, timeout_s)
     found = next(filter(None, map(fault_in, body)), None) if is_events(text) else fault_in(body)
     if found is not None:
         raise of_fault(found, endpoint, body, headers)
@@ -291,7 +293,7 @@ def usage_of(raw: object, body: Mapping[str, Any] | None = None) -> Usage:
     if not isinstance(raw, dict):
         return Usage()
     found = read_usage(raw)
-    units = {**found.get("units", {}), **(terms(body) if body is not None else {})}
+    units = {**found.get("units", {}), **(fees(body) | terms(body) if body is not None else {})}
     return Usage(
         input_tokens=_count(found.get("input")),
         output_tokens=_count(found.get("output")),
@@ -355,7 +357,7 @@ async def read_stream(
                     break
                 if text := pieces.add(chunk):
                     yield text
-    except Exception as error:  # noqa: BLE001 - turned into an error of ours
+    except Exception as error:  # turned into an error of ours
         problem = in_words(error, call.endpoint, call.timeout_s)
     finally:
         close = getattr(chunks, "close", None) or getattr(chunks, "aclose", None)
@@ -421,16 +423,20 @@ def read_vectors(body: Mapping[str, Any], endpoint: Endpoint, expected: int) -> 
         raise _unusable(endpoint, "it holds no vectors", body) from None
     if len(vectors) != expected or len({len(vector) for vector in vectors}) > 1:
         raise _unusable(endpoint, f"it has {len(vectors)} vectors for {expected} texts", body)
-    used = usage_of(body.get("usage"), body)
+    raw = body.get("usage")
+    used = usage_of(raw, body)
+    tokens = used.input_tokens
+    if tokens is None and isinstance(raw, dict):  # some say the total only
+        tokens = _count(read_usage(raw).get("total"))
     # Some count the texts as answered too; vectors are no tokens.
-    usage = dataclasses.replace(used, output_tokens=None, reasoning_tokens=None)
+    usage = dataclasses.replace(used, input_tokens=tokens, output_tokens=None, reasoning_tokens=None)
     return vectors, optional(body.get("model")), usage
 
 
 # -- errors --------------------------------------------------------------------------------------------------------
 
 
-def translate(error: Exception, endpoint: Endpoint, timeout_s: float) -> ModelError:  # noqa: PLR0911 - one for each kind
+def translate(error: Exception, endpoint: Endpoint, timeout_s: float) -> ModelError:
     """Return an error of the client in our words, without its request and without the key."""
     import openai
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from lmops.models._records import Answer, ToolCall, Usage, finish_reason
+from lmops.base.chat import ToolCall, Usage
+from lmops.models._records import Answer, finish_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -6,27 +6,31 @@ comes first. Unknown models and parts without a rate have no cost: NULL, counted
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from lmops.calc.rollup import MODEL_KINDS
 from lmops.errors import UsageError
 from lmops.models._listed import listed
-from lmops.store import append_event
+from lmops.store import PRICES_KNOWN
 from lmops.times import to_ns
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     import pandas as pd
 
-    from lmops.models._records import Endpoint, Usage
+    from lmops.base.chat import Usage
+    from lmops.models._records import Endpoint
+    from lmops.records import Project
     from lmops.store import PendingChange, Store
 
 Row = dict[str, Any]
 
-PRICED_KINDS: Final = frozenset({"llm", "embedding", "reranker"})
 #: So long a call may use prices that were read before.
 HELD_S: Final = 1.0
 
@@ -65,14 +69,46 @@ class Price:
 
 
 class Pricer:
-    """Puts ``cost_usd`` on span rows, with the prices set in a store as they are now."""
+    """Puts ``cost_usd`` on span rows, with the prices set in a store as they are now.
 
-    def __init__(self, prices: Iterable[Price] = ()) -> None:
+    Args:
+        prices: The prices set in the store, the newest last.
+        newest: The number of the newest of them, which the rows keep until they are stored.
+    """
+
+    def __init__(self, prices: Iterable[Price] = (), *, newest: int = 0) -> None:
+        self._newest = newest
         self._own: dict[str, list[Price]] = {}
         # Of prices for the same time the one that was set last holds: the others were put right by it.
         newest_first = reversed(list(prices))
         for price in sorted(newest_first, key=lambda found: found.valid_from_ns, reverse=True):
             self._own.setdefault(price.model, []).append(price)
+
+    @classmethod
+    def of(cls, store: Store, con: sqlite3.Connection) -> Self:
+        """Return a pricer with the prices that a store has in a transaction.
+
+        In the place of one that was changed since, which a warning names, stands what the audit chain says was set.
+        """
+        rows, altered = store.records(con, "prices")
+        prices = {
+            row["price_id"]: _price(
+                row["model"],
+                row["provider"],
+                row["valid_from_ns"],
+                [row[f"{kind}_usd_per_mtok"] for kind in ("input", "output", "cached_input", "cache_write_input")],
+            )
+            for row in rows
+        }
+        query = "select subject, after from audit where event_id = ? and action = 'price.set'"
+        for key, event_id in altered:
+            event = con.execute(query, (event_id,)).fetchone()
+            if event is not None:
+                said = json.loads(event["after"])
+                rates = said["usd_per_mtok"]
+                prices[key[0]] = _price(event["subject"], said["provider"], said["valid_from_ns"], rates)
+        numbers = sorted(prices)
+        return cls((prices[number] for number in numbers), newest=numbers[-1] if numbers else 0)
 
     def put_costs(self, rows: Iterable[Row]) -> None:
         """Set ``cost_usd`` of every model span; None when its price or its usage is not known.
@@ -80,9 +116,11 @@ class Pricer:
         Takes ``usage_units`` off the rows: they are no column, only a price depends on them.
         """
         for row in rows:
-            if row["kind"] in PRICED_KINDS:
+            if row["kind"] in MODEL_KINDS:
                 row["cost_usd"] = self.cost(row)
                 row.pop("usage_units", None)
+            if self._newest:
+                row[PRICES_KNOWN] = self._newest
 
     def cost(self, row: Row) -> float | None:
         """Return the computed cost of one call in USD; without a known price, what the client reported."""
@@ -116,9 +154,8 @@ class Pricer:
 class Prices:
     """The prices that were set in a store."""
 
-    def __init__(self, store: Store, *, actor: str, reprice: Callable[[PendingChange], int]) -> None:
-        self._store = store
-        self._actor = actor
+    def __init__(self, project: Project, *, reprice: Callable[[PendingChange], int]) -> None:
+        self._project = project
         self._reprice = reprice
         self._held: tuple[float, Pricer] | None = None
 
@@ -128,30 +165,35 @@ class Prices:
         held = self._held
         if held is None or now - held[0] > HELD_S:
             held = self._held = (now, self.pricer())
-        return held[1].cost({
-            "kind": kind, "provider": endpoint.provider, "model": model, "requested_model": endpoint.model,
-            "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens,
-            "cached_input_tokens": usage.cached_input_tokens,
-            "cache_write_input_tokens": usage.cache_write_input_tokens, "reasoning_tokens": usage.reasoning_tokens,
-            "usage_units": usage.units, "start_ns": time.time_ns(), "reported_cost_usd": usage.reported_cost_usd,
-        })  # fmt: skip
+        return held[1].cost(
+            {
+                "kind": kind,
+                "provider": endpoint.provider,
+                "model": model,
+                "requested_model": endpoint.model,
+                "input_tokens": usage.input_tokens,
+                "output_tokens": usage.output_tokens,
+                "cached_input_tokens": usage.cached_input_tokens,
+                "cache_write_input_tokens": usage.cache_write_input_tokens,
+                "reasoning_tokens": usage.reasoning_tokens,
+                "usage_units": usage.units,
+                "start_ns": time.time_ns(),
+                "reported_cost_usd": usage.reported_cost_usd,
+            }
+        )
+
+    def count(self) -> int:
+        """Return how many are set."""
+        with self._project.reading() as con:
+            return int(con.execute("select count(*) from prices").fetchone()[0])
 
     def pricer(self) -> Pricer:
-        """Return a pricer with the prices set up to now."""
-        with self._store.reading() as con:
-            rows = con.execute("select * from prices order by price_id").fetchall()
-        return Pricer(
-            Price(
-                model=row["model"], provider=row["provider"], valid_from_ns=row["valid_from_ns"],
-                rates=Rates(
-                    input=row["input_usd_per_mtok"],
-                    output=row["output_usd_per_mtok"],
-                    cached_input=_or(row["cached_input_usd_per_mtok"], row["input_usd_per_mtok"]),
-                    cache_write_input=_or(row["cache_write_input_usd_per_mtok"], row["input_usd_per_mtok"]),
-                ),
-            )
-            for row in rows
-        )  # fmt: skip
+        """Return a pricer with the prices set up to now.
+
+        In the place of one that was changed since, which a warning names, stands what the audit chain says was set.
+        """
+        with self._project.reading() as con:
+            return Pricer.of(self._project.store, con)
 
     def set(
         self,
@@ -186,13 +228,20 @@ class Prices:
         Raises:
             UsageError: A price that is negative or no number, or no ``valid_from`` where a price is set already.
         """
-        numbers = (input_usd_per_mtok, output_usd_per_mtok, cached_input_usd_per_mtok, cache_write_input_usd_per_mtok)
-        _check_price(model, numbers)
+        rates = {
+            "input_usd_per_mtok": input_usd_per_mtok,
+            "output_usd_per_mtok": output_usd_per_mtok,
+            "cached_input_usd_per_mtok": cached_input_usd_per_mtok,
+            "cache_write_input_usd_per_mtok": cache_write_input_usd_per_mtok,
+        }
+        _check_price(model, list(rates.values()))
         since = 0 if valid_from is None else to_ns(valid_from)
-        who = actor or self._actor
-        values = (model, provider, since, *numbers, who, time.time_ns())
-        with self._store.transaction() as con:
-            known = con.execute(
+        # A file that is being written has the costs of before: it is finished first, and repriced with the others.
+        with (
+            self._project.store.while_nobody_publishes(),
+            self._project.change(actor=actor, reason=reason) as change,
+        ):
+            known = change.con.execute(
                 "select max(valid_from_ns) from prices where model = ? and provider is ?", (model, provider)
             ).fetchone()[0]
             if known is not None and valid_from is None:
@@ -201,26 +250,28 @@ class Prices:
                     f"set_price({model!r}, ..., valid_from='2026-01-31')"
                 )
                 raise UsageError(message)
-            price_id = con.execute(
-                "insert into prices (model, provider, valid_from_ns, input_usd_per_mtok, output_usd_per_mtok, "
-                "cached_input_usd_per_mtok, cache_write_input_usd_per_mtok, actor, set_ns) "
-                "values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                values,
-            ).lastrowid
-            after = {"provider": provider, "valid_from_ns": since, "usd_per_mtok": list(numbers)}
-            append_event(
-                con, actor=who, action="price.set", subject=model, after=after, reason=reason,
-                rows=[("prices", price_id)],
-            )  # fmt: skip
-            change = self._store.changes.begin(
-                con, kind="reprice", subject=model, arguments={"model": model}, actor=who
+            change.insert(
+                "prices",
+                {
+                    "model": model,
+                    "provider": provider,
+                    "valid_from_ns": since,
+                    **rates,
+                    "actor": change.actor,
+                    "set_ns": change.at_ns,
+                },
+            )
+            after = {"provider": provider, "valid_from_ns": since, "usd_per_mtok": list(rates.values())}
+            change.say("price.set", model, after=after)
+            work = self._project.store.changes.begin(
+                change.con, kind="reprice", subject=model, arguments={"model": model}, actor=change.actor
             )
         self._held = None
-        return self._store.changes.carry_out(change, self._reprice)
+        return self._project.store.changes.carry_out(work, self._reprice)
 
     def df(self) -> pd.DataFrame:
         """Return the prices set here: the columns of the view ``prices``."""
-        frame: pd.DataFrame = self._store.sql("select * from prices").df()
+        frame: pd.DataFrame = self._project.store.sql("select * from prices").df()
         return frame
 
 
@@ -232,5 +283,13 @@ def _check_price(model: str, numbers: Sequence[float | None]) -> None:
             raise UsageError(f"set_price({model!r}): {number!r} is not a price; give US dollars per million tokens")
 
 
-def _or(value: float | None, other: float) -> float:
-    return other if value is None else value
+def _price(model: str, provider: str | None, valid_from_ns: int, numbers: Sequence[Any]) -> Price:
+    """Return a price from its numbers: input, output, cached input, input written to a cache (None: as input)."""
+    plain, output, cached, written = numbers
+    rates = Rates(
+        input=plain,
+        output=output,
+        cached_input=plain if cached is None else cached,
+        cache_write_input=plain if written is None else written,
+    )
+    return Price(model=model, provider=provider, valid_from_ns=valid_from_ns, rates=rates)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from lmops.base.chat import ToolCall, Usage
 from lmops.base.units import duration, money
 
 if TYPE_CHECKING:
@@ -16,10 +17,19 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"
 
 #: How endpoints say why an answer ended -> our word.
 _REASONS: Final[dict[str, FinishReason]] = {
-    "stop": "stop", "eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "length": "length",
-    "max_tokens": "length", "tool_calls": "tool_calls", "function_call": "tool_calls", "tool_use": "tool_calls",
-    "content_filter": "content_filter", "safety": "content_filter", "refusal": "content_filter",
-}  # fmt: skip
+    "stop": "stop",
+    "eos": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "content_filter": "content_filter",
+    "safety": "content_filter",
+    "refusal": "content_filter",
+}
 
 
 def finish_reason(word: object) -> FinishReason:
@@ -29,46 +39,6 @@ def finish_reason(word: object) -> FinishReason:
     ('stop', 'other')
     """
     return _REASONS.get(word.lower(), "other") if isinstance(word, str) else "other"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens of one call, None where the endpoint does not say; input includes cached, output includes reasoning."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_input_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    cache_write_input_tokens: int | None = None
-    #: cost in US dollars as the endpoint reports it
-    reported_cost_usd: float | None = None
-    #: what else a price depends on: audio, searches, the tier; None for nothing, see :mod:`lmops.calc.usage`
-    units: dict[str, Any] | None = None
-
-    def __add__(self, other: Usage) -> Usage:
-        """Return the sum; a count that one of them does not know is not known."""
-        pairs = ((name, getattr(self, name), getattr(other, name)) for name in _COUNTS)
-        sums = {name: None if a is None or b is None else a + b for name, a, b in pairs}
-        units = dict(self.units or {})
-        for name, said in (other.units or {}).items():
-            known = units.get(name)
-            units[name] = known + said if isinstance(known, int) and isinstance(said, int) else said
-        return Usage(**sums, units=units or None)
-
-
-_COUNTS: Final = (
-    "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cache_write_input_tokens",
-    "reported_cost_usd",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
-    """A call that a model asks for; ``arguments`` is JSON text as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

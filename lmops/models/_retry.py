@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from random import Random
 
-    from lmops.models._limits import Limiter
+    from lmops.models._limits import Limiter, Outcome
 
 T = TypeVar("T")
 
@@ -105,15 +105,15 @@ def _wait_s(asked: float | None, failures: int, left: float, random: Random) -> 
 
 async def _once(attempt: Callable[[], Awaitable[T]], limiter: Limiter) -> tuple[T | None, ModelError | None]:
     cuts = await limiter.acquire()
+    outcome: Outcome = "other"
     try:
         result = await attempt()
+        outcome = "ok"
     except ModelError as error:
-        limiter.release(cuts, "overload" if error.status in OVERLOADED and error.is_retryable else "other")
+        outcome = "overload" if error.status in OVERLOADED and error.is_retryable else "other"
         return None, error
-    except BaseException:
-        limiter.release(cuts, "other")
-        raise
-    limiter.release(cuts, "ok")
+    finally:
+        limiter.release(cuts, outcome)
     return result, None
 
 

@@ -1,89 +1,52 @@
-"""Structured output: the schema for the endpoint, and the check of what it sent."""
+"""The tables of models: prices, endpoints, answers that are kept; and the views over them."""
 
 from __future__ import annotations
 
-import functools
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-import orjson
+from lmops.store.schema import TIME, Room, Table, View
 
-from lmops.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_FENCE: Final = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
-
-
-def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ``response_format`` of a JSON schema; strict where the schema meets what strict asks for."""
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", str(schema.get("title") or "answer"))[:64]
-    return {
-        "type": "json_schema",
-        "json_schema": {"name": name, "schema": dict(schema), "strict": _is_strict(schema)},
-    }
-
-
-def _is_strict(schema: object) -> bool:
-    """Return whether every object names all its properties as required and allows no others."""
-    if isinstance(schema, list):
-        return all(_is_strict(part) for part in schema)
-    if not isinstance(schema, dict):
-        return True
-    if schema.get("type") == "object" or "properties" in schema:
-        properties = schema.get("properties", {})
-        if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties):
-            return False
-    return all(_is_strict(part) for part in schema.values())
-
-
-def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raise where a schema is none."""
-    if not isinstance(schema, dict):
-        raise UsageError(f"response_schema is a JSON schema as a dict, not {type(schema).__name__}")
-    try:
-        text = orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)
-    except TypeError as error:
-        raise UsageError(f"response_schema is not JSON: {error}") from None
-    _validator(text)
-
-
-@functools.lru_cache(maxsize=256)
-def _validator(text: bytes) -> Any:
-    import jsonschema
-    from referencing import Registry
-
-    schema = orjson.loads(text)
-    kind = jsonschema.validators.validator_for(schema)
-    try:
-        kind.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise UsageError(f"response_schema is no valid JSON schema: {error.message[:200]}") from None
-    # An empty registry: a $ref to an address is an error and not a download.
-    return kind(schema, registry=Registry())
-
-
-def parse(content: str | None, schema: Mapping[str, Any]) -> tuple[Any, str | None]:
-    """Return the object that a text holds and None, or None and what is wrong with it.
-
-    >>> parse('{"n": 1}', {"required": ["n"]}), parse('{}', {"required": ["n"]})[1]
-    (({'n': 1}, None), "'n' is a required property (at $)")
-    """
-    from jsonschema.exceptions import best_match
-    from referencing.exceptions import Unresolvable
-
-    text = content or ""
-    fenced = _FENCE.match(text)
-    try:
-        value = orjson.loads(fenced.group(1) if fenced else text)
-    except orjson.JSONDecodeError as error:
-        return None, f"it is not JSON ({error})"
-    validator = _validator(orjson.dumps(schema, option=orjson.OPT_SORT_KEYS))
-    try:
-        problem = best_match(validator.iter_errors(value))
-    except Unresolvable as error:
-        return None, f"the schema refers to something that is not in it: {error}"
-    if problem is not None:
-        return None, f"{problem.message[:200]} (at {problem.json_path})"
-    return value, None
+TABLES: Final = (
+    Table("prices", ("price_id",)),
+    Table("model_endpoints", ("name",)),
+    Table("response_cache", ("key",), is_remade=True),
+)
+VIEWS: Final = (
+    View(
+        "prices",
+        (
+            ("price_id", "BIGINT", "unique"),
+            ("model", "VARCHAR", "model name"),
+            ("provider", "VARCHAR", "NULL: any provider"),
+            ("valid_from_at", TIME, "from this time on"),
+            ("input_usd_per_mtok", "DOUBLE", "USD per million input tokens"),
+            ("output_usd_per_mtok", "DOUBLE", "USD per million output tokens"),
+            ("cached_input_usd_per_mtok", "DOUBLE", "NULL: as input"),
+            ("cache_write_input_usd_per_mtok", "DOUBLE", "NULL: as input"),
+            ("actor", "VARCHAR", "who set it"),
+            ("set_at", TIME, "when it was set"),
+        ),
+        "select price_id, model, provider, valid_from_ns, input_usd_per_mtok, output_usd_per_mtok, "
+        "cached_input_usd_per_mtok, cache_write_input_usd_per_mtok, actor, set_ns from prices order by price_id",
+        ("prices",),
+    ),
+    View(
+        "model_endpoints",
+        (
+            ("name", "VARCHAR", "unique; how calls name it"),
+            ("base_url", "VARCHAR", "address"),
+            ("model", "VARCHAR", "the endpoint's name of the model"),
+            ("provider", "VARCHAR", "NULL: known from the address, else the name"),
+            ("api_key_env", "VARCHAR", "name of the environment variable that holds the key"),
+            ("headers", "VARCHAR", "JSON object; $NAME is an environment variable"),
+            ("timeout_s", "DOUBLE", "seconds for one attempt"),
+            ("max_concurrency", "BIGINT", "most requests at once from one process"),
+            ("actor", "VARCHAR", "who registered it"),
+            ("registered_at", TIME, "when"),
+        ),
+        "select name, base_url, model, provider, api_key_env, headers, timeout_s, max_concurrency, actor, "
+        "registered_ns from model_endpoints order by name",
+        ("model_endpoints",),
+    ),
+)
+ROOM: Final = Room(TABLES, VIEWS)

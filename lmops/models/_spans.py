@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 import orjson
 
 # The API alone: a few small modules, which every package that is instrumented imports as well.
-from opentelemetry import context as otel_context  # noqa: TID253
-from opentelemetry import trace as otel_trace  # noqa: TID253
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode  # noqa: TID253
+from opentelemetry import context as otel_context
+from opentelemetry import trace as otel_trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
+from lmops.base.endings import Logged
 from lmops.errors import ModelError
 from lmops.models._keys import known_secrets
 from lmops.models._pieces import function_of
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from lmops.models._records import Answer, Completion, Endpoint, Usage
+    from lmops.base.chat import Usage
+    from lmops.models._records import Answer, Completion, Endpoint
 
 _log = logging.getLogger(__name__)
 
@@ -34,12 +36,17 @@ _log = logging.getLogger(__name__)
 _SUPPRESS: Final[str] = getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
 #: Parameter -> attribute.
 _PARAMS: Final = {
-    "temperature": "gen_ai.request.temperature", "top_p": "gen_ai.request.top_p", "top_k": "gen_ai.request.top_k",
-    "max_tokens": "gen_ai.request.max_tokens", "max_completion_tokens": "gen_ai.request.max_tokens",
-    "seed": "gen_ai.request.seed", "frequency_penalty": "gen_ai.request.frequency_penalty",
-    "presence_penalty": "gen_ai.request.presence_penalty", "reasoning_effort": "gen_ai.request.reasoning_effort",
+    "temperature": "gen_ai.request.temperature",
+    "top_p": "gen_ai.request.top_p",
+    "top_k": "gen_ai.request.top_k",
+    "max_tokens": "gen_ai.request.max_tokens",
+    "max_completion_tokens": "gen_ai.request.max_tokens",
+    "seed": "gen_ai.request.seed",
+    "frequency_penalty": "gen_ai.request.frequency_penalty",
+    "presence_penalty": "gen_ai.request.presence_penalty",
+    "reasoning_effort": "gen_ai.request.reasoning_effort",
     "dimensions": "gen_ai.embeddings.dimension.count",
-}  # fmt: skip
+}
 
 _tracer: tuple[object, otel_trace.Tracer] | None = None
 
@@ -58,15 +65,14 @@ def _get_tracer() -> otel_trace.Tracer | None:
 
 def start(operation: str, endpoint: Endpoint) -> CallSpan | None:
     """Return an open span for one call, or None when nothing traces."""
-    try:
+    # Broken tracing must not break the application.
+    with Logged(_log, "no span for a call of %s", endpoint.spec, level=logging.DEBUG):
         tracer = _get_tracer()
         if tracer is None:
             return None
         span = tracer.start_span(f"{operation} {endpoint.model}", kind=SpanKind.CLIENT)
         return CallSpan(span, operation, endpoint) if span.get_span_context().is_valid else None
-    except Exception:  # noqa: BLE001 - broken tracing must not break the application
-        _log.debug("no span for a call of %s", endpoint.spec, exc_info=True)
-        return None
+    return None
 
 
 class CallSpan:
@@ -208,8 +214,11 @@ class CallSpan:
         if not self._is_recording:
             return
         attributes: dict[str, Any] = {
-            "error.type": error.kind, "error.message": str(error), "lmops.attempt": attempt, "lmops.wait_s": wait_s
-        }  # fmt: skip
+            "error.type": error.kind,
+            "error.message": str(error),
+            "lmops.attempt": attempt,
+            "lmops.wait_s": wait_s,
+        }
         if error.status is not None:
             attributes["http.response.status_code"] = error.status
         self._span.add_event("gen_ai.retry", {name: self._clean(value) for name, value in attributes.items()})
@@ -270,8 +279,12 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
             parts.append(piece)
     for call in message.get("tool_calls") or ():
         function = function_of(call)
-        parts.append({
-            "type": "tool_call", "id": call.get("id"), "name": function.get("name"),
-            "arguments": function.get("arguments"),
-        })  # fmt: skip
+        parts.append(
+            {
+                "type": "tool_call",
+                "id": call.get("id"),
+                "name": function.get("name"),
+                "arguments": function.get("arguments"),
+            }
+        )
     return {"role": role, "parts": parts}

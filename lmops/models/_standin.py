@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from lmops.base.chat import Message, ToolCall, Usage
 from lmops.errors import ModelError
-from lmops.models._records import Answer, ToolCall, Usage, finish_reason
-from lmops.standin import ChatRequest, Message, chat_model
-from lmops.standin import ToolCall as StandInToolCall
+from lmops.models._records import Answer, finish_reason
+from lmops.standin import ChatRequest, chat_model
+from lmops.standin.embed import embedding
+from lmops.standin.text import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,31 +70,23 @@ def answer(call: Call) -> Answer:
             "and the two tools of the sample, and nothing else",
             kind="bad_request",
         ) from error
-    used = found.usage
-    calls = tuple(ToolCall(id=one.id, name=one.name, arguments=one.arguments) for one in found.tool_calls)
     content: str | None = found.content
-    if call.schema is not None and not calls:
+    if call.schema is not None and not found.tool_calls:
         content = _in_schema(found.content, call.schema)
     return Answer(
-        content=None if calls and not content else content,
+        content=None if found.tool_calls and not content else content,
         model=found.model,
-        tool_calls=calls,
+        tool_calls=found.tool_calls,
         finish_reason=finish_reason(found.finish_reason),
-        usage=Usage(
-            input_tokens=used.input_tokens, output_tokens=used.output_tokens,
-            cached_input_tokens=used.cached_input_tokens, reasoning_tokens=used.reasoning_tokens,
-        ),
+        usage=found.usage,
         response_id=found.id,
         system_fingerprint=found.system_fingerprint,
         attributes={"lmops.standin.simulated_latency_ms": found.latency_ms},
-    )  # fmt: skip
+    )
 
 
 def embed(texts: list[str]) -> tuple[tuple[tuple[float, ...], ...], Usage]:
     """Return the stand-in's vectors, and the tokens by its own count."""
-    from lmops.standin.embed import embedding
-    from lmops.standin.text import count_tokens
-
     return tuple(map(embedding, texts)), Usage(input_tokens=sum(map(count_tokens, texts)))
 
 
@@ -102,9 +96,7 @@ def _messages(messages: Any, *, is_rewriter: bool) -> tuple[Message, ...]:
             role=message["role"] if message["role"] != "developer" else "system",
             content=_text(message.get("content")),
             tool_calls=tuple(
-                StandInToolCall(
-                    id=raw.get("id", ""), name=raw["function"]["name"], arguments=raw["function"]["arguments"]
-                )
+                ToolCall(id=raw.get("id", ""), name=raw["function"]["name"], arguments=raw["function"]["arguments"])
                 for raw in message.get("tool_calls") or ()
             ),
             tool_call_id=message.get("tool_call_id"),

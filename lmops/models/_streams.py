@@ -7,6 +7,7 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Final, Self
 
+from lmops.base.endings import Undone
 from lmops.errors import UsageError
 from lmops.models._loop import BACKGROUND
 from lmops.models._records import Completion
@@ -104,11 +105,8 @@ class Stream(_Reading):
                 raise UsageError("a stream without await would wait for itself here: use astream(...) instead")
             self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
             self._start(self._events.put)
-        try:
+        with Undone(self._stop):  # an interrupt
             event = self._events.get()
-        except BaseException:  # an interrupt
-            self._stop()
-            raise
         piece = self._take(event)
         if piece is None:
             raise StopIteration

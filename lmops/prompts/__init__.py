@@ -8,47 +8,54 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import numbers
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from lmops.base.public import only
 from lmops.errors import UsageError
-from lmops.prompts import _aliases, _evidence, _versions
-from lmops.prompts._content import make
-from lmops.prompts._names import Ref, check_alias, check_name, check_words, parse_ref
+from lmops.prompts import _aliases, _versions
+from lmops.prompts import _show as _show
+from lmops.prompts._names import check_alias, check_name, parse_ref
 from lmops.prompts._records import Move, PromptVersion
-from lmops.times import from_ns, to_ns, utc_now
+from lmops.prompts.content import make
+from lmops.prompts.evidence import ids_of, look_up, refuse_unreal, refuse_without, suffices
+from lmops.records import Ref, check_words
+from lmops.times import from_ns, to_ns
 
 if TYPE_CHECKING:
     import os
     import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
 
-    from lmops.prompts._compare import PromptComparison
-    from lmops.prompts._diff import PromptDiff
     from lmops.prompts._sync import SyncReport
-    from lmops.store import Store
+    from lmops.prompts.comparisons import PromptComparison
+    from lmops.prompts.diffs import PromptDiff
+    from lmops.records import Project
 
 __all__ = ["Move", "PromptVersion", "Prompts"]
+__dir__ = only(__all__)
 
 PRODUCTION = "production"
+
+_Viewed = TypeVar("_Viewed", "PromptDiff", "PromptComparison")
 
 
 class Prompts:
     """The registry as a workspace sees it: ``ws.prompts``."""
 
-    def __init__(self, store: Store, *, actor: str, now: Callable[[], datetime] = utc_now) -> None:
-        self._store = store
-        self._actor = actor
-        self._now = now
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._store = project.store
         self._cache: dict[tuple[str, int], PromptVersion] = {}
 
     def __repr__(self) -> str:
-        with self._store.reading() as con:
-            names, versions = con.execute("select count(distinct name), count(*) from prompt_versions").fetchone()
+        with self._project.reading() as con:
+            names, versions = _versions.counts(con)
         return f"<Prompts: {names} with {versions} versions>"
 
     # -- versions --------------------------------------------------------------------------------------------------
@@ -92,13 +99,8 @@ class Prompts:
         check_name(name)
         content = make(template, model=model, params=params, response_schema=response_schema, tools=tools)
         note, words = check_words(note, "note"), _tags(tags)
-        with self._store.transaction() as con:
-            return self._remember(
-                _versions.insert(
-                    con, name, content, note=note, tags=words, parent=parent, commit=commit, actor=actor or self._actor,
-                    at_ns=self._now_ns(),
-                )
-            )  # fmt: skip
+        with self._project.change(actor=actor, reason=note) as change:
+            return self._remember(_versions.insert(change, name, content, tags=words, parent=parent, commit=commit))
 
     def get(self, ref: str) -> PromptVersion:
         """Return one version; looked up again at each call, so a moved alias is seen at once (well under 1 ms).
@@ -108,12 +110,13 @@ class Prompts:
 
         Raises:
             NotFoundError: There is no such prompt, version or alias; the message names the nearest ones.
+            DamagedStoreError: It is not what the audit chain says was saved.
         """
         found = parse_ref(ref)
         if found.version is not None and (found.name, found.version) in self._cache:
             return _handed_out(self._cache[found.name, found.version])
-        with self._store.reading() as con:
-            version = _versions.resolve(con, found)
+        with self._project.reading() as con:
+            version = _versions.resolve(self._store, con, found)
             return self._load(con, found.name, version)
 
     def versions(self, name: str) -> list[PromptVersion]:
@@ -123,25 +126,27 @@ class Prompts:
             NotFoundError: There is no such prompt.
         """
         check_name(name)
-        with self._store.reading() as con:
-            return _versions.all_of(con, name)
+        with self._project.reading() as con:
+            return _versions.all_of(self._store, con, name)
 
     def list(self) -> pd.DataFrame:
         """Return one row a prompt: name, newest, aliases ("production=2"), model, note, author, changed_at."""
-        import json
-
         import pandas as pd
 
-        with self._store.reading() as con:
+        with self._project.reading() as con:
             found = _versions.overview(con)
         rows = [
             (
-                row["name"], row["newest"],
+                row["name"],
+                row["newest"],
                 ", ".join(f"{alias}={version}" for alias, version in sorted(json.loads(row["aliases"]).items())),
-                json.loads(row["body"])["model"], row["note"], row["author"], from_ns(row["created_ns"]),
+                json.loads(row["body"])["model"],
+                row["note"],
+                row["author"],
+                from_ns(row["created_ns"]),
             )
             for row in found
-        ]  # fmt: skip
+        ]
         return pd.DataFrame(rows, columns=["name", "newest", "aliases", "model", "note", "author", "changed_at"])
 
     def aliases(self, name: str) -> dict[str, int]:
@@ -151,32 +156,37 @@ class Prompts:
             NotFoundError: There is no such prompt.
         """
         check_name(name)
-        with self._store.reading() as con:
-            _versions.resolve(con, Ref(name))
-            rows = con.execute("select alias, version from prompt_aliases where name = ? order by alias", (name,))
-            return {row[0]: int(row[1]) for row in rows}
+        with self._project.reading() as con:
+            _versions.resolve(self._store, con, Ref(name))
+            known = _aliases.names(con, name)
+            return {alias: _versions.resolve(self._store, con, Ref(name, alias=alias)) for alias in known}
 
     def verify(self) -> tuple[str, ...]:
         """Hold versions, moves and aliases against their hashes and the audit chain; return what is wrong."""
-        with self._store.reading() as con:
+        with self._project.reading() as con:
             return (*_versions.broken(con), *_aliases.broken(con))
 
-    def diff(self, name: str, a: int | str | PromptVersion, b: int | str | PromptVersion) -> PromptDiff:
+    def diff(
+        self, name: str, a: int | str | PromptVersion, b: int | str | PromptVersion, *, height: int = 560
+    ) -> PromptDiff:
         """Return what changed from one version to another: ``.text``, ``.df()``, ``.changes``, ``.stats``.
+
+        A notebook shows it side by side, by mouse and keyboard (press ? for the keys); ``.view`` is what is shown.
 
         Args:
             name: Name of the prompt.
             a: The old version: number, alias or record.
             b: The new version.
+            height: Of the view, in pixels.
 
         Raises:
             NotFoundError: There is no such version.
         """
-        from lmops.prompts._diff import diff
+        from lmops.prompts.diffs import diff
 
-        with self._store.reading() as con:
+        with self._project.reading() as con:
             left, right = (self._load(con, name, self._version_of(con, name, one)) for one in (a, b))
-        return diff(left, right)
+        return self._with_view(diff(left, right), height=height)
 
     def compare(
         self,
@@ -188,11 +198,13 @@ class Prompts:
         until: str | datetime | None = None,
         environment: str | None = None,
         evaluations: bool = False,
+        height: int = 620,
     ) -> PromptComparison:
         """Return how versions behaved in the traces that used them: ``.df()``, ``.text``, ``.outputs``, ``.caveats``.
 
         Latency p50 and p95, tokens, cost per query, error rate and votes of users, each with n and a 95 % interval, and
         the difference from the first version. A trace with a call of unknown price has no cost and counts as missing.
+        A notebook shows it with the answers to the same inputs side by side; ``.view`` is what is shown.
 
         Args:
             name: Name of the prompt.
@@ -202,20 +214,28 @@ class Prompts:
             until: Likewise.
             environment: Only traces of this environment, such as "production".
             evaluations: Count the traces of evaluations as well, which are left out otherwise.
+            height: Of the view, in pixels.
 
         Raises:
             NotFoundError: There is no such version.
         """
-        from lmops.prompts._compare import compare
+        from lmops.prompts.comparisons import compare
 
         if isinstance(versions, str | PromptVersion) or not versions:
             raise UsageError(f"compare({name!r}, ...): give a list of versions, such as [1, 2]")
-        with self._store.reading() as con:
+        with self._project.reading() as con:
             found = list(dict.fromkeys(self._version_of(con, name, one) for one in versions))
-        return compare(
-            self._store, name, found, last=last, since=since, until=until, environment=environment,
+        made = compare(
+            self._store,
+            name,
+            found,
+            last=last,
+            since=since,
+            until=until,
+            environment=environment,
             evaluations=evaluations,
-        )  # fmt: skip
+        )
+        return self._with_view(made, height=height)
 
     # -- aliases ---------------------------------------------------------------------------------------------------
 
@@ -253,38 +273,50 @@ class Prompts:
             ConflictError: Somebody else moved the alias first; nothing was changed.
         """
         alias, words = check_alias(to), check_words(reason, "reason")
-        ids = _evidence.ids_of(evidence)
+        ids = ids_of(evidence)
         if force and not words:
             raise UsageError("force=True needs a reason, which the audit chain shows: reason='...'")
-        with self._store.reading() as con:
+        with self._project.reading() as con:
             target = self._version_of(con, name, version)
             seen = self._seen(con, name, alias, expected)
-        with self._changing(dry_run=dry_run) as con:
+        with self._project.change(actor=actor, reason=words, evidence=ids, dry_run=dry_run) as change:
+            con = change.con
             now = _aliases.pointer(con, name, alias)
-            verdicts = _evidence.look_up(con, ids)
+            verdicts = look_up(con, ids)
             found = Move(
-                name=name, alias=alias, action="promote", from_version=now, to_version=target, at=self._now(),
-                actor=actor or self._actor, reason=words, evidence=ids, is_moved=False, is_dry_run=dry_run,
-            )  # fmt: skip
+                name=name,
+                alias=alias,
+                action="promote",
+                from_version=now,
+                to_version=target,
+                at=change.at,
+                actor=change.actor,
+                reason=change.reason,
+                evidence=ids,
+                is_moved=False,
+                is_dry_run=dry_run,
+            )
             if now == target:
                 return dataclasses.replace(found, is_dry_run=False)
             _aliases.check_expected(con, name, alias, seen)
-            protected = _aliases.is_protected(con, name, alias)
+            protected = _aliases.is_protected(self._store, con, name, alias)
             ref = f"{name}@{target}"
-            is_forced = force and protected and not _evidence.suffices(verdicts, ref)
+            is_forced = force and protected and not suffices(verdicts, ref)
             if protected and not is_forced:
-                _evidence.refuse_without(verdicts, ref, alias)
-            _evidence.refuse_unreal(verdicts, ref)
+                refuse_without(verdicts, ref, alias)
+            refuse_unreal(verdicts, ref)
             found = dataclasses.replace(found, is_forced=is_forced)
             if dry_run:
                 return found
-            before = [*_aliases.earlier(con, name, alias), now] if now is not None else []
+            before = _aliases.way_back(self._store, con, name, alias)
             details = {
-                "hash": _versions.load(con, name, target).hash, "protected": protected, "forced": is_forced,
+                "hash": _versions.load(self._store, con, name, target).hash,
+                "protected": protected,
+                "forced": is_forced,
                 "verdicts": verdicts,
-            }  # fmt: skip
+            }
             moved = dataclasses.replace(found, is_moved=True)
-            return _aliases.move(con, moved, earlier_versions=before, at_ns=self._now_ns(), details=details)
+            return _aliases.move(change, moved, earlier_versions=before, details=details)
 
     def rollback(
         self,
@@ -319,21 +351,22 @@ class Prompts:
         words = check_words(reason, "reason")
         if not words:
             raise UsageError("a rollback needs a reason, which the audit chain shows: reason='...'")
-        with self._store.reading() as con:
+        with self._project.reading() as con:
             self._version_of(con, name, f"{check_name(name)}@latest")
             seen = self._seen(con, name, alias, expected)
-        with self._changing(dry_run=dry_run) as con:
+        with self._project.change(actor=actor, reason=words, dry_run=dry_run) as change:
+            con = change.con
             _aliases.check_expected(con, name, alias, seen)
-            target, before = _aliases.previous(con, name, alias)
+            target, before = _aliases.previous(self._store, con, name, alias)
             found = Move(
                 name=name, alias=alias, action="rollback", from_version=_aliases.pointer(con, name, alias),
-                to_version=target, at=self._now(), actor=actor or self._actor, reason=words, is_moved=not dry_run,
+                to_version=target, at=change.at, actor=change.actor, reason=words, is_moved=not dry_run,
                 is_dry_run=dry_run,
             )  # fmt: skip
             if dry_run:
                 return found
-            details = {"hash": _versions.load(con, name, target).hash}
-            return _aliases.move(con, found, earlier_versions=before, at_ns=self._now_ns(), details=details)
+            details = {"hash": _versions.load(self._store, con, name, target).hash}
+            return _aliases.move(change, found, earlier_versions=before, details=details)
 
     def history(self, name: str, *, alias: str | None = None) -> pd.DataFrame:
         """Return every move of the aliases of a prompt, oldest first.
@@ -349,13 +382,11 @@ class Prompts:
         Raises:
             NotFoundError: There is no such prompt.
         """
-        import json
-
         import pandas as pd
 
         check_name(name)
-        with self._store.reading() as con:
-            _versions.resolve(con, Ref(name))
+        with self._project.reading() as con:
+            _versions.resolve(self._store, con, Ref(name))
             rows = _aliases.moves(con, name, alias)
         return pd.DataFrame(
             {
@@ -385,8 +416,8 @@ class Prompts:
         found = parse_ref(ref)
         if found.alias is None:
             raise UsageError(f"at({ref!r}): give an alias, such as '{found.name}@production'; a version never moves")
-        with self._store.reading() as con:
-            _versions.resolve(con, Ref(found.name))
+        with self._project.reading() as con:
+            _versions.resolve(self._store, con, Ref(found.name))
             return self._load(con, found.name, _aliases.pointed_at(con, found.name, found.alias, to_ns(when)))
 
     def protect(
@@ -410,12 +441,9 @@ class Prompts:
             actor: Who does it; the workspace's actor by default.
         """
         check_alias(alias)
-        words = check_words(reason, "reason")
-        with self._store.transaction() as con:
-            _versions.resolve(con, Ref(check_name(name)))
-            return _aliases.set_protection(
-                con, name, alias, on=on, actor=actor or self._actor, reason=words, at_ns=self._now_ns()
-            )
+        with self._project.change(actor=actor, reason=reason) as change:
+            _versions.resolve(self._store, change.con, Ref(check_name(name)))
+            return _aliases.set_protection(change, name, alias, on=on)
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -453,17 +481,20 @@ class Prompts:
                 raise UsageError(f"take={{{name!r}: {side!r}}}: write 'file' or 'registry'")
         chosen = names if names is None else [check_name(name) for name in _several(names)]
         return Sync(
-            self._store, Path(folder), actor=actor or self._actor, now_ns=self._now_ns, take=take or {},
-            is_dry_run=dry_run, restore=restore,
-        ).run(chosen)  # fmt: skip
+            self._project,
+            Path(folder),
+            actor=actor,
+            take=take or {},
+            is_dry_run=dry_run,
+            restore=restore,
+        ).run(chosen)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _now_ns(self) -> int:
-        return to_ns(self._now())
-
-    def _changing(self, *, dry_run: bool) -> Any:
-        return self._store.reading() if dry_run else self._store.transaction()
+    def _with_view(self, found: _Viewed, *, height: int) -> _Viewed:
+        """Return a record with its live view; here there is none, a workspace knows one."""
+        del height
+        return found
 
     def _remember(self, found: PromptVersion) -> PromptVersion:
         self._cache[found.name, found.version] = dataclasses.replace(found, is_new=None)
@@ -471,7 +502,7 @@ class Prompts:
 
     def _load(self, con: sqlite3.Connection, name: str, version: int) -> PromptVersion:
         if (name, version) not in self._cache:
-            self._remember(_versions.load(con, name, version))
+            self._remember(_versions.load(self._store, con, name, version))
         return _handed_out(self._cache[name, version])
 
     def _version_of(self, con: sqlite3.Connection, name: str, version: object) -> int:
@@ -482,11 +513,11 @@ class Prompts:
         if isinstance(version, bool) or not isinstance(version, numbers.Integral | str):
             raise UsageError(f"version={version!r}: give a number, a reference or a version of {name}")
         if isinstance(version, numbers.Integral):
-            return _versions.resolve(con, Ref(name, version=int(version)))
+            return _versions.resolve(self._store, con, Ref(name, version=int(version)))
         ref = parse_ref(version if "@" in version else f"{name}@{version}")
         if ref.name != name:
             raise UsageError(f"{version!r} is a version of {ref.name}, not of {name}")
-        return _versions.resolve(con, ref)
+        return _versions.resolve(self._store, con, ref)
 
     def _seen(self, con: sqlite3.Connection, name: str, alias: str, expected: object) -> int | None:
         if expected is None:

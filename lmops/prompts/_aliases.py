@@ -8,10 +8,10 @@ not returned to by the next rollback.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import ConflictError, NotFoundError, RefusedError
-from lmops.store import append_event, next_event_id
+from lmops.errors import ConflictError, DamagedStoreError, NotFoundError, RefusedError
 from lmops.text import plain_line
 from lmops.times import from_ns
 
@@ -20,10 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lmops.prompts._records import Move
+    from lmops.records import Change
+    from lmops.store import Store
 
 
 #: how many rollbacks in a row there can be
 _WAY_BACK: Final = 1000
+
+
+def names(con: sqlite3.Connection, name: str) -> list[str]:
+    """Return the aliases of a prompt, sorted."""
+    return [row[0] for row in con.execute("select alias from prompt_aliases where name = ? order by alias", (name,))]
 
 
 def pointer(con: sqlite3.Connection, name: str, alias: str) -> int | None:
@@ -32,10 +39,13 @@ def pointer(con: sqlite3.Connection, name: str, alias: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-def earlier(con: sqlite3.Connection, name: str, alias: str) -> list[int]:
-    """Return the versions a rollback would walk back through, the nearest last."""
-    row = con.execute("select earlier from prompt_aliases where name = ? and alias = ?", (name, alias)).fetchone()
-    return [] if row is None else list(json.loads(row[0]))
+def way_back(store: Store, con: sqlite3.Connection, name: str, alias: str) -> list[int]:
+    """Return the versions a rollback walks back through when an alias leaves where it is, the nearest last."""
+    try:
+        row = store.record(con, "prompt_aliases", name, alias)
+    except DamagedStoreError:
+        return []  # a promotion puts it right; what somebody changed is no way back
+    return [] if row is None else [*json.loads(row["earlier"]), row["version"]]
 
 
 def check_expected(con: sqlite3.Connection, name: str, alias: str, expected: int | None) -> None:
@@ -65,53 +75,65 @@ def check_expected(con: sqlite3.Connection, name: str, alias: str, expected: int
 
 
 def move(
-    con: sqlite3.Connection,
+    change: Change,
     found: Move,
     *,
     earlier_versions: Sequence[int],
-    at_ns: int,
     details: dict[str, Any],
 ) -> Move:
-    """Write one move: the pointer, the history and the audit event, in the caller's transaction."""
-    from dataclasses import replace
-
-    before = None if found.from_version is None else {"version": found.from_version}
-    event_id = next_event_id(con)
-    con.execute(
-        "insert or replace into prompt_aliases (name, alias, version, earlier, event_id) values (?, ?, ?, ?, ?)",
-        (found.name, found.alias, found.to_version, json.dumps(list(earlier_versions)[-_WAY_BACK:]), event_id),
+    """Write one move: the pointer, the history and the audit event."""
+    event_id = change.event_id
+    change.replace(
+        "prompt_aliases",
+        {
+            "name": found.name,
+            "alias": found.alias,
+            "version": found.to_version,
+            "earlier": json.dumps(list(earlier_versions)[-_WAY_BACK:]),
+            "event_id": event_id,
+        },
     )
-    con.execute(
-        "insert into prompt_moves (event_id, name, alias, action, from_version, to_version, at_ns, actor, reason, "
-        "evidence, is_forced) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            event_id, found.name, found.alias, found.action, found.from_version, found.to_version, at_ns, found.actor,
-            found.reason, json.dumps(found.evidence) if found.evidence else None, found.is_forced,
-        ),
-    )  # fmt: skip
-    append_event(
-        con, actor=found.actor, action=f"prompt.{found.action}", subject=f"{found.name}@{found.alias}",
-        reason=found.reason, before=before, after={"version": found.to_version, **details}, evidence=found.evidence,
-        at_ns=at_ns, rows=[("prompt_aliases", found.name, found.alias), ("prompt_moves", event_id)],
-    )  # fmt: skip
-    return replace(found, event_id=event_id, at=from_ns(at_ns))
+    change.insert(
+        "prompt_moves",
+        {
+            "event_id": event_id,
+            "name": found.name,
+            "alias": found.alias,
+            "action": found.action,
+            "from_version": found.from_version,
+            "to_version": found.to_version,
+            "at_ns": change.at_ns,
+            "actor": found.actor,
+            "reason": found.reason,
+            "evidence": json.dumps(found.evidence) if found.evidence else None,
+            "is_forced": found.is_forced,
+        },
+    )
+    change.say(
+        f"prompt.{found.action}",
+        f"{found.name}@{found.alias}",
+        before=None if found.from_version is None else {"version": found.from_version},
+        after={"version": found.to_version, **details},
+    )
+    return replace(found, event_id=event_id)
 
 
-def previous(con: sqlite3.Connection, name: str, alias: str) -> tuple[int, list[int]]:
+def previous(store: Store, con: sqlite3.Connection, name: str, alias: str) -> tuple[int, list[int]]:
     """Return the version a rollback goes to, and those that are before it then.
 
     Raises:
         NotFoundError: The alias does not exist.
         RefusedError: There is no earlier version.
+        DamagedStoreError: The alias is not what was written.
     """
-    now = pointer(con, name, alias)
-    if now is None:
-        known = [row[0] for row in con.execute("select alias from prompt_aliases where name = ?", (name,))]
+    row = store.record(con, "prompt_aliases", name, alias)
+    if row is None:
+        known = names(con, name)
         raise NotFoundError.of(f"alias of {name}", alias, known, hint="there is nothing to roll back")
-    before = earlier(con, name, alias)
+    before: list[int] = json.loads(row["earlier"])
     if not before:
         raise RefusedError(
-            f"{name}@{alias} is at {now} and no version was there before it: nothing to roll back to; "
+            f"{name}@{alias} is at {row['version']} and no version was there before it: nothing to roll back to; "
             f"ws.prompts.promote({name!r}, VERSION, to={alias!r}) goes to any version"
         )
     return before[-1], before[:-1]
@@ -143,7 +165,7 @@ def pointed_at(con: sqlite3.Connection, name: str, alias: str, at_ns: int) -> in
     ).fetchone()
     asked = f"{name}@{alias} did not exist at {from_ns(at_ns):%Y-%m-%d %H:%M:%S} UTC"
     if first[0] is None:
-        known = [found[0] for found in con.execute("select alias from prompt_aliases where name = ?", (name,))]
+        known = names(con, name)
         raise NotFoundError.of(f"alias of {name}", alias, known)
     raise NotFoundError(
         f"{asked}: it exists since {from_ns(first[0]):%Y-%m-%d %H:%M:%S} UTC, when it became {first[2]}"
@@ -178,27 +200,24 @@ def broken(con: sqlite3.Connection) -> list[str]:
 # -- protection --------------------------------------------------------------------------------------------------------
 
 
-def is_protected(con: sqlite3.Connection, name: str, alias: str) -> bool:
-    """Return whether promotions to an alias need evidence."""
-    found = con.execute("select 1 from prompt_protections where name = ? and alias = ?", (name, alias)).fetchone()
-    return found is not None
+def is_protected(store: Store, con: sqlite3.Connection, name: str, alias: str) -> bool:
+    """Return whether promotions to an alias need evidence.
+
+    Raises:
+        DamagedStoreError: The protection was changed or taken away past the audit chain.
+    """
+    return store.record(con, "prompt_protections", name, alias) is not None
 
 
-def set_protection(
-    con: sqlite3.Connection, name: str, alias: str, *, on: bool, actor: str, reason: str | None, at_ns: int
-) -> bool:
+def set_protection(change: Change, name: str, alias: str, *, on: bool) -> bool:
     """Protect an alias or stop to; return whether that changed anything."""
-    was = is_protected(con, name, alias)
+    was = is_protected(change.store, change.con, name, alias)
     if was == on:
         return False
     if on:
-        values = (name, alias, next_event_id(con))
-        con.execute("insert into prompt_protections (name, alias, event_id) values (?, ?, ?)", values)
+        change.insert("prompt_protections", {"name": name, "alias": alias, "event_id": change.event_id})
     else:
-        con.execute("delete from prompt_protections where name = ? and alias = ?", (name, alias))
-    append_event(
-        con, actor=actor, action="prompt.protect" if on else "prompt.unprotect", subject=f"{name}@{alias}",
-        reason=reason, before={"protected": was}, after={"protected": on}, at_ns=at_ns,
-        rows=[("prompt_protections", name, alias)],
-    )  # fmt: skip
+        change.delete("prompt_protections", name, alias)
+    action = "prompt.protect" if on else "prompt.unprotect"
+    change.say(action, f"{name}@{alias}", before={"protected": was}, after={"protected": on})
     return True

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from lmops.errors import UsageError
+from lmops.records import LATEST, Ref, split_ref
 from lmops.text import plain_line
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
-_VERSION: Final = re.compile(r"[0-9]{1,18}")
-_HASH: Final = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
-LATEST: Final = "latest"
-
-
-class Ref(NamedTuple):
-    """A reference, taken apart; at most one of the last three is given."""
-
-    name: str
-    version: int | None = None
-    alias: str | None = None
-    hash_prefix: str | None = None
 
 
 def check_name(name: object, *, what: str = "prompt") -> str:
@@ -56,36 +45,6 @@ def parse_ref(ref: object) -> Ref:
     Raises:
         UsageError: It has another form.
     """
-    if not isinstance(ref, str):
-        raise UsageError(f"{plain_line(repr(ref), 100)} is no reference; write 'support-answer@production'")
-    name, at, which = ref.strip().partition("@")
-    check_name(name)
-    if not at or which == LATEST:
-        return Ref(name)
-    if _VERSION.fullmatch(which):
-        return Ref(name, version=int(which))
-    if which.startswith("sha256:"):
-        match = _HASH.fullmatch(which)
-        if not match:
-            raise UsageError(f"{plain_line(ref, 100)!r}: give 4 to 64 hex digits after sha256:")
-        return Ref(name, hash_prefix=f"sha256:{match[1]}")
-    return Ref(name, alias=check_name(which, what="alias"))
-
-
-def check_words(text: object, what: str, *, limit: int = 10_000) -> str | None:
-    """Return a note or a reason without the space around it; None for none.
-
-    Raises:
-        UsageError: It is no text or too long.
-    """
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise UsageError(f"the {what} must be text, not {type(text).__name__}")
-    if len(text) > limit:
-        raise UsageError(f"the {what} has {len(text):,} characters; the most is {limit:,}")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"the {what} holds half a character (a lone surrogate); it cannot be stored") from None
-    return text.strip() or None
+    found = split_ref(ref, example="support-answer@production")
+    check_name(found.name)
+    return found if found.alias is None else found._replace(alias=check_name(found.alias, what="alias"))

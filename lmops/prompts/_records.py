@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lmops.prompts._content import Content
+from lmops.prompts.content import Content
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -57,14 +57,18 @@ class PromptVersion:
     def content(self) -> Content:
         """Return what its hash is made of."""
         return Content(
-            messages=self.messages, template=self.template, model=self.model, params=self.params,
-            response_schema=self.response_schema, tools=self.tools,
-        )  # fmt: skip
+            messages=self.messages,
+            template=self.template,
+            model=self.model,
+            params=self.params,
+            response_schema=self.response_schema,
+            tools=self.tools,
+        )
 
     @property
     def variables(self) -> tuple[str, ...]:
         """Return the names that its templates use, in the order in which they first appear."""
-        from lmops.prompts._render import analyse
+        from lmops.prompts.rendering import analyse
 
         return tuple(analyse(self.messages))
 
@@ -87,7 +91,7 @@ class PromptVersion:
             ...     ws.prompts.save("greet", "Say hello to {{ name }}.").render(name="Ada")
             [{'role': 'user', 'content': 'Say hello to Ada.'}]
         """
-        from lmops.prompts._render import mark_span, render
+        from lmops.prompts.rendering import mark_span, render
 
         given = {**(variables or {}), **_variables}
         messages = render(self.messages, given, ref=self.ref)

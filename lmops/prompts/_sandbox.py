@@ -16,12 +16,12 @@ from contextvars import ContextVar
 from html import escape
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, filters, nodes, pass_context  # noqa: TID253  # imported when something is rendered
-from jinja2.exceptions import SecurityError  # noqa: TID253
-from jinja2.runtime import Context, LoopContext, Macro, Undefined  # noqa: TID253
-from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: TID253
-from jinja2.utils import Namespace  # noqa: TID253
-from jinja2.visitor import NodeTransformer  # noqa: TID253
+from jinja2 import StrictUndefined, filters, nodes, pass_context  # imported when something is rendered
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context, LoopContext, Macro, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
+from jinja2.visitor import NodeTransformer
 
 MAX_CHARS: Final = 10_000_000
 MAX_STEPS: Final = 1_000_000
@@ -56,9 +56,19 @@ _WRITABLE: Final = (str, int, float, type(None), Mapping, list, tuple, set, froz
 #: Their result is no larger than what they were given, and they do not read all of it.
 _FREE: Final = frozenset(("count", "d", "default", "first", "last", "length"))
 _NODES: Final = (
-    nodes.Expr, nodes.Helper, nodes.Template, nodes.Output, nodes.For, nodes.If, nodes.Macro, nodes.CallBlock,
-    nodes.FilterBlock, nodes.With, nodes.Assign, nodes.AssignBlock,
-)  # fmt: skip
+    nodes.Expr,
+    nodes.Helper,
+    nodes.Template,
+    nodes.Output,
+    nodes.For,
+    nodes.If,
+    nodes.Macro,
+    nodes.CallBlock,
+    nodes.FilterBlock,
+    nodes.With,
+    nodes.Assign,
+    nodes.AssignBlock,
+)
 
 
 class Budget:
@@ -120,7 +130,7 @@ def refuse_nothing(value: Any) -> None:
         )
 
 
-def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:  # noqa: FBT001, FBT002  # jinja2's
+def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:  # jinja2's
     """Return the value, or another one where it was not given or is nothing."""
     is_missing = isinstance(value, Undefined) or value is None or (boolean and not value)
     return default_value if is_missing else value
@@ -166,13 +176,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         # Not optimised: nothing of a template runs before its budget is there.
         super().__init__(
             undefined=StrictUndefined, keep_trailing_newline=True, optimized=False, cache_size=0, finalize=_finalize
-        )  # fmt: skip
+        )
         self.globals = {name: self.globals[name] for name in ("range", "dict", "namespace")}
         self.filters = {name: _measured(filters.FILTERS[name], name) for name in _FILTERS}
         self.filters |= {
-            "d": _measured(_default, "d"), "default": _measured(_default, "default"),
-            "tojson": _measured(_tojson, "tojson"), "e": _measured(_escape, "e"), "escape": _measured(_escape, "escape")
-        }  # fmt: skip
+            "d": _measured(_default, "d"),
+            "default": _measured(_default, "default"),
+            "tojson": _measured(_tojson, "tojson"),
+            "e": _measured(_escape, "e"),
+            "escape": _measured(_escape, "escape"),
+        }
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Return whether an attribute may be used: a few methods of plain data, and what loops offer."""
@@ -192,7 +205,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def wrap_str_format(self, value: Any) -> None:
         """``str.format`` is a language of its own and is not offered."""
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **_kwargs: Any) -> Any:  # noqa: N805, PYI063  # jinja2's
+    def call(__self, __context: Context, __obj: Any, *args: Any, **_kwargs: Any) -> Any:  # jinja2's
         """Call a macro, a loop, a global function or a method of plain data, and count it."""
         spent = budget()
         spent.step()
@@ -208,7 +221,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         result = super().call(__context, __obj, *args, **_kwargs)
         return __self.measured(result) if isinstance(result, list | dict) else result
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002  # jinja2's
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # jinja2's
         """Compute ``+ * ** %`` after looking at how large the result gets."""
         if operator == "%" and isinstance(left, str):
             raise SecurityError("it formats text with %; write {{ a }} or join text with ~")
@@ -261,26 +274,26 @@ class Sandbox(ImmutableSandboxedEnvironment):
 class _Bounded(NodeTransformer):
     """Makes turns and calls count, and ``~`` measured."""
 
-    def visit_For(self, node: nodes.For) -> Any:  # noqa: N802  # jinja2's
+    def visit_For(self, node: nodes.For) -> Any:  # jinja2's
         return self._counting(node)
 
-    def visit_Macro(self, node: nodes.Macro) -> Any:  # noqa: N802
+    def visit_Macro(self, node: nodes.Macro) -> Any:
         return self._counting(node)
 
-    def visit_CallBlock(self, node: nodes.CallBlock) -> Any:  # noqa: N802
+    def visit_CallBlock(self, node: nodes.CallBlock) -> Any:
         return self._counting(node)
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return _call("concat_measured", node.nodes, node.lineno)
 
-    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802
+    def visit_List(self, node: nodes.List) -> nodes.Node:
         return self._measured(node)
 
-    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
         return self._measured(node)
 
-    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
         self.generic_visit(node)
         return _call("measured", [node], node.lineno) if node.ctx == "load" else node
 

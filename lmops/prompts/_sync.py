@@ -11,22 +11,24 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from lmops.errors import LmopsError, UsageError, did_you_mean
+from lmops.errors import LmopsError, UsageError, did_you_mean, system_in_words
 from lmops.git import Repository, repository
 from lmops.owners import refuse_stranger
 from lmops.prompts import _versions
-from lmops.prompts._files import MAX_BYTES, SUFFIX, PromptFile, dump, load
-from lmops.prompts._names import Ref, check_name
+from lmops.prompts._names import check_name
+from lmops.prompts.files import MAX_BYTES, SUFFIX, PromptFile, dump, load
+from lmops.records import Ref
 from lmops.text import escape, plain, plain_line
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
     from lmops.prompts._records import PromptVersion
+    from lmops.records import Change, Project
     from lmops.store import Store
 
 Action = Literal["same", "saved", "written", "refreshed", "conflict", "deleted", "problem"]
@@ -97,17 +99,22 @@ class Sync:
     """One sync of one folder."""
 
     def __init__(
-        self, store: Store, folder: Path, *, actor: str, now_ns: Callable[[], int], take: Mapping[str, Side],
-        is_dry_run: bool, restore: bool,
-    ) -> None:  # fmt: skip
-        self._store = store
+        self,
+        project: Project,
+        folder: Path,
+        *,
+        actor: str | None,
+        take: Mapping[str, Side],
+        is_dry_run: bool,
+        restore: bool,
+    ) -> None:
+        self._project = project
         self._folder = folder
         self._actor = actor
-        self._now_ns = now_ns
         self._take = take
         self._is_dry_run = is_dry_run
         self._restore = restore
-        self._key = _folder_key(folder, store.path)
+        self._key = _folder_key(folder, project.store.path)
         self._repository: Repository | None = None
 
     def run(self, names: Sequence[str] | None = None) -> SyncReport:
@@ -117,10 +124,11 @@ class Sync:
         refuse_stranger(self._folder, what="the folder of prompts")
         if not self._is_dry_run:
             self._folder.mkdir(parents=True, exist_ok=True)
-        with self._store.reading() as con:
-            saved = {row[0] for row in con.execute("select distinct name from prompt_versions")}
-            known = {row[0] for row in con.execute("select name from prompt_files where folder = ?", (self._key,))}
-        files = {path.name.removesuffix(SUFFIX) for path in self._folder.glob(f"*{SUFFIX}")}
+        with self._project.reading() as con:
+            saved = set(_versions.names(con))
+            known = _versions.synced(con, self._key)
+        with system_in_words(self._folder):
+            files = {path.name.removesuffix(SUFFIX) for path in self._folder.glob(f"*{SUFFIX}")}
         wanted = saved | files
         for name in names or ():
             if name not in wanted:
@@ -135,8 +143,8 @@ class Sync:
         try:
             check_name(name)
             raw = _read(path)
-            with self._store.reading() as con:
-                newest = _newest(con, name)
+            with self._project.reading() as con:
+                newest = _newest(self._project.store, con, name)
             if raw is None:
                 if newest is None:
                     raise UsageError("the file vanished while it was read")
@@ -180,15 +188,14 @@ class Sync:
             return SyncEntry(name, "saved", 1 + (newest.version if newest else 0), path, detail, commit)
         # A note tells about the version it was written for, not about the one after it.
         note = None if newest is not None and file.note == newest.note else file.note
-        with self._store.transaction() as con:
-            now = _newest(con, name)
+        with self._project.change(actor=self._actor, reason=note) as change:
+            now = _newest(change.store, change.con, name)
             if (now.hash if now else None) != (newest.hash if newest else None):
                 raise UsageError("somebody saved a version meanwhile; sync again")
             saved = _versions.insert(
-                con, name, file.content, note=note, tags=tuple(sorted(set(file.tags))), parent=None, commit=commit,
-                actor=self._actor, at_ns=self._now_ns(),
-            )  # fmt: skip
-            self._remember(con, name, saved.hash)
+                change, name, file.content, tags=tuple(sorted(set(file.tags))), parent=None, commit=commit
+            )
+            self._remember(change, name, saved.hash)
         if not saved.is_new:
             detail += "; it has the content of an older version and is not the newest: promote it, or change it"
         self._replace(path, saved, before=raw)
@@ -197,11 +204,11 @@ class Sync:
     def _same(self, path: Path, raw: bytes, file: PromptFile, newest: PromptVersion) -> SyncEntry:
         """Note that both say the same; bring the file's number up to date."""
         if not self._is_dry_run:
-            with self._store.reading() as con:
-                is_noted = _noted(con, self._key, newest.name) == newest.hash
+            with self._project.reading() as con:
+                is_noted = _versions.synced(con, self._key).get(newest.name) == newest.hash
             if not is_noted:
-                with self._store.transaction() as con:
-                    self._remember(con, newest.name, newest.hash)
+                with self._project.change() as change:
+                    self._remember(change, newest.name, newest.hash)
         if file.hash == newest.hash:
             return SyncEntry(newest.name, "same", newest.version, path)
         if not self._is_dry_run:
@@ -213,11 +220,11 @@ class Sync:
 
     def _base(self, name: str, file: PromptFile) -> str | None:
         """Return the hash of what both sides had last: from the store, else the file's own when it is known here."""
-        with self._store.reading() as con:
-            noted = _noted(con, self._key, name)
+        with self._project.reading() as con:
+            noted = _versions.synced(con, self._key).get(name)
             if noted is not None:
                 return noted
-            known = {row[0] for row in con.execute("select hash from prompt_versions where name = ?", (name,))}
+            known = _versions.hashes(con, name)
         if file.hash in known:
             return file.hash
         return file.content.hash if file.content.hash in known else None
@@ -226,41 +233,45 @@ class Sync:
         if self._is_dry_run:
             return
         self._replace(path, version, before=before)
-        with self._store.transaction() as con:
-            self._remember(con, version.name, version.hash)
+        with self._project.change() as change:
+            self._remember(change, version.name, version.hash)
 
     def _replace(self, path: Path, version: PromptVersion, *, before: bytes | None) -> None:
         text = dump(
-            version.name, version.content, version=version.version, note=version.note, author=version.author,
+            version.name,
+            version.content,
+            version=version.version,
+            note=version.note,
+            author=version.author,
             tags=version.tags,
-        )  # fmt: skip
+        )
         _write_atomically(path, text.encode(), before=before)
 
-    def _remember(self, con: sqlite3.Connection, name: str, digest: str) -> None:
-        con.execute(
-            "insert or replace into prompt_files (folder, name, hash) values (?, ?, ?)", (self._key, name, digest)
-        )
+    def _remember(self, change: Change, name: str, digest: str) -> None:
+        change.replace("prompt_files", {"folder": self._key, "name": name, "hash": digest})
 
 
-def _newest(con: sqlite3.Connection, name: str) -> PromptVersion | None:
+def _newest(store: Store, con: sqlite3.Connection, name: str) -> PromptVersion | None:
     if not _versions.newest_version(con, name):
         return None
-    return _versions.load(con, name, _versions.resolve(con, Ref(name)))
-
-
-def _noted(con: sqlite3.Connection, folder: str, name: str) -> str | None:
-    row = con.execute("select hash from prompt_files where folder = ? and name = ?", (folder, name)).fetchone()
-    return None if row is None else str(row[0])
+    return _versions.load(store, con, name, _versions.resolve(store, con, Ref(name)))
 
 
 def _difference(newest: PromptVersion, file: PromptFile) -> str:
-    from lmops.prompts._diff import diff
+    from lmops.prompts.diffs import diff
 
     content = file.content
     told = replace(
-        newest, version=newest.version + 1, hash=content.hash, messages=content.messages, template=content.template,
-        model=content.model, params=content.params, response_schema=content.response_schema, tools=content.tools,
-    )  # fmt: skip
+        newest,
+        version=newest.version + 1,
+        hash=content.hash,
+        messages=content.messages,
+        template=content.template,
+        model=content.model,
+        params=content.params,
+        response_schema=content.response_schema,
+        tools=content.tools,
+    )
     _, *lines = diff(newest, told).text.split("\n")
     return "\n".join([f"from {newest.ref} to the file:", *lines])
 

@@ -3,49 +3,62 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lmops.errors import NotFoundError, did_you_mean
-from lmops.prompts._content import body_hash, from_body
 from lmops.prompts._records import PromptVersion
-from lmops.store import append_event, next_event_id
+from lmops.prompts.content import body_hash, from_body
+from lmops.records import Ref
 from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
-    from lmops.prompts._content import Content
-    from lmops.prompts._names import Ref
+    from lmops.prompts.content import Content
+    from lmops.records import Change
+    from lmops.store import Store
 
 
-def record(row: sqlite3.Row, *, is_new: bool | None = None) -> PromptVersion:
+def record(row: sqlite3.Row) -> PromptVersion:
     """Return one row as its record."""
     content = from_body(row["body"])
     return PromptVersion(
-        name=row["name"], version=row["version"], hash=row["hash"], messages=content.messages,
-        template=content.template, model=content.model, params=content.params,
-        response_schema=content.response_schema, tools=content.tools, note=row["note"], author=row["author"],
-        tags=tuple(json.loads(row["tags"])), parent=row["parent"], commit=row["git_commit"],
-        created_at=from_ns(row["created_ns"]), is_new=is_new,
-    )  # fmt: skip
+        name=row["name"],
+        version=row["version"],
+        hash=row["hash"],
+        messages=content.messages,
+        template=content.template,
+        model=content.model,
+        params=content.params,
+        response_schema=content.response_schema,
+        tools=content.tools,
+        note=row["note"],
+        author=row["author"],
+        tags=tuple(json.loads(row["tags"])),
+        parent=row["parent"],
+        commit=row["git_commit"],
+        created_at=from_ns(row["created_ns"]),
+    )
 
 
 def insert(
-    con: sqlite3.Connection,
+    change: Change,
     name: str,
     content: Content,
     *,
-    note: str | None,
     tags: tuple[str, ...],
     parent: int | None,
     commit: str | None,
-    actor: str,
-    at_ns: int,
 ) -> PromptVersion:
-    """Save content as the next version, or return the version that has it already."""
-    found = con.execute("select * from prompt_versions where name = ? and hash = ?", (name, content.hash)).fetchone()
+    """Save content as the next version, its note the reason of the change, or return the version that has it."""
+    store, con, note = change.store, change.con, change.reason
+    found = con.execute(
+        "select version from prompt_versions where name = ? and hash = ?", (name, content.hash)
+    ).fetchone()
     if found:
-        return record(found, is_new=False)
+        return replace(load(store, con, name, found[0]), is_new=False)
     newest = newest_version(con, name)
     if parent is None:
         parent = newest or None
@@ -53,18 +66,45 @@ def insert(
         raise NotFoundError(f"parent={parent}: " + _no_version(name, str(parent), newest))
     version = newest + 1
     after = {"hash": content.hash, "parent": parent, "model": content.model, "note": note, "commit": commit}
-    event_id = next_event_id(con)
-    con.execute(
-        "insert into prompt_versions (name, version, hash, body, note, author, tags, parent, git_commit, created_ns, "
-        "event_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (name, version, content.hash, content.body, note, actor, json.dumps(tags), parent, commit, at_ns, event_id),
+    change.insert(
+        "prompt_versions",
+        {
+            "name": name,
+            "version": version,
+            "hash": content.hash,
+            "body": content.body,
+            "note": note,
+            "author": change.actor,
+            "tags": json.dumps(tags),
+            "parent": parent,
+            "git_commit": commit,
+            "created_ns": change.at_ns,
+            "event_id": change.event_id,
+        },
     )
-    append_event(
-        con, actor=actor, action="prompt.save", subject=f"{name}@{version}", reason=note, after=after, at_ns=at_ns,
-        rows=[("prompt_versions", name, version)],
-    )  # fmt: skip
-    saved = con.execute("select * from prompt_versions where name = ? and version = ?", (name, version)).fetchone()
-    return record(saved, is_new=True)
+    change.say("prompt.save", f"{name}@{version}", after=after)
+    return replace(load(store, con, name, version), is_new=True)
+
+
+def counts(con: sqlite3.Connection) -> tuple[int, int]:
+    """Return how many prompts and how many versions there are."""
+    names, versions = con.execute("select count(distinct name), count(*) from prompt_versions").fetchone()
+    return names, versions
+
+
+def names(con: sqlite3.Connection) -> list[str]:
+    """Return the names of all prompts."""
+    return [row[0] for row in con.execute("select distinct name from prompt_versions")]
+
+
+def hashes(con: sqlite3.Connection, name: str) -> set[str]:
+    """Return the hashes of all versions of a prompt."""
+    return {row[0] for row in con.execute("select hash from prompt_versions where name = ?", (name,))}
+
+
+def synced(con: sqlite3.Connection, folder: str) -> dict[str, str]:
+    """Return the prompts that had a file in a folder after its last sync, with the hash that both said."""
+    return dict(map(tuple, con.execute("select name, hash from prompt_files where folder = ?", (folder,))))
 
 
 def newest_version(con: sqlite3.Connection, name: str) -> int:
@@ -73,20 +113,22 @@ def newest_version(con: sqlite3.Connection, name: str) -> int:
     return int(found or 0)
 
 
-def resolve(con: sqlite3.Connection, ref: Ref) -> int:
+def resolve(store: Store, con: sqlite3.Connection, ref: Ref) -> int:
     """Return the version number that a reference means now.
 
     Raises:
         NotFoundError: There is no such prompt, version or alias; the message names the nearest ones.
+        DamagedStoreError: The alias is not where it was put, or the newest version is gone.
     """
+    found: Sequence[int] | None
     if ref.alias is not None:
-        found = con.execute(
-            "select version from prompt_aliases where name = ? and alias = ?", (ref.name, ref.alias)
-        ).fetchone()
+        row = store.record(con, "prompt_aliases", ref.name, ref.alias)
+        found = None if row is None else (row["version"],)
     elif ref.hash_prefix is not None:
         return _by_hash(con, ref.name, ref.hash_prefix)
     else:
         version = newest_version(con, ref.name)
+        store.record(con, "prompt_versions", ref.name, version + 1)  # never written, or gone
         found = (ref.version if ref.version is not None else version,)
         if not 1 <= found[0] <= version:
             found = None
@@ -128,28 +170,32 @@ def _no_version(name: str, asked: str, newest: int) -> str:
 
 
 def _refuse_unknown(con: sqlite3.Connection, name: str) -> None:
-    known = [row[0] for row in con.execute("select distinct name from prompt_versions")]
+    known = names(con)
     if name not in known:
         raise NotFoundError.of("prompt", name, known, hint="ws.prompts.list() shows all")
 
 
-def load(con: sqlite3.Connection, name: str, version: int) -> PromptVersion:
-    """Return one version that is known to exist."""
-    return record(
-        con.execute("select * from prompt_versions where name = ? and version = ?", (name, version)).fetchone()
-    )
+def load(store: Store, con: sqlite3.Connection, name: str, version: int) -> PromptVersion:
+    """Return one version that is known to exist.
+
+    Raises:
+        DamagedStoreError: It is not what was saved.
+    """
+    row = store.record(con, "prompt_versions", name, version)
+    if row is None:
+        raise NotFoundError(_no_version(name, str(version), newest_version(con, name)))
+    return record(row)
 
 
-def all_of(con: sqlite3.Connection, name: str) -> list[PromptVersion]:
+def all_of(store: Store, con: sqlite3.Connection, name: str) -> list[PromptVersion]:
     """Return every version of a prompt, oldest first.
 
     Raises:
         NotFoundError: There is no such prompt.
+        DamagedStoreError: One of them is not what was saved.
     """
-    rows = con.execute("select * from prompt_versions where name = ? order by version", (name,)).fetchall()
-    if not rows:
-        _refuse_unknown(con, name)
-    return [record(row) for row in rows]
+    newest = resolve(store, con, Ref(name))
+    return [load(store, con, name, version) for version in range(1, newest + 1)]
 
 
 def overview(con: sqlite3.Connection) -> list[dict[str, Any]]:

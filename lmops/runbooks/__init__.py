@@ -14,59 +14,55 @@ import secrets
 import sys
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.endings import Logged
+from lmops.base.public import only
 from lmops.errors import RunbookRefusedError, system_in_words
 from lmops.progress import Progress
-from lmops.runbooks import _notebook, _parameters
+from lmops.runbooks import _html, _notebook, _parameters
 from lmops.runbooks._journal import Journal
 from lmops.runbooks._notebook import Runbook
 from lmops.runbooks._parameters import Parameter
 from lmops.runbooks._records import RunbookRun
 from lmops.runbooks._result import MIMETYPE, read_result, show_result
 from lmops.runbooks._table import show_numbers, show_table, show_value
-from lmops.times import utc_now
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from lmops.records import Project
     from lmops.runbooks._execute import Outcome
-    from lmops.store import Store
 
 __all__ = [
-    "MIMETYPE", "Parameter", "Runbook", "RunbookRun", "Runbooks", "read_result", "show_numbers", "show_result",
-    "show_table", "show_value",
-]  # fmt: skip
+    "MIMETYPE",
+    "Parameter",
+    "Runbook",
+    "RunbookRun",
+    "Runbooks",
+    "read_result",
+    "show_numbers",
+    "show_result",
+    "show_table",
+    "show_value",
+]
+__dir__ = only(__all__)
 
 _log: Final = logging.getLogger(__name__)
-
-
-class Host(Protocol):
-    """What runbooks need of a workspace."""
-
-    @property
-    def store(self) -> Store:
-        """The store that runs are recorded in."""
-
-    @property
-    def actor(self) -> str:
-        """Who runs them."""
 
 
 class Runbooks:
     """The runbooks that can be run here, and running them: ``ws.runbooks``.
 
     Args:
-        host: The workspace.
-        now: Clock, aware and in UTC.
+        project: Whose runs they are.
     """
 
-    def __init__(self, host: Host, *, now: Callable[[], datetime] | None = None) -> None:
-        self._host = host
-        self._now = now or utc_now
+    def __init__(self, project: Project) -> None:
+        self._project = project
 
     def __repr__(self) -> str:
         return f"Runbooks({', '.join(_notebook.available(self._folders()))})"
@@ -131,11 +127,16 @@ class Runbooks:
             KeyboardInterrupt: The caller was interrupted; the kernel is dead and the run is recorded as killed.
         """
         path = _notebook.find(runbook, self._folders())
-        started_at = self._now()
+        started_at = self._project.now()
         run = RunbookRun(
-            run_id=secrets.token_hex(6), name=path.stem, notebook=path, status="refused", parameters={},
-            started_at=started_at, actor=self._host.actor,
-        )  # fmt: skip
+            run_id=secrets.token_hex(6),
+            name=path.stem,
+            notebook=path,
+            status="refused",
+            parameters={},
+            started_at=started_at,
+            actor=self._project.actor,
+        )
         journal = self._journal()
         try:
             parent = self._parent(output_dir)
@@ -146,17 +147,24 @@ class Runbooks:
         folder = _new_folder(parent, run)
         job = _Job(
             run=replace(
-                run, status="running", parameters={**defaults, **values},
+                run,
+                status="running",
+                parameters={**defaults, **values},
                 notebook_path=folder / f"{_slug(path.stem)}.ipynb",
             ),
-            notebook=notebook, values=values, defaults=defaults, beat=lambda: journal.beat(run.run_id),
-            store_path=Path(self._host.store.path).resolve(), cwd=self._project(), html=html,
-        )  # fmt: skip
+            notebook=notebook,
+            values=values,
+            defaults=defaults,
+            beat=lambda: journal.beat(run.run_id),
+            store_path=Path(self._project.store.path).resolve(),
+            cwd=self._folder(),
+            html=html,
+        )
         journal.begin(job.run)
         try:
-            with _Shown(path.stem, progress) as on_cell:
+            with _Shown(path.stem, progress=progress) as on_cell:
                 finished, interrupt = job.execute(on_cell, timeout_s, cell_timeout_s)
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, the record says what ended it
             journal.finish(replace(job.run, status="failed", error=f"{type(error).__name__}: {error}"))
             raise
         finished = journal.finish(finished)
@@ -165,15 +173,15 @@ class Runbooks:
         return finished
 
     def _journal(self) -> Journal:
-        return Journal(self._host.store, actor=self._host.actor)
+        return Journal(self._project)
 
     def _folders(self) -> Sequence[Path]:
-        places = dict.fromkeys((Path.cwd(), self._project()))
+        places = dict.fromkeys((Path.cwd(), self._folder()))
         return [*(place / "notebooks" / "runbooks" for place in places), _notebook.shipped_folder()]
 
-    def _project(self) -> Path:
+    def _folder(self) -> Path:
         """Return the folder that a runbook works in: the store's project, wherever it is started from."""
-        store = Path(self._host.store.path).resolve()
+        store = Path(self._project.store.path).resolve()
         # a store of another name may lie anywhere, beside things that have nothing to do with it
         return store.parent if store.name == ".lmops" else Path.cwd()
 
@@ -181,11 +189,11 @@ class Runbooks:
         """Return the folder in which the run gets its own."""
         if output_dir is not None:
             return Path(output_dir).expanduser().resolve()
-        if self._host.store.is_read_only:
+        if self._project.store.is_read_only:
             raise RunbookRefusedError(
                 "the store is open read-only, so the run needs a folder of its own: output_dir=..."
             )
-        runs = Path(self._host.store.path).resolve() / "runs"
+        runs = Path(self._project.store.path).resolve() / "runs"
         if runs.is_symlink():
             raise RunbookRefusedError(f"{runs} is a link and is not followed; name the folder: output_dir=...")
         return runs
@@ -212,11 +220,16 @@ class _Job:
 
         began = time.monotonic()
         execution = _execute.Execution(
-            notebook=_execute.inject(self.notebook, self.values, self.defaults), cwd=self.cwd,
-            env=_environment(self.store_path, self.run), on_cell=on_cell,
-            save=lambda: self._save(execution.notebook), run_id=self.run.run_id, beat=self.beat,
-            timeout_s=timeout_s, cell_timeout_s=cell_timeout_s,
-        )  # fmt: skip
+            notebook=_execute.inject(self.notebook, self.values, self.defaults),
+            cwd=self.cwd,
+            env=_environment(self.store_path, self.run),
+            on_cell=on_cell,
+            save=lambda: self._save(execution.notebook),
+            run_id=self.run.run_id,
+            beat=self.beat,
+            timeout_s=timeout_s,
+            cell_timeout_s=cell_timeout_s,
+        )
         interrupt = None
         try:
             outcome = execution.run()
@@ -237,14 +250,21 @@ class _Job:
     def _finish(self, outcome: Outcome, duration_s: float) -> RunbookRun:
         """Write the notebook and its page, and return the run with what they hold."""
         self.run = replace(
-            self.run, status=outcome.status, failing_cell=outcome.failing_cell, error=outcome.error,
-            duration_s=round(duration_s, 3), result=read_result(self.notebook),
-        )  # fmt: skip
+            self.run,
+            status=outcome.status,
+            failing_cell=outcome.failing_cell,
+            error=outcome.error,
+            duration_s=round(duration_s, 3),
+            result=read_result(self.notebook),
+        )
         self.notebook.metadata.pop("widgets", None)
         self.notebook.metadata["lmops"] = {
-            "run_id": self.run.run_id, "runbook": self.run.name, "status": self.run.status, "actor": self.run.actor,
+            "run_id": self.run.run_id,
+            "runbook": self.run.name,
+            "status": self.run.status,
+            "actor": self.run.actor,
             "started_at": self.run.started_at.isoformat(),
-        }  # fmt: skip
+        }
         sha256 = hashlib.sha256(_write(self.notebook, self._path())).hexdigest()
         self.run = replace(self.run, sha256=sha256)
         if self.html:
@@ -253,22 +273,19 @@ class _Job:
 
     def _write_page(self) -> Path | None:
         """Return the path of the page; None when it could not be made, which does not undo the run."""
-        from lmops.runbooks import _html
-
         path = self._path().with_suffix(".html")
         title = _notebook.heading(self.notebook) or self.run.name
-        try:
+        # The run is done: losing its record over a page would be worse.
+        with Logged(_log, "no HTML page for run %s of %s", self.run.run_id, self.run.name, level=logging.ERROR):
             path.write_text(_html.page(self.notebook, title=title, facts=_facts(self.run)), encoding="utf-8")
-        except Exception:  # noqa: BLE001 - the run is done; losing its record over a page would be worse
-            _log.exception("no HTML page for run %s of %s", self.run.run_id, self.run.name)
-            return None
-        return path
+            return path
+        return None
 
 
 class _Shown:
     """Context manager that gives the function called before each cell."""
 
-    def __init__(self, name: str, progress: bool | Callable[[int, int, str], None]) -> None:  # noqa: FBT001 - as it was given to run
+    def __init__(self, name: str, *, progress: bool | Callable[[int, int, str], None]) -> None:
         self._given = progress
         self._line = Progress(name, unit="cells") if progress is True else None
 

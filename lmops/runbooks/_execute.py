@@ -27,6 +27,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.exceptions import PapermillExecutionError
 
+from lmops.base.endings import Undone
 from lmops.runbooks import _notebook
 from lmops.runbooks._journal import BEAT_S
 from lmops.runbooks._output import OutputLimit
@@ -129,9 +130,15 @@ class Execution:
         _register()
         try:
             papermill.execute.execute_notebook(
-                self.notebook, None, engine_name=ENGINE, kernel_name=KERNEL, language="python", progress_bar=False,
-                autosave_cell_every=0, execution=self,
-            )  # fmt: skip
+                self.notebook,
+                None,
+                engine_name=ENGINE,
+                kernel_name=KERNEL,
+                language="python",
+                progress_bar=False,
+                autosave_cell_every=0,
+                execution=self,
+            )
         except PapermillExecutionError as error:
             return self._failed("failed", error.ename, str(error.evalue), error.traceback, error.cell_index)
         except CellTimeoutError:
@@ -185,7 +192,7 @@ class Execution:
     def _is_late(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline - 0.05
 
-    def _cell_limit(self, cell: Any) -> float | None:  # noqa: ARG002 - the signature is nbclient's
+    def _cell_limit(self, _cell: Any) -> float | None:
         """Return the seconds the next cell may take; None is without limit."""
         limits = [limit for limit in (self.cell_timeout_s,) if limit is not None]
         if self._deadline is not None:
@@ -281,12 +288,12 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # untyped base
 
     def papermill_execute_cells(self) -> None:
         """Execute the cells."""
-        try:
+        with Undone(self._give_up):
             super().papermill_execute_cells()
-        except BaseException:
-            self.shutdown_kernel = "immediate"
-            self.execution.kill()
-            raise
+
+    def _give_up(self) -> None:
+        self.shutdown_kernel = "immediate"
+        self.execution.kill()
 
 
 class _Engine(papermill.engines.Engine):  # type: ignore[misc]  # untyped base

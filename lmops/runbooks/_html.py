@@ -44,17 +44,19 @@ def page(notebook: Any, *, title: str, facts: Iterable[tuple[str, str, str]]) ->
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data: blob:; "
         "font-src data:; base-uri 'none'; form-action 'none'"
     )
-    return "".join((
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-        f"<title>{escape(title)}</title>\n<style>{_style()}</style>\n</head>\n<body>\n",
-        f'<dl class="facts">{rows}</dl>\n',
-        '<label class="switch"><input type="checkbox" id="show-code"> show code</label>\n',
-        f"<main>\n{_body(shown)}\n</main>\n",
-        _scripts(nonce) if figures else "",
-        "</body>\n</html>\n",
-    ))  # fmt: skip
+    return "".join(
+        (
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
+            f"<title>{escape(title)}</title>\n<style>{_style()}</style>\n</head>\n<body>\n",
+            f'<dl class="facts">{rows}</dl>\n',
+            '<label class="switch"><input type="checkbox" id="show-code"> show code</label>\n',
+            f"<main>\n{_body(shown)}\n</main>\n",
+            _scripts(nonce) if figures else "",
+            "</body>\n</html>\n",
+        )
+    )
 
 
 def _prepare(output: Any) -> bool:
@@ -83,9 +85,12 @@ def _body(notebook: Any) -> str:
     config.NbConvertBase.display_data_priority = list(_PRIORITY)
     config.TagRemovePreprocessor.enabled = False
     exporter = HTMLExporter(
-        config=config, template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True,
+        config=config,
+        template_name="basic",
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
         exclude_anchor_links=True,
-    )  # fmt: skip
+    )
     body, _ = exporter.from_notebook_node(notebook)
     return str(body)
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lmops.errors import ReadOnlyError, StoreError
 from lmops.runbooks._processes import end_all
 from lmops.runbooks._records import RunbookRun, from_row, to_row
-from lmops.store import Process, append_event, at_home, file_sha256, is_alive, next_event_id, run_changes, this_process
+from lmops.store import Process, at_home, file_sha256, is_alive, run_changes, this_process
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from lmops.store import Store
+    from lmops.records import Change, Project
 
 _log: Final = logging.getLogger(__name__)
 #: How often a run says that it is still there, in seconds; it is lost on another host after a minute of silence.
@@ -31,25 +31,26 @@ class Journal:
     """The runs of one store.
 
     Args:
-        store: Where they are recorded.
-        actor: Who acts, for the audit chain.
+        project: Whose runs they are.
     """
 
-    def __init__(self, store: Store, *, actor: str) -> None:
-        self._store = store
-        self._actor = actor
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._store = project.store
 
     def begin(self, run: RunbookRun) -> None:
         """Write down that a run begins; when this cannot be written, nothing may run."""
         process = this_process()
         holder = {
-            "pid": process.pid, "pid_started": process.started, "host": process.host, "heartbeat_ns": time.time_ns(),
-        }  # fmt: skip
+            "pid": process.pid,
+            "pid_started": process.started,
+            "host": process.host,
+            "heartbeat_ns": time.time_ns(),
+        }
         try:
-            with self._store.transaction() as con:
-                after = {"run_id": run.run_id, "parameters": run.parameters}
-                _insert(con, {**to_row(run), **holder, "event_id": next_event_id(con)})
-                _note(con, run, action="runbook.start", actor=run.actor, after=after)
+            with self._project.change(actor=run.actor) as change:
+                change.insert("runbook_runs", {**to_row(run), **holder, "event_id": change.event_id})
+                change.say("runbook.start", run.name, after={"run_id": run.run_id, "parameters": run.parameters})
         except ReadOnlyError:
             _log.warning("run %s of %s is not recorded: the store is open read-only", run.run_id, run.name)
 
@@ -58,8 +59,10 @@ class Journal:
         if self._store.is_read_only:
             return
         try:
-            with self._store.transaction(durable=False) as con:
-                con.execute("update runbook_runs set heartbeat_ns = ? where run_id = ?", (time.time_ns(), run_id))
+            with self._project.change(durable=False) as change:
+                change.con.execute(
+                    "update runbook_runs set heartbeat_ns = ? where run_id = ?", (time.time_ns(), run_id)
+                )
         except StoreError:
             _log.debug("run %s could not say that it is still there", run_id, exc_info=True)
 
@@ -67,18 +70,18 @@ class Journal:
         """Write down how a run ended and return it with what it changed."""
         if self._store.is_read_only:
             return run
-        with self._store.transaction() as con:
-            begun = con.execute("select event_id from runbook_runs where run_id = ?", (run.run_id,)).fetchone()
+        with self._project.change(actor=run.actor) as change:
+            begun = change.con.execute("select event_id from runbook_runs where run_id = ?", (run.run_id,)).fetchone()
             if begun is not None:
-                run = replace(run, changes=run_changes(con, run.run_id, after_event=begun[0]))
-            _close(con, run, action="runbook.run")
+                run = replace(run, changes=run_changes(change.con, run.run_id, after_event=begun[0]))
+            _close(change, run, action="runbook.run")
         return run
 
     def refuse(self, run: RunbookRun) -> None:
         """Write down that a run was refused: nothing ran."""
         if not self._store.is_read_only:
-            with self._store.transaction() as con:
-                _close(con, run, action="runbook.run")
+            with self._project.change(actor=run.actor) as change:
+                _close(change, run, action="runbook.run")
 
     def runs(self, limit: int) -> list[RunbookRun]:
         """Return the newest runs, the newest first; one whose runner is gone is lost."""
@@ -110,12 +113,12 @@ class Journal:
             end_all(run.run_id)
         if run.notebook_path is not None and run.notebook_path.is_file():
             run = replace(run, sha256=file_sha256(run.notebook_path))
-        with self._store.transaction() as con:
-            now = con.execute("select * from runbook_runs where run_id = ?", (run.run_id,)).fetchone()
+        with self._project.change() as change:
+            now = change.con.execute("select * from runbook_runs where run_id = ?", (run.run_id,)).fetchone()
             if now["status"] != "running":  # somebody else has closed it meanwhile
                 return self._run(now)
-            run = replace(run, changes=run_changes(con, run.run_id, after_event=row["event_id"]))
-            _close(con, run, action="runbook.lost", actor=self._actor)
+            run = replace(run, changes=run_changes(change.con, run.run_id, after_event=row["event_id"]))
+            _close(change, run, action="runbook.lost")
         return run
 
 
@@ -124,23 +127,15 @@ def _is_held(row: sqlite3.Row) -> bool:
     return is_alive(holder, heartbeat_ns=row["heartbeat_ns"], now_ns=time.time_ns())
 
 
-def _close(con: sqlite3.Connection, run: RunbookRun, *, action: str, actor: str | None = None) -> None:
+def _close(change: Change, run: RunbookRun, *, action: str) -> None:
     """Write the row of a run that is over, and its event."""
     row = to_row(run)
     named = ", ".join(f"{name} = :{name}" for name in row if name != "run_id")
-    if not con.execute(f"update runbook_runs set {named} where run_id = :run_id", row).rowcount:
-        _insert(con, row)
+    if change.con.execute(f"update runbook_runs set {named} where run_id = :run_id", row).rowcount:
+        change.wrote("runbook_runs", run.run_id)
+    else:
+        change.insert("runbook_runs", row)
     after = {key: getattr(run, key) for key in _SAID}
     if run.changes:
         after["changes"] = [one["event_id"] for one in run.changes]
-    _note(con, run, action=action, actor=actor or run.actor, after=after)
-
-
-def _note(con: sqlite3.Connection, run: RunbookRun, *, action: str, actor: str, after: dict[str, Any]) -> None:
-    """Append the event of a run, which names its row."""
-    rows = [("runbook_runs", run.run_id)]
-    append_event(con, actor=actor, action=action, subject=run.name, after=after, rows=rows)
-
-
-def _insert(con: sqlite3.Connection, row: dict[str, Any]) -> None:
-    con.execute(f"insert into runbook_runs ({', '.join(row)}) values ({', '.join('?' * len(row))})", list(row.values()))
+    change.say(action, run.name, after=after)

@@ -99,9 +99,11 @@ def _length(value: object) -> int:
 
 def _short_error(content: dict[str, Any]) -> dict[str, Any]:
     return {
-        **content, "ename": _ends(str(content.get("ename", "")), 200), "evalue": _ends(str(content.get("evalue", ""))),
+        **content,
+        "ename": _ends(str(content.get("ename", "")), 200),
+        "evalue": _ends(str(content.get("evalue", ""))),
         "traceback": [_ends(str(line)) for line in content.get("traceback", [])[-200:]],
-    }  # fmt: skip
+    }
 
 
 def _ends(text: str, limit: int = _ERROR_CHARS) -> str:

@@ -53,10 +53,17 @@ class RunbookRun:
         if self.failing_cell is not None:
             cell = self.failing_cell
             lines.append(f"  cell {cell['number']} of {cell['of']} ({cell['title']})")
-        lines += [f"  {name}: {value}" for name, value in (
-            ("error", self.error), ("decision", (self.result or {}).get("decision")),
-            ("notebook", self.notebook_path), ("html", self.html_path), ("PROBLEM", self.problem),
-        ) if value]  # fmt: skip
+        lines += [
+            f"  {name}: {value}"
+            for name, value in (
+                ("error", self.error),
+                ("decision", (self.result or {}).get("decision")),
+                ("notebook", self.notebook_path),
+                ("html", self.html_path),
+                ("PROBLEM", self.problem),
+            )
+            if value
+        ]
         lines += [f"  changed: {one['action']} {one['subject']} (event {one['event_id']})" for one in self.changes]
         return "\n".join(plain(line) for line in lines)
 

@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lmops.base.sheet import aligned
 from lmops.base.units import duration, money, share
 from lmops.errors import UsageError, did_you_mean
 from lmops.runbooks._display import display_bundle
@@ -148,7 +149,9 @@ def _float(value: object) -> str:
 
 def _html(names: list[str], rows: list[list[_Cell]], is_number: list[bool], more: str) -> str:
     columns = [[row[place].text for row in rows] for place in range(len(names))]
-    styles = [_style(*about) for about in zip(names, columns, is_number, strict=True)]
+    styles = [
+        _style(name, texts, is_number=right) for name, texts, right in zip(names, columns, is_number, strict=True)
+    ]
     head = "".join(f"<th {style}>{escape(name)}</th>" for name, style in zip(names, styles, strict=True))
     body = "".join(
         "<tr>"
@@ -162,7 +165,7 @@ def _html(names: list[str], rows: list[list[_Cell]], is_number: list[bool], more
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
 
 
-def _style(name: str, texts: list[str], is_number: bool) -> str:  # noqa: FBT001 - one of three facts
+def _style(name: str, texts: list[str], *, is_number: bool) -> str:
     if is_number:
         return _RIGHT
     longest = max(map(len, texts), default=0)
@@ -177,12 +180,5 @@ def _title(cell: _Cell) -> str:
 
 def _text(names: list[str], rows: list[list[_Cell]], is_number: list[bool], more: str) -> str:
     texts = [names, *([cell.text for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    lines = [
-        "  ".join(
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, is_number, strict=True)
-        ).rstrip()
-        for line in texts
-    ]
+    lines = aligned(texts, numbers=[place for place, right in enumerate(is_number) if right])
     return plain("\n".join(lines + ([more] if more else [])))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.public import only
 from lmops.sample.folder import BuildReport, build, data_dir
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lmops.sample.release import release
 
 __all__ = ["BuildReport", "build", "data_dir", "golden", "release"]
+__dir__ = only(__all__)
 
 _LATER: Final = {"golden": "lmops.sample.questions", "release": "lmops.sample.release"}
 

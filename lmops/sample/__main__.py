@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lmops._cli_options import echo
+from lmops.base.terminal import echo
 from lmops.sample.folder import build
 
 

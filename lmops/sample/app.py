@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.trace import SpanKind  # noqa: TID253 - the application under observation imports it, as any does
+from opentelemetry.trace import SpanKind
 
+from lmops.base.chat import Message
 from lmops.sample.guardrail import BLOCKED_ANSWER, Verdict, check_input, check_output
 from lmops.sample.retrieval import rerank
 from lmops.sample.telemetry import AttributeValue, compact
 from lmops.standin import content
-from lmops.standin.chat import ChatRequest, Completion, Message, Notes
+from lmops.standin.chat import ChatRequest, Completion, Notes
 from lmops.standin.text import count_tokens
 from lmops.standin.tools import TOOL_NAMES, ToolUnavailableError
 
@@ -181,7 +182,7 @@ class SupportApp:
             f"chat {REWRITE_MODEL}", _request(request, REWRITE_PROVIDER, turn), kind=SpanKind.CLIENT
         ) as span:
             done = self._rewriter.complete(request)
-            self._clock.advance(60 + 4 * done.usage.output_tokens + random.triangular(0, 60, 10))
+            self._clock.advance(60 + 4 * (done.usage.output_tokens or 0) + random.triangular(0, 60, 10))
             span.set_attributes(_response(done))
         return done.content
 
@@ -272,7 +273,7 @@ class SupportApp:
             "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": call.name,
             "gen_ai.tool.type": "function",
-            "gen_ai.tool.call.id": call.id,
+            "gen_ai.tool.call.id": call.id or "",
             "gen_ai.tool.call.arguments": call.arguments,
         }
         for attempt in range(1, ATTEMPTS + 1):
@@ -325,8 +326,8 @@ def _response(done: Completion) -> dict[str, AttributeValue]:
         "gen_ai.response.id": done.id,
         "gen_ai.response.model": done.model,
         "gen_ai.response.finish_reasons": (done.finish_reason,),
-        "gen_ai.usage.input_tokens": done.usage.input_tokens,
-        "gen_ai.usage.output_tokens": done.usage.output_tokens,
+        "gen_ai.usage.input_tokens": done.usage.input_tokens or 0,  # the stand-in counts always
+        "gen_ai.usage.output_tokens": done.usage.output_tokens or 0,
         "gen_ai.output.messages": compact([_message(answer)]),
     }
     if done.usage.cached_input_tokens:

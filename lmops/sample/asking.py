@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 from lmops.standin import content
@@ -11,15 +12,18 @@ from lmops.standin.model import describe_result
 from lmops.standin.tools import DAYS, booking_status, timetable
 
 if TYPE_CHECKING:
-    from random import Random
-
     from lmops.standin.content import Question
 
 _ROUTES: Final = (
-    ("Port Ellery", "Skarholm"), ("Skarholm", "Port Ellery"), ("Port Ellery", "Innis Vane"),
-    ("Innis Vane", "Port Ellery"), ("Hollin Bay", "Innis Vane"), ("Port Ellery", "Greyhythe"),
-    ("Greyhythe", "Port Ellery"), ("Skarholm", "Greyhythe"),
-)  # fmt: skip
+    ("Port Ellery", "Skarholm"),
+    ("Skarholm", "Port Ellery"),
+    ("Port Ellery", "Innis Vane"),
+    ("Innis Vane", "Port Ellery"),
+    ("Hollin Bay", "Innis Vane"),
+    ("Port Ellery", "Greyhythe"),
+    ("Greyhythe", "Port Ellery"),
+    ("Skarholm", "Greyhythe"),
+)
 _GREETINGS: Final = ("Hello, ", "Hi! ", "Good morning, ", "Quick question: ", "Dear team, ")
 _THANKS: Final = (" Thanks!", " Thank you", " Many thanks, Ida", " thx")
 #: letters of the shortest word that gets a typo
@@ -89,24 +93,24 @@ def say(asked: Asked, *, turn: int, random: Random) -> str:
 
 def golden_rows() -> list[dict[str, object]]:
     """Return the rows of ``questions.jsonl``; a tool question has one fixed booking or route in it."""
-    from random import Random
-
     rows: list[dict[str, object]] = []
     for question in content.questions():
         asked = fill(question, Random(f"golden {question.id}"))
         is_tool = question.kind == "tool"
-        rows.append({
-            "id": question.id,
-            "language": question.language,
-            "kind": question.kind,
-            "topic": question.topic,
-            "split": question.split,
-            "question": asked.text,
-            "answer": asked.answer,
-            "facts": list(asked.facts),
-            "source_ids": [] if is_tool else list(question.source_ids),
-            "tool": {"name": asked.tool, "arguments": asked.arguments} if is_tool else None,
-        })  # fmt: skip
+        rows.append(
+            {
+                "id": question.id,
+                "language": question.language,
+                "kind": question.kind,
+                "topic": question.topic,
+                "split": question.split,
+                "question": asked.text,
+                "answer": asked.answer,
+                "facts": list(asked.facts),
+                "source_ids": [] if is_tool else list(question.source_ids),
+                "tool": {"name": asked.tool, "arguments": asked.arguments} if is_tool else None,
+            }
+        )
     return rows
 
 

@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lmops.sample.asking import golden_rows
 from lmops.standin import content
 from lmops.times import from_ns
 
@@ -83,8 +84,6 @@ def data_dir() -> Path:
 
 def _texts(traffic: Traffic) -> dict[str, bytes]:
     """Return the files that are not compressed, by path."""
-    from lmops.sample.asking import golden_rows
-
     articles: list[dict[str, object]] = [
         {"id": page.id, "title": page.title, "topic": page.topic, "text": page.text} for page in content.articles()
     ]

@@ -53,7 +53,10 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "expected": row["answer"] or None,
         "documents": [
             {
-                "id": hit.chunk.id, "rank": rank, "score": hit.score, "content": hit.chunk.content,
+                "id": hit.chunk.id,
+                "rank": rank,
+                "score": hit.score,
+                "content": hit.chunk.content,
                 "is_kept": hit.chunk.id in kept_ids,
             }
             for rank, hit in enumerate(found, start=1)
@@ -62,7 +65,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "cluster": row["topic"],
         "tags": [row["kind"]],
         "metadata": metadata,
-    }  # fmt: skip
+    }
 
 
 @cache

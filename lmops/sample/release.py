@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lmops.prompts import Prompts
+from lmops.records import Project
 from lmops.sample.traffic import PROMPT_2_NS, PROMPT_3_NS, STAGING_PROMPT_2_NS, STAGING_PROMPT_3_NS, START_NS
 from lmops.standin import content
 from lmops.times import from_ns
@@ -62,9 +63,13 @@ def release(store: Store) -> bool:
         prompts = _at(store, at_ns, one.author)
         if alias is None:
             saved = prompts.save(
-                content.PROMPT_NAME, messages(version), model=MODEL, params={"temperature": 0.2}, note=one.note,
+                content.PROMPT_NAME,
+                messages(version),
+                model=MODEL,
+                params={"temperature": 0.2},
+                note=one.note,
                 tags=["sample"],
-            )  # fmt: skip
+            )
             saved_as[version] = saved.version  # another number where the name was taken already
             is_changed |= bool(saved.is_new)
         elif saved_as[version] not in set(prompts.history(content.PROMPT_NAME, alias=alias)["to"]):
@@ -84,4 +89,4 @@ def _steps() -> Iterator[tuple[int, int, str | None, str]]:
 def _at(store: Store, at_ns: int, actor: str) -> Prompts:
     """Return the registry as somebody used it at a time of the story."""
     moment = from_ns(at_ns)
-    return Prompts(store, actor=actor, now=lambda: moment)
+    return Prompts(Project(store=store, actor=actor, now=lambda: moment))

@@ -116,7 +116,7 @@ class Telemetry:
         try:
             with use_span(span, record_exception=False, set_status_on_exception=False):
                 yield span
-        except Exception as error:
+        except Exception as error:  # the span says what ended it
             self.fail(span, error)
             raise
         else:

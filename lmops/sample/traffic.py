@@ -24,9 +24,8 @@ from lmops.sample.asking import Asked, fill, say
 from lmops.sample.retrieval import Index, IndexSettings
 from lmops.sample.telemetry import Clock, Telemetry
 from lmops.sample.truth import feedback, quality, utc
-from lmops.standin import content
+from lmops.standin import Message, chat_model, content
 from lmops.standin.chance import happens
-from lmops.standin.chat import Message, chat_model
 from lmops.standin.tools import Outage, Toolbox
 from lmops.times import to_ns
 
@@ -109,10 +108,12 @@ class _Simulation:
     def __init__(self, seed: str, random: Random) -> None:
         self._random = random
         self._clock = Clock(START_NS)
-        self.traffic = Traffic({
-            name: Telemetry(environment=name, seed=f"{seed} {name}", clock=self._clock)
-            for name in ("production", "staging")
-        })  # fmt: skip
+        self.traffic = Traffic(
+            {
+                name: Telemetry(environment=name, seed=f"{seed} {name}", clock=self._clock)
+                for name in ("production", "staging")
+            }
+        )
         self._models = {
             revision: chat_model("standin:ferry-1", revision=revision) for revision in (FIRST_MODEL, UPDATED_MODEL)
         }

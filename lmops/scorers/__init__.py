@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from lmops.base.public import only
 from lmops.scorers._grounding import citation, source_support
 from lmops.scorers._judge import compare_pair, judge, pairwise, panel
 from lmops.scorers._match import contains, contains_all, exact_match, json_schema, numeric, regex
 from lmops.scorers._operational import cost, language, latency, length, refusal
 from lmops.scorers._overlap import edit_similarity, rouge_l, token_f1
 from lmops.scorers._records import Complete, Embed, Score, ScoreInput
-from lmops.scorers._registry import available, get, resolve, resolve_all
+from lmops.scorers._registry import available, get, scorer, scorer_factory
+from lmops.scorers._resolve import resolve, resolve_all
 from lmops.scorers._retrieval import retrieval
-from lmops.scorers._scorer import PARAMETERS, Scorer, ScorerFactory, build, scorer, scorer_factory
+from lmops.scorers._scorer import PARAMETERS, Scorer, ScorerFactory, build
 from lmops.scorers._semantic import semantic_similarity
 from lmops.scorers._summary import ScoreSummary, summarise
 from lmops.scorers._tools import tool_calls_match, tool_errors, trajectory
@@ -58,3 +60,4 @@ __all__ = [
     "tool_errors",
     "trajectory",
 ]
+__dir__ = only(__all__)

@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from lmops.scorers._normalise import SPACELESS, marks
+from lmops.scorers._numbers import plain
 from lmops.scorers._phrases import ABBREVIATION, NUMBER_WORDS, OPENER, POLITE, STOP, TURN
 from lmops.scorers._refusals import EXPLAINS, REFUSES
 
@@ -48,7 +49,8 @@ _CONDITION: Final = re.compile(
 )
 #: What may follow a refusal in its sentence.
 _CLAUSE: Final = re.compile(
-    r"[,;:\u2014]\s*|\s+(?:but|and|because|since|so|although|though|aber|und|weil|mais|et|car)\s+"
+    r"[,;:\u2014\uff0c\uff1b\uff1a\u060c]\s*|\s+(?:but|and|because|since|so|although|though|aber|und|weil|mais|et|car|pero|ma"
+    r"|mas|maar|ale|но|ama)\s+|(?<=지만)\s+"
 )
 _ENDS_CLAUSE: Final = re.compile(rf"(?:{_CLAUSE.pattern})$")
 
@@ -115,12 +117,20 @@ class Sources:
         names = proper_names(sentence)
         held = self._in_data(names, numbers)
         if held is not None:
-            return Claim(text=sentence, is_supported=True, support=1.0, coverage=1.0, reason="", evidence=held,
-                         source=None)  # fmt: skip
+            return Claim(
+                text=sentence, is_supported=True, support=1.0, coverage=1.0, reason="", evidence=held, source=None
+            )
         best, coverage = self._best(words, numbers)
         if best is None:
-            return Claim(text=sentence, is_supported=False, support=0.0, coverage=0.0, evidence="", source=None,
-                         reason="no source says anything like it")  # fmt: skip
+            return Claim(
+                text=sentence,
+                is_supported=False,
+                support=0.0,
+                coverage=0.0,
+                evidence="",
+                source=None,
+                reason="no source says anything like it",
+            )
         there = best.words | self._also_words
         problems = self._wrong_numbers(numbers, pairs, best)
         strange = sorted(name for name in names if not set(_stems(name)) <= there | self._weights.keys())
@@ -133,9 +143,14 @@ class Sources:
             support = min(support, _REWORDED * near)
             problems.append(f"only {coverage:.0%} of its words are in one place; missing: {', '.join(missing[:6])}")
         return Claim(
-            text=sentence, is_supported=not problems, support=support, coverage=round(coverage, 4),
-            reason="; ".join(problems), evidence=best.text, source=best.source,
-        )  # fmt: skip
+            text=sentence,
+            is_supported=not problems,
+            support=support,
+            coverage=round(coverage, 4),
+            reason="; ".join(problems),
+            evidence=best.text,
+            source=best.source,
+        )
 
     def _nearness(self, sentence: str) -> float:
         """Return the mean of the share of a sentence's words, and of its pairs of neighbours, that the sources have.
@@ -365,8 +380,8 @@ def _number(token: str) -> str | None:
         return NUMBER_WORDS[token]
     if not token[0].isdigit():
         return None
-    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", token):
-        token = token.replace(",", "")
+    if "," in token and ":" not in token:
+        token = "".join(plain(token)) if len(plain(token)) == 1 else token
     if re.fullmatch(r"\d+(?:[.,:]\d+)*", token) is None:
         digits = re.match(r"\d+", token)
         return (

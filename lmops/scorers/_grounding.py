@@ -6,10 +6,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.errors import UsageError
 from lmops.scorers._claims import ENOUGH, Sources, claims
 from lmops.scorers._normalise import as_text, words
 from lmops.scorers._records import Score
-from lmops.scorers._scorer import scorer_factory
+from lmops.scorers._registry import scorer_factory
+from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,8 +43,10 @@ def source_support(*, enough: float = ENOUGH, kept_only: bool = True) -> Callabl
         are; ``judged``, the share of the answer's words that stand in claims; the mean ``coverage`` of the claims; and
         the unsupported sentences with the reason.
     """
+    if not 0 <= enough <= 1:
+        raise UsageError(f"source_support: enough={enough}: give a share from 0 to 1")
 
-    def score(output: Any, documents: Any = None, tool_calls: Any = None, input: Any = None) -> Score:  # noqa: A002
+    def score(output: Any, documents: Any = None, tool_calls: Any = None, input: Any = None) -> Score:
         question, context = asked(input)
         texts = [text for text in map(_content, _kept(documents, kept_only=kept_only)) if text.strip()]
         texts = texts or context
@@ -84,7 +88,10 @@ def citation(*, pattern: str | None = None, by_article: bool = True) -> Callable
         pattern: A regular expression whose first group is the id; square brackets by default.
         by_article: "pets#2" and "pets" name the same source.
     """
-    cited_by = re.compile(pattern) if pattern else _CITED
+    try:
+        cited_by = re.compile(pattern) if pattern else _CITED
+    except re.error as error:
+        raise UsageError(f"citation: {plain_line(pattern, 80)!r} is no regular expression: {error}") from error
 
     def name(value: Any) -> str:
         text = as_text(value).strip()

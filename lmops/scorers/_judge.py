@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
+from lmops.models import check_params
 from lmops.scorers import _judge_prompt as prompt
 from lmops.scorers._judge_reading import Verdict, read
 from lmops.scorers._records import Score, ScoreInput
@@ -19,13 +21,19 @@ from lmops.scorers._scorer import Scorer, build
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lmops.scorers._records import Complete
 
 _RAW: Final = 4000
 #: Part of every version: raised when what a judge is sent or how it is read changes.
-REVISION: Final = 3
+REVISION: Final = 4
+_WANTED: Final = {
+    "scale": "use 'binary', a range such as '1-5', or {'good': 1, 'bad': 0}",
+    "rubric": "give a dict: verdict -> meaning",
+    "params": "give a dict, such as {'temperature': 0}",
+    "few_shot": "give a list of dicts",
+}
 _NOT_SCORED: Final = "there is no way to call a language model: run it with ws.evals.run"
 
 
@@ -62,8 +70,15 @@ def judge(
         params: Parameters of the model; temperature 0 by default.
 
     Raises:
-        UsageError: The scale, the rubric or an example does not fit.
+        UsageError: The scale, the rubric or an example does not fit; a parameter's name looks misspelt.
     """
+    _check_kinds(
+        name,
+        scale=(scale, (str, Mapping)),
+        rubric=(rubric or {}, Mapping),
+        params=(params or {}, Mapping),
+        few_shot=(few_shot, list | tuple),
+    )
     marks = _scale(scale)
     for level in rubric or {}:
         if level not in marks.values:
@@ -74,11 +89,16 @@ def judge(
     shots = [message for shot in few_shot for message in _shot(name, shot, marks)]
     schema = prompt.schema(marks, may_abstain=may_abstain)
     settings = {"temperature": 0, **(params or {})}
+    check_params(settings, has_schema=True)
 
     async def score(
-        output: Any, expected: Any = None, input: Any = None, documents: Any = None, complete: Any = None,  # noqa: A002
+        output: Any,
+        expected: Any = None,
+        input: Any = None,
+        documents: Any = None,
+        complete: Any = None,
         repeat: int = 0,
-    ) -> Score:  # fmt: skip
+    ) -> Score:
         problem = _unmeasurable(complete, reference=reference, expected=expected, shows=shows, documents=documents)
         if problem:
             return Score.unmeasured(problem)
@@ -100,14 +120,26 @@ def judge(
 
     shows = documents
     options = {
-        "criteria": criteria, "model": model, "scale": dict(marks.values), "rubric": dict(rubric or {}),
-        "few_shot": shots, "reference": reference, "documents": documents, "may_abstain": may_abstain,
-        "params": settings, "prompt": _PROMPT,
-    }  # fmt: skip
+        "criteria": criteria,
+        "model": model,
+        "scale": dict(marks.values),
+        "rubric": dict(rubric or {}),
+        "few_shot": shots,
+        "reference": reference,
+        "documents": documents,
+        "may_abstain": may_abstain,
+        "params": settings,
+        "prompt": _PROMPT,
+    }
     return build(
-        score, name=name, range=None if marks.is_binary else marks.range, options=options, kind="judge",
-        source=f"judge {REVISION}", doc=criteria,
-    )  # fmt: skip
+        score,
+        name=name,
+        range=None if marks.is_binary else marks.range,
+        options=options,
+        kind="judge",
+        source=f"judge {REVISION}",
+        doc=criteria,
+    )
 
 
 def pairwise(
@@ -133,11 +165,17 @@ def pairwise(
     """
     if against not in ("expected", "production"):
         raise UsageError(f"pairwise {name!r}: against={against!r}: use 'expected' or 'production'")
+    _check_kinds(name, params=(params or {}, Mapping))
+    check_params(params or {}, has_schema=True)
 
     async def score(
-        output: Any, expected: Any = None, input: Any = None, example: Any = None, complete: Any = None,  # noqa: A002
+        output: Any,
+        expected: Any = None,
+        input: Any = None,
+        example: Any = None,
+        complete: Any = None,
         repeat: int = 0,
-    ) -> Score:  # fmt: skip
+    ) -> Score:
         other = expected if against == "expected" else (example or {}).get("output")
         if complete is None:
             return Score.unmeasured(_NOT_SCORED)
@@ -160,7 +198,7 @@ async def compare_pair(
     other: Any,
     *,
     model: str,
-    input: Any = None,  # noqa: A002  # the field's name
+    input: Any = None,  # the field's name
     params: Mapping[str, Any] | None = None,
     repeat: int = 0,
 ) -> Score:
@@ -240,18 +278,30 @@ def panel(name: str, judges: Sequence[Scorer]) -> Scorer:
 
     options = {"judges": {one.name: one.version for one in members}}
     return build(
-        score, name=name, range=members[0].range, options=options, kind="judge", source=f"panel {REVISION}",
-        higher_is_better=members[0].higher_is_better, doc=f"The majority of {', '.join(names)}.",
-    )  # fmt: skip
+        score,
+        name=name,
+        range=members[0].range,
+        options=options,
+        kind="judge",
+        source=f"panel {REVISION}",
+        higher_is_better=members[0].higher_is_better,
+        doc=f"The majority of {', '.join(names)}.",
+    )
 
 
 class _Asking:
     """One conversation with a judge: asks, reads, asks once more, and counts what it took."""
 
     def __init__(
-        self, complete: Complete, model: str, params: Mapping[str, Any], schema: Mapping[str, Any], repeat: int, *,
+        self,
+        complete: Complete,
+        model: str,
+        params: Mapping[str, Any],
+        schema: Mapping[str, Any],
+        repeat: int,
+        *,
         again: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._complete = complete
         self._model = model
         self._params = params
@@ -282,7 +332,7 @@ class _Asking:
             completion = await self._complete(
                 self._model, messages, params=self._params, response_schema=self._schema, repeat=self._repeat
             )
-        except Exception as error:
+        except Exception as error:  # a client may raise anything; what is no bad answer goes on
             if getattr(error, "kind", None) != "bad_response":
                 raise
             completion = getattr(error, "completion", None)
@@ -311,6 +361,13 @@ class _Asking:
         """Return what judging took, apart from what the task took, and what could not be read."""
         took = {"model": self._model, "answered_by": self._answered_by, "calls": self._calls, **self._totals}
         return {"judge": took, "raw": self._raw} if self._raw else {"judge": took}
+
+
+def _check_kinds(name: str, **options: tuple[Any, Any]) -> None:
+    """Refuse options of a judge that are of another kind than they are used as."""
+    for option, (value, kinds) in options.items():
+        if not isinstance(value, kinds):
+            raise UsageError(f"judge {name!r}: {option}={plain_line(value, 80)!r}: {_WANTED[option]}")
 
 
 def _scale(given: str | Mapping[str, float]) -> prompt.Scale:

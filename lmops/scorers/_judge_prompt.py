@@ -75,9 +75,14 @@ def schema(scale: Scale, *, may_abstain: bool) -> dict[str, Any]:
 
 
 def system(
-    criteria: str, scale: Scale, *, rubric: Mapping[str, str] | None, reference: bool, documents: bool,
+    criteria: str,
+    scale: Scale,
+    *,
+    rubric: Mapping[str, str] | None,
+    reference: bool,
+    documents: bool,
     may_abstain: bool,
-) -> str:  # fmt: skip
+) -> str:
     """Return what the judge is told."""
     lines = "".join(f"\n- {name}: {text}" for name, text in (rubric or {}).items())
     names = ", ".join(scale.values)

@@ -5,23 +5,19 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lmops.errors import UsageError
 from lmops.scorers._normalise import as_text, normalised
+from lmops.scorers._numbers import DECIMALS, Decimal, numbers
 from lmops.scorers._records import Score
-from lmops.scorers._scorer import scorer_factory
+from lmops.scorers._registry import scorer_factory
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-#: A sign is one only where no word or number ends: "5-10" and "GPT-4" hold no minus.
-_NUMBER: Final = re.compile(
-    r"""(?:(?<![\w.)\]%])[-+\u2212](?:[$\u20ac\u00a3\u00a5]\s?)?)?
-        (?:(?:\d{1,3}(?:[,'\u202f\u00a0]\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?%?|(?<!\d)\.\d+%?)""",
-    re.VERBOSE,
-)
 _FENCE: Final = re.compile(r"`{3,}|~{3,}")
 #: What may stand right behind an opening fence.
 _LANGUAGE: Final = re.compile(r"^[ \t]*(?:json[c5l]?\b)?", re.IGNORECASE)
@@ -31,9 +27,12 @@ _MAX_SEARCHED: Final = 200_000
 
 @scorer_factory()
 def exact_match(
-    *, ignore_case: bool = True, ignore_space: bool = True, ignore_punctuation: bool = False,
+    *,
+    ignore_case: bool = True,
+    ignore_space: bool = True,
+    ignore_punctuation: bool = False,
     ignore_articles: bool = False,
-) -> Callable[..., bool]:  # fmt: skip
+) -> Callable[..., bool]:
     """Whether the output equals the expected value, or one of them when several are given.
 
     Texts are compared in NFKC; anything else is compared as values.
@@ -47,9 +46,12 @@ def exact_match(
 
     def clean(text: str) -> str:
         return normalised(
-            text, ignore_case=ignore_case, ignore_space=ignore_space, ignore_punctuation=ignore_punctuation,
+            text,
+            ignore_case=ignore_case,
+            ignore_space=ignore_space,
+            ignore_punctuation=ignore_punctuation,
             ignore_articles=ignore_articles,
-        )  # fmt: skip
+        )
 
     def score(output: Any, expected: Any) -> bool:
         if not isinstance(output, str):
@@ -141,6 +143,8 @@ def json_schema(schema: Mapping[str, Any] | None = None) -> Callable[..., Any]:
     Args:
         schema: A JSON schema; None: any JSON will do.
     """
+    if schema is not None and not isinstance(schema, Mapping):
+        raise UsageError(f"json_schema: schema={plain_line(schema, 80)!r}: give a JSON schema as a dict")
     validator = _validator(schema) if schema is not None else None
 
     def score(output: Any) -> Score:
@@ -165,28 +169,37 @@ def json_schema(schema: Mapping[str, Any] | None = None) -> Callable[..., Any]:
 
 @scorer_factory()
 def numeric(
-    *, tolerance: float = 0.0, relative: float = 0.0, pick: Literal["last", "first", "only"] = "last"
+    *,
+    tolerance: float = 0.0,
+    relative: float = 0.0,
+    pick: Literal["last", "first", "only"] = "last",
+    decimal: Decimal = "auto",
 ) -> Callable[..., Any]:
     """Whether a number in the output is the expected one, within a tolerance.
 
-    "1,234.5" and "45 %" are read as 1234.5 and 45, "5-10" as 5 and 10. An output without a number is False, an
-    expected value without one is an error.
+    "1,234.5", "1.234,5" and "1 234,5" are read as 1234.5, "45 %" as 45, "3/4" as 0.75, "($5)" as -5, "5-10" as 5 and
+    10. A single comma before three digits groups them ("1,234" is 1234), before any other count it is a decimal mark
+    ("12,5"); a single point is a decimal mark ("1.234"). Numbers in words are not read. An output without a number is
+    False, an expected value without one is an error.
 
     Args:
         tolerance: Greatest difference.
         relative: Greatest difference as a share of the expected value; the larger of both counts.
         pick: Which number of the output: the last, the first, or the only one (several are False).
+        decimal: The decimal mark of the output and of an expected text, "." or ","; "auto" for the rule above.
     """
     if tolerance < 0 or relative < 0:
         raise UsageError(f"numeric: tolerance={tolerance}, relative={relative}: neither may be negative")
     if pick not in ("last", "first", "only"):
         raise UsageError(f"numeric: pick={pick!r}: use 'last', 'first' or 'only'")
+    if decimal not in DECIMALS:
+        raise UsageError(f"numeric: decimal={decimal!r}: use 'auto', '.' or ','")
 
     def score(output: Any, expected: Any) -> Score:
-        wanted = numbers(expected)
+        wanted = numbers(expected, decimal)
         if not wanted:
             return Score.failed(f"the expected value {plain_line(expected, 80)!r} has no number in it")
-        found = numbers(output)
+        found = numbers(output, decimal)
         if not found or (pick == "only" and len(found) > 1):
             return Score.of(value=False, rationale=f"{len(found) or 'no'} numbers in the output")
         value, target = found[0 if pick == "first" else -1], wanted[-1]
@@ -194,19 +207,6 @@ def numeric(
         return Score.of(is_close, rationale=f"{value:g} for {target:g}", detail={"found": value, "expected": target})
 
     return score
-
-
-def numbers(value: Any) -> list[float]:
-    """Return the numbers of a value in order: itself, or those in its text."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return [float(value)] if math.isfinite(value) else []
-    found = []
-    for match in _NUMBER.finditer(as_text(value)):
-        plain = match[0].replace("\u2212", "-").rstrip("%")
-        number = float(re.sub("[,'\u202f\u00a0$\u20ac\u00a3\u00a5 ]", "", plain))
-        if math.isfinite(number):
-            found.append(number)
-    return found
 
 
 def parsed_json(text: str) -> Any:

@@ -55,9 +55,13 @@ def as_text(value: Any) -> str:
 
 
 def normalised(
-    text: str, *, ignore_case: bool = True, ignore_space: bool = True, ignore_punctuation: bool = False,
+    text: str,
+    *,
+    ignore_case: bool = True,
+    ignore_space: bool = True,
+    ignore_punctuation: bool = False,
     ignore_articles: bool = False,
-) -> str:  # fmt: skip
+) -> str:
     """Return a text in NFKC without what is ignored.
 
     Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Literal
 
-from lmops.errors import MissingDependencyError, UsageError
+from lmops.errors import MissingDependencyError, UsageError, did_you_mean
 from lmops.scorers._claims import refuses
 from lmops.scorers._normalise import as_text, words
 from lmops.scorers._records import Score
-from lmops.scorers._scorer import scorer_factory
+from lmops.scorers._registry import scorer_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,13 @@ def _limited(value: float, most: float | None, unit: str, least: float | None = 
     return Score.of(is_within, rationale=f"{value:g} {unit}", detail={"measured": value})
 
 
+def _check_limits(name: str, **limits: float | None) -> None:
+    """Refuse a limit below 0."""
+    for option, limit in limits.items():
+        if limit is not None and limit < 0:
+            raise UsageError(f"{name}: {option}={limit}: a limit is 0 or more")
+
+
 @scorer_factory(range=(0, None), higher_is_better=False)
 def latency(max_ms: float | None = None) -> Callable[..., Any]:
     """How long the task took in milliseconds; with a limit, whether it kept within it.
@@ -30,6 +37,7 @@ def latency(max_ms: float | None = None) -> Callable[..., Any]:
     Args:
         max_ms: The limit.
     """
+    _check_limits("latency", max_ms=max_ms)
 
     def score(latency_ms: Any) -> float | Score:
         return _limited(float(latency_ms), max_ms, "ms")
@@ -44,6 +52,7 @@ def cost(max_usd: float | None = None) -> Callable[..., Any]:
     Args:
         max_usd: The limit.
     """
+    _check_limits("cost", max_usd=max_usd)
 
     def score(cost_usd: Any) -> float | Score:
         return _limited(float(cost_usd), max_usd, "USD")
@@ -54,8 +63,8 @@ def cost(max_usd: float | None = None) -> Callable[..., Any]:
 @scorer_factory(range=(0, None), higher_is_better=False)
 def length(
     *,
-    max: float | None = None,  # noqa: A002  # the words a user would write
-    min: float | None = None,  # noqa: A002
+    max: float | None = None,  # the words a user would write
+    min: float | None = None,
     unit: Literal["words", "characters", "tokens"] = "words",
 ) -> Callable[..., Any]:
     """How long the output is; with limits, whether it keeps within them.
@@ -67,6 +76,9 @@ def length(
     """
     if unit not in ("words", "characters", "tokens"):
         raise UsageError(f"length: unit={unit!r}: use 'words', 'characters' or 'tokens'")
+    _check_limits("length", min=min, max=max)
+    if min is not None and max is not None and min > max:
+        raise UsageError(f"length: min={min} is above max={max}: nothing can keep within them")
 
     def score(output: Any, output_tokens: Any = None) -> float | Score:
         if unit == "tokens":
@@ -83,8 +95,9 @@ def length(
 def refusal(*, wanted: bool | None = None) -> Callable[..., Any]:
     """Whether the output says that it found nothing or will not answer, and claims nothing besides.
 
-    Told by fixed phrases ("could not find", "I can't help with that", ...) in English, German, French and Japanese; a
-    judge sees more. Why not, and what to do instead, belongs to a refusal unless it has a number.
+    Told by fixed phrases ("could not find", "I can't help with that", ...) in the languages that users meet most
+    (English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Turkish, Arabic, Chinese, Japanese,
+    Korean); a judge sees more. Why not, and what to do instead, belongs to a refusal unless it has a number.
 
     Args:
         wanted: True: refusing is right, False: it is wrong; None scores whether it refused. An example with
@@ -114,9 +127,11 @@ def language(code: str | None = None, *, min_characters: int = 20) -> Callable[.
     Raises:
         MissingDependencyError: py3langid is not installed.
     """
-    identify = _identifier()
+    identify, known = _identifier()
+    if code is not None and code not in known:
+        raise UsageError(did_you_mean("language", code, known))
 
-    def score(output: Any, input: Any = None, metadata: Any = None) -> Score:  # noqa: A002
+    def score(output: Any, input: Any = None, metadata: Any = None) -> Score:
         text = as_text(output)
         if len(text.strip()) < min_characters:
             return Score.unmeasured(f"the output has fewer than {min_characters} characters")
@@ -134,7 +149,8 @@ def language(code: str | None = None, *, min_characters: int = 20) -> Callable[.
 
 
 @functools.lru_cache(maxsize=1)
-def _identifier() -> Callable[[str], tuple[str, float]]:
+def _identifier() -> tuple[Callable[[str], tuple[str, float]], list[str]]:
+    """Return what tells the language of a text, and the languages that it knows."""
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError as error:
@@ -145,4 +161,4 @@ def _identifier() -> Callable[[str], tuple[str, float]]:
         name, share = model.classify(text)
         return str(name), float(share)
 
-    return identify
+    return identify, sorted(map(str, model.nb_classes))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from lmops.errors import UsageError
 from lmops.scorers._normalise import as_text, normalised, words
 from lmops.scorers._records import Score
-from lmops.scorers._scorer import scorer_factory
+from lmops.scorers._registry import scorer_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +47,8 @@ def rouge_l(*, beta: float = 1.0) -> Callable[..., Any]:
     Args:
         beta: Weight of recall against precision.
     """
+    if not 0 < beta < math.inf:
+        raise UsageError(f"rouge_l: beta={beta}: give a number above 0")
 
     def score(output: Any, expected: Any) -> Score:
         from rapidfuzz.distance import LCSseq

@@ -1,5 +1,6 @@
-"""How answers refuse, in English, German, French and Japanese: phrases of the one who answers, or about its sources."""
+"""How answers refuse, in the languages that users meet most: phrases of the one who answers, or about its sources."""
 
+# ruff: noqa: RUF001 - words of other scripts
 from __future__ import annotations
 
 import re
@@ -80,12 +81,116 @@ _JAPANESE: Final = (
     "見つ(?:かりません|からない|けられません|けることができません)|(?:わか|分か)りません|情報[はが](?:あり|ござい)ません",
     "お断り|お力になれません|お役に立てません|お受けできません",
 )
+_SPANISH: Final = (
+    (
+        r"\bno (?:te |le |lo |la |os )?(?:puedo|podemos|podré|soy capaz de|"
+        r"estoy autorizad[oa] a)\b[^.!?\n]{0,40}?\b(?:ayud|"
+        r"respond|proporcion|ofrec|dar|contest|facilit|asist|encontr|acced|cumpl|decir|compart|generar|crear|"
+        r"confirm)\w*"
+    ),
+    (
+        r"\bno (?:tengo|tenemos|dispongo de|disponemos de|cuento con|encuentro|he encontrado|hay) (?:\w+ ){0,3}?"
+        r"(?:información|datos|acceso|respuesta|detalles)\b"
+    ),
+    r"\bno (?:lo )?sé\b|\bno (?:me|nos) es posible\b|\bdebo (?:rechazar|declinar)\b",
+)
+_ITALIAN: Final = (
+    (
+        r"\bnon (?:posso|possiamo|riesco a|sono in grado di|mi è possibile)\b[^.!?\n]{0,40}?\b(?:aiut|rispond|"
+        r"forni|offri|dar"
+        r"|assist|trov|acced|dir|condivid|conferm)\w*"
+    ),
+    (
+        r"\bnon (?:ho|abbiamo|dispongo di|trovo|ho trovato|ci sono) (?:\w+ ){0,3}?"
+        r"(?:informazion\w+|dati|accesso|risposta|dettagli)\b"
+    ),
+    r"\bnon (?:lo )?so\b",
+)
+_PORTUGUESE: Final = (
+    (
+        r"\bnão (?:posso|podemos|consigo|conseguimos|sou capaz de|"
+        r"estou autorizad[oa] a)\b[^.!?\n]{0,40}?\b(?:ajud|respond|"
+        r"fornec|oferec|dar|auxili|encontr|acess|atend|dizer|compartilh|partilh|confirm)\w*"
+    ),
+    (
+        r"\bnão (?:tenho|temos|disponho de|encontrei|há) (?:\w+ ){0,3}?"
+        r"(?:informaç\w+|dados|acesso|resposta|detalhes)\b"
+    ),
+    r"\bnão sei\b",
+)
+_DUTCH: Final = (
+    (
+        r"\b(?:ik|wij?|we)\b[^.!?\n]{0,60}\b(?:niet|geen)\b[^.!?\n]{0,60}\b(?:helpen|beantwoorden|geven|"
+        r"verstrekken|vinden|"
+        r"ingaan|voldoen|zeggen|informatie|gegevens|bevestigen|in staat)\b"
+    ),
+    r"\bik weet (?:het|dat) niet\b",
+)
+_NORDIC: Final = (
+    (
+        r"\b(?:jag|vi|jeg)\b[^.!?\n]{0,40}\b(?:inte|ikke|ingen)\b[^.!?\n]{0,40}\b(?:hjälpa|svara|hjælpe|hjelpe|svare|hitta|"
+        r"finde|finne|information|informasjon|oplysninger)\b"
+    ),
+)
+_POLISH: Final = (
+    (
+        r"\bnie (?:mogę|możemy|potrafię|jestem w stanie|jesteśmy w stanie)\b[^.!?\n]{0,40}?\b(?:pom[óo]|"
+        r"odpowie|udzieli|poda|"
+        r"dostarczy|znale|spełni|potwierdzi)\w*"
+    ),
+    r"\bnie (?:mam|mamy|znalazłem|znalazłam) (?:\w+ ){0,3}?(?:informacji|danych|dostępu)\b|\bnie wiem\b",
+)
+_RUSSIAN: Final = (
+    (
+        r"\bне (?:могу|можем|смогу|сможем|в состоянии)\b[^.!?\n]{0,40}?\b(?:помо|ответ|предостав|дать|найти|"
+        r"сказать|назвать|"
+        r"подтверд|выполн|обсужд)\w*"
+    ),
+    r"\bу (?:меня|нас) нет (?:\w+ ){0,3}?(?:информации|данных|доступа|сведений)\b|\bя не знаю\b",
+)
+_TURKISH: Final = (
+    (
+        r"\b(?:yardımcı ol|yardım ed|yanıtla|cevapla|cevap ver|ver|sağla|doğrula|paylaş|bul|sun|söyle)y?[ae]m"
+        r"(?:[ae]m|[ıi]yor|[ae]y[ıi]z|[ae]d[ıi])\w*"
+    ),
+    r"\b(?:bilgim|bilgimiz) yok\b|\bbilmiyor(?:um|uz)\b",
+)
+_ARABIC: Final = (
+    "لا (?:أستطيع|يمكنني|نستطيع|يمكننا)[^.!؟\n]{0,30}?(?:مساعد|الإجاب|أجيب|تقديم|توفير|تأكيد|الرد|العثور)\\w*",
+    "ليس(?:ت)? لد(?:ي|ينا)[^.!؟\n]{0,20}?(?:معلومات|بيانات)|لا أعرف|لا أعلم",
+)
+_CHINESE: Final = (
+    "(?:[无無]法|不能|没办法|沒辦法)[^。！？，\n]{0,12}?(?:帮助|幫助|协助|協助|回答|提供|满足|滿足|处理|處理|确认|確認|告诉|告訴|找到)",
+    "(?:没有|沒有|未找到|找不到)[^。！？，\n]{0,8}?(?:信息|资料|資料|数据|資訊)|我(?:们|們)?不(?:知道|清楚)",
+)
+_KOREAN: Final = (
+    "(?:도와|답변|제공|알려|안내|지원|대답|확인)[가-힣 ]{0,8}?(?:수[가는]? 없|드리기 어렵)",
+    "찾을 수[가는]? 없|모르겠|알지 못|정보[가는]? 없",
+)
+#: What sounds like a refusal and is praise: "I can't recommend it enough", "I can't help but agree".
+_PRAISE: Final = (
+    r"(?![^.!?\n]{0,60}\b(?:(?:say|thank|praise|stress|recommend|emphasi[sz]e)\b[^.!?,\n]{0,40}\benough\b|help but\b"
+    r"|help (?:feel|think|notic|lov|smil|wonder|admir)ing\b|recommander assez\b|genug (?:empfehlen|danken|loben)\b"
+    r"|genoeg (?:aanbevelen|bedanken)\b))"
+)
 #: What says that nothing was found, or that nothing will be said.
-REFUSES: Final = re.compile("|".join((*_ENGLISH, *_GERMAN, *_FRENCH, *_JAPANESE)), re.IGNORECASE)
+REFUSES: Final = re.compile(
+    _PRAISE
+    + "(?:"
+    + "|".join(
+        (*_ENGLISH, *_GERMAN, *_FRENCH, *_JAPANESE, *_SPANISH, *_ITALIAN, *_PORTUGUESE, *_DUTCH, *_NORDIC, *_POLISH,
+         *_RUSSIAN, *_TURKISH, *_ARABIC, *_CHINESE, *_KOREAN)
+    )
+    + ")",
+    re.IGNORECASE,
+)  # fmt: skip
 #: What goes with a refusal: why not, and what to do instead; no claim of a refusing answer as long as it has no number.
 EXPLAINS: Final = re.compile(
     r"""\b(?:harm(?:ful)?|illegal|unlawful|unethical|dangerous|unsafe|violat\w+|guidelines?|polic(?:y|ies)|programm\w+
-      |inappropriate|not\ appropriate|safety|ethic\w*|privacy|confidential\w*|an?\ ai|language\ model|real[- ]time
+      |modelo\ de\ (?:ia|lenguaje|linguagem)|inteligencia\ artificial|inteligência\ artificial|modello\ linguistico
+      |intelligenza\ artificiale|taalmodel|ki-modell|sprachmodell|mod[eè]le\ de\ langage
+      |model\ językowy|языковая\ модель|dil\ modeli|inappropriate
+      |not\ appropriate|safety|ethic\w*|privacy|confidential\w*|an?\ ai|language\ model|real[- ]time
       |knowledge\ cut-?off|training\ data|personal\ (?:opinions?|beliefs?|feelings?)|beyond\ (?:my|the)\ scope
       |my\ (?:purpose|knowledge|capabilit\w+|role|scope)|against\ (?:my|our|the)|help\ pages?)\b
       | ^(?:please|you\ (?:may|might|can|could|should)|perhaps|maybe|instead|try|bitte|veuillez|n'hésitez

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
+from lmops.calc import retrieval as measures
 from lmops.errors import UsageError
 from lmops.scorers._normalise import as_text
 from lmops.scorers._records import Score
-from lmops.scorers._scorer import scorer_factory
+from lmops.scorers._registry import scorer_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +64,6 @@ def _rank(document: dict[str, Any]) -> float:
 
 
 def _measure(metric: str, ranked: list[str], gains: Any, k: int | None) -> float:
-    from lmops.calc import retrieval as measures
-
     return {
         "recall": measures.recall_at_k,
         "precision": measures.precision_at_k,

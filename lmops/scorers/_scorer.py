@@ -16,16 +16,17 @@ import hashlib
 import inspect
 import json
 import math
-import threading
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, cast
 
+from lmops.base.loops import waited
 from lmops.errors import UsageError, did_you_mean
+from lmops.scorers._options import check_options
 from lmops.scorers._records import Score, ScoreInput
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 P = ParamSpec("P")
 
@@ -120,11 +121,12 @@ class Scorer:
         try:
             found = self.function(*self._arguments(given))
             if self.is_async:
-                found = _run(found)
+                answer = found
+                found = waited(lambda: answer, name="lmops-score")
             return self._as_score(found)
         except _STOP:
             raise
-        except BaseException as error:  # noqa: BLE001  # a scorer that fails, or calls sys.exit, is a score that says so
+        except BaseException as error:  # a scorer that fails, or calls sys.exit, is a score that says so
             return self._raised(error)
 
     async def ascore(self, given: ScoreInput) -> Score:
@@ -138,7 +140,7 @@ class Scorer:
             return self._as_score(await cast("Awaitable[Any]", self.function(*self._arguments(given))))
         except _STOP:
             raise
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # likewise
             return self._raised(error)
 
     def _arguments(self, given: ScoreInput) -> list[Any]:
@@ -206,7 +208,7 @@ class ScorerFactory(Generic[P]):
         make: Callable[P, Callable[..., Any]],
         *,
         name: str,
-        range: tuple[float | None, float | None] | None,  # noqa: A002
+        range: tuple[float | None, float | None] | None,
         higher_is_better: bool,
         needs: tuple[str, ...] | None,
         kind: str,
@@ -226,10 +228,15 @@ class ScorerFactory(Generic[P]):
 
     def __call__(self, *args: P.args, **_named: P.kwargs) -> Scorer:
         """Return the scorer with these options."""
+        try:
+            bound = self._signature.bind(*args, **_named)
+        except TypeError:
+            self._make(*args, **_named)  # says better which option there is none of
+            raise
+        check_options(self.name, self._signature, bound.arguments)
         made = self._make(*args, **_named)
         if isinstance(made, Scorer):
             return made
-        bound = self._signature.bind(*args, **_named)
         bound.apply_defaults()
         return build(
             made,
@@ -248,7 +255,7 @@ def build(
     function: Callable[..., Any],
     *,
     name: str | None = None,
-    range: tuple[float | None, float | None] | None = None,  # noqa: A002
+    range: tuple[float | None, float | None] | None = None,
     higher_is_better: bool = True,
     needs: Iterable[str] | None = None,
     options: Mapping[str, Any] | None = None,
@@ -391,120 +398,6 @@ def _plain_score(found: Score, name: str) -> Score:
     return replace(found, name=name, value=value, reason=reason, rationale=rationale, detail=detail)
 
 
-def _range_words(range: tuple[float | None, float | None]) -> str:  # noqa: A002
+def _range_words(range: tuple[float | None, float | None]) -> str:
     low, high = ("" if end is None else f"{end:g}" for end in range)
     return f"{low}..{high}"
-
-
-def _run(found: Coroutine[Any, Any, Any]) -> Any:
-    """Return what a coroutine gives, from a loop of its own; in a thread when this one has a running loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(found)
-    result: list[Any] = []
-
-    def work() -> None:
-        try:
-            result.append((True, asyncio.run(found)))
-        except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
-            result.append((False, error))
-
-    thread = threading.Thread(target=work, name="lmops-score", daemon=True)
-    thread.start()
-    thread.join()
-    is_done, value = result[0]
-    if not is_done:
-        raise value
-    return value
-
-
-@overload
-def scorer(function: Callable[..., Any], /) -> Scorer: ...
-@overload
-def scorer(
-    *,
-    name: str | None = None,
-    range: tuple[float | None, float | None] | None = None,
-    higher_is_better: bool = True,
-    needs: Iterable[str] | None = None,
-) -> Callable[[Callable[..., Any]], Scorer]: ...
-def scorer(
-    function: Callable[..., Any] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    range: tuple[float | None, float | None] | None = None,  # noqa: A002
-    higher_is_better: bool = True,
-    needs: Iterable[str] | None = None,
-) -> Scorer | Callable[[Callable[..., Any]], Scorer]:
-    """Make a function a scorer and register it under its name; a later one of the same name takes its place.
-
-    The function takes what it names, out of: output, expected, input, metadata, documents, tool_calls, latency_ms,
-    cost_usd, input_tokens, output_tokens, trace_id, example, complete, embed, repeat. It may be async. It returns a
-    number, True or False, a :class:`Score`, a dict of a Score's fields, or None for "unmeasured".
-
-    Args:
-        function: The function, when the decorator is used without arguments.
-        name: Its name; the function's by default.
-        range: (least, greatest) value; None for an open end. A value outside is an error.
-        higher_is_better: Whether more is better.
-        needs: What has to be there, otherwise the score is unmeasured; by default what the function names without a
-            default.
-
-    Raises:
-        UsageError: It names something else.
-
-    Example:
-        >>> from lmops.scorers import ScoreInput, scorer
-        >>> @scorer
-        ... def is_short(output):
-        ...     return len(output) < 20
-        >>> is_short.score(ScoreInput(output="Yes."))
-        <Score is_short=True>
-    """
-    from lmops.scorers._registry import register
-
-    def decorate(given: Callable[..., Any]) -> Scorer:
-        return register(build(given, name=name, range=range, higher_is_better=higher_is_better, needs=needs))
-
-    return decorate if function is None else decorate(function)
-
-
-def scorer_factory(
-    *,
-    name: str | None = None,
-    range: tuple[float | None, float | None] | None = None,  # noqa: A002
-    higher_is_better: bool = True,
-    needs: Iterable[str] | None = None,
-    kind: str = "code",
-) -> Callable[[Callable[P, Callable[..., Any]]], ScorerFactory[P]]:
-    """Make a function that returns a scoring function a factory of scorers with options, and register it.
-
-    Args:
-        name: Its name; the function's by default.
-        range: As for :func:`scorer`.
-        higher_is_better: As for :func:`scorer`.
-        needs: As for :func:`scorer`.
-        kind: "code" or "judge".
-
-    Example:
-        >>> from lmops.scorers import ScoreInput, scorer_factory
-        >>> @scorer_factory()
-        ... def shorter_than(limit: int):
-        ...     def score(output):
-        ...         return len(output) < limit
-        ...     return score
-        >>> shorter_than(3).score(ScoreInput(output="Yes."))
-        <Score shorter_than=False>
-    """
-    from lmops.scorers._registry import register_factory
-
-    def decorate(make: Callable[P, Callable[..., Any]]) -> ScorerFactory[P]:
-        wanted = None if needs is None else tuple(needs)
-        called = checked_name(name or str(make.__name__))
-        made = ScorerFactory(make, name=called, range=range, higher_is_better=higher_is_better, needs=wanted, kind=kind)
-        register_factory(made)
-        return made
-
-    return decorate

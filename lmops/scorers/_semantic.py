@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lmops.errors import UsageError
 from lmops.scorers._normalise import as_text
 from lmops.scorers._records import Score
-from lmops.scorers._scorer import scorer_factory
+from lmops.scorers._registry import scorer_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

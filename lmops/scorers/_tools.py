@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lmops.errors import UsageError
 from lmops.scorers._normalise import normalised
 from lmops.scorers._records import Score
-from lmops.scorers._scorer import scorer_factory
+from lmops.scorers._registry import scorer_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,9 +49,11 @@ def tool_calls_match(*, arguments: Arguments = "exact", ignore_case: bool = True
 
 @scorer_factory()
 def trajectory(
-    mode: Literal["exact", "ordered", "unordered", "subset", "superset"] = "exact", *, arguments: Arguments = "exact",
+    mode: Literal["exact", "ordered", "unordered", "subset", "superset"] = "exact",
+    *,
+    arguments: Arguments = "exact",
     ignore_case: bool = True,
-) -> Callable[..., Any]:  # fmt: skip
+) -> Callable[..., Any]:
     """Whether the sequence of tool calls is the expected one.
 
     Args:

@@ -7,6 +7,10 @@ It knows one thing: the help desk of Tidelark Ferries, a company that does not e
 
 from __future__ import annotations
 
-from lmops.standin.chat import ChatModel, ChatRequest, Completion, Message, ToolCall, Usage, chat_model
+from lmops.base.chat import Message, ToolCall, Usage
+from lmops.base.public import only
+from lmops.standin.chat import ChatModel, ChatRequest, Completion
+from lmops.standin.model import chat_model
 
 __all__ = ["ChatModel", "ChatRequest", "Completion", "Message", "ToolCall", "Usage", "chat_model"]
+__dir__ = only(__all__)

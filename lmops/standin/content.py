@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 PROMPT_NAME: Final = "support-answer"
 PROMPT_VERSIONS: Final = (1, 2, 3)
-REFUSAL_FACT: Final = "could not find"
 _FACT: Final = re.compile(r"\{([^{}]+)\}")
 
 QuestionKind = Literal["single", "multi", "computed", "unanswerable", "tool"]
 _KINDS: Final[dict[str, QuestionKind]] = {
-    "single": "single", "multi": "multi", "computed": "computed", "unanswerable": "unanswerable", "tool": "tool",
-}  # fmt: skip
+    "single": "single",
+    "multi": "multi",
+    "computed": "computed",
+    "unanswerable": "unanswerable",
+    "tool": "tool",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

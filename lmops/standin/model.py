@@ -26,15 +26,20 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from lmops.base.chat import ToolCall, Usage
+from lmops.errors import UsageError
 from lmops.standin import content
 from lmops.standin.chance import happens
-from lmops.standin.chat import Completion, Notes, ToolCall, Usage
+from lmops.standin.chat import Completion, Notes
 from lmops.standin.extract import parse, rank
 from lmops.standin.text import count_tokens, terms
 from lmops.standin.tools import BOOKING, DAYS, PORTS
 
 if TYPE_CHECKING:
-    from lmops.standin.chat import ChatRequest, Message
+    from collections.abc import Iterable
+
+    from lmops.base.chat import Message
+    from lmops.standin.chat import ChatModel, ChatRequest
     from lmops.standin.extract import Candidate, Source
 
 REFUSAL: Final = "I could not find this in our help pages."
@@ -105,7 +110,7 @@ class StandIn:
 
     def complete(self, request: ChatRequest) -> Completion:
         """Return the answer to one request; equal requests have equal answers."""
-        key = hashlib.sha256(f"{self.revision}|{request!r}".encode()).hexdigest()
+        key = hashlib.sha256(f"{self.revision}|{_spelt_out(request)}".encode()).hexdigest()
         random = Random(key)
         rules = _Rules.read(request.messages[0].content)
         calls: tuple[ToolCall, ...] = ()
@@ -182,7 +187,7 @@ class Rewriter:
 
     def complete(self, request: ChatRequest) -> Completion:
         """Return the query; equal requests have equal answers."""
-        key = hashlib.sha256(f"rewrite|{request!r}".encode()).hexdigest()
+        key = hashlib.sha256(f"rewrite|{_spelt_out(request)}".encode()).hexdigest()
         random = Random(key)
         language, _, question = request.messages[-1].content.partition(": ")
         if language == "en":
@@ -193,6 +198,31 @@ class Rewriter:
             numbers = re.findall(r"TL-\d+|\d+", question)
             text = " ".join([*kept, *numbers])
         return _completion(request, _Answer(text=text), key=key, random=random)
+
+
+def _spelt_out(request: ChatRequest) -> str:
+    """Return what choices are drawn from: all that a request says, spelt once and for all.
+
+    Not its repr: a field that a message gains would change every answer.
+    """
+    said = [
+        f"Message(role={one.role!r}, content={one.content!r}, "
+        f"tool_calls={_in_brackets(map(_call_text, one.tool_calls))}, tool_call_id={one.tool_call_id!r})"
+        for one in request.messages
+    ]
+    return (
+        f"ChatRequest(model={request.model!r}, messages={_in_brackets(said)}, tools={request.tools!r}, "
+        f"temperature={request.temperature!r}, max_tokens={request.max_tokens!r}, seed={request.seed!r})"
+    )
+
+
+def _call_text(call: ToolCall) -> str:
+    return f"ToolCall(id={call.id!r}, name={call.name!r}, arguments={call.arguments!r})"
+
+
+def _in_brackets(parts: Iterable[str]) -> str:
+    said = list(parts)
+    return f"({', '.join(said)}{',' if len(said) == 1 else ''})"
 
 
 def describe_result(result: dict[str, object]) -> str:
@@ -271,9 +301,10 @@ def _is_to_from(question: str) -> bool:
 
 def _completion(request: ChatRequest, answer: _Answer, *, key: str, random: Random) -> Completion:
     visible = count_tokens(answer.text) + sum(count_tokens(call.name + call.arguments) + 4 for call in answer.calls)
+    written = visible + answer.reasoning_tokens
     used = Usage(
         input_tokens=sum(_message_tokens(message) for message in request.messages) + 60 * len(request.tools),
-        output_tokens=visible + answer.reasoning_tokens,
+        output_tokens=written,
         cached_input_tokens=_cached(request.messages),
         reasoning_tokens=answer.reasoning_tokens,
     )
@@ -283,7 +314,7 @@ def _completion(request: ChatRequest, answer: _Answer, *, key: str, random: Rand
         content=answer.text,
         finish_reason="tool_calls" if answer.calls else "stop",
         usage=used,
-        latency_ms=280 + 11 * used.output_tokens + random.triangular(0, 500, 60),
+        latency_ms=280 + 11 * written + random.triangular(0, 500, 60),
         tool_calls=answer.calls,
         system_fingerprint=answer.system_fingerprint,
         notes=answer.notes,
@@ -299,3 +330,23 @@ def _cached(messages: tuple[Message, ...]) -> int:
     """Return the cached input tokens: in a conversation that goes on, the system message, in steps of 16."""
     has_history = any(message.role == "assistant" for message in messages)
     return _message_tokens(messages[0]) // 16 * 16 if has_history else 0
+
+
+def chat_model(spec: str, *, revision: int = 1) -> ChatModel:
+    """Return the model of a name such as "standin:ferry-1".
+
+    Args:
+        spec: provider and model. Only the provider "standin" is built in: "ferry-1" answers, "rewrite-1" rewrites.
+        revision: the weights behind the name; 2 is the base model after its update.
+
+    Raises:
+        UsageError: the name is not that of a stand-in.
+
+    >>> chat_model("standin:ferry-1")
+    StandIn('ferry-1', revision=1)
+    """
+    if spec == "standin:ferry-1":
+        return StandIn(revision=revision)
+    if spec == "standin:rewrite-1":
+        return Rewriter()
+    raise UsageError(f"no stand-in named {spec!r}; known: 'standin:ferry-1', 'standin:rewrite-1'")

@@ -24,7 +24,7 @@ _LINES: Final[dict[tuple[str, str], tuple[str, tuple[str, ...], tuple[str, ...]]
     ("Port Ellery", "Innis Vane"): ("Dunlin", _DUNLIN, ("09:30", "13:00", "16:20", "19:40")),
     ("Hollin Bay", "Innis Vane"): ("Sanderling", _HOLLIN, _HOLLIN_BACK),
     ("Port Ellery", "Greyhythe"): ("Storm Petrel", ("21:30",), ("20:45",)),
-}  # fmt: skip
+}
 _STATUSES: Final = (*["confirmed"] * 4, "waiting for payment", "on the waiting list", "cancelled")
 
 

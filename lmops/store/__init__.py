@@ -13,8 +13,8 @@ one consistent snapshot; a killed process loses nothing that was acknowledged.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
+import copy
 import logging
 import os
 import tempfile
@@ -24,6 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from lmops.base.endings import Logged
+from lmops.base.public import only
 from lmops.errors import UsageError
 from lmops.owners import refuse_stranger
 from lmops.store._alive import Process, is_alive, this_process
@@ -32,30 +34,36 @@ from lmops.store._blobs import Blobs
 from lmops.store._chain import GENESIS, append_event, default_actor, event_hash, next_event_id, run_changes
 from lmops.store._check import Check, CheckReport
 from lmops.store._drain import LoadReport, Publisher
+from lmops.store._duck import in_memory
 from lmops.store._engine import Engine
 from lmops.store._erase import Eraser, EraseReport
 from lmops.store._export import export
 from lmops.store._filesystem import META, find_store, has_store, remove_folder, resolve
+from lmops.store._hashes import key_text, row_hash, rows_of
 from lmops.store._housekeeping import Housekeeping
-from lmops.store._intake import checksum, prepared, refuse_bad
-from lmops.store._intent import Changes, PendingChange
-from lmops.store._limits import Limits
+from lmops.store._intake import checksum, payload_of, prepared, refuse_bad
+from lmops.store._intent import RESCUE, Changes, PendingChange
+from lmops.store._limits import Limits, hear_when_idle
 from lmops.store._long import LONG_COLUMNS
 from lmops.store._long import resolve as resolve_long
 from lmops.store._maintenance import GRACE_S, Maintenance
 from lmops.store._meta import BusyError, Meta, in_words
 from lmops.store._notebooks import notebook_problem
+from lmops.store._open_stores import OPEN_STORES
 from lmops.store._planner import OPEN, Bounds
+from lmops.store._priced import PRICES_KNOWN, Reprice, priced, unchanged
 from lmops.store._repair import resettle
-from lmops.store._rescue import RescueReport, rescue
-from lmops.store._results import PACK_ROWS, old_runs, result_hashes
+from lmops.store._rescue import RescueReport, rebuilt
+from lmops.store._results import PACK_ROWS, case_seal, result_hashes
+from lmops.store._retain import KIND as RETAIN
+from lmops.store._retain import Retention
 from lmops.store._scratch import Scratch, Spilled, take_back
-from lmops.store._seals import Coverage, Named, compare, example_hash, key_text, leave_open, note, unsealed
+from lmops.store._seals import Coverage, Named, compare, leave_open, lost_cases, note, unsealed
 from lmops.store._segments import SEGMENTS_DIR, any_text, file_sha256
 from lmops.store._stats import StoreStats, measured
 from lmops.store._tables import SPAN_COLUMNS
 from lmops.store._verify import DamagedSegmentWarning
-from lmops.store._views import FACT_VIEWS, VIEW_NAMES
+from lmops.store._views import FACT_VIEWS, view_names
 from lmops.store._whole import is_cut_sql, whole_sql
 
 if TYPE_CHECKING:
@@ -65,51 +73,17 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from lmops.store._records import Altered
+
 __all__ = [
-    "FACT_VIEWS",
-    "GENESIS",
-    "LONG_COLUMNS",
-    "SPAN_COLUMNS",
-    "VIEW_NAMES",
-    "BackupReport",
-    "Bounds",
-    "BusyError",
-    "CheckReport",
-    "Coverage",
-    "DamagedSegmentWarning",
-    "EraseReport",
-    "LoadReport",
-    "Named",
-    "PendingChange",
-    "Process",
-    "RescueReport",
-    "Store",
-    "StoreStats",
-    "any_text",
-    "append_event",
-    "at_home",
-    "compare",
-    "default_actor",
-    "described",
-    "event_hash",
-    "example_hash",
-    "file_sha256",
-    "find_store",
-    "has_store",
-    "is_alive",
-    "is_cut_sql",
-    "key_text",
-    "leave_open",
-    "next_event_id",
-    "note",
-    "notebook_problem",
-    "rescue",
-    "restore",
-    "run_changes",
-    "this_process",
-    "unsealed",
-    "whole_sql",
+    "FACT_VIEWS", "GENESIS", "LONG_COLUMNS", "PRICES_KNOWN", "SPAN_COLUMNS", "BackupReport", "Bounds", "BusyError",
+    "CheckReport", "Coverage", "DamagedSegmentWarning", "EraseReport", "LoadReport", "Named", "PendingChange",
+    "Process", "RescueReport", "Store", "StoreStats", "any_text", "append_event", "at_home", "case_seal", "compare",
+    "default_actor", "described", "event_hash", "file_sha256", "find_store", "has_store", "in_memory", "is_alive",
+    "is_cut_sql", "key_text", "leave_open", "lost_cases", "next_event_id", "note", "notebook_problem", "rescue",
+    "restore", "row_hash", "rows_of", "run_changes", "this_process", "unsealed", "view_names", "whole_sql",
 ]  # fmt: skip
+__dir__ = only(__all__)
 
 log = logging.getLogger(__name__)
 
@@ -130,14 +104,18 @@ class Store:
         *,
         read_only: bool = False,
         join_logs: Callable[[Row, list[Row]], Row] = _no_join,
+        reprice: Reprice = unchanged,
         network: bool | None = None,
         limits: Limits | None = None,
     ) -> None:
         self.path = folder
-        #: Who acts, for the audit chain, where a method is not told.
+        #: Who acts and why, for the audit chain, where a method is not told.
         self.actor = default_actor()
+        self.reason: str | None = None
+        self._reprice = reprice
         refuse_stranger(folder, folder / META, folder / SEGMENTS_DIR, what="the store")
         self._vanish: weakref.finalize[..., Store] | None = None
+        self._origin: Store | None = None
         self._meta = Meta(folder, read_only=read_only, network=network)
         if self._meta.is_network:
             log.warning(
@@ -158,17 +136,17 @@ class Store:
         self.eraser = Eraser(
             folder, self._meta, self._engine, self._publisher, self.blobs, self._maintenance, self.changes
         )  # fmt: skip
+        self._retention = Retention(folder, self._meta, self._maintenance, self.changes)
         self._housekeeping = Housekeeping(folder, self._engine, self._publisher, self._maintenance)
-        _STORES.add(self)
+        OPEN_STORES.add(self)
         if not self._meta.read_only:
             self._take_back()
 
     def _take_back(self) -> None:
         """Store what processes that were killed had put on the disk."""
-        try:
-            self._meta.unread = tuple(take_back(self._scratch, self.append_many))
-        except Exception:  # it stays on the disk, and the next one to open the store tries again
-            log.warning("facts in %s wait for the next opening of the store", self.path, exc_info=True)
+        # What cannot be stored stays on the disk, and the next one to open the store tries again.
+        with Logged(log, "facts in %s wait for the next opening of the store", self.path):
+            self._meta.unread = take_back(self._scratch, self.append_many)
 
     @classmethod
     def open(
@@ -177,6 +155,7 @@ class Store:
         *,
         read_only: bool = False,
         join_logs: Callable[[Row, list[Row]], Row] = _no_join,
+        reprice: Reprice = unchanged,
         network: bool | None = None,
         timeout_s: float | None = None,
         memory_limit: str | None = None,
@@ -188,18 +167,29 @@ class Store:
                 ``.lmops`` upward, else a new one here.
             read_only: Refuse every write, and create nothing.
             join_logs: Puts the content of log events into a span row.
+            reprice: Puts the present prices on span rows that were priced before the newest was set.
             network: Whether the folder is on a network file system; found out by default.
             timeout_s: Longest time of a question in seconds; ``LMOPS_TIMEOUT_S`` or none by default.
             memory_limit: Memory that questions of this process may take, such as "2GB"; ``LMOPS_MEMORY_LIMIT`` or a
                 quarter of the machine's (or its container's) by default. What does not fit goes to the disk.
         """
+        hear_when_idle()
         limits = Limits.of(timeout_s, memory_limit)
         if path == MEMORY:
             folder = Path(tempfile.mkdtemp(prefix="lmops-"))
-            store = cls(folder, join_logs=join_logs, network=network, limits=limits)
+            store = cls(folder, join_logs=join_logs, reprice=reprice, network=network, limits=limits)
             store._vanish = weakref.finalize(store, remove_folder, folder, os.getpid())
             return store
-        return cls(resolve(path), read_only=read_only, join_logs=join_logs, network=network, limits=limits)
+        return cls(
+            resolve(path), read_only=read_only, join_logs=join_logs, reprice=reprice, network=network, limits=limits
+        )  # fmt: skip
+
+    def acting_as(self, actor: str, *, reason: str | None = None) -> Self:
+        """Return this store with somebody else acting, and why, for the audit chain; closing one closes both."""
+        other = copy.copy(self)
+        # A store in memory lives as long as either.
+        vars(other).update(actor=actor, reason=reason, _origin=self)
+        return other
 
     @property
     def is_read_only(self) -> bool:
@@ -246,29 +236,23 @@ class Store:
             UsageError: A column is missing or a value does not fit its column; nothing was written.
             StoreFullError: There is no space left; nothing of these rows was written.
         """
-        import orjson
-
         count = sum(len(found) for found in rows.values())
         if not count:
             return
         self._refuse_read_only()
         refuse_bad(rows)
-        try:
-            payload = orjson.dumps(prepared(rows, self.blobs))
-        except (orjson.JSONEncodeError, UnicodeEncodeError) as error:
-            raise UsageError(f"these rows cannot be stored: {error}") from error
+        payload = payload_of(rows, self.blobs)
         with self._meta.write(rows=count) as con:
+            spans = rows.get("spans", ())
+            now_priced = priced(self, con, spans, self._reprice)
+            if now_priced is not spans:
+                payload = payload_of({**rows, "spans": now_priced}, self.blobs)
             now = time.time_ns()
             con.execute(
                 "insert into inbox (written_ns, rows, payload, checksum) values (?, ?, ?, ?)",
                 (now, count, payload, checksum(now, count, payload)),
             )
-        self._housekeeping.after_write(self._meta.waiting_rows(), self._oldest_s)
-
-    def _oldest_s(self) -> float:
-        """Return the age of the oldest row of the inbox in seconds."""
-        row = self._meta.connection().execute("select written_ns from inbox order by seq limit 1").fetchone()
-        return 0.0 if row is None else (time.time_ns() - row[0]) / 1e9
+        self._housekeeping.after_write(self._meta.waiting_rows(), self._meta.oldest_s)
 
     def load(self, spans: Sequence[Row], logs: Sequence[Row] = ()) -> LoadReport:
         """Write many facts straight into segments, in one transaction; the way for files.
@@ -283,10 +267,13 @@ class Store:
         """
         self._refuse_read_only()
         rows = {"spans": spans, "logs": logs}
+
+        def stored() -> dict[str, list[Row]]:
+            return prepared({"spans": self._priced(spans), "logs": logs}, self.blobs)
+
         try:
-            stored = prepared(rows, self.blobs)
             with in_words(self.path):
-                report = self._publisher.load(stored.get("spans", []), stored.get("logs", []))
+                report = self._publisher.load(stored)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             # Arrow checks them on the way, many times faster; what it found is said in words.
             refuse_bad(rows)
@@ -295,6 +282,10 @@ class Store:
             raise
         self._housekeeping.after_load()
         return report
+
+    def _priced(self, spans: Sequence[Row]) -> Sequence[Row]:
+        with self.reading() as con:
+            return priced(self, con, spans, self._reprice)
 
     def checkpoint(self) -> None:
         """Fold the log of recent commits into ``meta.sqlite``, unless somebody is using it; the end of a bulk load."""
@@ -329,7 +320,7 @@ class Store:
         """Run one read-only SELECT over the public views and return its result (``.df()``, ``.arrow()``, ...).
 
         Args:
-            query: One SELECT over ``VIEW_NAMES``.
+            query: One SELECT over ``view_names()``.
             params: A list for ``?`` or a dict for ``$name``.
             bounds: Times of ``start_ns`` that the caller knows to hold, to read fewer files.
             timeout_s: Longest time in seconds; that of the store by default.
@@ -351,14 +342,7 @@ class Store:
 
     def fact_ranges(self, tbl: str) -> list[tuple[int | None, int | None, int]]:
         """Return (first time, last time, rows) of every segment of a table and of the tail, newest last time first."""
-        snapshot = self._engine.snapshot()
-        ranges = [(s.min_ns, s.max_ns, s.rows) for s in snapshot.segments.get(tbl, ())]
-        over, _ = self._engine.tail(snapshot)
-        tail = {"spans": over.spans, "traces": over.traces}[tbl]
-        if tail:
-            starts = [row["start_ns"] for row in tail]
-            ranges.append((min(starts), max(starts), len(tail)))
-        return sorted(ranges, key=lambda found: found[1] or 0, reverse=True)
+        return self._engine.fact_ranges(tbl)
 
     # -- records ---------------------------------------------------------------------------------------------------
 
@@ -374,10 +358,29 @@ class Store:
             yield con
 
     @contextlib.contextmanager
+    def while_nobody_publishes(self) -> Iterator[None]:
+        """Keep others from putting rows into segments meanwhile."""
+        self._refuse_read_only()
+        with in_words(self.path), self._publisher.locked():
+            yield
+
+    @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Run one read transaction over the record tables."""
         with self._meta.read() as con:
             yield con
+
+    def record(self, con: sqlite3.Connection, table: str, *key: object) -> sqlite3.Row | None:
+        """Return one record by its key as it is in a transaction of :meth:`reading`, None when there is none.
+
+        Raises:
+            DamagedStoreError: It is not what the audit chain says was written.
+        """
+        return self._engine.record(con, table, key)
+
+    def records(self, con: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], list[Altered]]:
+        """Return the records of a table that are what was written; warn of the others, and return key and event."""
+        return self._engine.records(con, table)
 
     def pack_results(self, *, least: int = PACK_ROWS, wait: bool = False) -> int:
         """Move finished results of evaluations into segments when there are many of them; return how many moved.
@@ -422,32 +425,11 @@ class Store:
             actor: Who asks, for the audit chain; whoever opened the store by default.
         """
         self._refuse_read_only()
-        if not days > 0:
-            raise UsageError(f"retain(days={days!r}): give a positive number of days to keep, such as days=90")
-        since = (time.time_ns() if now_ns is None else now_ns) - int(days * 86_400e9)
-        with self.transaction() as con:
-            change = self.changes.begin(
-                con, kind="retain", subject="store", arguments={"days": days, "since_ns": since},
-                actor=actor or self.actor,
-            )  # fmt: skip
+        change = self._retention.begin(days=days, now_ns=now_ns, actor=actor or self.actor)
         return self.changes.carry_out(change, self._retain)
 
     def _retain(self, change: PendingChange) -> dict[str, int]:
-        """Do the work of ``retain``; the audit event comes once, with all that was removed."""
-        with in_words(self.path):
-            removed = self._maintenance.retain(
-                change.arguments["since_ns"], before=change.progress.get("removed", {}),
-                note=lambda con, removed: self.changes.move(con, change, {"removed": removed}),
-            )  # fmt: skip
-        with self.transaction() as con:
-            after = {"days": change.arguments["days"], "removed": removed}
-            gone = {key_text([run_id]): None for run_id in old_runs(con, change.arguments["since_ns"])}
-            append_event(
-                con, actor=change.actor, action="store.retain", subject="store", after=after,
-                named={"eval_results": gone} if gone else None,
-            )  # fmt: skip
-            self.changes.finish(con, change)
-        return removed
+        return self._retention.carry_out(change, self.reason)
 
     @property
     def pending(self) -> tuple[PendingChange, ...]:
@@ -468,7 +450,9 @@ class Store:
                     "the %s is not finished; opening the store to write finishes it if it was cut short", change
                 )
             return []
-        return self.changes.resume({"retain": self._retain, "erase": self.eraser.carry_out, **ways})
+        return self.changes.resume(
+            {RETAIN: self._retain, "erase": self.eraser.carry_out, RESCUE: self._settle_rescued, **ways}
+        )
 
     def rewrite_spans(
         self,
@@ -514,9 +498,18 @@ class Store:
         if repair:
             self._refuse_read_only()
         with in_words(self.path):
-            report = self._check.run(repair=repair, actor=actor or self.actor)
+            report = self._check.run(repair=self._priced if repair else None, actor=actor or self.actor)
         cut = (f"the {one} was cut short; lmops.open finishes it" for one in self.pending if not one.is_running)
         return replace(report, problems=(*report.problems, *cut))
+
+    def end_rescue(self) -> None:
+        """Do the last step of a rescue: :meth:`settle`; noted, so that it is done although somebody is killed."""
+        for change in self.pending:
+            if change.kind == RESCUE:
+                self.changes.carry_out(change, self._settle_rescued)
+
+    def _settle_rescued(self, _change: PendingChange) -> None:
+        self.settle()
 
     def settle(self) -> None:
         """Put the rows of traces in step with their spans, and set aside files that nobody lists."""
@@ -542,18 +535,26 @@ class Store:
             made = backup(self.path, self._meta, self._publisher, Path(path).expanduser().absolute())
         for words in made.notes:
             log.warning("backup %s: %s", made.path, words)
-        if not self.is_read_only:
-            with self.transaction() as con:
-                after = {"files": made.files, "bytes": made.bytes, "rows": made.rows, "head": made.head}
-                append_event(con, actor=self.actor, action="store.backup", subject=str(made.path), after=after)
+        self._note_copy("backup", made.path, {name: getattr(made, name) for name in ("files", "bytes", "rows", "head")})
         return Path(path)
 
     def export(self, path: str | os.PathLike[str]) -> Path:
-        """Write all public views to ``NAME.duckdb`` or, for any other name, to a folder of Parquet files."""
-        with in_words(path):
-            return export(self._engine, self.blobs, Path(path))
+        """Write all public views to ``NAME.duckdb`` or, for any other name, to a folder of Parquet files.
 
-    def _after_fork(self) -> None:
+        Beside them is ``records.sqlite``, which :func:`rescue` takes records from. The audit chain says that, where to
+        and how many rows, unless the store is open read-only.
+        """
+        with in_words(path):
+            return export(self._engine, self.blobs, self._meta, Path(path), self._note_copy)
+
+    def _note_copy(self, kind: str, path: Path, found: Mapping[str, Any]) -> None:
+        """Append the event of a copy that leaves the store."""
+        if not self.is_read_only:
+            where, why = str(path.absolute()), self.reason
+            with self.transaction() as con:
+                append_event(con, actor=self.actor, action=f"store.{kind}", subject=where, reason=why, after=found)
+
+    def after_fork(self) -> None:
         """Start anew in a child process: locks may be held by threads that are not here."""
         self._housekeeping.after_fork()
         self._meta.after_fork()
@@ -564,22 +565,24 @@ class Store:
         self._meta.refuse_read_only()
 
 
-#: The stores of this process, for what must happen when it forks and when it ends.
-_STORES: weakref.WeakSet[Store] = weakref.WeakSet()
+def rescue(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    records: str | os.PathLike[str] | None = None,
+    actor: str | None = None,
+) -> RescueReport:
+    """Build the database of a store again that cannot be opened: facts from its segments, records from a copy.
 
+    Args:
+        path: The store, as :meth:`Store.open` takes it.
+        records: A backup (a folder, or its ``meta.sqlite``) or an export (a folder, or ``NAME.duckdb``) to take the
+            records from; by default the newest of the present database, of those that were set aside, and of backups
+            and exports in the folders beside the store.
+        actor: Who does it, for the audit chain.
 
-def _start_anew() -> None:
-    for store in list(_STORES):
-        store._after_fork()  # noqa: SLF001  # the other half of the class
-
-
-def _close_all() -> None:
-    """Close what nobody closed, while DuckDB can still be taken down in order."""
-    for store in list(_STORES):
-        with contextlib.suppress(Exception):
-            store.close()
-
-
-atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew)
+    Raises:
+        NotFoundError: There is no store, or no database at ``records``.
+        UsageError: The store can be opened; ``check`` is for that.
+        StoreError: Somebody is writing to the store.
+    """
+    return rebuilt(resolve(path), records=records, actor=actor, opened=Store.open)

@@ -20,7 +20,7 @@ class Answer:
     A relation is worked out when it is read, shown or converted, inside DuckDB, which looks for neither.
     """
 
-    __slots__ = ("_cursor", "_relation", "_timeout_s", "left_out")
+    __slots__ = ("_cursor", "_relation", "_timeout_s", "left_out", "note")
 
     def __init__(
         self,
@@ -28,12 +28,15 @@ class Answer:
         cursor: duckdb.DuckDBPyConnection,
         timeout_s: float | None,
         left_out: tuple[str, ...] = (),
+        note: str = "",
     ) -> None:
         self._relation = relation
         self._cursor = cursor
         self._timeout_s = timeout_s
         #: what could not be read, one sentence each; frames have it in ``attrs["left_out"]``
         self.left_out = left_out
+        #: what the question looked at in part only; frames have it in ``attrs["note"]``
+        self.note = note
 
     def __getattr__(self, name: str) -> Any:  # what a relation has
         """Return what the relation has, stoppable and still an answer."""
@@ -52,21 +55,27 @@ class Answer:
         return stoppable
 
     def _do(self, call: Any, *args: Any, **options: Any) -> Any:  # any method of a relation
-        with Asking(self._cursor, self._timeout_s):
+        with Asking(self._cursor, self._timeout_s, is_for_somebody=True):
             return self._still(call(*args, **options))
 
     def _still(self, found: Any) -> Any:  # anything that a relation gives
         """Return a relation as an answer, and anything else as it is; a frame says what it lacks."""
         if isinstance(found, type(self._relation)):
-            return self if found is self._relation else Answer(found, self._cursor, self._timeout_s, self.left_out)
-        if self.left_out and isinstance(getattr(found, "attrs", None), dict):
-            found.attrs[LEFT_OUT] = list(self.left_out)
+            if found is self._relation:
+                return self
+            return Answer(found, self._cursor, self._timeout_s, self.left_out, self.note)
+        if isinstance(getattr(found, "attrs", None), dict):
+            if self.left_out:
+                found.attrs[LEFT_OUT] = list(self.left_out)
+            if self.note:
+                found.attrs["note"] = self.note
         return found
 
     def __repr__(self) -> str:
         """Show the first rows, and say what is not among them."""
         shown = str(self._do(repr, self._relation))
         lacks = [f"left out: {words}" for words in self.left_out]
+        lacks += [f"note: {self.note}"] if self.note else []
         return "\n".join([shown.rstrip(), *lacks]) if lacks else shown
 
     def __len__(self) -> int:
@@ -83,7 +92,7 @@ class Answer:
 
     def __dir__(self) -> list[str]:
         """List what a relation has."""
-        return ["left_out", *dir(self._relation)]
+        return ["left_out", "note", *dir(self._relation)]
 
 
 def _plain(value: object) -> object:

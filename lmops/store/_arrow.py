@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lmops.store._segments import INT64_MAX
 from lmops.store._snapshot import Dead
 from lmops.store._tables import TIME_COLUMNS
-from lmops.store._views import RECORD_TIMES, RECORD_VIEWS
+from lmops.store.schema import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lmops.store._overlay import Overlay
+    from lmops.store.schema import View
 
 Key = tuple[str, str]
 
 
 def time_columns(tbl: str) -> list[tuple[str, str, str]]:
     """Return the columns of a table that hold its times as SQL has them, as (name, type, description)."""
-    return [(name, "TIMESTAMP WITH TIME ZONE", "") for name, _ in TIME_COLUMNS[tbl]]
+    return [(name, TIME, "") for name, _ in TIME_COLUMNS[tbl]]
 
 
 def dead_table(tbl: str, dead: Dead | None, over: Overlay) -> pa.Table | None:
@@ -43,8 +44,8 @@ def dead_table(tbl: str, dead: Dead | None, over: Overlay) -> pa.Table | None:
     )
 
 
-def record_table(name: str, rows: Sequence[Sequence[Any]]) -> pa.Table:
-    """Return rows of a record view, with its columns and times in UTC."""
+def record_table(view: View, rows: Sequence[Sequence[Any]]) -> pa.Table:
+    """Return rows of a view of records, with its columns and times in UTC."""
     import pyarrow as pa
 
     kinds: dict[str, Any] = {
@@ -54,13 +55,13 @@ def record_table(name: str, rows: Sequence[Sequence[Any]]) -> pa.Table:
         "BOOLEAN": pa.bool_(),
     }
     columns: dict[str, Any] = {}
-    for position, (column, sql, _) in enumerate(RECORD_VIEWS[name].columns):
+    for position, (column, sql, _) in enumerate(view.columns):
         found = [row[position] for row in rows]
         if sql == "BOOLEAN":
             found = [None if value is None else bool(value) for value in found]
-        values = pa.array(found, kinds[sql])
-        if column in RECORD_TIMES:
-            micros = pa.array([None if row[position] is None else row[position] // 1000 for row in rows], pa.int64())
-            values = micros.cast(pa.timestamp("us", tz="UTC"))
-        columns[RECORD_TIMES.get(column, column)] = values
+        if sql == TIME:
+            micros = pa.array([None if value is None else value // 1000 for value in found], pa.int64())
+            columns[column] = micros.cast(pa.timestamp("us", tz="UTC"))
+        else:
+            columns[column] = pa.array(found, kinds[sql])
     return pa.table(columns)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.endings import Undone
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError
 from lmops.owners import refuse_stranger
 from lmops.store._acknowledged import ACKNOWLEDGED, Acknowledged
@@ -26,6 +27,7 @@ from lmops.store._journal import JOURNAL
 from lmops.store._meta import in_words
 from lmops.store._quarantine import held
 from lmops.store._segments import Segment, file_sha256, manifest
+from lmops.store.schema import schema
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from lmops.store._drain import Publisher
     from lmops.store._meta import Meta
+    from lmops.store.schema import Table
 
 #: What a backup consists of, in the backup.
 LISTING: Final = "backup.json"
@@ -204,15 +207,16 @@ def _refuse_used(target: Path, what: str) -> None:
 def undone(target: Path) -> Iterator[None]:
     """Leave nothing at a place that was free, when what is made there is not finished."""
     was_there = target.is_dir()
-    try:
-        yield
-    except BaseException:
+
+    def leave_nothing() -> None:
         for path in target.iterdir() if target.is_dir() else ():
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         if not was_there:
             with contextlib.suppress(OSError):
                 target.rmdir()
-        raise
+
+    with Undone(leave_nothing):
+        yield
 
 
 def _copy_segments(
@@ -268,18 +272,26 @@ def _listing(copy: sqlite3.Connection, segments: list[Segment]) -> dict[str, Any
     if verdict != "ok":
         raise DamagedStoreError(f"the copied {META} is damaged: {verdict}; no backup was made")
     head = copy.execute("select events, hash from audit_head").fetchone() or (0, "0" * 64)
+    tables = [table for table in schema().tables.values() if table.files]
     names = [row[0] for row in copy.execute("select name from sqlite_master where type = 'table' order by name")]
     rows: dict[str, int] = {}
     for segment in segments:
         rows[segment.tbl] = rows.get(segment.tbl, 0) + segment.rows
-    paths = "select notebook_path, html_path from runbook_runs"
     return {
-        "kind": KIND, "format": FORMAT, "made_ns": time.time_ns(),
+        "kind": KIND,
+        "format": FORMAT,
+        "made_ns": time.time_ns(),
         "store_id": str(copy.execute("select value from info where key = 'store_id'").fetchone()[0]),
-        "schema": int(copy.execute("pragma user_version").fetchone()[0]), "head": f"{head[0]}:{head[1]}", "rows": rows,
+        "schema": int(copy.execute("pragma user_version").fetchone()[0]),
+        "head": f"{head[0]}:{head[1]}",
+        "rows": rows,
         "records": {name: int(copy.execute(f"select count(*) from {name}").fetchone()[0]) for name in names},
-        "notebooks": [path for row in copy.execute(paths) for path in row if path],
-    }  # fmt: skip
+        "notebooks": [path for table in tables for row in _paths(copy, table) for path in row if path],
+    }
+
+
+def _paths(copy: sqlite3.Connection, table: Table) -> sqlite3.Cursor:
+    return copy.execute(f"select {', '.join(table.files)} from {table.name}")
 
 
 def _notes(folder: Path, notebooks: list[str], files: dict[str, tuple[int, str]]) -> list[str]:
@@ -344,6 +356,12 @@ def _write_last(path: Path, content: bytes) -> None:
 def _report(place: Path, listing: dict[str, Any]) -> BackupReport:
     files = listing["files"]
     return BackupReport(
-        path=place, store_id=listing["store_id"], files=len(files), bytes=sum(one["bytes"] for one in files.values()),
-        rows=listing["rows"], records=listing["records"], head=listing["head"], notes=tuple(listing.get("notes", ())),
-    )  # fmt: skip
+        path=place,
+        store_id=listing["store_id"],
+        files=len(files),
+        bytes=sum(one["bytes"] for one in files.values()),
+        rows=listing["rows"],
+        records=listing["records"],
+        head=listing["head"],
+        notes=tuple(listing.get("notes", ())),
+    )

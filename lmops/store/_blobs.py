@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -10,8 +11,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
+from lmops.base.endings import Undone
 from lmops.errors import DamagedStoreError, NotFoundError
-from lmops.store._filesystem import fsync_dir, make_durable_dir, make_file
+from lmops.store._filesystem import fsync_dir, make_durable_dir, make_file, remove_file
 from lmops.store._meta import in_words
 
 if TYPE_CHECKING:
@@ -50,17 +52,13 @@ class Blobs:
             make_durable_dir(target.parent, root=self._folder.parent)
             temporary = target.with_name(f"{uuid.uuid4().hex}.tmp")
             make_file(temporary)
-            try:
+            with Undone(functools.partial(remove_file, temporary)):
                 with temporary.open("wb") as handle:
                     handle.write(content)
                     handle.flush()
                     os.fsync(handle.fileno())
                 temporary.rename(target)
                 fsync_dir(target.parent)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    temporary.unlink(missing_ok=True)
-                raise
         return name
 
     def get(self, name: str) -> bytes:
@@ -71,6 +69,8 @@ class Blobs:
             DamagedStoreError: The file no longer has this hash.
         """
         path = self._path(name)
+        if not path.is_file():  # a pipe would be waited for
+            raise NotFoundError(f"no blob {name}")
         try:
             content = path.read_bytes()
         except FileNotFoundError:

@@ -89,8 +89,8 @@ def append_event(
         named: Hashes of records that the caller made: table -> key -> hash, None for what is gone.
     """
     evidence = [*evidence, *_running()]
-    _, previous_hash = _end(con)
-    event_id = next_event_id(con)
+    events, previous_hash = _end(con)
+    event_id = events + 1
     event = {
         "event_id": event_id,
         "at_ns": time.time_ns() if at_ns is None else at_ns,

@@ -13,7 +13,7 @@ from lmops.store._notebooks import notebook_problems
 from lmops.store._planner import OPEN
 from lmops.store._quarantine import held
 from lmops.store._repair import APART, Repair
-from lmops.store._tables import TIME_COLUMN
+from lmops.store._tables import filed
 from lmops.store._verify import damage, describe_damage
 
 if TYPE_CHECKING:
@@ -24,16 +24,10 @@ if TYPE_CHECKING:
     from lmops.store._engine import Engine
     from lmops.store._maintenance import Maintenance
     from lmops.store._meta import Meta
+    from lmops.store._priced import Priced
     from lmops.store._segments import Segment
     from lmops.store._snapshot import Snapshot
 
-#: What there may be once only.
-UNIQUE: Final = {
-    "spans": "trace_id, span_id",
-    "traces": "trace_id",
-    "results": "run_id, example_id, repeat",
-    "scores": "run_id, example_id, repeat, scorer",
-}
 #: So many files that are set aside are named, the others counted.
 _NAMED: Final = 5
 
@@ -89,11 +83,11 @@ class Check:
         self._blobs = blobs
         self._maintenance = maintenance
 
-    def run(self, *, repair: bool = False, actor: str = "") -> CheckReport:
+    def run(self, *, repair: Priced | None = None, actor: str = "") -> CheckReport:
         """Verify the database, every listed file (size, SHA-256, row count, times) and the keys across files.
 
         Args:
-            repair: Keep what is whole of damaged files and set the files aside.
+            repair: Keep what is whole of damaged files, with these prices, and set the files aside.
             actor: Who asks for a repair, for the audit chain.
         """
         with self._meta.read() as con:
@@ -118,14 +112,21 @@ class Check:
             problems += [f"traces: {apart} rows disagree with the spans of their trace"] if apart else []
             problems += self._lost_blobs(snapshot)
         kept: Counter[str] = Counter()
-        if repair and problems:
-            mended = Repair(self._folder, self._meta, self._engine, self._publisher, self._maintenance, actor=actor)
+        if repair is not None and problems:
+            mended = Repair(
+                self._folder, self._meta, self._engine, self._publisher, self._maintenance, self._blobs, actor=actor,
+                priced=repair,
+            )  # fmt: skip
             kept = mended.run(broken)
             lost = Counter({tbl: rows - kept[tbl] for tbl, rows in lost.items() if rows > kept[tbl]})
         return CheckReport(
-            segments=len(segments), rows=sum(segment.rows for segment in segments), problems=tuple(problems),
-            lost_rows=dict(lost), kept_rows=dict(kept), notes=self._aside(),
-        )  # fmt: skip
+            segments=len(segments),
+            rows=sum(segment.rows for segment in segments),
+            problems=tuple(problems),
+            lost_rows=dict(lost),
+            kept_rows=dict(kept),
+            notes=self._aside(),
+        )
 
     def _aside(self) -> tuple[str, ...]:
         """Return what is set aside, and what the next compaction will set aside."""
@@ -143,7 +144,7 @@ class Check:
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
-        key = TIME_COLUMN[segment.tbl]
+        key = filed()[segment.tbl].time
         times = pq.read_table(self._folder / segment.path, columns=[key], partitioning=None)[key]
         if len(times) != segment.rows:
             return f"{len(times)} rows instead of {segment.rows}"
@@ -170,8 +171,8 @@ class Check:
     def _doubled(self, snapshot: Snapshot) -> list[str]:
         """Return a problem for every table with a key that is there twice."""
         found = []
-        for tbl, key in UNIQUE.items():
-            query = f"select count(*), count(distinct ({key})) from {tbl}"  # fixed tables
+        for tbl, key in ((name, one.key) for name, one in filed().items() if one.key):
+            query = f"select count(*), count(distinct ({', '.join(key)})) from {tbl}"  # our own tables
             total, distinct = self._engine.run(snapshot, query, None, {tbl: OPEN}, warn=False).fetchall()[0]
             if total != distinct:
                 found.append(f"{tbl}: {total - distinct} rows have a key that is there twice")

@@ -8,32 +8,35 @@ import logging
 import sqlite3
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from lmops.base.endings import Undone
 from lmops.errors import StoreError, of_system
 from lmops.store._filesystem import fsync_dir, inside, make_file
 from lmops.store._identity import segment_files
 from lmops.store._journal import note
+from lmops.store._manifest import LOCK, move_manifest
 from lmops.store._meta import counter
 from lmops.store._quarantine import QUARANTINE, set_aside
 from lmops.store._segments import MANIFEST_COLUMNS, SEGMENTS_DIR, Stamp, overlay_tables, seal, to_arrow, write_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import filelock
     import pyarrow as pa
 
-    from lmops.store._engine import Engine
+    from lmops.store._membership import Membership
     from lmops.store._meta import Meta
     from lmops.store._overlay import Overlay
     from lmops.store._segments import Segment, Written
+    from lmops.store._snapshot import Snapshot
+    from lmops.store._verify import Verified
 
 Row = dict[str, Any]
 log = logging.getLogger(__name__)
 
-LOCK: Final = "drain.lock"
 #: Rows that make a drain worthwhile, and the most that one drain takes: a process killed every few seconds must
 #: still finish one.
 DRAIN_ROWS: Final = 4_000
@@ -49,10 +52,31 @@ class LoadReport:
     new_logs: int
 
 
+class Facts(Protocol):
+    """The state of the store, as far as writing it anew needs it."""
+
+    @property
+    def members(self) -> Membership:
+        """Which file holds what."""
+
+    @property
+    def verified(self) -> Verified:
+        """Which files are what was written."""
+
+    def head(self, rows: int) -> Snapshot:
+        """Return the present state with the oldest ``rows`` rows of the tail."""
+
+    def manifest(self) -> Snapshot:
+        """Return the present state without its tail."""
+
+    def overlay(self, snapshot: Snapshot, spans: Iterable[Row], logs: Iterable[Row]) -> Overlay:
+        """Return what new rows change over the segments of a snapshot."""
+
+
 class Publisher:
     """Writes overlays into segments. Its lock is a file lock that the kernel frees when a process dies."""
 
-    def __init__(self, folder: Path, meta: Meta, engine: Engine) -> None:
+    def __init__(self, folder: Path, meta: Meta, engine: Facts) -> None:
         self._folder = folder
         self._meta = meta
         self._engine = engine
@@ -129,13 +153,14 @@ class Publisher:
         self.publish(self._engine.overlay(snapshot, spans, logs), list(snapshot.tail))
         return len(spans) + len(logs)
 
-    def load(self, spans: Sequence[Row], logs: Sequence[Row]) -> LoadReport:
-        """Publish rows at once, without the inbox: the way of large files."""
+    def load(self, rows: Callable[[], Mapping[str, Sequence[Row]]]) -> LoadReport:
+        """Publish rows at once, without the inbox: the way of large files; they are asked for under the lock."""
         with self.locked():
+            found = rows()
             # What waits in the inbox comes first, so that a repeat of it is seen as one.
             while self.drain_batch():
                 pass
-            over = self._engine.overlay(self._engine.manifest(), spans, logs)
+            over = self._engine.overlay(self._engine.manifest(), found.get("spans", ()), found.get("logs", ()))
             self.publish(over, [])
         return LoadReport(
             new=over.new_spans,
@@ -187,17 +212,17 @@ class Publisher:
         """Collect files that are about to be listed; on any error those that are not are removed again."""
         written: list[Written] = []
         self._retired = []
-        try:
+        with Undone(lambda: self._remove_unlisted(written)):
             yield written
-        except BaseException:
-            # An interrupt may come right after the commit: then they are the store's.
-            with contextlib.suppress(sqlite3.Error, OSError):
-                listed = {row[0] for row in self._meta.connection().execute("select path from segments")}
-                for file in written:
-                    if file.path not in listed:
-                        (self._folder / file.path).unlink(missing_ok=True)
-            raise
         self._note(written)
+
+    def _remove_unlisted(self, written: Sequence[Written]) -> None:
+        """Remove files that nobody lists; an interrupt may come right after the commit: then they are the store's."""
+        with contextlib.suppress(sqlite3.Error, OSError):
+            listed = {row[0] for row in self._meta.connection().execute("select path from segments")}
+            for file in written:
+                if file.path not in listed:
+                    (self._folder / file.path).unlink(missing_ok=True)
 
     def _note(self, written: Sequence[Written]) -> None:
         """Write the change that was committed into the journal; one that cannot be written is told by the next."""
@@ -289,8 +314,3 @@ def clear_inbox(con: sqlite3.Connection, seqs: Sequence[int]) -> None:
         [(seq,) for seq in seqs],
     )
     con.executemany("delete from inbox where seq = ?", [(seq,) for seq in seqs])
-
-
-def move_manifest(con: sqlite3.Connection) -> None:
-    """Tell readers that segments or dead rows have changed."""
-    con.execute("update counters set value = value + 1 where name = 'manifest'")

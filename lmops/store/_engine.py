@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -11,10 +12,11 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from lmops.errors import StoreError, StoreFullError
+from lmops.errors import StoreError, StoreFullError, of_system
 from lmops.store._answer import Answer
 from lmops.store._arrow import dead_table, time_columns
 from lmops.store._blobs import Blobs
+from lmops.store._duck import in_memory
 from lmops.store._filesystem import remove_folder
 from lmops.store._limits import Asking, Limits, checked_timeout
 from lmops.store._membership import Membership
@@ -33,13 +35,13 @@ from lmops.store._views import (
     AROUND_VIEW,
     DERIVED_VIEWS,
     FACT_VIEWS,
-    RECORD_VIEWS,
-    RESULT_VIEWS,
-    VIEW_NAMES,
+    view_names,
 )
-from lmops.store._whole import WORD, teach
+from lmops.store._whole import WORD, note_of, teach
+from lmops.store.schema import schema
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
@@ -47,13 +49,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lmops.store._meta import Meta
+    from lmops.store._records import Altered
     from lmops.store._scratch import Scratch
     from lmops.store._segments import Segment
 
 Row = dict[str, Any]
 Key = tuple[str, str]
 _SHOW_TABLES: Final = re.compile(r"\s*show\s+(all\s+)?tables\s*;?\s*", re.IGNORECASE)
-_LIST_OF_VIEWS: Final = f"select unnest([{', '.join(repr(name) for name in sorted(VIEW_NAMES))}]) as name"
 _NO_SPACE: Final = re.compile(r"No space left|File too large|Disk quota")
 #: A question whose files were merged away under it is asked again so often.
 _ATTEMPTS: Final = 4
@@ -102,12 +104,10 @@ class Engine:
             return self._con.cursor()
 
     def _connect(self) -> None:
-        import duckdb
-
         config: dict[str, str | bool | int | float | list[str]] = {
             "python_enable_replacements": "false", "memory_limit": f"{self.limits.memory_bytes}B",
         }  # fmt: skip
-        self._con = duckdb.connect(":memory:", config=config)
+        self._con = in_memory(config)
         self._con.execute("set global TimeZone='UTC'")  # cursors do not inherit a session's own
         self._con.execute("set enable_progress_bar=false")
         self._con.execute("set parquet_metadata_cache=true")
@@ -176,7 +176,8 @@ class Engine:
             timeout_s: Longest time in seconds; that of the store by default.
         """
         if _SHOW_TABLES.fullmatch(query):
-            query = _LIST_OF_VIEWS  # no view exists until a query names it
+            # No view exists until a query names it.
+            query = f"select unnest([{', '.join(repr(name) for name in sorted(view_names()))}]) as name"
         timeout_s = self.limits.timeout_s if timeout_s is None else checked_timeout(timeout_s)
         heard: list[str] = []
         self._asked.heard = heard
@@ -191,16 +192,19 @@ class Engine:
 
     def _answered(self, query: str, params: Any, narrow: Bounds, timeout_s: float | None, heard: list[str]) -> Answer:
         """Return the answer from the newest snapshot whose files are still there."""
-        with Asking(timeout_s=timeout_s):
+        with Asking(timeout_s=timeout_s, is_for_somebody=True):
             plan = self.planner.plan(query, params)
             bounds = {name: both(found, narrow) for name, found in plan.views.items()}
             for attempt in range(1, _ATTEMPTS + 1):
                 heard.clear()
                 try:
-                    return self.run(self._reader.read(), query, params, bounds, timeout_s=timeout_s)
+                    found = self.run(self._reader.read(), query, params, bounds, timeout_s=timeout_s)
                 except StaleSnapshotError:
                     if attempt == _ATTEMPTS:
                         raise
+                else:
+                    found.note = note_of(query, plan.views)
+                    return found
         raise AssertionError
 
     def run(
@@ -242,14 +246,16 @@ class Engine:
                     files, warn=warn
                 ):
                     continue
-                raise self._explained(error) from error
+                raise self.explained(error) from error
 
-    def _explained(self, error: Exception) -> Exception:
+    def explained(self, error: Exception) -> Exception:
         """Return an error of DuckDB as one of ours."""
         import duckdb
 
         if isinstance(error, duckdb.IOException) and _NO_SPACE.search(str(error)):
             return StoreFullError(f"no space left for what this question has to sort: {error}")
+        if isinstance(error, duckdb.IOException) and os.strerror(errno.EMFILE) in str(error):
+            return of_system(OSError(errno.EMFILE, os.strerror(errno.EMFILE)), f"the store {self._folder}")
         if isinstance(error, duckdb.OutOfMemoryException):
             return self.limits.too_large(error)
         return self.planner.explained(error)
@@ -271,14 +277,14 @@ class Engine:
         warn: bool = True,
     ) -> None:
         """Create one base view for a cursor; the files it reads are added to ``used``."""
-        if name in RECORD_VIEWS:
+        if name in schema().views:
             table, problems = self._record_table(name)
             for problem in problems:
                 self._tell(problem, warn=warn)
             cursor.register(f"record_{name}", table)
             cursor.execute(f"create temp view {name} as select * from record_{name}")
             return
-        if name in RESULT_VIEWS:
+        if name in schema().packed.views:
             self._make_result_view(cursor, name, used, warn=warn)
             return
         over, tail = self.tail(snapshot)
@@ -296,11 +302,11 @@ class Engine:
     def _make_result_view(
         self, cursor: duckdb.DuckDBPyConnection, name: str, used: list[Segment], *, warn: bool
     ) -> None:
-        """Create the view of ``results`` or ``scores`` from one state of files and rows that is its own."""
+        """Create a view of packed rows or their parts from one state of files and rows that is its own."""
         live = self.results.live()
         files = self.files(Snapshot(0, dict(live.files), {}, {}, live.problems), name, OPEN, warn=warn)
         used += files
-        shown = ", ".join(f'"{column}"' for column, _, _ in RESULT_VIEWS[name])
+        shown = ", ".join(f'"{column}"' for column, _, _ in schema().packed.views[name].columns)
         cursor.register(f"live_{name}", live.rows[name])
         view = f"create temp view {name} as select {shown} from live_{name}"
         if files:
@@ -390,6 +396,17 @@ class Engine:
         with self._lock, self._meta.read() as con:
             return self._seals.table(con, name)
 
+    def record(self, con: sqlite3.Connection, table: str, key: Sequence[Any]) -> sqlite3.Row | None:
+        """Return one row of a record table that is what was written, None for none, or raise."""
+        return self._seals.record(con, table, key)
+
+    def records(self, con: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], list[Altered]]:
+        """Return the rows of a record table that are what was written; warn of the others."""
+        rows, altered = self._seals.intact(con, table)
+        for problem in altered.values():
+            self._tell(problem, warn=True)
+        return rows, list(altered)
+
     # -- the tail --------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
@@ -403,6 +420,17 @@ class Engine:
     def manifest(self) -> Snapshot:
         """Return the present state without its tail."""
         return self._reader.read_manifest()
+
+    def fact_ranges(self, tbl: str) -> list[tuple[int | None, int | None, int]]:
+        """Return (first time, last time, rows) of every segment of a table and of the tail, newest last time first."""
+        snapshot = self.snapshot()
+        ranges = [(s.min_ns, s.max_ns, s.rows) for s in snapshot.segments.get(tbl, ())]
+        over, _ = self.tail(snapshot)
+        tail = {"spans": over.spans, "traces": over.traces}[tbl]
+        if tail:
+            starts = [row["start_ns"] for row in tail]
+            ranges.append((min(starts), max(starts), len(tail)))
+        return sorted(ranges, key=lambda found: found[1] or 0, reverse=True)
 
     def tail(self, snapshot: Snapshot) -> tuple[Overlay, dict[str, pa.Table]]:
         """Return what the undrained writes of a snapshot change, and their rows as Arrow tables."""
@@ -440,7 +468,7 @@ class Engine:
     def record_problems(self) -> list[str]:
         """Return what is wrong with the records and the cases of evaluations, one sentence each."""
         with self._meta.read() as con:
-            found = [problem for name in RECORD_VIEWS for problem in self._seals.problems(con, name)]
+            found = [problem for name in schema().views for problem in self._seals.problems(con, name)]
         return list(dict.fromkeys([*found, *self.results.live().problems]))
 
     @contextlib.contextmanager

@@ -11,17 +11,18 @@ import contextlib
 import hashlib
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
 from lmops.store._chain import append_event
-from lmops.store._drain import move_manifest
-from lmops.store._erase_plan import Plan, Planner, waiting
+from lmops.store._erase_plan import ERASED, Plan, Planner, waiting
+from lmops.store._hashes import key_text
+from lmops.store._manifest import move_manifest
 from lmops.store._meta import in_words
 from lmops.store._results import result_hashes, seal_case
-from lmops.store._seals import key_text
+from lmops.store.schema import schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from lmops.store._meta import Meta
     from lmops.store._segments import Segment
 
-ERASED: Final = "[erased]"
+#: The events of copies that are no backups.
+_EXPORTS: Final = ("store.export", "dataset.export")
 #: How long others may hold up that the log of the database is cut.
 _WAIT_S: Final = 10.0
 #: What an example keeps: its place in its versions, its id and its split.
@@ -60,7 +62,8 @@ _RUN: Final = (
 class EraseReport:
     """What was erased, or with ``dry_run`` would be.
 
-    ``backups`` are copies of the store that still hold it; ``left`` says what could not be erased and why.
+    ``backups`` and ``exports`` are copies that still hold it; ``left`` says what could not be erased and why;
+    ``unsearched`` are examples of data sets that name no trace, by data set: nothing says whose texts they are.
     """
 
     by: str
@@ -74,7 +77,9 @@ class EraseReport:
     runbook_runs: int
     files: int
     backups: tuple[str, ...] = ()
+    exports: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    unsearched: dict[str, int] = field(default_factory=dict)
     event_id: int | None = None
 
     def __repr__(self) -> str:
@@ -87,6 +92,12 @@ class EraseReport:
         said = ", ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing"
         lines = [f"<EraseReport {'would erase' if self.dry_run else 'erased'} {said}>"]
         lines += [f"  a backup still holds what was there when it was made: {path}" for path in self.backups]
+        lines += [f"  an export still holds what was there when it was made: {path}" for path in self.exports]
+        lines += [
+            f"  not searched: {count:,} examples of the data set {name} that name no trace (typed by hand, or from a "
+            f"file); ws.datasets.get({name!r}).filter(lambda one: 'WORD' in str(one.as_dict())) looks into them"
+            for name, count in sorted(self.unsearched.items())
+        ]
         lines += [f"  LEFT: {what}" for what in self.left]
         lines += ["  nothing was changed: dry_run=False and a reason erase it"] if self.dry_run else []
         return "\n".join(lines)
@@ -97,14 +108,15 @@ class EraseReport:
 
 
 def report(
-    plan: Plan, *, dry_run: bool, backups: tuple[str, ...] = (), left: tuple[str, ...] = (), event_id: int | None = None
-) -> EraseReport:
+    plan: Plan, *, dry_run: bool, backups: tuple[str, ...] = (), exports: tuple[str, ...] = (),
+    left: tuple[str, ...] = (), event_id: int | None = None,
+) -> EraseReport:  # fmt: skip
     """Return what a plan says as a report."""
     return EraseReport(
         by=plan.by, dry_run=dry_run, traces=plan.counts.get("traces", 0), spans=plan.counts.get("spans", 0),
         blobs=len(plan.blobs), cached_answers=len(plan.cached), examples=len(plan.examples), cases=len(plan.cases),
-        runbook_runs=len(plan.runbooks), files=len(plan.files), backups=backups,
-        left=left, event_id=event_id,
+        runbook_runs=len(plan.runbooks), files=len(plan.files), backups=backups, exports=exports, left=left,
+        unsearched=plan.unsearched, event_id=event_id,
     )  # fmt: skip
 
 
@@ -145,7 +157,7 @@ class Eraser:
             self._meta.refuse_read_only()
         plan = self._planner.plan(trace_ids, by=by, words=words, salt=secrets.token_hex(8))
         if dry_run or not plan:
-            return report(plan, dry_run=dry_run, backups=self.backups())
+            return report(plan, dry_run=dry_run, backups=self.copies("store.backup"), exports=self.copies(*_EXPORTS))
         if reason is None or not reason.strip():
             raise UsageError("erase(dry_run=False) needs reason='...': the audit chain keeps why, and not what")
         with self._meta.write(durable=True) as con:
@@ -153,10 +165,14 @@ class Eraser:
             change = self._changes.begin(con, kind="erase", subject="traces", arguments=arguments, actor=actor)
         return self._changes.carry_out(change, self.carry_out)
 
-    def backups(self) -> tuple[str, ...]:
-        """Return the folders that backups of this store were written to and that are still there."""
+    def copies(self, *actions: str) -> tuple[str, ...]:
+        """Return where the audit chain says that copies were written to, as far as something is still there."""
+        query = (
+            "select coalesce(json_extract(after, '$.path'), subject), json_extract(after, '$.records') from audit "
+            "where action in (select value from json_each(?)) order by event_id"
+        )
         with self._meta.read() as con:
-            paths = [row[0] for row in con.execute("select subject from audit where action = 'store.backup'")]
+            paths = [path for row in con.execute(query, (json.dumps(actions),)) for path in row if path]
         return tuple(path for path in dict.fromkeys(paths) if Path(path).exists())
 
     def carry_out(self, change: PendingChange) -> EraseReport:
@@ -177,7 +193,10 @@ class Eraser:
             event_id = self._say(plan, change, left)
             if not self._meta.cut_log(wait_s=_WAIT_S):
                 left.append("meta.sqlite-wal is cut when the processes that read it now have ended their reading")
-        return report(plan, dry_run=False, backups=self.backups(), left=tuple(left), event_id=event_id)
+        return report(
+            plan, dry_run=False, backups=self.copies("store.backup"), exports=self.copies(*_EXPORTS),
+            left=tuple(left), event_id=event_id,
+        )  # fmt: skip
 
     def _drop_blobs(self, plan: Plan) -> None:
         if not plan.blobs:
@@ -281,7 +300,7 @@ class Eraser:
         named = {key_text([run_id]): result_hashes(self._engine.sql, run_id).get(run_id) for run_id in runs}
         after = {
             key: value for key, value in report(plan, dry_run=False).to_dict().items()
-            if key not in ("dry_run", "backups", "left", "event_id") and value
+            if key not in ("dry_run", "backups", "exports", "left", "unsearched", "event_id") and value
         }  # fmt: skip
         rows = [
             *(("response_cache", key) for key in plan.cached), *(("example_contents", one) for one in plan.examples),
@@ -291,7 +310,7 @@ class Eraser:
             con.execute("pragma secure_delete = on")
             event_id = append_event(
                 con, actor=change.actor, action="store.erase", subject="traces", reason=change.arguments["reason"],
-                after={**after, "left": len(left)}, rows=rows, named={"eval_results": named} if named else None,
+                after={**after, "left": len(left)}, rows=rows, named={schema().packed.table: named} if named else None,
             )  # fmt: skip
             self._changes.finish(con, change)
         return event_id

@@ -5,6 +5,7 @@ Ids only, never text: the plan is kept in the store until the work is done.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import time
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lmops.store._engine import Engine
     from lmops.store._meta import Meta
 
+#: What stands where a text was.
+ERASED: Final = "[erased]"
 RUNS_DIR: Final = "runs"
 QUARANTINE_DIR: Final = "quarantine"
 _WAITING: Final = "spill/*/spans-*.json"
@@ -59,6 +62,7 @@ class Plan:
         salt: For the words that clusters become.
         planned_ns: When; a blob that was used since then stays.
         counts: How many spans and log events there are.
+        unsearched: How many examples name no trace, by data set.
     """
 
     by: str
@@ -73,6 +77,7 @@ class Plan:
     salt: str = ""
     planned_ns: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    unsearched: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as it is kept."""
@@ -118,10 +123,31 @@ class Planner:
         seen.drop_common(self._others(ids))
         runbooks, notebooks, files = self._notebooks(seen)
         return Plan(
-            by=by, trace_ids=sorted(ids), examples=sorted(examples), cases=sorted(map(list, cases)),
-            cached=self._cached(outputs, responses), blobs=sorted(blobs), runbooks=runbooks, notebooks=notebooks,
-            files=[*files, *self._quarantine(ids)], salt=salt, planned_ns=time.time_ns(), counts=self._counts(ids),
-        )  # fmt: skip
+            by=by,
+            trace_ids=sorted(ids),
+            examples=sorted(examples),
+            cases=sorted(map(list, cases)),
+            cached=self._cached(outputs, responses),
+            blobs=sorted(blobs),
+            runbooks=runbooks,
+            notebooks=notebooks,
+            files=[*files, *self._quarantine(ids)],
+            salt=salt,
+            planned_ns=time.time_ns(),
+            counts=self._counts(ids),
+            unsearched=self._unsearched(),
+        )
+
+    def _unsearched(self) -> dict[str, int]:
+        """Return how many examples of each data set, of any version, hold texts and name no trace."""
+        query = (
+            "select v.name, count(distinct e.content_id) from dataset_versions v, json_each(v.chunks) c "
+            "join dataset_chunks k on k.chunk_id = c.value, json_each(k.members) m "
+            "join example_contents e on e.content_id = m.value "
+            "where e.trace_id is null and e.input is not ? group by v.name"
+        )
+        with self._meta.read() as con:
+            return {row[0]: row[1] for row in con.execute(query, (json.dumps(ERASED),))}
 
     # -- what was made of them -------------------------------------------------------------------------------------
 
@@ -293,8 +319,6 @@ def leaves(value: object, *, skip: Collection[str] = ()) -> Iterator[str]:
 
 def _text(path: Path) -> str:
     """Return all that a notebook or a page says; "" when it cannot be read."""
-    import html
-
     try:
         content = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

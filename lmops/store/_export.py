@@ -1,18 +1,21 @@
-"""The public views as files that other tools read: whole, or not there."""
+"""The public views as files that other tools read, with a copy of the records for a rescue: whole, or not there."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.endings import Undone
 from lmops.errors import DamagedStoreError, StoreError, StoreFullError, UsageError, full_message
 from lmops.store._backup import undone
-from lmops.store._filesystem import make_store_folder
+from lmops.store._duck import in_memory
+from lmops.store._filesystem import make_store_folder, remove_file
 from lmops.store._long import KEY, LONG_COLUMNS, resolve
-from lmops.store._views import AROUND_VIEW, DERIVED_VIEWS, VIEW_NAMES
+from lmops.store._views import AROUND_VIEW, DERIVED_VIEWS, view_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import duckdb
@@ -20,24 +23,42 @@ if TYPE_CHECKING:
 
     from lmops.store._blobs import Blobs
     from lmops.store._engine import Engine
+    from lmops.store._meta import Meta
 
 #: What the system says of a disk, a quota or a file that can hold no more, as DuckDB passes it on.
 _FULL: Final = ("No space left", "File too large", "quota exceeded")
+#: The database of the store as it was: what a rescue takes the records from.
+RECORDS: Final = "records.sqlite"
 #: What is written has this ending until all of it is.
 _UNFINISHED: Final = ".unfinished"
 
 
-def export(engine: Engine, blobs: Blobs, target: Path) -> Path:
+def records_of(target: Path) -> Path:
+    """Return where the records of an export are: in its folder, or beside its file."""
+    return target.with_suffix(f".{RECORDS}") if target.suffix == ".duckdb" else target / RECORDS
+
+
+def export(
+    engine: Engine, blobs: Blobs, meta: Meta, target: Path, note: Callable[[str, Path, dict[str, Any]], None]
+) -> Path:
     """Write every public view into one DuckDB file (``*.duckdb``) or into a folder of Parquet files.
+
+    Args:
+        engine: Answers the views.
+        blobs: The long texts.
+        meta: The records.
+        target: Where to.
+        note: Called with "export", where to and how much it is, before it is there under its name.
 
     Raises:
         UsageError: There is something at ``target``.
         DamagedStoreError: Something of the store cannot be read; nothing is left at ``target``.
     """
-    import duckdb
-
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise UsageError(f"{target} is there already; name a new file or an empty folder for the export")
+    beside = records_of(target)
+    if beside.exists():
+        raise UsageError(f"{beside} is there already, the records of another export; name a new file")
     problems = engine.problems()
     if problems:
         more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
@@ -47,23 +68,33 @@ def export(engine: Engine, blobs: Blobs, target: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             unfinished = target.with_name(target.name + _UNFINISHED)
             unfinished.unlink(missing_ok=True)
-            try:
-                with contextlib.closing(duckdb.connect(":memory:")) as out:
+            with Undone(functools.partial(remove_file, beside)), Undone(functools.partial(remove_file, unfinished)):
+                with contextlib.closing(in_memory()) as out:
                     # The oldest DuckDB that is supported must be able to read it.
                     out.execute(f"attach {_literal(unfinished)} as target (storage_version 'v1.5.0')")
-                    _write(engine, blobs, out, lambda name: (f"create table target.{name} as", "", f"target.{name}"))
+                    rows = _write(
+                        engine, blobs, out, lambda name: (f"create table target.{name} as", "", f"target.{name}")
+                    )
                     out.execute("detach target")
+                meta.copy_to(beside)
+                note("export", target, {"files": 2, "rows": rows, "records": str(beside.absolute())})
                 unfinished.rename(target)
-            finally:
-                unfinished.unlink(missing_ok=True)
             return target
-        with undone(target), contextlib.closing(duckdb.connect(":memory:")) as out:
+        with undone(target), contextlib.closing(in_memory()) as out:
             make_store_folder(target)
-            files = {name: target / f"{name}.parquet{_UNFINISHED}" for name in VIEW_NAMES}
-            _write(engine, blobs, out, lambda name: (
-                "copy (", f") to {_literal(files[name])} (format parquet, compression zstd)",
-                f"read_parquet({_literal(files[name])})",
-            ))  # fmt: skip
+            files = {name: target / f"{name}.parquet{_UNFINISHED}" for name in view_names()}
+            rows = _write(
+                engine,
+                blobs,
+                out,
+                lambda name: (
+                    "copy (",
+                    f") to {_literal(files[name])} (format parquet, compression zstd)",
+                    f"read_parquet({_literal(files[name])})",
+                ),
+            )
+            meta.copy_to(beside)
+            note("export", target, {"files": len(files) + 1, "rows": rows})
             for file in files.values():
                 file.rename(file.with_name(file.name.removesuffix(_UNFINISHED)))
     return target
@@ -82,25 +113,36 @@ def _in_words(target: Path) -> Iterator[None]:
         raise StoreError(f"{target} cannot be written: {str(error).splitlines()[0]}; it is not whole") from error
 
 
-def _write(engine: Engine, blobs: Blobs, out: duckdb.DuckDBPyConnection, words: Any) -> None:
-    """Write every view; ``words`` gives what stands before and after a query, and how to read what was written."""
+def _write(engine: Engine, blobs: Blobs, out: duckdb.DuckDBPyConnection, words: Any) -> int:
+    """Write every view and return the rows of all.
+
+    ``words`` gives what stands before and after a query, and how to read what was written.
+    """
+    rows = 0
     snapshot = engine.snapshot()
     out.execute("set global TimeZone='UTC'")
-    for name in VIEW_NAMES:
+    for name in view_names():
         before, after, written = words(name)
         derived = DERIVED_VIEWS.get(name)
         if derived is not None:
             # From what was written, in which long texts are whole.
-            out.execute(f"{before} {derived.sql} {after}")
+            rows += _count(out.execute(f"{before} {derived.sql} {after}"))
             continue
         with engine.view_reader(snapshot, name) as reader:
             out.register("source", _whole(reader, blobs) if name == "spans" else reader)
-            out.execute(f"{before} select * from source {after}")
+            rows += _count(out.execute(f"{before} select * from source {after}"))
             out.unregister("source")
         if any(one.base == name for one in DERIVED_VIEWS.values()):
             out.execute(f"create temp view {name} as select * from {written}")
         if name == "spans":
             out.execute(AROUND_VIEW)
+    return rows
+
+
+def _count(written: duckdb.DuckDBPyConnection) -> int:
+    """Return the rows that a statement wrote, which DuckDB answers with."""
+    (row,) = written.fetchall()
+    return int(row[0])
 
 
 def _whole(reader: pa.RecordBatchReader, blobs: Blobs) -> pa.RecordBatchReader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from lmops.errors import StoreError, UsageError
+from lmops.errors import StoreError, UsageError, raise_if_of_process
 
 STORE_DIR: Final = ".lmops"
 META: Final = "meta.sqlite"
@@ -65,6 +66,9 @@ def is_store(folder: Path) -> bool:
             f"{folder} is closed to this user (permission denied); its owner opens it with `chmod -R a+rX`, "
             "or name another store"
         ) from error
+    except OSError as error:
+        raise_if_of_process(error, folder)
+        raise
 
 
 def resolve(path: str | os.PathLike[str] | None) -> Path:
@@ -81,14 +85,18 @@ def resolve(path: str | os.PathLike[str] | None) -> Path:
     if asked is None:
         here = Path.cwd()
         return find_store(here) or here / STORE_DIR
+    if not isinstance(asked, str | os.PathLike):
+        raise UsageError(f"a {type(asked).__name__} is no store: a store is a folder, such as '.lmops', or ':memory:'")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(asked)):
         raise UsageError(f"{str(asked)[:80]!r} is an address: a store is a folder, such as '.lmops', or ':memory:'")
     folder = Path(asked).expanduser().absolute()
+    if is_store(folder):
+        return folder
     file = next((part for part in (folder, *folder.parents) if part.is_file()), None)
     if file is not None:
         hint = f"; its store is {str(file.parent)!r}" if file.name == META else ""
         raise UsageError(f"{str(file)!r} is a file: a store is a folder, such as '.lmops'{hint}")
-    if is_store(folder) or folder.name == STORE_DIR:
+    if folder.name == STORE_DIR:
         return folder
     inside = folder / STORE_DIR
     if is_store(inside) or (folder.is_dir() and any(folder.iterdir())):
@@ -120,11 +128,25 @@ def inside(folder: Path, relative: str) -> Path | None:
     return path
 
 
+_OPENED: Final = (
+    META,
+    *(f"{META}-{end}" for end in ("wal", "shm", "journal")),
+    "drain.lock",
+    "segments.log",
+    "acknowledged",
+)
+
+
 def refuse_links(folder: Path) -> None:
-    """Raise when a file that SQLite or the lock would open is a link: it would be written somewhere else."""
-    for name in (META, *(f"{META}-{end}" for end in ("wal", "shm", "journal")), "drain.lock"):
-        if (folder / name).is_symlink():
-            raise StoreError(f"{folder / name} is a link and is not followed; put the file itself there")
+    """Raise when a file that every opening opens is a link, which leads somewhere else, or a pipe, which ends never."""
+    for name in _OPENED:
+        try:
+            mode = os.lstat(f"{folder}/{name}").st_mode  # on each opening; a path costs five times as much
+        except OSError:
+            continue  # what is not there, or cannot be seen, is met when it is opened
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            what = "a link and is not followed" if stat.S_ISLNK(mode) else "no file"
+            raise StoreError(f"{folder / name} is {what}; put the file itself there")
 
 
 def make_folder(path: Path) -> None:
@@ -172,7 +194,12 @@ def filesystem_type(path: Path, mounts: str | None = None) -> str:
             mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
-    target = str(path.resolve())
+    return _type_below(str(path.resolve()), mounts)
+
+
+@functools.lru_cache(maxsize=8)
+def _type_below(target: str, mounts: str) -> str:
+    """Return the type of the innermost mount that holds a path; a table that has not changed is not read again."""
     best, kind = "", ""
     for line in mounts.splitlines():
         fields = line.split(" ")
@@ -230,3 +257,9 @@ def fsync_dir(folder: Path) -> None:
         pass
     finally:
         os.close(handle)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file that is not whole; one that is gone, or that cannot be removed, is nothing."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from lmops.base.endings import Logged
 from lmops.store._drain import DRAIN_ROWS
 from lmops.store._maintenance import SMALL_FILES
 from lmops.store._segments import release_memory
@@ -56,10 +57,9 @@ class Housekeeping:
 
     def after_load(self) -> None:
         """Merge when it is due after rows were published; what fails is tried again later."""
-        try:
+        # The rows are published: a merge that failed must not say otherwise.
+        with Logged(log, "a compaction of the store %s failed and will be tried again", self._folder):
             self._compact_when_due()
-        except Exception:  # the rows are published: a merge that failed must not say otherwise
-            log.warning("a compaction of the store %s failed and will be tried again", self._folder, exc_info=True)
 
     def stop(self) -> None:
         """Wait for the batch that is being drained."""
@@ -88,7 +88,8 @@ class Housekeeping:
         release_memory()
 
     def _drain(self, *, leave: int, compact: bool = False) -> None:
-        try:
+        # Nothing is lost: the rows stay in the inbox, and the next writer tries again.
+        with Logged(log, "a drain of the store %s failed and will be tried again", self._folder):
             while True:
                 # Merges must get their turn although rows come in as fast as they are drained.
                 moved = self._publisher.drain(leave=leave, wait=False, batches=SMALL_FILES)
@@ -96,8 +97,6 @@ class Housekeeping:
                     self._compact_when_due(wait=False)
                 if not moved or self._publisher.is_stopping or self._publisher.waiting_rows() < max(leave, 1):
                     return
-        except Exception:  # nothing is lost: the rows stay in the inbox, and the next writer tries again
-            log.warning("a drain of the store %s failed and will be tried again", self._folder, exc_info=True)
 
     def _compact_when_due(self, *, wait: bool = True) -> None:
         if self._maintenance.is_due(self._engine.manifest()):

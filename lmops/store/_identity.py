@@ -11,20 +11,26 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lmops.errors import DamagedStoreError
+from lmops.errors import DamagedStoreError, raise_if_of_process
 from lmops.store._filesystem import META
 from lmops.store._journal import JOURNAL, head
 from lmops.store._segments import FOOTER_GENERATION, FOOTER_STORE, SEGMENTS_DIR
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
     from pathlib import Path
 
 #: The folder that a rescue works in begins so.
 UNFINISHED: Final = "rescue-"
+#: What a database says of the store. One statement is one snapshot.
+_KNOWN: Final = """
+select 'store_id', value from info where key = 'store_id'
+union all select 'generation', value from counters where name = 'manifest'
+union all select 'path', path from segments
+union all select 'path', path from retired
+"""
 #: SQLite's log holds nothing but its header.
 _WAL_HEADER: Final = 32
 
@@ -42,16 +48,23 @@ class Known(NamedTuple):
     paths: frozenset[str]
 
 
-def segment_files(folder: Path) -> Iterator[str]:
-    """Yield the paths, relative to the store, of all files under ``segments/``."""
-    root = str(folder / SEGMENTS_DIR)
-    if (folder / SEGMENTS_DIR).is_symlink():  # what is behind a link is not the store's
-        return
-    for place, _, names in os.walk(root):
-        inside = os.path.relpath(place, root)
-        prefix = SEGMENTS_DIR if inside == "." else f"{SEGMENTS_DIR}/{inside.replace(os.sep, '/')}"
-        for name in names:
-            yield f"{prefix}/{name}"
+def segment_files(folder: Path) -> list[str]:
+    """Return the paths, relative to the store, of all files under ``segments/``."""
+    found: list[str] = []
+    if not (folder / SEGMENTS_DIR).is_symlink():  # what is behind a link is not the store's
+        _walk(f"{folder}/{SEGMENTS_DIR}", SEGMENTS_DIR, found)
+    return found
+
+
+def _walk(place: str, name: str, found: list[str]) -> None:
+    """Collect the files below a folder. Who may not look into it must not take it for empty, as ``os.walk`` does."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as entries:
+        for entry in entries:
+            inside = f"{name}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                _walk(entry.path, inside, found)
+            elif not (entry.is_symlink() and entry.is_dir()):
+                found.append(inside)
 
 
 def stamp_of(path: Path) -> tuple[str, int] | None:
@@ -59,10 +72,14 @@ def stamp_of(path: Path) -> tuple[str, int] | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with contextlib.suppress(OSError, ValueError, KeyError, pa.ArrowException):
+    if not path.is_file():
+        return None  # a pipe would be waited for
+    try:
         metadata = pq.read_metadata(path).metadata or {}
         return metadata[FOOTER_STORE.encode()].decode("ascii"), int(metadata[FOOTER_GENERATION.encode()])
-    return None
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise_if_of_process(error, path)
+        return None
 
 
 def refuse_lost(folder: Path) -> None:
@@ -117,16 +134,13 @@ def _known(folder: Path, con: sqlite3.Connection) -> Known | None:
     """Return what the database says; None for one without tables."""
     if not con.execute("pragma user_version").fetchone()[0]:
         return None
-    con.execute("begin")
-    try:
-        store_id = con.execute("select value from info where key = 'store_id'").fetchone()
-        generation = con.execute("select value from counters where name = 'manifest'").fetchone()
-        paths = frozenset(row[0] for row in con.execute("select path from segments union all select path from retired"))
-    finally:
-        con.execute("rollback")
-    if store_id is None or generation is None or not isinstance(generation[0], int):
+    found: dict[str, list[Any]] = {"store_id": [], "generation": [], "path": []}
+    for kind, value in con.execute(_KNOWN):
+        found[kind].append(value)
+    store_id, generation = (found[kind][0] if found[kind] else None for kind in ("store_id", "generation"))
+    if store_id is None or not isinstance(generation, int):
         raise DamagedStoreError(f"{META} is damaged (its own id or its generation is missing); {_way_out(folder)}")
-    return Known(str(store_id[0]), generation[0], paths)
+    return Known(str(store_id), generation, frozenset(found["path"]))
 
 
 def _older(known: Known, generation: int, why: str) -> str:

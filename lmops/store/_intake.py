@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
 from lmops.store._long import LONG_COLUMNS, MAX_CHARS, shorten
-from lmops.store._tables import LOG_COLUMNS, SPAN_COLUMNS, Column
+from lmops.store._tables import LOG_COLUMNS, SPAN_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lmops.store._blobs import Blobs
+    from lmops.store.schema import Column
 
 Row = dict[str, Any]
 
@@ -53,6 +54,20 @@ _RULES: Final[
 def checksum(written_ns: int, rows: int, payload: bytes) -> int:
     """Return the checksum of one row of the inbox, of all that it holds."""
     return zlib.crc32(payload, zlib.crc32(b"%d:%d" % (written_ns, rows)))
+
+
+def payload_of(rows: Mapping[str, Sequence[Row]], blobs: Blobs) -> bytes:
+    """Return the rows as the inbox keeps them.
+
+    Raises:
+        UsageError: A value that is no JSON, or text that is no Unicode.
+    """
+    import orjson
+
+    try:
+        return orjson.dumps(prepared(rows, blobs))
+    except (orjson.JSONEncodeError, UnicodeEncodeError) as error:
+        raise UsageError(f"these rows cannot be stored: {error}") from error
 
 
 def prepared(rows: Mapping[str, Sequence[Row]], blobs: Blobs) -> dict[str, list[Row]]:

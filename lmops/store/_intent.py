@@ -23,6 +23,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from lmops.base.endings import Logged, Undone
 from lmops.store._alive import Process, is_alive, this_process
 from lmops.text import plain_line
 from lmops.times import from_ns
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+#: The last step of a rescue.
+RESCUE: Final = "rescue"
 #: The changes that a thread of this process works on, by the word that holds them.
 _HELD: Final[set[str]] = set()
 
@@ -121,16 +124,17 @@ class Changes:
         Cut short by an error or by Ctrl+C it stays noted, for whoever opens the store next.
         """
         try:
-            found = work(change)
-            with self._meta.write(durable=True) as con:
-                self.finish(con, change)
-        except BaseException:
-            self._let_go(change)
-            log.warning("the %s was cut short; lmops.open finishes it when it opens the store the next time", change)
-            raise
+            with Undone(lambda: self._cut_short(change)):
+                found = work(change)
+                with self._meta.write(durable=True) as con:
+                    self.finish(con, change)
         finally:
             _HELD.discard(change.owner or "")
         return found
+
+    def _cut_short(self, change: PendingChange) -> None:
+        self._let_go(change)
+        log.warning("the %s was cut short; lmops.open finishes it when it opens the store the next time", change)
 
     def resume(self, ways: Mapping[str, Callable[[PendingChange], object]]) -> list[PendingChange]:
         """Finish the changes of these kinds that were cut short; return those that were.
@@ -143,11 +147,9 @@ class Changes:
             if change.is_running or change.kind not in ways or not self._take(change):
                 continue
             log.warning("the %s was cut short; it is being finished now", change)
-            try:
+            # What is wrong with one change must not keep everybody out of the store.
+            with Logged(log, "the %s could not be finished", change, level=logging.ERROR):
                 self.carry_out(self._mine(change), ways[change.kind])
-            except Exception:  # what is wrong with one change must not keep everybody out of the store
-                log.exception("the %s could not be finished", change)
-            else:
                 log.warning("the %s is finished", change)
                 finished.append(change)
         return finished
@@ -182,10 +184,16 @@ class Changes:
 
 def _pending(row: sqlite3.Row, now_ns: int) -> PendingChange:
     return PendingChange(
-        change_id=row["change_id"], kind=row["kind"], subject=row["subject"], arguments=json.loads(row["arguments"]),
-        progress=json.loads(row["progress"]), actor=row["actor"], started_at=from_ns(row["started_ns"]),
-        is_running=_is_held(row, now_ns), owner=row["owner"],
-    )  # fmt: skip
+        change_id=row["change_id"],
+        kind=row["kind"],
+        subject=row["subject"],
+        arguments=json.loads(row["arguments"]),
+        progress=json.loads(row["progress"]),
+        actor=row["actor"],
+        started_at=from_ns(row["started_ns"]),
+        is_running=_is_held(row, now_ns),
+        owner=row["owner"],
+    )
 
 
 def _is_held(row: sqlite3.Row, now_ns: int) -> bool:

@@ -18,6 +18,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.errors import raise_if_of_process
 from lmops.store._filesystem import NO_LINKS, make_file
 
 if TYPE_CHECKING:
@@ -95,13 +96,19 @@ def head(folder: Path) -> tuple[str, int] | None:
         with (folder / JOURNAL).open("rb") as handle:
             size = handle.seek(0, os.SEEK_END)
             handle.seek(max(0, size - _TAIL))
-            found = [parsed for parsed in map(_parsed, handle.read().splitlines()) if parsed]
-            if not found and size > _TAIL:
+            found = _last(handle.read())
+            if found is None and size > _TAIL:
                 handle.seek(0)
-                found = [parsed for parsed in map(_parsed, handle.read().splitlines()) if parsed]
-    except OSError:
+                found = _last(handle.read())
+    except OSError as error:
+        raise_if_of_process(error, folder)
         return None
-    return found[-1][:2] if found else None
+    return found
+
+
+def _last(content: bytes) -> tuple[str, int] | None:
+    parsed = next(filter(None, map(_parsed, reversed(content.splitlines()))), None)
+    return parsed and parsed[:2]
 
 
 def read(folder: Path) -> Told | None:
@@ -109,7 +116,8 @@ def read(folder: Path) -> Told | None:
     told: Told | None = None
     try:
         lines = (folder / JOURNAL).read_bytes().splitlines()
-    except OSError:
+    except OSError as error:
+        raise_if_of_process(error, folder)
         return None
     is_torn = False
     for line in filter(None, lines):

@@ -2,23 +2,30 @@
 
 DuckDB looks for neither Ctrl+C nor a clock while it runs a statement. Both reach it from outside: Python's handler of
 signals writes a byte to a pipe at once, wherever the main thread is, and a thread that reads the pipe interrupts it.
+With the question of the main thread end those that other threads ask for somebody, such as widgets. While the main
+thread of a kernel waits for a cell, signals are ignored: :func:`hear_when_idle` hears them then.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import math
 import os
 import re
 import select
 import signal
+import sys
 import threading
 import time
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lmops.errors import QueryError, UsageError
+from lmops.base.endings import Undone
+from lmops.errors import QueryError, UsageError, of_system
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,12 +39,21 @@ MEMORY_SHARE: Final = 0.25
 LEAST_MEMORY: Final = 256 * 2**20
 #: An interrupt that comes before a statement has begun is lost; so it is repeated until the statement has ended.
 _AGAIN_S: Final = 0.01
+#: How often, in seconds, the end of a cell is looked for.
+_IDLE_S: Final = 0.1
 _INTERRUPTED: Final = "it was interrupted"
 _SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]i?B|B)\s*", re.IGNORECASE)
 _UNITS: Final = {
-    "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
-    "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
-}  # fmt: skip
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +88,7 @@ class Limits:
         )
 
 
+@functools.cache
 def _usual_memory() -> int:
     return max(int(memory_of_machine() * MEMORY_SHARE), LEAST_MEMORY)
 
@@ -121,31 +138,46 @@ class Asking:
     Args:
         cursor: The connection that works for it.
         timeout_s: Longest time in seconds.
+        is_for_somebody: Ctrl+C ends it in any thread; what a thread asks on its own, such as a drain, goes on.
     """
 
     # Every query passes here: plain attributes cost a third of what generators and events do.
     __slots__ = (
-        "_clock", "_cursor", "_is_over", "_stopping", "_theirs", "_timeout_s", "_whole", "cursors", "reason",
-    )  # fmt: skip
+        "__weakref__",
+        "_clock",
+        "_cursor",
+        "_is_for_somebody",
+        "_is_over",
+        "_stopping",
+        "_theirs",
+        "_timeout_s",
+        "_whole",
+        "cursors",
+        "reason",
+    )
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection | None = None, timeout_s: float | None = None) -> None:
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection | None = None,
+        timeout_s: float | None = None,
+        *,
+        is_for_somebody: bool = False,
+    ) -> None:
         self._cursor = cursor
         self._timeout_s = timeout_s
+        self._is_for_somebody = is_for_somebody
 
     def __enter__(self) -> None:
         """Begin, or join the question that this thread asks already."""
         whole: Asking | None = getattr(_HERE, "question", None)
         self._whole = whole or self
-        try:
+        # A second Ctrl+C may come anywhere; the next question must not find this one going on.
+        with Undone(self._whole.end):
             if whole is None:
                 self._begin()
             self._whole.raise_if_stopped()
             if self._cursor is not None:
                 self._whole.cursors.append(self._cursor)
-        except BaseException:
-            # A second Ctrl+C may come anywhere; the next question must not find this one going on.
-            self._whole.end()
-            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -181,11 +213,14 @@ class Asking:
             self._clock.start()
         if self._is_main:
             self._theirs = _SIGNALS.enter(self)
+        elif self._is_for_somebody:
+            _ELSEWHERE.add(self)
 
     def end(self) -> None:
         """Let go of clock and signals; whoever is stopping it has done so."""
         _HERE.question = None
         self._is_over = True
+        _ELSEWHERE.discard(self)
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
@@ -244,13 +279,18 @@ class _Signals:
         """Give signals back to whoever heard of them before."""
         signal.set_wakeup_fd(theirs)
         with self._lock:
-            # What has come and was not read yet came to this question.
-            self._take()
+            # What has come and was not read yet came to this question, and to those of other threads.
+            came = self._take()
             self._question = None
+        if signal.SIGINT in came:
+            _stop_elsewhere()
 
     def _start(self) -> None:
         """Make the pipe and its reader, anew after a fork."""
-        self._pipe = os.pipe()
+        try:
+            self._pipe = os.pipe()
+        except OSError as error:
+            raise of_system(error, "the watch over Ctrl+C") from error
         self._lock = threading.Lock()
         for end in self._pipe:
             os.set_blocking(end, False)
@@ -276,6 +316,7 @@ class _Signals:
             with self._lock:
                 came, question = self._take(), self._question
             if question is not None and signal.SIGINT in came:
+                _stop_elsewhere()
                 question.stop(_INTERRUPTED)
             question = None
 
@@ -287,7 +328,33 @@ class _Signals:
             self._question = None
 
 
+def _stop_elsewhere(*_: object) -> None:
+    """End the questions that other threads ask for somebody."""
+    for question in list(_ELSEWHERE):
+        threading.Thread(target=question.stop, args=(_INTERRUPTED,), name="lmops-stop", daemon=True).start()
+
+
+def hear_when_idle() -> None:
+    """Have a kernel's stop button end the questions of widgets also while no cell runs; does nothing elsewhere.
+
+    JupyterLab has them answered in threads of their own, and a kernel ignores signals between its cells.
+    """
+
+    def listen() -> None:
+        now = signal.getsignal(signal.SIGINT)
+        if now is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, _stop_elsewhere)
+        elif now is signal.default_int_handler:  # a cell is running
+            loop.call_later(_IDLE_S, listen)
+
+    if "ipykernel.kernelapp" in sys.modules and threading.current_thread() is threading.main_thread():
+        with contextlib.suppress(RuntimeError):  # no loop runs: no kernel's cell does
+            loop = asyncio.get_running_loop()
+            loop.call_soon(listen)
+
+
 _SIGNALS: Final = _Signals()
+_ELSEWHERE: Final[weakref.WeakSet[Asking]] = weakref.WeakSet()
 _HERE: Final = threading.local()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_SIGNALS.after_fork)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.store._drain import move_manifest
 from lmops.store._long import KEY, LONG_COLUMNS, references, resolve, shorten
+from lmops.store._manifest import move_manifest
 from lmops.store._planner import OPEN
 from lmops.store._tables import STORED
 

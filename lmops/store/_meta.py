@@ -12,6 +12,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
+from lmops.base.endings import Undone
 from lmops.errors import (
     DamagedStoreError,
     LmopsError,
@@ -37,7 +38,7 @@ from lmops.store._filesystem import (
 from lmops.store._fork import GATE
 from lmops.store._identity import OlderDatabaseError, refuse_lost, refuse_other
 from lmops.store._relist import relist
-from lmops.store._shape import migrations, put_right, statements
+from lmops.store._shape import migrations, put_right, refuse_unknown, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,15 +52,32 @@ log = logging.getLogger(__name__)
 _OF_THE_DISK: Final = frozenset(
     getattr(errno, name)
     for name in (
-        "ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE", "EACCES", "EPERM", "EROFS", "EIO", "EISDIR", "ENOTDIR",
-        "ELOOP", "EEXIST", "ENAMETOOLONG",
+        "ENOSPC",
+        "EDQUOT",
+        "EFBIG",
+        "EMFILE",
+        "ENFILE",
+        "EACCES",
+        "EPERM",
+        "EROFS",
+        "EIO",
+        "EISDIR",
+        "ENOTDIR",
+        "ELOOP",
+        "EEXIST",
+        "ENAMETOOLONG",
     )
-)  # fmt: skip
+)
+#: SQLite says "full" only of pages: a quota, a limit of the file's size and the log's index on a full disk are these.
+_FULL: Final = frozenset((sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE))
 BUSY_TIMEOUT_S: Final = 30.0
 #: A write-ahead log that a burst made longer than this is cut back.
 WAL_BYTES: Final = 64_000_000
 #: The key under which ``info`` says what was lost.
 LOST: Final = "lost_writes"
+_LOST_AND_MADE: Final = (
+    "select (select value from counters where name = 'commits'), (select value from info where key = ?)"
+)
 _COUNT: Final = "update counters set value = value + ? where name = ?"
 _COUNTED: Final = "select value from counters where name = ?"
 #: Connections that came with a fork. Closing one would meddle with the locks of the process that opened it.
@@ -73,10 +91,11 @@ def in_words(path: object) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         text = str(error)
-        # SQLite says "full" only for ENOSPC; a quota and a limit of the file's size are failed writes to it.
-        if "full" in text or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE:
+        if "full" in text or error.sqlite_errorcode in _FULL:
             raise StoreFullError(full_message(f"the store {path}")) from error
-        cannot_write = "unable to open" in text and not _is_writable(str(path))
+        if "unable to open" in text:
+            _raise_if_too_many(path)
+        cannot_write = "unable to open" in text and os.path.lexists(str(path)) and not _is_writable(str(path))
         if "readonly" in text or "read-only" in text or cannot_write:
             message = f"the store {path} cannot be written: {text}; open it with read_only=True or mend its permissions"
             raise ReadOnlyError(message) from error
@@ -97,6 +116,14 @@ def in_words(path: object) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, LmopsError) or error.errno not in _OF_THE_DISK:
             raise
+        raise of_system(error, f"the store {path}") from error
+
+
+def _raise_if_too_many(path: object) -> None:
+    """Raise when this process can open no further file, which SQLite does not tell from a file that is not there."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
         raise of_system(error, f"the store {path}") from error
 
 
@@ -128,6 +155,7 @@ class Meta:
             refuse_lost(folder)
             if not read_only:
                 make_file(self.path)
+            refuse_unknown(self.connection(), self.newest, self.path)
             self._refuse_other()
             self.version = self._migrate()
         if self.version > self.newest:
@@ -137,8 +165,8 @@ class Meta:
             self.store_id = str(_info(self.connection(), "store_id"))
         #: what is known to be lost of what was acknowledged, in words
         self.lost = self._lost_writes()
-        #: what dead processes left on the disk and cannot be read, in words
-        self.unread: tuple[str, ...] = ()
+        #: what dead processes left on the disk and cannot be read: what is wrong, by path in the store
+        self.unread: dict[str, str] = {}
 
     def _refuse_other(self) -> None:
         """Refuse a database that is not the one of the segments; one that a power cut cut short is completed."""
@@ -188,7 +216,6 @@ class Meta:
     def _open(self, uri: str) -> sqlite3.Connection:
         con = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         con.row_factory = sqlite3.Row
-        con.execute(f"pragma busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
         return con
 
     def refuse_read_only(self) -> None:
@@ -219,7 +246,7 @@ class Meta:
                 con.execute(f"pragma synchronous={level}")
                 held.synchronous = level
             _begin(con, wait=wait)
-            try:
+            with Undone(con.rollback):
                 yield con
                 # Plain statements by the key: "returning" makes a table of its own, ten times as slow.
                 if rows is not None:
@@ -228,22 +255,18 @@ class Meta:
                     held.waiting_rows = waiting[0] if waiting else 0
                 con.execute(_COUNT, (1, "commits"))
                 commits = con.execute(_COUNTED, ("commits",)).fetchone()
-            except BaseException:
-                if con.in_transaction:
-                    con.execute("rollback")
-                raise
-            try:
                 con.execute("commit")
-            except BaseException:
-                if con.in_transaction:
-                    con.execute("rollback")
-                raise
             if commits is not None:
                 self._acknowledged.write(self.store_id, commits[0])
 
     def waiting_rows(self) -> int:
         """Return how many rows waited in the inbox after this thread's last write to it."""
         return self._hold().waiting_rows
+
+    def oldest_s(self) -> float:
+        """Return the age of the oldest row of the inbox in seconds."""
+        row = self.connection().execute("select written_ns from inbox order by seq limit 1").fetchone()
+        return 0.0 if row is None else (time.time_ns() - row[0]) / 1e9
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -285,6 +308,14 @@ class Meta:
         with held.lock:
             yield held
 
+    def copy_to(self, path: Path) -> None:
+        """Write the database, as it is at one moment and without free pages, into a new file."""
+        make_file(path)
+        with in_words(self.folder), GATE.passing(), contextlib.closing(sqlite3.connect(path)) as copy:
+            self.connection().backup(copy)
+            copy.execute("pragma journal_mode=delete")
+            copy.execute("vacuum")
+
     def rewrite(self) -> None:
         """Write the whole database anew: what was deleted earlier is still in pages that are free."""
         self.refuse_read_only()
@@ -306,11 +337,10 @@ class Meta:
         # The file first: what is acknowledged meanwhile is then in the database.
         acknowledged = self._acknowledged.read(self.store_id)
         with self.read() as con:
-            row = con.execute("select value from counters where name = 'commits'").fetchone()
-            known = _info(con, LOST)
-        made = row[0] if row is not None and isinstance(row[0], int) else 0
-        if row is None or made >= acknowledged:
-            return known
+            count, known = con.execute(_LOST_AND_MADE, (LOST,)).fetchone()
+        made = count if isinstance(count, int) else 0
+        if count is None or made >= acknowledged:
+            return None if known is None else str(known)
         found = (
             f"{META} has lost {acknowledged - made} of {acknowledged} acknowledged writes: the end of its log is "
             "missing or damaged, or it is an older copy (a backup may have them; check(repair=True) notes the loss)"
@@ -332,8 +362,10 @@ class Meta:
         if version > self.newest:
             log.warning(
                 "the store %s has schema %d and this lmops knows %d: opened read-only; pip install -U lmops",
-                self.folder, version, self.newest,
-            )  # fmt: skip
+                self.folder,
+                version,
+                self.newest,
+            )
             return version
         if self.read_only:
             if version < self.newest:
@@ -354,7 +386,7 @@ class Meta:
     def _apply(self, con: sqlite3.Connection) -> None:
         """Apply the pending migrations in one transaction: a killed process leaves the old state."""
         con.execute("begin immediate")
-        try:
+        with Undone(con.rollback):
             # Another process may have migrated while this one waited for the lock.
             version = int(con.execute("pragma user_version").fetchone()[0])
             put_right(con, version, self.path)
@@ -366,10 +398,6 @@ class Meta:
             con.execute("insert or ignore into info values ('store_id', ?)", (uuid.uuid4().hex,))
             con.execute("insert or ignore into info values ('created_ns', ?)", (str(time.time_ns()),))
             con.execute("commit")
-        except BaseException:
-            if con.in_transaction:
-                con.execute("rollback")
-            raise
 
     def close(self) -> None:
         """Close every connection that this process opened; a thread that is using its own closes it afterwards."""

@@ -28,9 +28,13 @@ def notebook_problem(path: str | Path | None, sha256: str | None) -> str | None:
         return f"the executed notebook cannot be read ({error.strerror})"
     if found is None:
         return "the executed notebook is missing"
-    return None if found == sha256 else (
-        f"the executed notebook was changed after its run: its SHA-256 is {found[:12]}, recorded was {sha256[:12]}"
-    )  # fmt: skip
+    return (
+        None
+        if found == sha256
+        else (
+            f"the executed notebook was changed after its run: its SHA-256 is {found[:12]}, recorded was {sha256[:12]}"
+        )
+    )
 
 
 def notebook_problems(con: sqlite3.Connection, folder: Path) -> list[str]:

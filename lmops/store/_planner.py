@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import QueryError, did_you_mean
+from lmops.store._duck import in_memory
 from lmops.store._views import (
     AROUND_TABLE,
     DERIVED_VIEWS,
-    FACT_VIEWS,
-    RECORD_VIEWS,
-    RESULT_VIEWS,
-    VIEW_NAMES,
+    base_views,
     table_ddl,
+    view_names,
 )
 from lmops.store._whole import MACROS
 
@@ -64,17 +63,19 @@ class Planner:
     """Plans queries over the public views."""
 
     def __init__(self) -> None:
-        import duckdb
 
         self._lock = threading.RLock()
         config: dict[str, str | bool | int | float | list[str]] = {
-            "enable_external_access": "false", "python_enable_replacements": "false", "threads": "1",
-        }  # fmt: skip
-        self._con = duckdb.connect(":memory:", config=config)
+            "enable_external_access": "false",
+            "python_enable_replacements": "false",
+            "threads": "1",
+        }
+        self._con = in_memory(config)
         self._con.execute("set global TimeZone='UTC'")  # cursors do not inherit a session's own
         self._con.execute(f"set disabled_optimizers='{_DISABLED}'")
-        for name in (*FACT_VIEWS, *RESULT_VIEWS, *RECORD_VIEWS):
-            self._con.execute(table_ddl(name))
+        self._names, self._base = view_names(), base_views()
+        for name, columns in self._base.items():
+            self._con.execute(table_ddl(name, columns))
         self._con.execute(AROUND_TABLE)
         for name, derived in DERIVED_VIEWS.items():
             self._con.execute(f"create view {name} as {derived.sql}")
@@ -102,11 +103,11 @@ class Planner:
         views: dict[str, Bounds] = {}
         for node in _nodes(json.loads(rows[0][1])):
             name = str(node.get("extra_info", {}).get("Table", "")).rsplit(".", 1)[-1]
-            if name in FACT_VIEWS or name in RECORD_VIEWS or name in RESULT_VIEWS:
+            if name in self._base:
                 bounds = _bounds(node["extra_info"].get("Filters", ()))
                 views[name] = _widest(views[name], bounds) if name in views else bounds
         text = query.lower()
-        for name in VIEW_NAMES:
+        for name in self._names:
             if name in text:
                 views.setdefault(DERIVED_VIEWS[name].base if name in DERIVED_VIEWS else name, NOWHERE)
         return Plan(views)
@@ -144,10 +145,10 @@ class Planner:
         text = str(error)
         table = re.search(r"Table with name (\S+) does not exist", text)
         if table:
-            return QueryError(did_you_mean("view", table[1], VIEW_NAMES))
+            return QueryError(did_you_mean("view", table[1], self._names))
         if "disabled by configuration" in text or "Permission" in type(error).__name__:
             message = "ws.sql reads the views of the store and no other files or databases"
-            return QueryError(f"{message} (views: {', '.join(VIEW_NAMES)})")
+            return QueryError(f"{message} (views: {', '.join(self._names)})")
         column = re.search(r'Referenced column "([^"]+)" not found|does not have a column named "([^"]+)"', text)
         if column:
             name = column[1] or column[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -32,8 +33,6 @@ def set_aside(folder: Path, relative: str) -> str:
 
 def keep(folder: Path, name: str, content: bytes) -> str:
     """Keep some bytes in ``quarantine/``, safe on disk; return the name of the file."""
-    import os
-
     target = _free(folder / QUARANTINE / name)
     make_folder(target.parent)
     with target.open("xb") as handle:

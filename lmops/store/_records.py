@@ -1,42 +1,38 @@
 """Records are compared with what the audit chain says of them when they are read: a flipped bit does not go unsaid.
 
-A row is hashed once in each process, and again when it has changed. The pages of a table are examined once, so that
-a row that is gone from its page is missed. ``audit verify`` does more: it compares everything, at once.
+A view says what is wrong with its rows; a single record that is not what was written is not handed out. A row is hashed
+once in each process, and again when it has changed. The pages of a table are examined once for the views, so that a row
+that is gone from its page is missed. ``audit verify`` does more: it compares everything, at once.
 """
 
 from __future__ import annotations
 
+import functools
+import json
+import sqlite3
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.errors import DamagedStoreError
 from lmops.store._arrow import record_table
 from lmops.store._chain import GENESIS, event_hash
 from lmops.store._filesystem import META
+from lmops.store._hashes import key_of, key_text, row_hash
 from lmops.store._results import misplaced, with_liveness
-from lmops.store._seals import SEALED, Check, Named, key_text, note, row_hash
+from lmops.store._seals import Check, Named, disagreement, note
 from lmops.store._segments import any_text
-from lmops.store._views import RECORD_VIEWS
+from lmops.store.schema import checks, schema
 
 if TYPE_CHECKING:
-    import sqlite3
+    from collections.abc import Sequence
 
     import pyarrow as pa
 
-#: The tables that a view shows, with those that its rows are found by.
-BEHIND: Final[dict[str, tuple[str, ...]]] = {
-    "datasets": ("dataset_versions", "dataset_heads"),
-    "examples": ("dataset_versions", "dataset_heads", "example_contents", "dataset_chunks"),
-    "prices": ("prices",),
-    "prompts": ("prompt_versions", "prompt_aliases"),
-    "prompt_versions": ("prompt_versions",),
-    "prompt_history": ("prompt_moves",),
-    "model_endpoints": ("model_endpoints",),
-    "runbook_runs": ("runbook_runs",),
-    "runs": ("eval_runs",),
-    "verdicts": ("verdicts",),
-    "audit": ("audit",),
-}
+    from lmops.store.schema import Table
+
+#: The key of a row that is not what was written, and the event that names it.
+Altered = tuple[tuple[Any, ...], int | None]
 #: So many problems of one view are named, the others counted.
 _NAMED: Final = 5
 
@@ -70,14 +66,77 @@ class Records:
             problems[name] = self.problems(con, name)
         if name in tables:
             return tables[name], problems[name]
+        view = schema().views[name]
         with any_text(con):
-            rows = con.execute(RECORD_VIEWS[name].sql).fetchall()
-        if name == "runs":
+            rows = con.execute(view.sql).fetchall()
+        if view.gone is not None:
             # A process that dies changes nothing here: whether one is alive is asked every time.
-            columns = [column for column, _, _ in RECORD_VIEWS[name].columns]
-            return record_table(name, with_liveness(rows, columns)), problems[name]
-        tables[name] = record_table(name, rows)
+            columns = [column for column, _, _ in view.columns]
+            return record_table(view, with_liveness(rows, columns, gone=view.gone)), problems[name]
+        tables[name] = record_table(view, rows)
         return tables[name], problems[name]
+
+    def record(self, con: sqlite3.Connection, table: str, key: Sequence[Any]) -> sqlite3.Row | None:
+        """Return one row by its key, None when there is none, in the caller's transaction.
+
+        Raises:
+            DamagedStoreError: It is not what its event wrote, or is gone, or came past the chain.
+        """
+        with self._lock:
+            try:
+                row, problem = self._looked_up(con, table, key)
+            except sqlite3.OperationalError:
+                with any_text(con):  # bytes that are no text; the other way is twice as fast
+                    row, problem = self._looked_up(con, table, key)
+        if problem is not None:
+            raise DamagedStoreError(
+                f"{META}: {problem}; it is not handed out. A backup has it as it was (lmops store restore); "
+                "lmops audit verify names every record that is not what was written"
+            )
+        return row
+
+    def _looked_up(
+        self, con: sqlite3.Connection, table: str, key: Sequence[Any]
+    ) -> tuple[sqlite3.Row | None, str | None]:
+        """Return a row, and what is wrong with it."""
+        self._read_chain(con)
+        row = con.execute(_by_key(table), key).fetchone()
+        return row, self._problem(con, table, key_text(key), row)
+
+    def intact(self, con: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], dict[Altered, str]]:
+        """Return the rows of a table that are what was written, by key, and what is wrong with the others."""
+        rows: list[sqlite3.Row] = []
+        problems: dict[Altered, str] = {}
+        keys = key_of(table)
+        with self._lock, any_text(con):
+            self._read_chain(con)
+            left = dict(self._named.get(table, {}))
+            for row in con.execute(f"select * from {table} order by {', '.join(keys)}").fetchall():
+                key = key_text(row[name] for name in keys)
+                left.pop(key, None)
+                problem = self._problem(con, table, key, row)
+                if problem is None:
+                    rows.append(row)
+                else:
+                    problems[_altered(key, self._named_by(table, key))] = problem
+            for key, named in left.items():
+                problem = self._problem(con, table, key, None)
+                if problem is not None:
+                    problems[_altered(key, named)] = problem
+        return rows, {one: f"{META}: {problem}" for one, problem in problems.items()}
+
+    def _named_by(self, table: str, key: str) -> tuple[int | None, str | None]:
+        return self._named.get(table, {}).get(key, (None, None))
+
+    def _problem(self, con: sqlite3.Connection, table: str, key: str, row: sqlite3.Row | None) -> str | None:
+        """Return what is wrong with a row, None for nothing; rows that wait for their event pass as they are."""
+        digest = None if row is None else self._hash_of(table, row.keys(), tuple(row))[1]
+        named = self._named_by(table, key)
+        problem = disagreement(table, key, digest, named)
+        if problem is None or (digest is not None and named[1] is not None):
+            return problem
+        waits = con.execute("select 1 from unsealed where tbl = ? and key = ?", (table, key)).fetchone()
+        return None if waits else problem
 
     def after_fork(self) -> None:
         """Replace the lock, which a thread of the parent may have held; called in the child."""
@@ -85,34 +144,40 @@ class Records:
 
     def problems(self, con: sqlite3.Connection, view: str) -> tuple[str, ...]:
         """Return what is wrong with the rows that a view shows, in the caller's read transaction."""
-        tables = BEHIND[view]
+        tables = [schema().tables[name] for name in schema().views[view].behind]
         found: list[str] = []
         with self._lock, any_text(con):
-            for table in ("audit", *tables):
-                if table not in self._examined:
-                    wrong = misplaced(con, table)
+            for name in ("audit", *(table.name for table in tables)):
+                if name not in self._examined:
+                    wrong = misplaced(con, name)
                     found += wrong
                     if not wrong:
-                        self._examined.add(table)
+                        self._examined.add(name)
             found += self._read_chain(con)
             if view == "audit":
                 found += self._missing_events(con)
             check = Check(con, self._named, self._waiting(con))
             for table in tables:
-                if table in SEALED:
-                    check.compare(table, self._hashed(con, table))
-            if "example_contents" in tables:
-                check.examples()
+                if table.held_by is None:
+                    check.compare(table.name, self._hashed(con, table))
+            for own_check in checks(tables):
+                own_check(check)
         # A row that no event names came past the chain: that is for "audit verify" to say, no damage.
-        found += [f"{META}: {text}" for event, text in check.problems if event is not None or _is_held(text)]
+        found += [f"{META}: {text}" for event, text in check.problems if event is not None or text in check.damage]
         found = list(dict.fromkeys(found))
         more = len(found) - _NAMED
         return tuple([*found[:_NAMED], f"{META}: {more} more records of {view}"] if more > 0 else found)
 
     def _read_chain(self, con: sqlite3.Connection) -> list[str]:
         """Read the events that are new, and return what is wrong with any."""
-        cursor = con.execute("select * from audit where event_id > ? order by event_id", (self._events,))
-        for row in cursor:
+        last = con.execute("select event_id, hash from audit order by event_id desc limit 1").fetchone()
+        if last is None or (last[0], last[1]) == (self._events, self._last):
+            return self._damaged_events
+        known = con.execute("select hash from audit where event_id = ?", (self._events,)).fetchone()
+        if self._events and (known is None or known[0] != self._last):
+            # An older state than the one that was read last, or that one was never committed: all of it anew.
+            self._named, self._events, self._last, self._damaged_events = {}, 0, GENESIS, []
+        for row in con.execute("select * from audit where event_id > ? order by event_id", (self._events,)):
             event = dict(row)
             self._events = event["event_id"]
             try:
@@ -140,24 +205,30 @@ class Records:
             waiting[table].add(key)
         return waiting
 
-    def _hashed(self, con: sqlite3.Connection, table: str) -> list[tuple[str, str]]:
+    def _hashed(self, con: sqlite3.Connection, table: Table) -> list[tuple[str, str]]:
         """Return the key and the hash of every row of a table."""
-        cursor = con.execute(f"select * from {table}")
+        cursor = con.execute(f"select * from {table.name}")
         names = [column[0] for column in cursor.description]
-        found = []
-        for row in map(tuple, cursor):
-            content = hash((table, row))
-            known = self._known.get(content)
-            if known is None:
-                held: dict[str, Any] = dict(zip(names, row, strict=True))
-                known = key_text(held[name] for name in SEALED[table].key), row_hash(table, held)
-                self._known[content] = known
-            found.append(known)
+        found = [self._hash_of(table.name, names, row) for row in map(tuple, cursor)]
         if len(self._known) > 4 * len(found) + 100_000:
             self._known = {}  # rows come and go; what is remembered of them must not only grow
         return found
 
+    def _hash_of(self, table: str, names: Sequence[str], row: tuple[Any, ...]) -> tuple[str, str]:
+        """Return the key and the hash of a row."""
+        content = hash((table, row))
+        known = self._known.get(content)
+        if known is None:
+            held: dict[str, Any] = dict(zip(names, row, strict=True))
+            known = self._known[content] = (key_text(held[name] for name in key_of(table)), row_hash(table, held))
+        return known
 
-def _is_held(problem: str) -> bool:
-    """Return whether a problem that names no event is one of the content of examples, which no event names."""
-    return problem.startswith(("example_contents", "dataset_chunks")) and "is in no version" not in problem
+
+@functools.cache
+def _by_key(table: str) -> str:
+    """Return the query of one row by its key."""
+    return f"select * from {table} where {' and '.join(f'{name} = ?' for name in key_of(table))}"  # our own names
+
+
+def _altered(key: str, named: tuple[int | None, str | None]) -> Altered:
+    return tuple(json.loads(key)), named[0]

@@ -13,9 +13,12 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
+from lmops.base.endings import Undone
 from lmops.store._chain import append_event, default_actor
+from lmops.store._duck import in_memory
 from lmops.store._filesystem import META
 from lmops.store._journal import Told, read
+from lmops.store._manifest import LOCK, replaced_rows, write_dead
 from lmops.store._segments import Written
 
 if TYPE_CHECKING:
@@ -29,8 +32,6 @@ def relist(folder: Path, con: sqlite3.Connection) -> bool:
     """Make the changes again that the journal knows and the database does not; return whether that could be done."""
     import filelock
 
-    from lmops.store._drain import LOCK
-
     log = folder / f"{META}-wal"
     if not log.is_file() or log.stat().st_size <= _WAL_HEADER:
         return False
@@ -41,13 +42,9 @@ def relist(folder: Path, con: sqlite3.Connection) -> bool:
             return False
         dead = _dead(folder, told)
         con.execute("begin immediate")
-        try:
+        with Undone(con.rollback):
             done = _replay(folder, con, told, dead)
             con.execute("commit" if done else "rollback")
-        except BaseException:
-            if con.in_transaction:
-                con.execute("rollback")
-            raise
         return done
     return False
 
@@ -56,16 +53,12 @@ def _dead(folder: Path, told: Told) -> list[tuple[str, str, str, int, int]]:
     """Return what was replaced among the rows of the files that are there."""
     import duckdb
 
-    from lmops.store._repair import replaced_rows
-
-    with contextlib.closing(duckdb.connect(":memory:")) as cursor, contextlib.suppress(duckdb.Error):
+    with contextlib.closing(in_memory()) as cursor, contextlib.suppress(duckdb.Error):
         return replaced_rows(cursor, folder, [(record["tbl"], path) for path, record in told.files.items()])
     raise OSError("a file of the journal cannot be read")
 
 
 def _replay(folder: Path, con: sqlite3.Connection, told: Told, dead: list[tuple[str, str, str, int, int]]) -> bool:
-    from lmops.store._repair import write_dead
-
     known = int(con.execute("select value from counters where name = 'manifest'").fetchone()[0])
     if known >= told.generation:
         return True  # somebody else was first
@@ -87,8 +80,11 @@ def _replay(folder: Path, con: sqlite3.Connection, told: Told, dead: list[tuple[
     con.execute("update counters set value = ? where name = 'manifest'", (told.generation,))
     con.execute("update counters set value = value + ? where name = 'commits'", (told.generation - known,))
     append_event(
-        con, actor=default_actor(), action="store.relist", subject="manifest",
+        con,
+        actor=default_actor(),
+        action="store.relist",
+        subject="manifest",
         reason=f"the end of the log of {META} was lost, as in a power cut",
         after={"changes": told.generation - known, "added": len(added), "dropped": len(gone)},
-    )  # fmt: skip
+    )
     return True

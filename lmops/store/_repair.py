@@ -13,28 +13,35 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.calc.rollup import rollup
 from lmops.errors import DamagedStoreError
 from lmops.store._chain import append_event
-from lmops.store._drain import move_manifest
 from lmops.store._filesystem import META, inside
+from lmops.store._hashes import key_text
 from lmops.store._identity import segment_files
+from lmops.store._long import resolve, shorten
 from lmops.store._maintenance import drop_dead
+from lmops.store._manifest import move_manifest, replaced_rows, write_dead
 from lmops.store._overlay import FACT_COLUMNS, Overlay, trace_row
 from lmops.store._planner import OPEN
 from lmops.store._quarantine import QUARANTINE, keep, set_aside
+from lmops.store._results import result_hashes
 from lmops.store._salvage import described, salvage
+from lmops.store._seals import LOST_CASES, Named, note
 from lmops.store._segments import Segment, any_text, file_sha256, seal
+from lmops.store._tables import filed
+from lmops.store.schema import schema
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    import duckdb
     import pyarrow as pa
 
+    from lmops.store._blobs import Blobs
     from lmops.store._drain import Publisher
     from lmops.store._engine import Engine
     from lmops.store._maintenance import Maintenance
     from lmops.store._meta import Meta
+    from lmops.store._priced import Priced
     from lmops.store._segments import Written
     from lmops.store._snapshot import Snapshot
 
@@ -45,27 +52,26 @@ select coalesce(t.trace_id, s.trace_id) as trace_id, t.trace_id is not null as h
 from traces t full join (select trace_id, count(*) as spans from spans group by trace_id) s on s.trace_id = t.trace_id
 where t.span_count is distinct from s.spans
 """
-#: By what rows are the same, in the tables whose rows may have been written again while a file could not be read.
-_KEYS: Final = {
-    "spans": ("trace_id", "span_id"),
-    "traces": ("trace_id",),
-    "results": ("run_id", "example_id", "repeat"),
-    "scores": ("run_id", "example_id", "repeat", "scorer"),
-}
+
+#: Rows of a file that are looked at together.
+_AT_ONCE: Final = 8192
 
 
 class Repair:
     """Mends one store."""
 
     def __init__(
-        self, folder: Path, meta: Meta, engine: Engine, publisher: Publisher, maintenance: Maintenance, *, actor: str
-    ) -> None:
+        self, folder: Path, meta: Meta, engine: Engine, publisher: Publisher, maintenance: Maintenance, blobs: Blobs, *,
+        actor: str, priced: Priced,
+    ) -> None:  # fmt: skip
         self._folder = folder
         self._meta = meta
         self._engine = engine
         self._publisher = publisher
         self._maintenance = maintenance
+        self._blobs = blobs
         self._actor = actor
+        self._priced = priced
 
     def run(self, broken: Iterable[tuple[Segment, str]]) -> Counter[str]:
         """Mend the inbox, the manifest and these segments; return the rows kept of the segments, by table."""
@@ -73,10 +79,15 @@ class Repair:
         with self._publisher.locked():
             self._settle_lost()
             self._mend_inbox()
+            self._mend_spill()
             self._mend_manifest()
             self._mend_dead()
+            lost: list[tuple[str, int]] = []
             for segment, problem in broken:
-                kept[segment.tbl] += self._mend_segment(segment, problem)
+                whole = self._mend_segment(segment, problem)
+                kept[segment.tbl] += whole
+                lost.append((segment.tbl, segment.rows - whole))
+            self._say_lost_cases([one for one in lost if one[0] in schema().packed.views])
             self._mend_counts()
             resettle(self._engine, self._publisher)
         return +kept
@@ -104,6 +115,18 @@ class Repair:
                 _count_inbox(con)
                 self._event(con, f"inbox/{seq}", {"rows_lost": found[0], "kept_at": name})
 
+    def _mend_spill(self) -> None:
+        """Set aside what dead processes left on the disk and cannot be read."""
+        for path, problem in list(self._meta.unread.items()):
+            place = inside(self._folder, path)
+            if place is None:
+                continue  # a link; what it leads to was not written here
+            if place.is_file():
+                with self._meta.write(durable=True) as con:
+                    self._event(con, path, {"problem": problem, "file": f"{QUARANTINE}/{path}"})
+                set_aside(self._folder, path)
+            del self._meta.unread[path]
+
     def _mend_manifest(self) -> None:
         """Write damaged records of the manifest anew, from the files that they listed."""
         with self._meta.read() as con, any_text(con):
@@ -130,6 +153,8 @@ class Repair:
         strays.sort(key=lambda path: path != row["path"])
         for path in strays:
             with contextlib.suppress(DamagedStoreError, OSError):
+                if not (self._folder / path).is_file():
+                    continue  # a pipe would be waited for
                 if path == row["path"] or file_sha256(self._folder / path) == row["sha256"]:
                     return described(self._folder, path)
         return None
@@ -164,6 +189,8 @@ class Repair:
                 table, gone = drop_dead(table, self._maintenance.dead(segment.tbl))
                 buried.update(gone)
             table = self._without_known(segment.tbl, table)
+            if segment.tbl == "spans":
+                table = self._without_repriced(table)
         with self._publisher.files() as written:
             if table is not None and table.num_rows:
                 written.append(self._publisher.write_file(segment.tbl, table))
@@ -186,11 +213,48 @@ class Repair:
             set_aside(self._folder, segment.path)
         return whole
 
+    def _say_lost_cases(self, lost: Sequence[tuple[str, int]]) -> None:
+        """Name the runs whose cases or scores were lost with files, with the hash of what is left of them.
+
+        Args:
+            lost: (table, rows) of each file of results that was mended.
+        """
+        # A file that lost nothing and is another one was written by somebody, who must not be covered up.
+        if not lost or not all(rows for _, rows in lost):
+            return
+        query = (
+            "select run_id, count(*) as cases, count(*) filter ((run_id, example_id, repeat) not in "
+            "(select (run_id, example_id, repeat) from scores)) as bare from results group by run_id"
+        )
+        there = {row["run_id"]: row for row in self._engine.sql(query).to_arrow_table().to_pylist()}
+        hashes = result_hashes(self._engine.sql, None)
+        with self._meta.write(durable=True) as con:
+            named: Named = {}
+            for event_id, said in con.execute("select event_id, records from audit where records is not null"):
+                note(named, event_id, said)
+            of_runs = named.get(schema().packed.table, {})
+            gone: dict[str, dict[str, int]] = {}
+            for run in self._engine.records(con, "eval_runs")[0]:
+                row = there.get(run["run_id"], {"cases": 0, "bare": 0})
+                missing = {"cases": run["cases"] - row["cases"], "cases_without_scores": row["bare"]}
+                digest = of_runs.get(key_text([run["run_id"]]), (0, None))[1]
+                if digest is not None and digest != hashes.get(run["run_id"]) and any(missing.values()):
+                    gone[run["run_id"]] = missing
+            # More than the files held was not lost with them.
+            files_lost = sum(rows for tbl, rows in lost if tbl == "results")
+            if not gone or sum(one["cases"] for one in gone.values()) != files_lost:
+                return
+            left = {key_text([run_id]): hashes.get(run_id) for run_id in gone}
+            append_event(
+                con, actor=self._actor, action=LOST_CASES, subject=schema().packed.table, after={"lost": gone},
+                named={schema().packed.table: left},
+            )  # fmt: skip
+
     def _without_known(self, tbl: str, table: pa.Table) -> pa.Table:
         """Return the rows whose keys no other file has: they may have been read in again from their source."""
         import pyarrow as pa
 
-        keys = _KEYS[tbl]
+        keys = filed()[tbl].key
         query = f"select {', '.join(keys)} from {tbl}"  # fixed names
         snapshot = self._engine.manifest()
         live = self._engine.run(snapshot, query, None, {tbl: OPEN}, warn=False).to_arrow_table()
@@ -198,6 +262,25 @@ class Repair:
         live = live.cast(asked.select(list(keys)).schema)
         fresh = asked.join(live, list(keys), join_type="left anti")["at"].combine_chunks().sort()
         return table.take(fresh)
+
+    def _without_repriced(self, table: pa.Table) -> pa.Table:
+        """Publish the spans that have another cost by now, and return the others.
+
+        Whoever set a price while the file could not be read has passed over them. They are there before the file is
+        taken out of the manifest: a repair that is killed between finds them known.
+        """
+        import pyarrow as pa
+
+        keep: list[bool] = []
+        for start in range(0, table.num_rows, _AT_ONCE):
+            rows = [resolve(row, self._blobs) for row in table.slice(start, _AT_ONCE).to_pylist()]
+            now = self._priced(rows)
+            is_same = [new["cost_usd"] == row["cost_usd"] for row, new in zip(rows, now, strict=True)]
+            fresh = [shorten(dict(row), self._blobs) for row, same in zip(now, is_same, strict=True) if not same]
+            if fresh:
+                self._publisher.publish(self._engine.overlay(self._engine.manifest(), fresh, ()), [])
+            keep += is_same
+        return table.filter(pa.array(keep, pa.bool_()))
 
     def _mend_counts(self) -> None:
         with self._meta.write(durable=True) as con:
@@ -207,30 +290,6 @@ class Repair:
 
 def _count_inbox(con: sqlite3.Connection) -> None:
     con.execute("update counters set value = (select coalesce(sum(rows), 0) from inbox) where name = 'inbox_rows'")
-
-
-def replaced_rows(
-    cursor: duckdb.DuckDBPyConnection, folder: Path, files: Iterable[tuple[str, str]]
-) -> list[tuple[str, str, str, int, int]]:
-    """Return what later revisions replaced in these files (table, path): table, keys, revision, copies."""
-    found: list[tuple[str, str, str, int, int]] = []
-    asked = list(files)
-    for tbl, span in (("spans", "span_id"), ("traces", "''")):
-        paths = [str(folder / path) for name, path in asked if name == tbl]
-        query = (
-            f"select trace_id, {span} as span_id, max(rev), count(*) - 1 from read_parquet(?) "
-            "group by 1, 2 having count(*) > 1"
-        )
-        found += [(tbl, *row) for row in cursor.execute(query, [paths]).fetchall()] if paths else []
-    return found
-
-
-def write_dead(con: sqlite3.Connection, found: Sequence[tuple[str, str, str, int, int]]) -> None:
-    """Write what ``replaced_rows`` found, inside the caller's transaction."""
-    con.executemany(
-        "insert or replace into dead_rows (tbl, trace_id, span_id, before_rev, copies, seal) values (?, ?, ?, ?, ?, ?)",
-        [(*row, seal(*row[:4])) for row in found],
-    )
 
 
 def resettle(engine: Engine, publisher: Publisher) -> None:

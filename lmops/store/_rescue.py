@@ -1,53 +1,64 @@
 """Rescue: a database that is lost, empty, older or damaged is built again from what there is.
 
 Which files are the store's is in the journal, and in the footers of the files themselves; records (prompts, prices,
-runs, the audit chain) are in the newest database that can be had: the present one, or a backup's. What is found is
-written into a new database beside the old one, which takes its place at the end, in one step: a killed rescue is
-repeated. The old database is set aside, never removed.
+runs, the audit chain) are in the newest database that can be had: the present one, a backup's or an export's. What is
+found is written into a new database beside the old one, which takes its place at the end, in one step: a killed rescue
+is repeated. The old database is set aside, never removed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import sqlite3
 import tempfile
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from lmops.errors import DamagedStoreError, NotFoundError, StoreError, UsageError
+from lmops.errors import DamagedStoreError, LmopsError, NotFoundError, StoreError, UsageError
 from lmops.owners import refuse_stranger
 from lmops.store._acknowledged import Acknowledged
 from lmops.store._chain import append_event, default_actor
-from lmops.store._drain import LOCK
-from lmops.store._filesystem import META, fsync_dir, is_store, make_file, make_folder, resolve
+from lmops.store._duck import in_memory
+from lmops.store._export import RECORDS, records_of
+from lmops.store._filesystem import META, fsync_dir, is_store, make_file, make_folder, refuse_links
+from lmops.store._hashes import key_of
 from lmops.store._identity import UNFINISHED, refuse_lost, refuse_other, segment_files, stamp_of
+from lmops.store._intent import RESCUE, Changes
 from lmops.store._journal import JOURNAL, Told, note, read
-from lmops.store._meta import LOST, Meta
+from lmops.store._manifest import LOCK, replaced_rows, write_dead
+from lmops.store._meta import LOST, Meta, in_words
 from lmops.store._quarantine import QUARANTINE, set_aside
-from lmops.store._repair import replaced_rows, write_dead
 from lmops.store._salvage import described, salvage
+from lmops.store._seals import forsaken, leave_open
 from lmops.store._segments import MANIFEST_COLUMNS, Stamp, Written, file_sha256, write_segment
+from lmops.store._tables import filed
+from lmops.store.schema import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
+    from lmops.store._check import CheckReport
+
 #: How long a rescue waits for somebody who drains or compacts.
 _WAIT_S: Final = 10.0
+#: So many records whose events are lost are named, the others counted.
+_NAMED: Final = 5
 _BESIDE: Final = ("", "-wal", "-shm")
 #: What a database that is built again must not take over: it is found out anew.
 _MANIFEST: Final = ("segments", "retired", "dead_rows")
+#: Facts are the same in two files with the same revision; a row of results is by its key.
 _SAME: Final = {
-    "spans": "trace_id, span_id, rev",
-    "traces": "trace_id, rev",
-    "logs": "trace_id, span_id, time_ns, name, body, attributes, rev",
-    "results": "run_id, example_id, repeat",
-    "scores": "run_id, example_id, repeat, scorer",
+    "spans": ("trace_id", "span_id", "rev"),
+    "traces": ("trace_id", "rev"),
+    "logs": ("trace_id", "span_id", "time_ns", "name", "body", "attributes", "rev"),
 }
 
 
@@ -97,52 +108,58 @@ class _Found:
     lost: list[str] = field(default_factory=list)
 
 
-def rescue(
-    path: str | os.PathLike[str] | None = None,
-    *,
-    records: str | os.PathLike[str] | None = None,
-    actor: str | None = None,
-) -> RescueReport:
-    """Build the database of a store again that cannot be opened: facts from its segments, records from a backup.
+class Opened(Protocol):
+    """A store, as far as a rescue looks into it before and after."""
+
+    def check(self) -> CheckReport:
+        """Return what is wrong with it."""
+
+    def end_rescue(self) -> None:
+        """Put the rows of traces in step with the spans, and set aside what nobody lists."""
+
+
+class Opens(Protocol):
+    """Opens a store for as long as a block takes."""
+
+    def __call__(self, path: Path, *, read_only: bool = False) -> contextlib.AbstractContextManager[Opened]:
+        """Return the open store."""
+
+
+def rebuilt(folder: Path, *, records: str | os.PathLike[str] | None, actor: str | None, opened: Opens) -> RescueReport:
+    """Build the database of a store again: what :func:`lmops.store.rescue` says.
 
     Args:
-        path: The store, as ``Store.open`` takes it.
-        records: A backup (a folder, or its ``meta.sqlite``) to take the records from; by default the newest of the
-            present database, of those that were set aside, and of backups in the folders beside the store.
-        actor: Who does it, for the audit chain.
-
-    Raises:
-        NotFoundError: There is no store, or no database at ``records``.
-        UsageError: The store can be opened; ``check`` is for that.
-        StoreError: Somebody is writing to the store.
+        folder: The store.
+        records: A backup or an export to take the records from.
+        actor: Who does it.
+        opened: Opens a store.
     """
     import filelock
 
-    folder = resolve(path)
     refuse_stranger(folder, folder / META, what="the store")
+    refuse_links(folder)
     if not is_store(folder) and not (folder / JOURNAL).is_file():
         raise NotFoundError(f"there is no store at {folder} to rescue")
     lock = filelock.FileLock(folder / LOCK, fallback_to_soft=False, preserve_lock_file=True)
     try:
-        with lock.acquire(timeout=_WAIT_S):
-            report = _Rescue(folder, records, actor or default_actor()).run()
+        with in_words(folder), lock.acquire(timeout=_WAIT_S):
+            report = _Rescue(folder, records, actor or default_actor(), opened).run()
     except filelock.Timeout:
         raise StoreError(f"somebody writes to the store {folder}; end that process, then rescue again") from None
-    _settle(folder)
+    except UsageError:
+        # A store that can be opened, perhaps by a rescue that was killed before its last step.
+        with contextlib.suppress(LmopsError), opened(folder) as store:
+            store.end_rescue()
+        raise
+    with opened(folder) as store:
+        store.end_rescue()
     return report
 
 
-def _settle(folder: Path) -> None:
-    """Put the rows of traces in step with the spans, and set aside what nobody lists."""
-    from lmops.store import Store
-
-    with Store.open(folder) as store:
-        store.settle()
-
-
 class _Rescue:
-    def __init__(self, folder: Path, records: str | os.PathLike[str] | None, actor: str) -> None:
+    def __init__(self, folder: Path, records: str | os.PathLike[str] | None, actor: str, opened: Opens) -> None:
         self._folder = folder
+        self._opened = opened
         self._records = None if records is None else Path(records).expanduser().absolute()
         self._actor = actor
         self._told = read(folder)
@@ -182,9 +199,7 @@ class _Rescue:
             return f"{META} is damaged ({error})"
         if verdict != "ok":
             return f"{META}: {verdict}"
-        from lmops.store import Store
-
-        with Store.open(self._folder, read_only=True) as store:
+        with self._opened(self._folder, read_only=True) as store:
             problems = [problem for problem in store.check().problems if problem.startswith(META)]
         if problems:
             return problems[0]
@@ -228,12 +243,21 @@ class _Rescue:
         for number, candidate in enumerate(self._candidates()):
             copy = work / f"source-{number}" / META
             copy.parent.mkdir()
-            source = _examined(candidate, copy)
-            if source is not None and (not owners or source.store_id in owners):
+            # The present database is this store's, also when the page that says so cannot be read.
+            own_id = next(iter(owners), None) if candidate == self._folder / META else None
+            source = _examined(candidate, copy, own_id)
+            if source is None or (owners and source.store_id not in owners):
+                continue
+            if owners or self._records is not None or candidate.is_relative_to(self._folder):
                 sources.append((source, copy))
+                # No file says whose store this is: what is in it does, and not what lies beside it.
+                owners = owners or {source.store_id: 1}
         if not sources:
             if self._records is not None:
-                raise NotFoundError(f"{self._records} holds no {META} of this store; name a backup of it")
+                raise NotFoundError(
+                    f"{self._records} holds no {META} and no {RECORDS} of this store; name a backup or an export of it "
+                    "(exports of older releases hold views only)"
+                )
             return None
         best, copy = max(sources, key=lambda found: (found[0].is_whole, found[0].events, found[0].generation))
         copy.parent.rename(work / "source")
@@ -242,13 +266,13 @@ class _Rescue:
     def _candidates(self) -> Iterator[Path]:
         """Yield databases that may be this store's; none of somebody else."""
         if self._records is not None:
-            yield self._records / META if self._records.is_dir() else self._records
+            yield _database_of(self._records)
             return
         yield self._folder / META
         yield from sorted((self._folder / QUARANTINE).glob(f"*/{META}"))
         owner = self._folder.stat().st_uid
         for place in (self._folder.parent, self._folder.parent.parent):
-            for pattern in (f"*/{META}", f"*/.lmops/{META}"):
+            for pattern in (f"*/{META}", f"*/.lmops/{META}", f"*/{RECORDS}", f"*.{RECORDS}"):
                 with contextlib.suppress(OSError):
                     for found in sorted(place.glob(pattern)):
                         if found.parent != self._folder and found.stat().st_uid == owner:
@@ -279,7 +303,7 @@ class _Rescue:
         if source is None:
             records = "records (prompts, prices, runs, data sets, the audit chain)"
             return [
-                f"{records}: no database of this store was found; --records names a backup",
+                f"{records}: no database of this store was found; --records names a backup or an export",
                 "writes that were acknowledged and not yet in a segment",
             ]
         lost = []
@@ -298,6 +322,7 @@ class _Rescue:
         """Return the files that are the store's, by the journal and by their footers."""
         found = _Found()
         told = self._told if self._told is not None and self._told.store_id == store_id else None
+        listed: list[Written] = []  # and whole
         unknown: list[Written] = []
         for path in self._paths:
             if told is not None and path in told.files:
@@ -310,13 +335,14 @@ class _Rescue:
         for path, record in told.files.items() if told is not None else ():
             if (self._folder / path).is_file():
                 found.files.append(Written.from_record(record))
-                if file_sha256(self._folder / path) != record["sha256"]:
+                if file_sha256(self._folder / path) == record["sha256"]:
+                    listed.append(found.files[-1])
+                else:
                     found.lost.append(f"{path}: damaged; check(repair=True) keeps what is whole of it")
             else:
                 found.lost.append(f"{path}: missing; {record['rows']} rows of {record['tbl']}")
-        listed = list(found.files)
         for file in unknown:
-            found.files += self._not_replaced(file, [*listed, *unknown], store_id)
+            found.files += self._not_replaced(file, listed, unknown, store_id)
         if unknown and (told is None or not told.is_whole):
             found.lost.append("which files had been removed: what was removed in the last minutes may be back")
         return found
@@ -331,7 +357,7 @@ class _Rescue:
             return [described(self._folder, path)]
         except DamagedStoreError as error:
             tbl = Path(path).parts[1]
-            rows = salvage(self._folder / path, tbl) if tbl in _SAME else None
+            rows = salvage(self._folder / path, tbl) if tbl in filed() else None
             kept = 0 if rows is None else rows.num_rows
             found.lost.append(f"{error}; {kept} rows of {tbl} were kept, the file is set aside")
             if rows is None or not kept:
@@ -343,26 +369,29 @@ class _Rescue:
         stamp = stamp_of(self._folder / path)
         return write_segment(self._folder, tbl, rows, Stamp(store_id=store_id, generation=stamp[1] if stamp else 0))
 
-    def _not_replaced(self, file: Written, files: Sequence[Written], store_id: str) -> list[Written]:
-        """Return a file without the rows that are in a newer one: a merge, or a removal, has replaced it."""
-        import duckdb
+    def _not_replaced(
+        self, file: Written, listed: Sequence[Written], unknown: Sequence[Written], store_id: str
+    ) -> list[Written]:
+        """Return a file without the rows that are elsewhere.
+
+        What a newer file has, a merge or a removal has replaced. What a listed file has, somebody was about to replace,
+        who was killed before it counted; or the journal has lost that it did: the row is there once either way.
+        """
         import pyarrow.parquet as pq
 
-        newer = [
-            str(self._folder / other.path)
-            for other in files
-            if other.tbl == file.tbl and other is not file and self._age(other) > self._age(file)
-        ]
-        if not newer:
+        others = [*listed, *(other for other in unknown if self._age(other) > self._age(file))]
+        elsewhere = [str(self._folder / other.path) for other in others if other.tbl == file.tbl]
+        if not elsewhere:
             return [file]
-        same = " and ".join(f"here.{name} is not distinct from newer.{name}" for name in _SAME[file.tbl].split(", "))
+        names = _SAME.get(file.tbl) or filed()[file.tbl].key
+        same = " and ".join(f"here.{name} is not distinct from other.{name}" for name in names)
         query = (
             "select here.* from read_parquet(?) as here where not exists "
-            f"(select 1 from read_parquet(?) as newer where {same})"  # fixed names
+            f"(select 1 from read_parquet(?) as other where {same})"  # fixed names
         )
-        with contextlib.closing(duckdb.connect(":memory:")) as con:
+        with contextlib.closing(in_memory()) as con:
             con.execute("set TimeZone='UTC'")
-            rest = con.sql(query, params=[[str(self._folder / file.path)], newer]).to_arrow_table()
+            rest = con.sql(query, params=[[str(self._folder / file.path)], elsewhere]).to_arrow_table()
         if rest.num_rows == file.rows:
             return [file]
         rest = rest.cast(pq.read_schema(self._folder / file.path))
@@ -375,11 +404,13 @@ class _Rescue:
 
     def _fill(self, meta: Meta, found: _Found, source: _Source | None, reason: str) -> int:
         """List the files, count, and write the event; return the generation."""
-        import duckdb
-
         whole = [file for file in found.files if file_sha256(self._folder / file.path) == file.sha256]
-        with contextlib.closing(duckdb.connect(":memory:")) as cursor:
+        with contextlib.closing(in_memory()) as cursor:
             dead = replaced_rows(cursor, self._folder, [(file.tbl, file.path) for file in whole])
+            packed = schema().packed
+            files = [str(self._folder / file.path) for file in whole if file.tbl == packed.rows.name]
+            query = f"select distinct {packed.owner} from read_parquet(?)"  # our own name
+            owners = [row[0] for row in cursor.execute(query, [files]).fetchall()] if files else []
         generations = [file.generation or 0 for file in found.files]
         generations += [source.generation if source else 0, self._told.generation if self._told else 0]
         generation = max(generations) + 1
@@ -401,13 +432,25 @@ class _Rescue:
             con.execute(
                 "update counters set value = (select coalesce(sum(rows), 0) from inbox) where name = 'inbox_rows'"
             )
+            owners += [row[0] for row in con.execute(f"select distinct {packed.owner} from {packed.table}")]
+            open_rows = [] if source is None or source.is_whole else forsaken(con, sorted(set(owners)))
+            found.lost += _in_words(open_rows)
+            # What an older event says of them must not be held against them.
+            withdrawn: dict[str, dict[str, str | None]] = defaultdict(dict)
+            for table, key, is_named in open_rows:
+                if is_named:
+                    withdrawn[table][key] = None
             append_event(
-                con, actor=self._actor, action="store.rescue", subject="store", reason=reason,
+                con, actor=self._actor, action="store.rescue", subject="store", reason=reason, named=withdrawn,
                 after={
                     "records_from": None if source is None else str(source.path), "segments": len(found.files),
                     "rows": sum(file.rows for file in found.files), "lost": found.lost,
                 },
             )  # fmt: skip
+            # Killed before its last step, it is finished by whoever opens the store next.
+            Changes(meta).begin(con, kind=RESCUE, subject="store", arguments={}, actor=self._actor)
+            for table, key, _ in open_rows:
+                leave_open(con, table, *json.loads(key))
         con = meta.connection()
         con.execute("pragma wal_checkpoint(truncate)")
         return generation
@@ -438,21 +481,56 @@ def _read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
-def _examined(path: Path, copy: Path) -> _Source | None:
-    """Copy a database, with its log, and return what it is; None when it is none of a store."""
+def _database_of(place: Path) -> Path:
+    """Return the database of a backup or an export; a file is taken for one itself."""
+    if place.is_dir():
+        return place / META if (place / META).is_file() else place / RECORDS
+    return records_of(place) if place.suffix == ".duckdb" else place
+
+
+def _examined(path: Path, copy: Path, own_id: str | None) -> _Source | None:
+    """Copy a database, with its log, and return what it is; None when it is none of a store.
+
+    Args:
+        path: The database.
+        copy: Where to.
+        own_id: Whose it is when it does not say so any more.
+    """
     try:
         for suffix in _BESIDE[:2]:
             beside = path.with_name(path.name + suffix)
             if beside.is_file():
                 shutil.copyfile(beside, copy.with_name(copy.name + suffix))
         with contextlib.closing(sqlite3.connect(copy)) as con:
-            store_id = con.execute("select value from info where key = 'store_id'").fetchone()
-            generation = con.execute("select value from counters where name = 'manifest'").fetchone()
-            is_whole = con.execute("pragma integrity_check").fetchone()[0] == "ok"
-            events = con.execute("select count(*) from audit").fetchone()[0]
-        return _Source(path, str(store_id[0]), int(events), int(generation[0]), is_whole)
-    except (OSError, sqlite3.Error, TypeError, ValueError):
+            tables = con.execute("select count(*) from sqlite_master where name in ('info', 'audit')").fetchone()[0]
+            store_id = _said(con, "select value from info where key = 'store_id'", own_id)
+            generation = _said(con, "select value from counters where name = 'manifest'", 0)
+            is_whole = _said(con, "pragma integrity_check", None) == "ok"
+            events = _said(con, "select count(*) from audit", _said(con, "select events from audit_head", 0))
+        return None if tables < 2 or store_id is None else _Source(path, store_id, events, generation, is_whole)
+    except (OSError, sqlite3.Error):
         return None
+
+
+def _said(con: sqlite3.Connection, query: str, otherwise: Any) -> Any:
+    """Return what a database says to a query of one value; a damaged page says nothing."""
+    try:
+        row = con.execute(query).fetchone()
+    except (sqlite3.Error, UnicodeDecodeError):
+        return otherwise
+    return otherwise if row is None or (otherwise is not None and not isinstance(row[0], type(otherwise))) else row[0]
+
+
+def _in_words(forsaken_rows: Sequence[tuple[str, str, bool]]) -> list[str]:
+    """Return one sentence on the records whose events are lost, if there are any."""
+    if not forsaken_rows:
+        return []
+    named = ", ".join(f"{table} {key}" for table, key, _ in forsaken_rows[:_NAMED])
+    more = len(forsaken_rows) - _NAMED
+    words = f"events that say what was written last to {named}{f' and {more} more' if more > 0 else ''}"
+    return [
+        f"{words}: these records are as they were found, and not covered until lmops audit cover takes them for right"
+    ]
 
 
 def _copy_rows(source: Path, meta: Meta) -> None:
@@ -462,13 +540,21 @@ def _copy_rows(source: Path, meta: Meta) -> None:
         for table in tables:
             if table.startswith("sqlite_") or table in (*_MANIFEST, "counters", "info"):
                 continue
+            # A page that cannot be read ends the reading: what is behind it is read from the other end.
+            from_the_end = ", ".join(f"{name} desc" for name in key_of(table))
+            if not _copy_table(old, new, table) and from_the_end:
+                _copy_table(old, new, table, f" order by {from_the_end}")
+
+
+def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str, order: str = "") -> bool:
+    """Copy the rows of a table up to the first that cannot be read; return whether all of them could be."""
+    try:
+        cursor = old.execute(f'select * from "{table}"{order}')  # names of our own schema
+        names = ", ".join(f'"{column[0]}"' for column in cursor.description)
+        marks = ", ".join("?" * len(cursor.description))
+        for row in cursor:
             with contextlib.suppress(sqlite3.Error):
-                cursor = old.execute(f'select * from "{table}"')  # names of our own schema
-                names = ", ".join(f'"{column[0]}"' for column in cursor.description)
-                marks = ", ".join("?" * len(cursor.description))
-                while True:
-                    row = cursor.fetchone()
-                    if row is None:
-                        break
-                    with contextlib.suppress(sqlite3.Error):
-                        new.execute(f'insert or replace into "{table}" ({names}) values ({marks})', row)
+                new.execute(f'insert or replace into "{table}" ({names}) values ({marks})', row)
+    except sqlite3.Error:
+        return False
+    return True

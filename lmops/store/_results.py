@@ -1,13 +1,14 @@
 """Results of evaluations: rows in SQLite while they are few, Parquet segments when there are many.
 
-A finished case is one row of ``eval_results``. Rows with status ok never change again: when there are many, they move
-into segments, in one transaction that lists the files and deletes the rows. Everything else (errors, cases that were
-not run) stays, because a run that is resumed may replace it.
+A finished case is one row of the table that a room declares as packed. Rows with status ok never change again: when
+there are many, they move into segments, in one transaction that lists the files and deletes the rows. Everything else
+(errors, cases that were not run) stays, because a run that is resumed may replace it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import math
@@ -16,10 +17,11 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lmops.store._drain import move_manifest
+from lmops.store._alive import Process, is_alive
 from lmops.store._filesystem import META, inside
+from lmops.store._manifest import move_manifest
 from lmops.store._segments import any_text, manifest
-from lmops.store._views import RESULT_VIEWS
+from lmops.store.schema import TIME, schema, stored_name
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from lmops.store._drain import Publisher
     from lmops.store._meta import Meta
     from lmops.store._segments import Segment
+    from lmops.store.schema import Packed, PackedView
 
 #: So many finished rows are worth a segment.
 PACK_ROWS: Final = 5_000
@@ -40,17 +43,27 @@ BATCH_ROWS: Final = 50_000
 #: So many damaged cases are named, the others counted.
 _NAMED: Final = 5
 
-_KEYS: Final = ("run_id", "example_id", "repeat")
-_ROW: Final = (
-    "run_id", "example_id", "repeat", "status", "output", "output_is_json", "error_type", "error", "latency_ms",
-    "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd", "scoring_cost_usd",
-    "model", "system_fingerprint", "finish_reason", "is_cached", "attempts", "trace_id", "cluster", "documents",
-    "tool_calls", "started_ns",
-)  # fmt: skip
-_SELECT: Final = f"select {', '.join(_ROW)}, scores, seal from eval_results"
-#: Columns that SQLite keeps as REAL: a whole number comes back as a fraction.
-_REALS: Final = tuple(_ROW.index(name) for name in ("latency_ms", "cost_usd", "scoring_cost_usd"))
-_SCORE: Final = ("scorer", "value", "status", "reason", "rationale", "detail")
+
+class Layout(NamedTuple):
+    """The table as its statements name it."""
+
+    packed: Packed
+    select: str
+    where: str
+    #: where a row has columns that SQLite keeps as REAL: a whole number comes back as a fraction
+    reals: tuple[int, ...]
+
+
+@functools.cache
+def layout() -> Layout:
+    """Return the layout of the table whose rows move into files."""
+    packed = schema().packed
+    return Layout(
+        packed=packed,
+        select=f"select {', '.join(packed.stored)}, seal from {packed.table}",
+        where=" and ".join(f"{name} = ?" for name in packed.rows.key),
+        reals=tuple(at for at, (_, sql, _) in enumerate(packed.rows.columns) if sql == "DOUBLE"),
+    )
 
 
 class Live(NamedTuple):
@@ -89,11 +102,11 @@ class Results:
 
     def _whole(self, con: sqlite3.Connection) -> tuple[list[Any], list[str]]:
         """Return the rows that are what was written, and what is wrong with the others."""
-        problems = [] if self._is_examined else misplaced(con, "eval_results")
+        problems = [] if self._is_examined else misplaced(con, layout().packed.table)
         # A row that is gone from its page is found once in each process; what is in it, whenever it is read.
         self._is_examined = not problems
         with any_text(con):
-            rows = con.execute(_SELECT).fetchall()
+            rows = con.execute(layout().select).fetchall()
         whole = [row for row in rows if _is_sealed(row)]
         if len(whole) < len(rows):
             known = set(map(id, whole))
@@ -121,12 +134,12 @@ class Results:
         return moved
 
     def _waiting(self) -> int:
-        query = "select count(*) from eval_results where status = 'ok'"
+        query = f"select count(*) from {layout().packed.table} where status = 'ok'"
         return int(self._meta.connection().execute(query).fetchone()[0])
 
     def _pack_batch(self, publisher: Publisher) -> int:
         with self._meta.read() as con, any_text(con):
-            rows = con.execute(f"{_SELECT} where status = 'ok' limit ?", (BATCH_ROWS,)).fetchall()
+            rows = con.execute(f"{layout().select} where status = 'ok' limit ?", (BATCH_ROWS,)).fetchall()
         # One that is damaged stays where it is, and is named: a file would vouch for it.
         rows = [row for row in rows if _is_sealed(row)]
         if not rows:
@@ -139,8 +152,8 @@ class Results:
                 for file in written:
                     file.insert(con)
                 gone = con.executemany(
-                    "delete from eval_results where run_id = ? and example_id = ? and repeat = ? and status = 'ok'",
-                    [tuple(row[:3]) for row in rows],
+                    f"delete from {layout().packed.table} where {layout().where} and status = 'ok'",
+                    [tuple(row[name] for name in layout().packed.rows.key) for row in rows],
                 ).rowcount
                 if gone != len(rows):
                     # Somebody deleted some of them meanwhile: the files must not bring them back.
@@ -170,6 +183,7 @@ class Results:
         Returns:
             Rows removed by table, those of ``before`` included.
         """
+        packed = layout().packed
         with publisher.locked():
             with self._meta.read() as con:
                 old = old_runs(con, since_ns)
@@ -192,10 +206,10 @@ class Results:
                         file.insert(con)
                     publisher.retire(con, retired)
                     rows = con.executemany(
-                        "delete from eval_results where run_id = ?", [(one,) for one in old]
+                        f"delete from {packed.table} where {packed.owner} = ?", [(one,) for one in old]
                     ).rowcount
                     if rows:
-                        removed["results"] = removed.get("results", 0) + rows
+                        removed[packed.rows.name] = removed.get(packed.rows.name, 0) + rows
                     move_manifest(con)
                     note(con, removed)
         return removed
@@ -211,7 +225,8 @@ class Results:
             return 0
         with contextlib.suppress(OSError):
             table = pq.read_table(path, partitioning=None)
-            hit = pc.is_in(table["run_id"], value_set=pa.array(run_ids, table["run_id"].type))
+            owners = table[layout().packed.owner]
+            hit = pc.is_in(owners, value_set=pa.array(run_ids, owners.type))
             keep = table.filter(pc.invert(hit))
             if 0 < keep.num_rows < table.num_rows:
                 written.append(publisher.write_file(segment.tbl, keep))
@@ -223,15 +238,9 @@ class _ChangedError(RuntimeError):
     """The rows changed while they were written to a file."""
 
 
-_OLD_RUNS: Final = """
-select run_id from eval_runs where coalesce(ended_ns, heartbeat_ns, started_ns) < ? and run_id not in (
-    select run_id from verdicts union select baseline_run_id from verdicts where baseline_run_id is not null)
-"""
-
-
 def old_runs(con: sqlite3.Connection, since_ns: int) -> list[str]:
     """Return the runs that ended before a time, without those that a verdict rests on."""
-    return [row[0] for row in con.execute(_OLD_RUNS, (since_ns,))]
+    return [row[0] for row in con.execute(schema().packed.old, (since_ns,))]
 
 
 def result_hashes(sql: Callable[..., duckdb.DuckDBPyRelation], run_id: str | None) -> dict[str, str]:
@@ -239,13 +248,12 @@ def result_hashes(sql: Callable[..., duckdb.DuckDBPyRelation], run_id: str | Non
     import orjson
 
     found: dict[str, Any] = {}
-    for name, key in (("results", "example_id, repeat"), ("scores", "example_id, repeat, scorer")):
+    owner = schema().packed.owner
+    for view in schema().packed.views.values():
         # Times as whole microseconds: what a segment keeps of them.
-        columns = [
-            f"epoch_us({column})" if column == "started_at" else f'"{column}"' for column, _, _ in RESULT_VIEWS[name]
-        ]
-        where = "" if run_id is None else "where run_id = ?"
-        query = f"select {', '.join(columns)} from {name} {where} order by run_id, {key}"  # our own names
+        columns = [f"epoch_us({name})" if sql_type == TIME else f'"{name}"' for name, sql_type, _ in view.columns]
+        where = "" if run_id is None else f"where {owner} = ?"
+        query = f"select {', '.join(columns)} from {view.name} {where} order by {', '.join(view.key)}"  # our own names
         for batch in sql(query, None if run_id is None else [run_id]).to_arrow_reader(10_000):
             for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 found.setdefault(row[0], hashlib.sha256()).update(orjson.dumps(row))
@@ -255,26 +263,23 @@ def result_hashes(sql: Callable[..., duckdb.DuckDBPyRelation], run_id: str | Non
 def _files(con: sqlite3.Connection) -> tuple[dict[str, tuple[Segment, ...]], tuple[str, ...]]:
     segments, problems = manifest(con)
     segments.sort(key=lambda segment: segment.segment_id)
-    return {name: tuple(one for one in segments if one.tbl == name) for name in RESULT_VIEWS}, tuple(problems)
+    return {name: tuple(one for one in segments if one.tbl == name) for name in schema().packed.views}, tuple(problems)
 
 
 def case_seal(values: Sequence[Any]) -> int:
     """Return the checksum of a case: of its columns as SQLite gives them back, in the order of its row."""
     held = [int(value) if value is True or value is False else value for value in values]
-    for at in _REALS:
+    for at in layout().reals:
         held[at] = None if held[at] is None or math.isnan(held[at]) else float(held[at])
     return zlib.crc32(json.dumps(held, separators=(",", ":"), default=repr).encode())
 
 
-def seal_case(con: sqlite3.Connection, run_id: str, example_id: str, repeat: int) -> None:
+def seal_case(con: sqlite3.Connection, *key: object) -> None:
     """Set the checksum of a case that was changed, in the transaction that changed it."""
-    key = (run_id, example_id, repeat)
-    row = con.execute(f"{_SELECT} where run_id = ? and example_id = ? and repeat = ?", key).fetchone()
+    row = con.execute(f"{layout().select} where {layout().where}", key).fetchone()
     if row is not None:
-        con.execute(
-            "update eval_results set seal = ? where run_id = ? and example_id = ? and repeat = ?",
-            (case_seal(tuple(row)[:-1]), *key),
-        )
+        statement = f"update {layout().packed.table} set seal = ? where {layout().where}"
+        con.execute(statement, (case_seal(tuple(row)[:-1]), *key))
 
 
 def misplaced(con: sqlite3.Connection, table: str) -> list[str]:
@@ -284,7 +289,7 @@ def misplaced(con: sqlite3.Connection, table: str) -> list[str]:
 
 
 def _is_sealed(row: Sequence[Any]) -> bool:
-    """Return whether a row (the columns of ``_SELECT``) is what was written; one without a checksum passes."""
+    """Return whether a row is what was written; one without a checksum passes."""
     *values, seal = row
     try:
         return seal == case_seal(values) if seal is not None else isinstance(json.loads(values[-1]), list)
@@ -293,29 +298,29 @@ def _is_sealed(row: Sequence[Any]) -> bool:
 
 
 def tables(rows: Sequence[Sequence[Any]]) -> dict[str, pa.Table]:
-    """Return rows of ``eval_results`` (the columns of ``_SELECT``) as the Arrow tables of both views."""
+    """Return rows of the table as the Arrow tables of both views."""
     import orjson
 
-    columns = dict(zip((*_ROW, "scores", "seal"), zip(*rows, strict=True), strict=True)) if rows else {}
-    results: dict[str, Any] = {name: columns.get(name, ()) for name in _ROW}
-    for name in ("output_is_json", "is_cached"):
-        results[name] = [None if value is None else bool(value) for value in results[name]]
-    cases: list[int] = []
-    scores: list[list[Any]] = []
-    for position, text in enumerate(columns.get("scores", ())):
+    packed = layout().packed
+    columns: dict[str, Any] = dict(zip((*packed.stored, "seal"), zip(*rows, strict=True), strict=True)) if rows else {}
+    held: dict[str, Any] = {name: columns.get(name, ()) for name in packed.stored}
+    for name in (name for name, sql, _ in packed.rows.columns if sql == "BOOLEAN"):
+        held[name] = [None if value is None else bool(value) for value in held[name]]
+    at: list[int] = []
+    parts: list[list[Any]] = []
+    for position, text in enumerate(held[packed.parts.name]):
         found = orjson.loads(text)
-        scores += found
-        cases += [position] * len(found)
-    given: dict[str, Any] = dict(zip(_SCORE, zip(*scores, strict=True), strict=True)) if scores else {}
-    given = given or dict.fromkeys(_SCORE, ())
-    for name in ("run_id", "example_id", "repeat", "trace_id", "started_ns"):
-        source = columns.get(name, ())
-        given[name] = [source[position] for position in cases]
-    return {"results": _arrow("results", results), "scores": _arrow("scores", given)}
+        parts += found
+        at += [position] * len(found)
+    given: dict[str, Any] = dict(zip(packed.own, zip(*parts, strict=True), strict=True)) if parts else {}
+    given = given or dict.fromkeys(packed.own, ())
+    for name in (name for name in map(stored_name, packed.parts.columns) if name not in packed.own):
+        given[name] = [held[name][position] for position in at]
+    return {packed.rows.name: _arrow(packed.rows, held), packed.parts.name: _arrow(packed.parts, given)}
 
 
-def _arrow(name: str, columns: dict[str, Any]) -> pa.Table:
-    """Return columns as a table with the columns of a view and ``started_ns``, by which segments are filed."""
+def _arrow(view: PackedView, columns: dict[str, Any]) -> pa.Table:
+    """Return columns as a table with the columns of a view and the time by which segments are filed."""
     import pyarrow as pa
 
     kinds: dict[str, Any] = {
@@ -323,23 +328,22 @@ def _arrow(name: str, columns: dict[str, Any]) -> pa.Table:
         "BOOLEAN": pa.bool_(),
     }  # fmt: skip
     made: dict[str, Any] = {}
-    for column, sql, _ in RESULT_VIEWS[name]:
-        if column == "started_at":
-            micros = [None if ns is None else ns // 1000 for ns in columns["started_ns"]]
-            made[column] = pa.array(micros, pa.timestamp("us", tz="UTC"))
+    for column in view.columns:
+        name, sql, _ = column
+        if sql == TIME:
+            micros = [None if ns is None else ns // 1000 for ns in columns[stored_name(column)]]
+            made[name] = pa.array(micros, pa.timestamp("us", tz="UTC"))
         else:
-            made[column] = pa.array(columns[column], kinds[sql])
-    made["started_ns"] = pa.array(columns["started_ns"], pa.int64())
+            made[name] = pa.array(columns[name], kinds[sql])
+    made[view.time] = pa.array(columns[view.time], pa.int64())
     return pa.table(made)
 
 
-def with_liveness(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> list[list[Any]]:
-    """Return rows of ``runs`` in which a run whose process is gone is "crashed" rather than running.
+def with_liveness(rows: Sequence[Sequence[Any]], columns: Sequence[str], *, gone: str) -> list[list[Any]]:
+    """Return rows in which work whose process is gone is ``gone`` rather than running.
 
     The last columns of a row, which no view shows, say who works on it: pid, its start, host, heartbeat.
     """
-    from lmops.store._alive import Process, is_alive
-
     at = columns.index("status")
     shown = []
     for row in rows:
@@ -348,6 +352,6 @@ def with_liveness(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> list
         if made[at] == "running":
             holder = Process(pid or 0, started, host or "")
             if pid is None or not is_alive(holder, heartbeat_ns=heartbeat, now_ns=time.time_ns()):
-                made[at] = "crashed"
+                made[at] = gone
         shown.append(made)
     return shown

@@ -6,7 +6,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lmops.errors import DamagedStoreError
+from lmops.errors import DamagedStoreError, raise_if_of_process
 from lmops.store._segments import (
     FOOTER_GENERATION,
     FOOTER_GROUPS,
@@ -16,7 +16,7 @@ from lmops.store._segments import (
     arrow_schema,
     file_sha256,
 )
-from lmops.store._tables import STORED, TIME_COLUMN
+from lmops.store._tables import STORED, filed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,8 @@ def opened(path: Path) -> Stored:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if not path.is_file():
+        raise DamagedStoreError(f"{path.name}: it is no file")  # a pipe would be waited for
     try:
         file = pq.ParquetFile(path)
         said = {key.decode(): value.decode() for key, value in (file.metadata.metadata or {}).items()}
@@ -56,6 +58,7 @@ def opened(path: Path) -> Stored:
             int(said.get(FOOTER_GENERATION, 0)), groups,
         )  # fmt: skip
     except (OSError, ValueError, TypeError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise_if_of_process(error, path)
         raise DamagedStoreError(f"{path.name}: its footer cannot be read ({error})") from error
 
 
@@ -84,7 +87,8 @@ def salvage(path: Path, tbl: str) -> pa.Table | None:
             try:
                 rows = file.read_row_group(place)
                 rows.validate(full=True)
-            except (OSError, ValueError, pa.ArrowException):
+            except (OSError, ValueError, pa.ArrowException) as error:
+                raise_if_of_process(error, path)
                 continue
             kept.append(rows)
     if tbl in STORED:
@@ -106,9 +110,9 @@ def described(folder: Path, relative: str) -> Written:
     path = folder / relative
     stored = opened(path)
     metadata = stored.file.metadata
-    if stored.tbl not in TIME_COLUMN:
+    if stored.tbl not in filed():
         raise DamagedStoreError(f"{relative}: it is no table of a store")
-    columns = [TIME_COLUMN[stored.tbl], *(["rev"] if stored.tbl in STORED else [])]
+    columns = [filed()[stored.tbl].time, *(["rev"] if stored.tbl in STORED else [])]
     rows = salvage(path, stored.tbl)
     if rows is None or rows.num_rows != metadata.num_rows:
         whole = 0 if rows is None else rows.num_rows

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import logging
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -21,7 +23,9 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.endings import Undone
 from lmops.errors import UsageError
+from lmops.store._filesystem import remove_file
 from lmops.store._meta import in_words
 
 if TYPE_CHECKING:
@@ -48,9 +52,11 @@ class Spilled:
         """Return the rows by table."""
         import orjson
 
-        # What a link leads to was not written here.
-        handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # What a link leads to was not written here, and a pipe would be waited for.
+        handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise ValueError("it is no file")
             content = file.read()
         if not content.startswith(b"{"):  # an older release wrote no checksum
             said, _, content = content.partition(b"\n")
@@ -122,15 +128,11 @@ class Scratch:
                 self._spilled += 1
                 path = folder / f"spans-{self._spilled:012}.json"
             making = path.with_suffix(_NEW)
-            try:
+            with Undone(functools.partial(remove_file, making)):
                 handle = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
                 with os.fdopen(handle, "wb") as file:
                     file.write(_checksum(payload) + b"\n" + payload)
                 making.rename(path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    making.unlink(missing_ok=True)
-                raise
         return Spilled(path, sum(map(len, rows.values())))
 
     def close(self) -> None:
@@ -193,20 +195,21 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def take_back(scratch: Scratch, store: Callable[[Mapping[str, Sequence[dict[str, Any]]]], object]) -> list[str]:
-    """Store the facts that dead processes left on the disk; return what cannot be read of them.
+def take_back(scratch: Scratch, store: Callable[[Mapping[str, Sequence[dict[str, Any]]]], object]) -> dict[str, str]:
+    """Store the facts that dead processes left on the disk; return what is wrong with those that cannot be read.
 
     Storing twice adds nothing: a process that is killed between the two leaves them to the next one.
     """
-    problems = []
+    problems: dict[str, str] = {}
     for spilled in scratch.abandoned():
         try:
             rows = spilled.read()
         except FileNotFoundError:
             continue  # its owner has come to storing it meanwhile
         except (OSError, ValueError) as error:
-            problems.append(f"{SPILL_DIR}/{spilled.path.parent.name}/{spilled.path.name} cannot be read: {error}")
-            log.warning("%s; it stays where it is, and the facts in it are missing", problems[-1])
+            name = f"{SPILL_DIR}/{spilled.path.parent.name}/{spilled.path.name}"
+            problems[name] = f"{name} cannot be read: {error}"
+            log.warning("%s; it stays where it is, and the facts in it are missing", problems[name])
             continue
         try:
             store(rows)

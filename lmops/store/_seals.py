@@ -11,53 +11,21 @@ of their version, cases and scores of a run by one hash over all of them.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.store._hashes import key_of, key_text, row_hash, rows_of
+from lmops.store.schema import checks, schema
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Row = dict[str, Any]
-
-
-class Sealed(NamedTuple):
-    """How the rows of a table are named, and which columns move while its status is "running"."""
-
-    key: tuple[str, ...]
-    moving: frozenset[str] = frozenset()
-
-
-SEALED: Final[dict[str, Sealed]] = {
-    "prices": Sealed(("price_id",)),
-    "prompt_versions": Sealed(("name", "version")),
-    "prompt_aliases": Sealed(("name", "alias")),
-    "prompt_moves": Sealed(("event_id",)),
-    "prompt_protections": Sealed(("name", "alias")),
-    "model_endpoints": Sealed(("name",)),
-    "response_cache": Sealed(("key",)),
-    "dataset_versions": Sealed(("name", "version")),
-    "dataset_heads": Sealed(("name",)),
-    "eval_runs": Sealed(
-        ("run_id",),
-        frozenset({
-            "cases", "errors", "input_tokens", "output_tokens", "cost_usd", "scoring_cost_usd", "unpriced",
-            "duration_s", "heartbeat_ns",
-        }),
-    ),
-    "verdicts": Sealed(("verdict_id",)),
-    "runbook_runs": Sealed(("run_id",), frozenset({"heartbeat_ns"})),
-}  # fmt: skip
-#: Held by the hash of a version, and of all results of a run.
-HELD: Final = ("example_contents", "dataset_chunks", "eval_results")
-#: Columns of an example in the order in which they are hashed.
-_EXAMPLE: Final = (
-    "example_id", "input", "expected", "metadata", "split", "tags", "cluster", "trace_id", "output", "documents",
-    "labels",
-)  # fmt: skip
+#: The event of a repair that names runs with what is left of their cases.
+LOST_CASES: Final = "store.lost_cases"
 #: table -> key -> (event, hash that it names; None: it removed the row)
 Named = dict[str, dict[str, tuple[int, str | None]]]
 
@@ -69,26 +37,6 @@ class Coverage:
     covered: int
     not_covered: dict[str, int]
     problems: tuple[tuple[int | None, str], ...]
-
-
-def key_text(key: Iterable[object]) -> str:
-    """Return the key of a row as an event names it: a JSON list."""
-    return json.dumps(list(key), ensure_ascii=False, separators=(",", ":"), default=_plain)
-
-
-def row_hash(table: str, row: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what a row holds, types included."""
-    moving = SEALED[table].moving if table in SEALED and row.get("status") == "running" else ()
-    held = {name: value for name, value in row.items() if value is not None and name not in moving}
-    text = json.dumps(held, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def example_hash(texts: Sequence[object]) -> bytes:
-    """Return the SHA-256 of an example: of the JSON list of its fields' texts."""
-    import orjson
-
-    return hashlib.sha256(orjson.dumps(texts)).digest()
 
 
 def seal(
@@ -103,8 +51,8 @@ def seal(
     """
     found: dict[str, dict[str, str | None]] = {table: dict(keys) for table, keys in named.items()}
     for table, *key in rows:
-        where = " and ".join(f"{name} = ?" for name in _key_of(table))  # our own names
-        held = next(_rows(con, f"select * from {table} where {where}", key), None)
+        where = " and ".join(f"{name} = ?" for name in key_of(table))  # our own names
+        held = next(rows_of(con, f"select * from {table} where {where}", key), None)
         found.setdefault(table, {})[key_text(key)] = None if held is None else row_hash(table, held)
     if not found:
         return None
@@ -134,6 +82,68 @@ def note(named: Named, event_id: int, records: object) -> None:
             named.setdefault(table, {})[key] = (event_id, digest)
 
 
+def forsaken(con: sqlite3.Connection, runs: Iterable[str]) -> list[tuple[str, str, bool]]:
+    """Return the rows that are not what the events say which are left of a chain, and that a lost one may have written.
+
+    Args:
+        con: Inside a transaction.
+        runs: The ids of the runs that have cases: each stands for them.
+
+    Returns:
+        (table, key, whether an event that is left says something else) of each.
+    """
+    events = con.execute("select event_id, records from audit order by event_id").fetchall()
+    named: Named = {}
+    for event_id, said in events:
+        note(named, event_id, said)
+    top = max((event_id for event_id, _ in events), default=0)
+    head = con.execute("select max(events) from audit_head").fetchone()[0] or 0
+    lost = set(range(1, head + 1)).union(range(1, top)).difference(event_id for event_id, _ in events)
+    if head < top or not events:
+        lost.add(top + 1)  # the head is lost, and nothing says that this was the last
+    waiting = {(row[0], row[1]) for row in con.execute("select tbl, key from unsealed")}
+    found = []
+    for table in schema().sealed:
+        for row in rows_of(con, f"select * from {table}"):  # our own names
+            key = _key(table, row)
+            event, said = named.get(table, {}).get(key, (0, None))
+            if said != row_hash(table, row) and event < max(lost, default=0):
+                found.append((table, key, said is not None))
+    packed = schema().packed.table
+    cases = [key_text([run_id]) for run_id in runs] if lost else []
+    found += [(packed, key, False) for key in cases if key not in named.get(packed, {})]
+    return [one for one in found if one[:2] not in waiting]
+
+
+def lost_cases(con: sqlite3.Connection, named: Named) -> dict[str, int]:
+    """Return the runs, by key, whose results are as a repair that lost some of them left them, and its event."""
+    said = {row[0] for row in con.execute("select event_id from audit where action = ?", (LOST_CASES,))}
+    held = named.get(schema().packed.table, {})
+    return {key: event for key, (event, digest) in held.items() if digest and event in said}
+
+
+def disagreement(table: str, key: str, digest: str | None, named: tuple[int | None, str | None]) -> str | None:
+    """Return how a row differs from what the newest event that names it says, in words; None when it does not.
+
+    Args:
+        table: Where it is.
+        key: Its key as an event names it.
+        digest: Its hash; None when there is no such row.
+        named: That event and the hash that it names; (None, None) when no event names the row.
+    """
+    event, said = named
+    if digest == said:
+        return None
+    if digest is None:
+        return f"{table} {key} is missing: event {event} wrote it"
+    if said is not None:
+        return f"{table} {key} is not what event {event} wrote"
+    if event is not None:
+        return f"{table} {key} is there although event {event} removed it"
+    what = "is named by no event" if schema().tables[table].check is None else "is not what its hash says"
+    return f"{table} {key} {what}"
+
+
 @contextlib.contextmanager
 def _usual_text(con: sqlite3.Connection) -> Iterator[None]:
     factory, con.text_factory = con.text_factory, str
@@ -155,18 +165,20 @@ def compare(con: sqlite3.Connection, named: Named, results: Callable[[], Mapping
     for table, key in con.execute("select tbl, key from unsealed"):
         waiting[table].add(key)
     check = Check(con, named, waiting)
-    for table in SEALED:
-        rows = _rows(con, f"select * from {table}")
+    for table in schema().sealed:
+        rows = rows_of(con, f"select * from {table}")
         check.compare(table, ((_key(table, row), row_hash(table, row)) for row in rows))
+    packed = schema().packed.table
     if not check.misfits():
         try:
             with _usual_text(con):
                 found = results()
         except Exception as error:  # noqa: BLE001  # whatever somebody put there
-            check.problems.append((None, f"eval_results cannot be read: {error}"))
+            check.problems.append((None, f"{packed} cannot be read: {error}"))
         else:
-            check.compare("eval_results", ((key_text([run_id]), digest) for run_id, digest in found.items()))
-    check.examples()
+            check.compare(packed, ((key_text([run_id]), digest) for run_id, digest in found.items()))
+    for own_check in checks(schema().tables.values()):
+        own_check(check)
     return Coverage(covered=check.covered, not_covered=dict(check.open), problems=tuple(check.problems))
 
 
@@ -174,12 +186,14 @@ class Check:
     """One comparison."""
 
     def __init__(self, con: sqlite3.Connection, named: Named, waiting: Mapping[str, set[str]]) -> None:
-        self._con = con
+        self.con = con
         self._named = named
         self._waiting = waiting
         self.covered = 0
         self.open: Counter[str] = Counter()
         self.problems: list[tuple[int | None, str]] = []
+        #: those of them that need no event to be sure of
+        self.damage: set[str] = set()
 
     def compare(self, table: str, rows: Iterable[tuple[str, str]]) -> None:
         """Compare the rows of a table, given as (key, hash), with what events say."""
@@ -187,108 +201,44 @@ class Check:
         for key, digest in rows:
             event, said = left.pop(key, (None, None))
             waits = key in self._waiting.get(table, ())
-            if waits and (said is None or table == "eval_results"):  # a run that is resumed gets other cases
+            if waits and (said is None or table == schema().packed.table):  # a run that is resumed gets other cases
                 self.open[table] += 1
-            elif said is not None and said != digest:
-                self.problems.append((event, f"{table} {key} is not what event {event} wrote"))
-            elif said is not None:
-                self.covered += 1
-            elif event is not None:
-                self.problems.append((event, f"{table} {key} is there although event {event} removed it"))
+            elif (problem := disagreement(table, key, digest, (event, said))) is not None:
+                self.problems.append((event, problem))
             else:
-                self.problems.append((None, f"{table} {key} is named by no event"))
-        for key, (event, said) in left.items():
-            if said is not None and key not in self._waiting.get(table, ()):
-                self.problems.append((event, f"{table} {key} is missing: event {event} wrote it"))
+                self.covered += 1
+        for key, named in left.items():
+            problem = disagreement(table, key, None, named)
+            if problem is not None and key not in self._waiting.get(table, ()):
+                self.problems.append((named[0], problem))
 
     def misfits(self) -> bool:
         """Note the cases with a value of another type than their column has; such results cannot be read."""
-        columns = self._con.execute("pragma table_info(eval_results)").fetchall()
+        packed = schema().packed
+        columns = self.con.execute(f"pragma table_info({packed.table})").fetchall()
         tests = [f"typeof({row[1]}) not in ('{str(row[2]).lower()}', 'null')" for row in columns]
-        tests += [
-            "output_is_json not in (0, 1)",
-            "is_cached not in (0, 1)",
-            "not json_valid(scores)",
-            "scores <> json(scores)",
-        ]
-        query = f"select run_id, example_id, repeat from eval_results where {' or '.join(tests)}"
-        found = self._con.execute(query).fetchall()
-        for run_id, *rest in found:
-            event = self._named.get("eval_results", {}).get(key_text([run_id]), (None, None))[0]
-            self.problems.append((event, f"eval_results {key_text([run_id, *rest])} holds a value of another type"))
+        tests += [f"{name} not in (0, 1)" for name, sql, _ in packed.rows.columns if sql == "BOOLEAN"]
+        tests += [f"not json_valid({packed.parts.name})", f"{packed.parts.name} <> json({packed.parts.name})"]
+        query = f"select {', '.join(packed.rows.key)} from {packed.table} where {' or '.join(tests)}"
+        found = self.con.execute(query).fetchall()
+        for owner, *rest in found:
+            event, _ = self.said(packed.table, key_text([owner]))
+            self.problems.append((event, f"{packed.table} {key_text([owner, *rest])} holds a value of another type"))
         return bool(found)
 
-    def examples(self) -> None:
-        """Derive the hashes of examples, chunks and versions again, from the bottom up."""
-        contents = dict(self._contents())
-        used: set[int] = set()
-        chunks: dict[Any, list[Any] | None] = {}
-        for row in _rows(self._con, "select * from dataset_chunks"):
-            members = _list(row["members"])
-            is_whole = members is not None and row["hash"] == hashlib.sha256(row["members"].encode()).digest()
-            chunks[row["chunk_id"]] = members if is_whole else None
-            if not is_whole:
-                self.problems.append((None, f"dataset_chunks [{row['chunk_id']}] is not what its hash says"))
-        linked: set[Any] = set()
-        for row in _rows(self._con, "select * from dataset_versions"):
-            own = _list(row["chunks"]) or []
-            linked.update(own)
-            members = [one for chunk in own for one in chunks.get(chunk) or ()]
-            used.update(members)
-            digest = hashlib.sha256(b"".join(contents.get(one) or b"?" for one in members)).hexdigest()
-            if digest != row["hash"] or len(members) != row["count"]:
-                event = self._named.get("dataset_versions", {}).get(_key("dataset_versions", row), (None,))[0]
-                self.problems.append((event, f"{row['name']}@{row['version']}: its examples are not what was saved"))
-            else:
-                self.covered += len(members)
-        self.problems += [(None, f"dataset_chunks [{one}] is in no version") for one in chunks.keys() - linked]
-        self.problems += [(None, f"example_contents [{one}] is in no version") for one in contents.keys() - used]
+    def said(self, table: str, key: str) -> tuple[int | None, str | None]:
+        """Return the event that names a row, and the hash that it names."""
+        return self._named.get(table, {}).get(key, (None, None))
 
-    def _contents(self) -> Iterator[tuple[int, bytes | None]]:
-        """Yield the id and the hash of every example; None where the content is another one."""
-        named = self._named.get("example_contents", {})
-        for row in _rows(self._con, "select * from example_contents"):
-            event, said = named.get(key_text([row["content_id"]]), (None, None))
-            try:
-                # An event that names an example replaced its content: the version keeps the hash of what was there.
-                is_whole = (
-                    example_hash([row[name] for name in _EXAMPLE]) == row["hash"]
-                    if said is None
-                    else row_hash("example_contents", row) == said
-                )
-            except (TypeError, ValueError):
-                is_whole = False
-            if not is_whole:
-                where = f"example_contents [{row['content_id']}]"
-                self.problems.append((event, f"{where} is not what {f'event {event}' if event else 'its hash'} says"))
-            yield row["content_id"], row["hash"] if is_whole and isinstance(row["hash"], bytes) else None
+    def differs(self, event: int | None, problem: str) -> None:
+        """Note what is not as the chain has it, with the event that says so where one does."""
+        self.problems.append((event, problem))
 
-
-def _key_of(table: str) -> tuple[str, ...]:
-    return SEALED[table].key if table in SEALED else ("content_id",)
+    def damaged(self, event: int | None, problem: str) -> None:
+        """Note what is not what was once written, whether or not an event says so."""
+        self.damage.add(problem)
+        self.differs(event, problem)
 
 
 def _key(table: str, row: Mapping[str, Any]) -> str:
-    return key_text(row[name] for name in _key_of(table))
-
-
-def _rows(con: sqlite3.Connection, query: str, values: Sequence[object] = ()) -> Iterator[Row]:
-    cursor = con.cursor()
-    cursor.row_factory = None
-    cursor.execute(query, values)
-    names = [column[0] for column in cursor.description]
-    for row in cursor:
-        yield dict(zip(names, row, strict=True))
-
-
-def _list(text: object) -> list[Any] | None:
-    try:
-        found = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return found if isinstance(found, list) else None
-
-
-def _plain(value: object) -> object:
-    """Return bytes in a form that no text has."""
-    return ["blob", value.hex()] if isinstance(value, bytes) else repr(value)
+    return key_text(row[name] for name in key_of(table))

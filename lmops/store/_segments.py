@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import hashlib
 import json
 import operator
@@ -15,8 +16,9 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from lmops.store._filesystem import META, fsync_dir, make_durable_dir, make_file
-from lmops.store._tables import KEY_OF, SCHEMA_VERSION, SORT_ORDER, STORED, TIME_COLUMN, TIME_COLUMNS
+from lmops.base.endings import Undone
+from lmops.store._filesystem import META, fsync_dir, make_durable_dir, make_file, remove_file
+from lmops.store._tables import KEY_OF, SCHEMA_VERSION, STORED, TIME_COLUMNS, filed
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from lmops.store._overlay import Overlay
 
 SEGMENTS_DIR: Final = "segments"
-#: Rows that are read together: few where single rows are looked up by the hundred, more where columns are scanned.
-ROW_GROUP_ROWS: Final = {"spans": 16_384, "traces": 4_096, "logs": 16_384, "results": 16_384, "scores": 65_536}
 #: Rows with long texts come in smaller row groups: one is copied and packed in memory at a time.
 ROW_GROUP_BYTES: Final = 16_000_000
 #: Repeated values: a dictionary makes them small and lets filters skip. Free text gains nothing from one.
@@ -329,27 +329,30 @@ def write_segment(folder: Path, tbl: str, table: pa.Table, stamp: Stamp) -> Writ
     """
     import pyarrow.compute as pc
 
-    bounds: dict[str, Any] = pc.min_max(table[TIME_COLUMN[tbl]]).as_py()  # type: ignore[assignment]  # a struct
+    bounds: dict[str, Any] = pc.min_max(table[filed()[tbl].time]).as_py()  # type: ignore[assignment]  # a struct
     relative = f"{SEGMENTS_DIR}/{tbl}/{_day(bounds['min'])}/{uuid.uuid4().hex}.parquet"
     target = folder / relative
     make_durable_dir(target.parent, root=folder)
     temporary = target.with_suffix(".tmp")
     make_file(temporary)
-    try:
+    with Undone(functools.partial(remove_file, temporary)):
         with _Sink(temporary) as sink:
             _write_groups(sink, tbl, table, stamp)
             digest = sink.sync()
         temporary.rename(target)
         fsync_dir(target.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
     return Written(
-        tbl=tbl, path=relative, rows=table.num_rows, bytes=sink.size, raw_bytes=table.nbytes,
-        min_ns=bounds["min"], max_ns=bounds["max"], sha256=digest, generation=stamp.generation,
+        tbl=tbl,
+        path=relative,
+        rows=table.num_rows,
+        bytes=sink.size,
+        raw_bytes=table.nbytes,
+        min_ns=bounds["min"],
+        max_ns=bounds["max"],
+        sha256=digest,
+        generation=stamp.generation,
         rev=pc.max(table["rev"]).as_py() if "rev" in table.column_names else None,
-    )  # fmt: skip
+    )
 
 
 def _write_groups(sink: _Sink, tbl: str, table: pa.Table, stamp: Stamp) -> None:
@@ -359,9 +362,9 @@ def _write_groups(sink: _Sink, tbl: str, table: pa.Table, stamp: Stamp) -> None:
 
     # Arrow writes page by page: what goes through Python goes in larger pieces.
     stream = pa.output_stream(sink, buffer_size=_BUFFER_BYTES)  # type: ignore[arg-type]  # the stubs know only io
-    order = pc.sort_indices(table, sort_keys=list(SORT_ORDER[tbl]))
+    order = pc.sort_indices(table, sort_keys=list(filed()[tbl].sort))
     size_of_row = table.nbytes // max(table.num_rows, 1) + 1
-    group_rows = min(ROW_GROUP_ROWS[tbl], max(1_024, ROW_GROUP_BYTES // size_of_row))
+    group_rows = min(filed()[tbl].group_rows, max(1_024, ROW_GROUP_BYTES // size_of_row))
     bloom = {"trace_id": {"ndv": min(table.num_rows, group_rows), "fpp": 0.01}}
     groups = []
     with pq.ParquetWriter(

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
-from lmops.errors import StoreError
+from lmops.errors import NewerStoreError, StoreError
+from lmops.store.schema import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What can be had again is made anew rather than refused.
-_REMADE: Final = frozenset({"response_cache"})
 #: A count that a store lacks is begun; one that it has goes on.
 _COUNTERS: Final = "counters"
 _INSERT: Final = re.compile(r"\s*insert into (\w+)", re.IGNORECASE)
@@ -52,7 +51,7 @@ class Shape:
 @functools.cache
 def migrations() -> tuple[tuple[int, str], ...]:
     """Return the migrations of this code in order, as (version, SQL)."""
-    found = []
+    found = list(schema().migrations.items())
     for entry in resources.files("lmops.store").joinpath("migrations").iterdir():
         match = re.fullmatch(r"(\d{4})_\w+\.sql", entry.name)
         if match:
@@ -139,13 +138,37 @@ def put_right(con: sqlite3.Connection, version: int, where: object) -> None:
                 con.execute(f"insert or ignore {statement.lstrip()[len('insert ') :]}")
 
 
+def refuse_unknown(con: sqlite3.Connection, newest: int, where: object) -> None:
+    """Raise for a database of a newer release that has not all that this one reads.
+
+    Raises:
+        NewerStoreError: A table or a column is not there any more.
+    """
+    version = int(con.execute("pragma user_version").fetchone()[0])
+    if version <= newest:
+        return
+    have = shape_of(con).columns
+    lacks = [
+        f"no table {table}" if table not in have else f"no column {column} in its table {table}"
+        for table, columns in sorted(_expected(newest).columns.items())
+        for column in columns
+        if column not in have.get(table, {})
+    ]
+    if lacks:
+        raise NewerStoreError(
+            f"{where} has schema {version} and {lacks[0]}, which this lmops, knowing schema {newest}, reads: it was "
+            "written by a newer release. pip install -U lmops reads it; nothing was changed"
+        )
+
+
 def _adapt(
     con: sqlite3.Connection, table: str, have: dict[str, Column], want: dict[str, Column], version: int, where: object
 ) -> bool:
     """Add the columns that a table lacks; return whether it was removed, to be made anew."""
     lacks = {name: column for name, column in want.items() if name not in have}
     more = {name: column for name, column in have.items() if name not in want}
-    if table in _REMADE and (lacks or more):
+    known = schema().tables
+    if (lacks or more) and table in known and known[table].is_remade:
         con.execute(f"drop table {table}")
         return True
     wrong = [name for name, column in (lacks | more).items() if not column.can_be_missing]

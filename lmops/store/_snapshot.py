@@ -125,7 +125,7 @@ class SnapshotReader:
         rows = sum(row[1] for row in waiting if isinstance(row[1], int))
         if not damaged and rows != counter(con, "inbox_rows"):
             known.append(f"{META}: the inbox holds other rows than it should; written ones may be missing")
-        return (*known, *self._meta.unread)
+        return (*known, *self._meta.unread.values())
 
     def _without_tail(self, con: sqlite3.Connection) -> Snapshot:
         """Return the manifest, read again only when it has changed."""

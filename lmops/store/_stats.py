@@ -40,7 +40,14 @@ def measured(folder: Path, sql: Callable[[str], duckdb.DuckDBPyRelation], meta: 
         replaced = con.execute("select coalesce(sum(copies), 0) from dead_rows").fetchone()[0]
     sizes = [file.stat().st_size for file in folder.glob("meta.sqlite*") if file.is_file()]
     return StoreStats(
-        path=str(folder), traces=found[0], spans=spans[0], inbox_rows=inbox, segments=segments[0],
-        segment_bytes=segments[1], meta_bytes=sum(sizes), replaced_rows=replaced,
-        oldest_ns=found[1], newest_ns=found[2],
-    )  # fmt: skip
+        path=str(folder),
+        traces=found[0],
+        spans=spans[0],
+        inbox_rows=inbox,
+        segments=segments[0],
+        segment_bytes=segments[1],
+        meta_bytes=sum(sizes),
+        replaced_rows=replaced,
+        oldest_ns=found[1],
+        newest_ns=found[2],
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lmops.errors import raise_if_of_process
 from lmops.store._limits import Asking
 from lmops.store._overlay import FACT_COLUMNS, MODEL_KINDS_SQL, MOST_SHARED, Overlay
 from lmops.store._planner import OPEN, Bounds
@@ -35,6 +36,9 @@ class Reading(Protocol):
     def files(self, snapshot: Snapshot, tbl: str, bounds: Bounds, *, warn: bool = False) -> list[Segment]:
         """Return the readable segments that may hold rows within the bounds."""
 
+    def explained(self, error: Exception) -> Exception:
+        """Return an error of DuckDB as one of ours."""
+
     def set_aside(self, files: Iterable[Segment], *, warn: bool = True) -> bool:
         """Return whether one of these files turned out to be damaged; it is left out from now on."""
 
@@ -62,7 +66,8 @@ class StoredRows:
                 return [], []
             try:
                 return self._engine.members.containing(segments, ids)
-            except (OSError, pa.ArrowException):
+            except (OSError, pa.ArrowException) as error:
+                raise_if_of_process(error, "the store")
                 if not self._engine.set_aside(segments, warn=False):
                     raise
 
@@ -98,10 +103,10 @@ class StoredRows:
                 rows: list[Row] = cursor.sql(joined).to_arrow_table().to_pylist()
         except duckdb.InterruptException:
             raise
-        except duckdb.Error:
+        except duckdb.Error as error:
             # One damaged file must not stop every drain.
             if not self._engine.set_aside(files, warn=False):
-                raise
+                raise self._engine.explained(error) from error
             broken = self._engine.verified.broken(files)
             readable = [segment for segment in files if segment.path not in broken]
             return self._rows(tbl, columns, readable, where, keys, few=few)
@@ -117,9 +122,12 @@ class StoredRows:
     def _read_range(self, trace_ids: Collection[str]) -> tuple[list[str], Bounds]:
         files, ids = self._containing("traces", trace_ids)
         found = self._rows(
-            "traces", ("trace_id", "start_ns", "end_ns"), files,
-            "stored.trace_id in (select trace_id from asked)", {"trace_id": ids},
-        )  # fmt: skip
+            "traces",
+            ("trace_id", "start_ns", "end_ns"),
+            files,
+            "stored.trace_id in (select trace_id from asked)",
+            {"trace_id": ids},
+        )
         if not found:
             return [], OPEN
         bounds = Bounds(min(row["start_ns"] for row in found), max(row["end_ns"] for row in found))

@@ -6,11 +6,14 @@ Times are integers, nanoseconds since 1970 UTC; the views show them as ``start_a
 
 from __future__ import annotations
 
+import functools
 import operator
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-#: (name, SQL type, what it holds). Text in JSON form is VARCHAR.
-Column = tuple[str, str, str]
+from lmops.store.schema import schema
+
+if TYPE_CHECKING:
+    from lmops.store.schema import Column
 
 SPAN_COLUMNS: Final[tuple[Column, ...]] = (
     ("trace_id", "VARCHAR", "32 lower-case hex digits"),
@@ -112,24 +115,50 @@ CALL_COLUMNS: Final[tuple[Column, ...]] = (
 #: Columns that every stored row has besides its own: the views do not show ``rev``.
 REV: Final[Column] = ("rev", "BIGINT", "revision at which the row was published")
 
+
+class Filed(NamedTuple):
+    """How the rows of a table lie in its files.
+
+    Args:
+        time: The column of the time by which files are told apart.
+        key: What there may be once only; nothing where rows may be equal.
+        sort: The order of rows within a file.
+        group_rows: Rows that are read together: few where single rows are looked up by the hundred, more where columns
+            are scanned.
+    """
+
+    time: str
+    key: tuple[str, ...]
+    sort: tuple[tuple[str, Literal["ascending", "descending"]], ...]
+    group_rows: int
+
+
 #: Times that queries prune by, physical copies of ``*_ns`` at microseconds.
 TIME_COLUMNS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "spans": (("start_at", "start_ns"), ("end_at", "end_ns")),
     "traces": (("start_at", "start_ns"), ("end_at", "end_ns")),
     "logs": (("at", "time_ns"),),
 }
-TIME_COLUMN: Final[dict[str, str]] = {
-    "spans": "start_ns", "traces": "start_ns", "logs": "time_ns", "results": "started_ns", "scores": "started_ns",
-}  # fmt: skip
 #: Rows within a file: the newest first, since that is what is asked for, and the calls together, so that a question
 #: over ``llm_calls`` skips the row groups of everything else.
-SORT_ORDER: Final[dict[str, tuple[tuple[str, Literal["ascending", "descending"]], ...]]] = {
-    "spans": (("is_call", "descending"), ("start_ns", "descending")),
-    "traces": (("start_ns", "descending"),),
-    "logs": (("time_ns", "descending"),),
-    "results": (("run_id", "ascending"), ("example_id", "ascending"), ("repeat", "ascending")),
-    "scores": (("run_id", "ascending"), ("scorer", "ascending"), ("example_id", "ascending"), ("repeat", "ascending")),
+_FACTS: Final[dict[str, Filed]] = {
+    "spans": Filed(
+        "start_ns", ("trace_id", "span_id"), (("is_call", "descending"), ("start_ns", "descending")), 16_384
+    ),
+    "traces": Filed("start_ns", ("trace_id",), (("start_ns", "descending"),), 4_096),
+    "logs": Filed("time_ns", (), (("time_ns", "descending"),), 16_384),
 }
+
+
+@functools.cache
+def filed() -> dict[str, Filed]:
+    """Return how the rows of every table lie in its files."""
+    packed = schema().packed.views.values()
+    return _FACTS | {
+        view.name: Filed(view.time, view.key, tuple((name, "ascending") for name in view.sort), view.group_rows)
+        for view in packed
+    }
+
 
 STORED: Final[dict[str, tuple[Column, ...]]] = {
     "spans": (*SPAN_COLUMNS, *CALL_COLUMNS, REV),

@@ -6,6 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
+from lmops.errors import raise_if_of_process
 from lmops.store._filesystem import META, inside
 from lmops.store._segments import file_sha256
 from lmops.times import from_ns
@@ -84,7 +85,11 @@ def _state(path: Path) -> State | None:
 
 
 def damage(folder: Path, segment: Segment) -> str | None:
-    """Return what is wrong with a segment's file or with its record, or None."""
+    """Return what is wrong with a segment's file or with its record, or None.
+
+    Raises:
+        StoreError: This process may open no more files, which says nothing of this one.
+    """
     if not segment.is_intact:
         return f"its record in {META} has changed since it was written"
     path = inside(folder, segment.path)
@@ -98,6 +103,7 @@ def damage(folder: Path, segment: Segment) -> str | None:
     except FileNotFoundError:
         return "missing"
     except OSError as error:
+        raise_if_of_process(error, path)
         return f"cannot be read ({error.strerror})"
 
 

@@ -6,12 +6,15 @@ its blob, ``whole_said(text, 'input', shown)`` what a span says where ``shown``,
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from lmops.store._long import KEY, resolve
 from lmops.store._overlay import PREVIEW_CHARS, preview, said
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     import duckdb
 
     from lmops.store._blobs import Blobs
@@ -24,6 +27,25 @@ MACROS: Final = (
     "create macro whole_said(kept, of, shown) as concat(kept::VARCHAR, shown::VARCHAR)",
 )
 _ROLES: Final = {"input": "user", "output": "assistant"}
+
+
+#: A condition on what a text holds, of a column that is a preview in ``traces``.
+_LOOKS: Final = re.compile(
+    r"\b(?:input|output)\"?\s*\)*\s*(?:(?:not\s+)?(?:i?like|glob|similar\s+to)\b|!?~~?\*?|\^@)"
+    r"|\b(?:contains|starts_with|ends_with|prefix|suffix|instr|position|strpos|regexp_\w+|like_escape|ilike_escape)\s*"
+    r"\([^']*?\b(?:input|output)\b",
+    re.IGNORECASE,
+)
+NOTE: Final = (
+    f"input and output of traces hold the first {PREVIEW_CHARS:,} characters, and this looked at no more: "
+    "ws.traces.search(...) looks at the whole, and so do input and output of spans"
+)
+
+
+def note_of(query: str, views: Container[str]) -> str:
+    """Return the sentence that a question looked for a text in previews; "" for any other question."""
+    is_part = "traces" in views and "spans" not in views and WORD not in query
+    return NOTE if is_part and _LOOKS.search(query) else ""
 
 
 def whole_sql(column: str, sql: str) -> str:

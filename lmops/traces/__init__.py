@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from lmops.base.public import only
+from lmops.calc.rollup import MODEL_KINDS
 from lmops.errors import UsageError
-from lmops.models import PRICED_KINDS
+from lmops.models import Pricer
+from lmops.progress import Progress
 from lmops.redact import Redactor
+from lmops.traces import _show as _show
 from lmops.traces._batch import Batch
 from lmops.traces._decorator import trace
 from lmops.traces._ingest import Ingest, IngestReport, OnError, Source
@@ -17,20 +21,31 @@ from lmops.traces._search import NO_EVALUATION, range_sql, rows_of_trace, search
 from lmops.traces._trace import Span, Trace
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
 
-    from lmops.models import Pricer
     from lmops.redact import Redact
     from lmops.store import PendingChange, Store
     from lmops.traces._exporter import Instrumentation
 
 __all__ = [
-    "NO_EVALUATION", "Batch", "IngestReport", "Span", "Trace", "Traces", "decode", "join_logs", "range_sql",
-    "time_range", "trace",
-]  # fmt: skip
+    "NO_EVALUATION",
+    "Batch",
+    "IngestReport",
+    "Span",
+    "Trace",
+    "Traces",
+    "decode",
+    "join_logs",
+    "range_sql",
+    "reprice_rows",
+    "time_range",
+    "trace",
+]
+__dir__ = only(__all__)
 
 Row = dict[str, Any]
 _TRACE_ID: Final = re.compile("[0-9a-f]{32}")
@@ -72,6 +87,22 @@ def join_logs(row: Row, logs: list[Row]) -> Row:
     return apply_logs(row, logs)
 
 
+def reprice_rows(store: Store, con: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
+    """Return span rows with the costs of the prices that a store has in a transaction."""
+    pricer = Pricer.of(store, con)
+    return [_reprice_row(row, pricer) for row in rows]
+
+
+def _reprice_row(row: Row, pricer: Pricer) -> Row:
+    """Return a span row that was priced before with the cost that it has now; any other row as it is."""
+    from lmops.traces._normalise import renormalise
+
+    if row["kind"] not in MODEL_KINDS:
+        return row
+    # What a price depends on besides the columns is in the attributes.
+    return {**row, "cost_usd": pricer.cost({**row, "usage_units": renormalise(row).get("usage_units")})}
+
+
 class Traces:
     """The traces of a workspace: ``ws.traces``."""
 
@@ -92,7 +123,7 @@ class Traces:
         self,
         source: Source,
         *,
-        format: str | None = None,  # noqa: A002  # the word that users look for
+        format: str | None = None,  # the word that users look for
         on_error: OnError = "reject",
         redact: Redact | None = None,
         progress: bool = True,
@@ -119,9 +150,7 @@ class Traces:
             NotFoundError: No file matches.
             IngestError: ``on_error="raise"`` and a record cannot be read.
         """
-        reader = Ingest(
-            self._store, self._pricer(), format=format, on_error=on_error, redactor=Redactor.of(redact)
-        )  # fmt: skip
+        reader = Ingest(self._store, self._pricer(), format=format, on_error=on_error, redactor=Redactor.of(redact))
         return reader.run(source, progress=progress)
 
     def instrument(
@@ -209,8 +238,6 @@ class Traces:
         Works segment by segment; what is asked meanwhile sees each segment either before or after. When it is cut
         short, the next ``lmops.open`` finishes it.
         """
-        from lmops.progress import Progress
-
         begun = self._begin("renormalise", "every span", {})
         if not progress:
             return self._store.changes.carry_out(begun, self.carry_out_renormalise)
@@ -242,15 +269,10 @@ class Traces:
 
     def carry_out_reprice(self, change: PendingChange) -> int:
         """Do the work of :meth:`reprice` that is left, and return how many spans changed."""
-        from lmops.traces._normalise import renormalise
-
         model = change.arguments["model"]
 
         def fresh(row: Row, _: list[Row], pricer: Pricer) -> Row:
-            if row["kind"] not in PRICED_KINDS:
-                return {}
-            # What a price depends on besides the columns is in the attributes.
-            return {"cost_usd": pricer.cost({**row, "usage_units": renormalise(row).get("usage_units")})}
+            return _reprice_row(row, pricer)
 
         return self._rewrite(fresh, change, where={"model": model, "requested_model": model})
 
@@ -275,9 +297,12 @@ class Traces:
             prices[0] = self._pricer()
 
         return self._store.rewrite_spans(
-            lambda row, logs: fresh(row, logs, prices[0]), where=where, before_segment=read_prices,
-            on_segment=on_segment, pending=change,
-        )  # fmt: skip
+            lambda row, logs: fresh(row, logs, prices[0]),
+            where=where,
+            before_segment=read_prices,
+            on_segment=on_segment,
+            pending=change,
+        )
 
     # -- out -------------------------------------------------------------------------------------------------------
 

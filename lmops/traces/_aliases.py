@@ -12,17 +12,30 @@ from __future__ import annotations
 
 from typing import Final
 
+from lmops.calc.rollup import MODEL_KINDS
+
 Alias = tuple[str, str, str, str, str]
 
 #: Version of this table and of the readers; stored with each span.
-NORMALISER_VERSION: Final = 4
+NORMALISER_VERSION: Final = 5
 
-MODEL_KINDS: Final = frozenset({"llm", "embedding", "reranker"})
 RETRIEVAL_KINDS: Final = frozenset({"retriever", "reranker"})
-ALL_KINDS: Final = frozenset({
-    "llm", "embedding", "chain", "retriever", "reranker", "tool", "agent",
-    "guardrail", "evaluator", "prompt", "decision", "unknown",
-})  # fmt: skip
+ALL_KINDS: Final = frozenset(
+    {
+        "llm",
+        "embedding",
+        "chain",
+        "retriever",
+        "reranker",
+        "tool",
+        "agent",
+        "guardrail",
+        "evaluator",
+        "prompt",
+        "decision",
+        "unknown",
+    }
+)
 
 #: The sets that the last field of a row names.
 KIND_SETS: Final[dict[str, frozenset[str]]] = {
@@ -43,11 +56,23 @@ KIND_SETS: Final[dict[str, frozenset[str]]] = {
 
 #: Dialect column for each dialect of the table, most telling first.
 DIALECTS: Final[tuple[tuple[str, str], ...]] = (
-    ("chat", "chat"), ("openinference", "openinference"), ("langfuse", "langfuse"), ("mlflow", "mlflow"),
-    ("traceloop", "traceloop"), ("langsmith", "langsmith"), ("genai", "genai"), ("pydantic_ai", "genai"),
-    ("logfire", "genai"), ("litellm", "genai"), ("mcp", "genai"), ("vercel", "genai"), ("legacy", "traceloop"),
-    ("adk", "genai"), ("claude_code", "genai"), ("lmops", "genai"),
-)  # fmt: skip
+    ("chat", "chat"),
+    ("openinference", "openinference"),
+    ("langfuse", "langfuse"),
+    ("mlflow", "mlflow"),
+    ("traceloop", "traceloop"),
+    ("langsmith", "langsmith"),
+    ("genai", "genai"),
+    ("pydantic_ai", "genai"),
+    ("logfire", "genai"),
+    ("litellm", "genai"),
+    ("mcp", "genai"),
+    ("vercel", "genai"),
+    ("legacy", "traceloop"),
+    ("adk", "genai"),
+    ("claude_code", "genai"),
+    ("lmops", "genai"),
+)
 
 _OI, _LF, _ML, _GA, _TL, _LS = "openinference", "langfuse", "mlflow", "genai", "traceloop", "langsmith"
 _PAI, _LO, _LL, _MCP, _OLD, _OWN, _ANY = "pydantic_ai", "logfire", "litellm", "mcp", "legacy", "lmops", "shared"
@@ -55,9 +80,13 @@ _AI, _ADK, _CC = "vercel", "adk", "claude_code"
 
 #: What stands below these keys is usage in the words of a provider, whether the table names it or not.
 USAGE_PREFIXES: Final = (
-    "gen_ai.usage.details.", "gen_ai.usage.experimental.", "gen_ai.usage.", "llm.token_count.", "llm.usage.",
+    "gen_ai.usage.details.",
+    "gen_ai.usage.experimental.",
+    "gen_ai.usage.",
+    "llm.token_count.",
+    "llm.usage.",
     "ai.usage.",
-)  # fmt: skip
+)
 
 #: Word of a kind attribute (lower case) -> our kind. A word that is not here lets the next attribute speak.
 KIND_WORDS: Final[dict[str, dict[str, str]]] = {
@@ -249,6 +278,7 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("cached_input_tokens", "gen_ai.usage.input_token_details", _LS, "usage:cached", "model"),
     ("cached_input_tokens", "langsmith.metadata.usage_metadata", _LS, "usage:cached", "model"),
     ("cached_input_tokens", "ai.response.providerMetadata", _AI, "provider_usage:cached", "model"),
+    ("cached_input_tokens", "gcp.vertex.agent.llm_response", _ADK, "usage_within:cached", "model"),
     ("cached_input_tokens", "cache_read_tokens", _ANY, "count", "llm"),
     ("cache_write_input_tokens", "llm.token_count.prompt_details.cache_write", _OI, "count", "model"),
     ("cache_write_input_tokens", "langfuse.observation.usage_details", _LF, "usage:cache_write", "model"),
@@ -278,14 +308,20 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("reasoning_tokens", "gen_ai.usage.output_token_details", _LS, "usage:reasoning", "model"),
     ("reasoning_tokens", "langsmith.metadata.usage_metadata", _LS, "usage:reasoning", "model"),
     ("reasoning_tokens", "ai.response.providerMetadata", _AI, "provider_usage:reasoning", "model"),
+    ("reasoning_tokens", "gcp.vertex.agent.llm_response", _ADK, "usage_within:reasoning", "model"),
     # Not columns: a total decides what stands inside what; a price may depend on the rest.
     ("total_tokens", "llm.token_count.total", _OI, "count", "model"),
     ("total_tokens", "gen_ai.usage.total_tokens", _GA, "count", "model"),
     ("total_tokens", "llm.usage.total_tokens", _OLD, "count", "model"),
     ("total_tokens", "ai.usage.totalTokens", _AI, "count", "model"),
+    ("total_tokens", "langfuse.observation.usage_details", _LF, "usage:total", "model"),
+    ("total_tokens", "mlflow.chat.tokenUsage", _ML, "usage:total", "model"),
+    ("total_tokens", "mlflow.spanOutputs", _ML, "usage_within:total", "embedding"),
     ("usage_units", "langfuse.observation.usage_details", _LF, "usage:units", "model"),
     ("usage_units", "mlflow.chat.tokenUsage", _ML, "usage:units", "model"),
     ("usage_units", "gen_ai.usage.raw", _LO, "usage:units", "model"),
+    ("usage_units", "gen_ai.usage.input_token_details", _LS, "usage:units", "model"),
+    ("usage_units", "gen_ai.usage.output_token_details", _LS, "usage:units", "model"),
     ("usage_units", "langsmith.metadata.usage_metadata", _LS, "usage:units", "model"),
     ("usage_units", "lmops.usage.units", _OWN, "units", "model"),
     ("usage_terms", "gen_ai.openai.response.service_tier", _GA, "terms", "model"),
@@ -303,6 +339,10 @@ ALIASES: Final[tuple[Alias, ...]] = (
     ("usage_fees", "output.value", _OI, "fees_within", "model"),
     ("usage_fees", "langfuse.observation.output", _LF, "fees_within", "model"),
     ("usage_fees", "mlflow.spanOutputs", _ML, "fees_within", "model"),
+    ("usage_fees", "ai.response.providerMetadata", _AI, "fees_within", "model"),
+    ("usage_fees", "ai.response.toolCalls", _AI, "fees_within", "model"),
+    ("usage_fees", "gen_ai.output.messages", _GA, "fees_within", "model"),
+    ("usage_fees", "gcp.vertex.agent.llm_response", _ADK, "fees_within", "model"),
     ("usage_fees", "response_data", _LO, "fees_within", "model"),
     # cost as reported, for the same reason only on model calls
     ("reported_cost_usd", "lmops.cost_usd", _OWN, "money", "model"),
@@ -476,7 +516,19 @@ PROVIDERS: Final[dict[str, str | None]] = {
     "mcp": None, "custom": None, "_other": None, "other": None, "unknown": None,
 }  # fmt: skip
 #: Endings that the AI SDK hangs on a provider's name.
-PROVIDER_ENDINGS: Final = frozenset({
-    "chat", "completion", "responses", "messages", "embedding", "textembedding", "text-embedding", "image", "speech",
-    "transcription", "reranking", "language-model",
-})  # fmt: skip
+PROVIDER_ENDINGS: Final = frozenset(
+    {
+        "chat",
+        "completion",
+        "responses",
+        "messages",
+        "embedding",
+        "textembedding",
+        "text-embedding",
+        "image",
+        "speech",
+        "transcription",
+        "reranking",
+        "language-model",
+    }
+)

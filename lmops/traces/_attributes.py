@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -110,7 +111,7 @@ def _remember(pair: bytes, found: tuple[str, object]) -> None:
 def _parsed(pair: bytes) -> tuple[str, object]:
     try:
         message = KeyValue.FromString(pair)
-    except Exception as error:  # noqa: BLE001 - protobuf's DecodeError has no stable base class
+    except DecodeError as error:
         raise ValueError(str(error)) from None
     return message.key, any_value(message.value)
 

@@ -16,27 +16,62 @@ from lmops.traces._json import MAX_DEPTH, dumps, structure
 Canonical = dict[str, object]
 
 #: Words for roles that are not the chat word.
-ROLES: Final[dict[str, str]] = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant", "model": "assistant",
-                                "humanmessage": "user", "aimessage": "assistant", "systemmessage": "system",
-                                "toolmessage": "tool", "aimessagechunk": "assistant"}  # fmt: skip
+ROLES: Final[dict[str, str]] = {
+    "human": "user",
+    "ai": "assistant",
+    "AIMessageChunk": "assistant",
+    "model": "assistant",
+    "humanmessage": "user",
+    "aimessage": "assistant",
+    "systemmessage": "system",
+    "toolmessage": "tool",
+    "aimessagechunk": "assistant",
+    "function": "tool",
+}
 
 _ROLE_WORDS: Final = frozenset({*ROLES, "system", "user", "assistant", "tool"})
 _TEXT_PARTS: Final = frozenset({"text", "input_text", "output_text", "summary_text", "refusal", "user-prompt"})
-_REASONING_PARTS: Final = frozenset({"reasoning", "thinking", "reasoning_content", "redacted_thinking"})
+_REASONING_PARTS: Final = frozenset({"reasoning", "thinking", "reasoning_content", "redacted_thinking", "thought"})
 #: How the type of a part ends that is a call of a tool, or what a tool gave; hosted tools too.
-_CALL_ENDS: Final = ("_call", "-call", "tool_use", "tool_approval_request", "mcp_approval_request")
+_CALL_ENDS: Final = ("_call", "-call", "tool_use", "tool.execution", "tool_approval_request", "mcp_approval_request")
 _RESULT_ENDS: Final = (
-    "_call_output", "tool_result", "tool-result", "tool_call_response", "tool-return", "tool-error", "tool-output",
-    "function_response", "mcp_list_tools", "retry-prompt", "mcp_approval_response",
-)  # fmt: skip
+    "_call_output",
+    "tool_result",
+    "tool-result",
+    "tool_call_response",
+    "tool-return",
+    "tool-error",
+    "tool-output",
+    "function_response",
+    "function_result",
+    "_search_result",
+    "_execution_result",
+    "_context_result",
+    "mcp_list_tools",
+    "retry-prompt",
+    "mcp_approval_response",
+)
 #: Parts that are told by their key: (key, what it is).
 _KEYED: Final = (
-    ("toolUse", "call"), ("tool_use", "call"), ("functionCall", "call"), ("function_call", "call"),
-    ("executableCode", "call"), ("executable_code", "call"), ("toolResult", "result"), ("tool_result", "result"),
-    ("functionResponse", "result"), ("function_response", "result"), ("codeExecutionResult", "result"),
-    ("code_execution_result", "result"), ("reasoningContent", "reasoning"), ("reasoning_content", "reasoning"),
-    ("citationsContent", "text"), ("guardContent", "text"), ("cachePoint", "nothing"), ("cache_point", "nothing"),
-)  # fmt: skip
+    ("toolUse", "call"),
+    ("tool_use", "call"),
+    ("functionCall", "call"),
+    ("function_call", "call"),
+    ("executableCode", "call"),
+    ("executable_code", "call"),
+    ("toolResult", "result"),
+    ("tool_result", "result"),
+    ("functionResponse", "result"),
+    ("function_response", "result"),
+    ("codeExecutionResult", "result"),
+    ("code_execution_result", "result"),
+    ("reasoningContent", "reasoning"),
+    ("reasoning_content", "reasoning"),
+    ("citationsContent", "text"),
+    ("guardContent", "text"),
+    ("cachePoint", "nothing"),
+    ("cache_point", "nothing"),
+)
 _KEYS: Final = frozenset(key for key, _ in _KEYED)
 #: Where a part that is not text holds its data, and what says of which kind they are.
 _DATA: Final = ("inlineData", "inline_data", "fileData", "file_data", "source")
@@ -44,20 +79,49 @@ _MEDIA_TYPES: Final = ("modality", "mime_type", "media_type", "mimeType", "media
 #: pydantic-ai says what a message is, not whose.
 _KINDS: Final = {"request": "user", "response": "assistant"}
 #: Parts that say nothing.
-_MARKS: Final = frozenset({"step-start", "step-finish", "compaction"})
+_MARKS: Final = frozenset(
+    {
+        "step-start",
+        "step-finish",
+        "compaction",
+        "source",
+        "source-url",
+        "source-document",
+        "tool_reference",
+    }
+)
 _ARGUMENT_KEYS: Final = (
-    "arguments", "input", "args", "tool_kwargs", "parameters", "action", "queries", "code", "operation",
+    "arguments",
+    "input",
+    "args",
+    "tool_kwargs",
+    "parameters",
+    "action",
+    "queries",
+    "code",
+    "operation",
     "server_tool_call",
-)  # fmt: skip
+)
 _RESULT_KEYS: Final = (
-    "result", "response", "content", "output", "results", "outputs", "server_tool_call_response", "errorText", "error",
+    "result",
+    "response",
+    "content",
+    "output",
+    "results",
+    "outputs",
+    "server_tool_call_response",
+    "errorText",
+    "error",
     "tools",
-)  # fmt: skip
+    "approve",
+)
 _CALL_IDS: Final = ("call_id", "id", "tool_call_id", "tool_id", "toolCallId", "toolUseId", "tool_use_id")
-_RESULT_IDS: Final = ("tool_use_id", "call_id", "tool_call_id", "toolCallId", "toolUseId", "id")
+_RESULT_IDS: Final = ("tool_use_id", "call_id", "tool_call_id", "toolCallId", "toolUseId", "approval_request_id", "id")
 #: Keys that hold the messages of a request or of an answer, most telling first.
-_WRAPPERS: Final = ("messages", "choices", "generations", "candidates", "contents", "output", "message", "response",
-                    "prompt", "input", "prompts", "content", "text", "combined_chunk_content", "delta")  # fmt: skip
+_WRAPPERS: Final = (
+    "messages", "choices", "generations", "candidates", "contents", "steps", "output", "outputs", "message", "response",
+    "prompt", "input", "prompts", "content", "text", "combined_chunk_content", "delta",
+)  # fmt: skip
 _SIMPLE_ROLES: Final = frozenset({"user", "assistant", "system"})
 _SIMPLE_KEYS: Final = frozenset({"role", "content", "parts", "finish_reason", "name"})
 _MESSAGE_KEYS: Final = frozenset({"role", "parts", "blocks", "lc", "data", "tool_calls"})
@@ -235,7 +299,12 @@ def _extras(item: dict[str, object], body: _Body) -> None:
     call = item.get("function_call")
     if isinstance(call, dict) and not body.calls:
         body.call(call)
-    for key in ("reasoning_content", "reasoning", "thinking"):
+    for inner in _dicts(item.get("toolInvocations")):  # the AI SDK, up to version 4
+        body.call(inner, "tool-invocation")
+    for inner in _dicts(item.get("executed_tools")):  # Groq
+        body.call({**inner, "name": inner.get("name") or inner.get("type")}, "executed_tool_call")
+    body.texts += ["[image]" for _ in _items(item.get("images"))]  # Ollama
+    for key in ("reasoning_content", "reasoning", "thinking", "tool_plan"):
         text = item.get(key) or more.get(key)
         if isinstance(text, str) and text and not body.reasoning:
             body.reasoning.append(text)
@@ -278,6 +347,8 @@ class _Body:
             self.texts.append(dumps(parts))
 
     def part(self, part: dict[str, object]) -> None:
+        if isinstance(part.get("toolInvocation"), dict):  # the AI SDK, up to version 4
+            part = {**_dict(part["toolInvocation"]), "type": "tool-invocation"}
         said = part.get("type") or part.get("block_type") or part.get("part_kind") or part.get("kind")
         word = said if isinstance(said, str) else ""
         what = _what(word) if word else ""
@@ -285,10 +356,14 @@ class _Body:
             text = part.get("content")
             if text is None:
                 text = part.get("text", part.get("refusal"))
-            if text is not None:
+            if isinstance(text, list) and word == "user-prompt":
+                self.take(text)
+            elif text is not None:
                 self.texts.append(plain(text))
         elif what == "call":
             self.call(part, word)
+        elif word == "retry-prompt" and not part.get("tool_name"):
+            self.texts.append(plain(part.get("content")))  # what pydantic-ai asks of the model again
         elif what == "result":
             self.result(part)
         elif what == "reasoning":
@@ -308,6 +383,8 @@ class _Body:
         text = part.get("text")
         if isinstance(text, str) and not word:
             (self.reasoning if part.get("thought") is True else self.texts).append(text)
+        elif word == "document" and "data" in (document := _dict(part.get("document"))):
+            self.texts.append(plain(document["data"]))  # Cohere: what a tool found
         elif word == "text-delta" or (not word and part.keys() == {"json"}):
             self.texts.append(plain(part.get("delta", part.get("json"))))
         else:
@@ -332,14 +409,25 @@ class _Body:
         arguments = next((inner[key] for key in _ARGUMENT_KEYS if inner.get(key) is not None), "")
         identity = next((call[key] for key in _CALL_IDS if call.get(key)), None)
         known = _id(identity)
-        self.calls.append({
-            "id": known, "name": name, "arguments": arguments if isinstance(arguments, str) else dumps(arguments),
-        })  # fmt: skip
+        self.calls.append(
+            {
+                "id": known,
+                "name": name,
+                "arguments": arguments if isinstance(arguments, str) else dumps(arguments),
+            }
+        )
         if word and word not in ("tool_call", "function_call", "tool_use", "tool-call"):
             # The endpoint ran the tool itself and says in the same part what came of it.
             given = next(
-                (call[key] for key in ("output", "results", "outputs", "errorText", "error") if call.get(key)), None
+                (
+                    call[key]
+                    for key in ("output", "results", "outputs", "result", "errorText", "error")
+                    if call.get(key)
+                ),
+                None,
             )
+            if word == "image_generation_call" and given is not None:
+                given = "[image]"
             if given is not None:
                 self.result({"output": given, "id": known, "name": name})
 
@@ -367,6 +455,18 @@ class _Body:
                 return
 
 
+def _items(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _dicts(value: object) -> list[dict[str, object]]:
+    return [item for item in _items(value) if isinstance(item, dict)]
+
+
+def _dict(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
 def _id(value: object) -> str | None:
     """Return an id as text: a few clients count their calls."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -380,6 +480,8 @@ def plain(value: object) -> str:
         return value
     if isinstance(value, dict) and isinstance(value.get("text"), str) and value.get("type") in (None, *_TEXT_PARTS):
         return str(value["text"])
+    if isinstance(value, dict) and _is_medium(value):
+        return f"[{_medium(value, str(value['type']))}]"
     if isinstance(value, list) and value:
         if all(isinstance(item, str) for item in value):
             return "\n".join(str(item) for item in value)
@@ -389,13 +491,33 @@ def plain(value: object) -> str:
     return "" if value is None else dumps(value)
 
 
+#: Types of the parts of a result that are shown by their name, and what they hold their data in.
+_MEDIA: Final = frozenset({
+    "image", "image_url", "input_image", "computer_screenshot", "audio", "input_audio", "video", "document", "media",
+    "file", "input_file", "image-data", "file-data",
+})  # fmt: skip
+_HELD: Final = frozenset({"image_url", "file_id", "file_data", "input_audio", *_MEDIA_TYPES[1:]})
+
+
+def _is_medium(part: dict[str, object]) -> bool:
+    """Return whether a part of a result is no text; what a tool gave may call itself a document too."""
+    if len(part) == 1:  # Bedrock
+        return any(isinstance(_dict(part.get(key)).get("source"), dict) for key in ("image", "document", "video"))
+    return part.get("type") in _MEDIA and (isinstance(part.get("source"), dict) or not _HELD.isdisjoint(part))
+
+
 def _text_of(item: object) -> str | None:
     """Return the text of one part of a result: {"text": ...}, or Bedrock's {"json": ...}."""
     if not isinstance(item, dict):
         return None
     if isinstance(item.get("text"), str):
         return str(item["text"])
+    if _is_medium(item):
+        return f"[{_medium(item, str(item.get('type') or ''))}]"
     return dumps(item["json"]) if item.keys() == {"json"} else None
+
+
+_NAMED: Final = tuple((name, name) for name in ("audio", "video", "document", "file"))
 
 
 def _medium(part: dict[str, object], word: str) -> str:
@@ -404,7 +526,7 @@ def _medium(part: dict[str, object], word: str) -> str:
     said = (holder.get(key) for holder in (part, data) for key in _MEDIA_TYPES)
     media = str(next((found for found in said if found), ""))
     text = f"{media} {word} {' '.join(part)}".lower()
-    for name in ("image", "audio", "video", "document", "file"):
-        if name in text:
+    for name, mark in (("image", "image"), ("image", "screenshot"), *_NAMED):
+        if mark in text:
             return name
     return word[:40] or "part"

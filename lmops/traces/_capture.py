@@ -89,7 +89,7 @@ class _Walk:
         self._budget = budget
         self._inside: set[int] = set()
 
-    def plain(self, value: object, depth: int) -> object:  # noqa: PLR0911 - one for each type
+    def plain(self, value: object, depth: int) -> object:
         """Return the value made of what JSON knows."""
         self._budget -= _ITEM_CHARS
         if value is None or isinstance(value, bool):
@@ -116,7 +116,7 @@ class _Walk:
         finally:
             self._inside.discard(id(value))
 
-    def _compound(self, value: object, depth: int) -> object:  # noqa: PLR0911 - likewise
+    def _compound(self, value: object, depth: int) -> object:
         if isinstance(value, Mapping):
             return self._mapping(value, depth)
         if isinstance(value, bytes | bytearray | memoryview):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from lmops.calc.usage import fees, read_cost, read_usage, terms
+from lmops.calc.fees import fees
+from lmops.calc.usage import read_cost, read_usage, terms
 from lmops.traces._fields import as_count, as_number, as_text, iso_ns
 from lmops.traces._json import dumps, structure
 from lmops.traces._raw import NO_RESOURCE, STATUS_ERROR, STATUS_UNSET, RawSpan, Rejection, Resource
@@ -24,18 +25,41 @@ _INPUT_CHARACTERS: Final = 2_000_000
 _LISTS: Final = ("messages", "history", "traj", "trajectory", "conversations", "conversation")
 _TERMINALS: Final = frozenset({"computer_terminal", "computerterminal", "terminal", "executor"})
 _STARTS: Final = (
-    "start_time", "startTime", "started_at", "timestamp", "time", "created_at", "createdAt", "ts", "created",
-)  # fmt: skip
+    "start_time",
+    "startTime",
+    "started_at",
+    "timestamp",
+    "time",
+    "created_at",
+    "createdAt",
+    "ts",
+    "created",
+)
 _ENDS: Final = ("end_time", "endTime", "finished_at", "completed_at")
 _MILLISECONDS: Final = ("latency_ms", "duration_ms", "response_ms", "elapsed_ms")
 _PEOPLE: Final = (("session.id", ("session_id", "conversation_id", "thread_id")), ("user.id", ("user_id", "user")))
-_ANSWER_KEYS: Final = ("choices", "output", "content", "candidates", "message", "role")
+_ANSWER_KEYS: Final = ("choices", "output", "outputs", "steps", "content", "candidates", "message", "role", "text")
 #: Keys by which an answer of any API is known.
-_ANSWERS: Final = frozenset({"choices", "output", "candidates", "content", "usage", "message", "data"})
+_ANSWERS: Final = frozenset(
+    {
+        "choices",
+        "output",
+        "candidates",
+        "content",
+        "usage",
+        "message",
+        "data",
+        "meta",
+        "usage_info",
+    }
+)
+_ASKED: Final = ("prompt", "input", "inputs", "contents", "query")
 _USAGES: Final = ("usage", "usageMetadata", "usage_metadata", "usage_info")
 _COPIED: Final = (
-    ("provider", "gen_ai.provider.name"), ("cost_usd", "lmops.cost_usd"), ("total_cost", "lmops.cost_usd"),
-)  # fmt: skip
+    ("provider", "gen_ai.provider.name"),
+    ("cost_usd", "lmops.cost_usd"),
+    ("total_cost", "lmops.cost_usd"),
+)
 _SETTINGS: Final = ("temperature", "top_p", "max_tokens", "seed")
 
 Json = dict[str, object]
@@ -121,9 +145,10 @@ class _Trace:
     def source(self) -> Json:
         """Return the plain values of the record, for search: task ids, rewards, labels."""
         return {
-            f"lmops.source.{key}": value for key, value in self.record.items()
+            f"lmops.source.{key}": value
+            for key, value in self.record.items()
             if isinstance(value, (str, int, float, bool)) and value != ""
-        }  # fmt: skip
+        }
 
     def span(
         self, number: int, name: str, attributes: Json, *, start: int = 0, end: int = 0, error: str = ""
@@ -131,10 +156,20 @@ class _Trace:
         """Return one span; number 0 is the root."""
         attributes = {**self.common(), **attributes}
         return RawSpan(
-            self.id, self.span_id(number), self.span_id(0) if number else None, name,
-            start or (self.start if number == 0 else self.start + number * _STEP_NS), end,
-            STATUS_ERROR if error else STATUS_UNSET, error, attributes, [], [], self.resource, SCOPE,
-        )  # fmt: skip
+            self.id,
+            self.span_id(number),
+            self.span_id(0) if number else None,
+            name,
+            start or (self.start if number == 0 else self.start + number * _STEP_NS),
+            end,
+            STATUS_ERROR if error else STATUS_UNSET,
+            error,
+            attributes,
+            [],
+            [],
+            self.resource,
+            SCOPE,
+        )
 
 
 def _is_batch(record: Json) -> bool:
@@ -190,14 +225,14 @@ def _call(trace: _Trace, request: Json, response: Json, messages: list[Json]) ->
     """Yield the one span of a request and its answer."""
     asked: object = messages
     if not messages:
-        asked = next((request[key] for key in ("prompt", "input", "contents") if request.get(key)), None)
+        asked = next((request[key] for key in _ASKED if request.get(key)), None)
     is_batch = _is_batch(trace.record)
     if not asked and not response and not is_batch:
         yield Rejection("", "chat record without messages")
         return
     model = as_text(request.get("model")) or as_text(request.get("modelId"))
-    is_embedding = not messages and "input" in request and isinstance(response.get("data"), list)
-    word = "embeddings" if is_embedding else "chat"
+    is_embedding = not messages and _is_vectors(response.get("data"))
+    word = "embeddings" if is_embedding else "rerank" if {"query", "documents"} <= request.keys() else "chat"
     attributes: Json = {"gen_ai.operation.name": word, **trace.source()}
     if asked:
         shown = {"messages": asked, **{key: request[key] for key in ("system", "instructions") if request.get(key)}}
@@ -209,9 +244,7 @@ def _call(trace: _Trace, request: Json, response: Json, messages: list[Json]) ->
     attributes.update(_settings(request))
     attributes.update(_answer(response))
     on_terms = terms(response) | ({"processing": "batch"} if is_batch else {})
-    parts = response.get("output")
-    if isinstance(parts, list):
-        on_terms |= fees(parts)
+    on_terms |= fees(response)
     attributes.update(_usage(_used(response, trace.record), on_terms))
     for name, key in _COPIED:
         said = trace.record.get(name)
@@ -221,11 +254,16 @@ def _call(trace: _Trace, request: Json, response: Json, messages: list[Json]) ->
     yield trace.span(0, f"{word} {model}" if model else word, attributes, end=trace.end, error=error)
 
 
+def _is_vectors(data: object) -> bool:
+    return isinstance(data, list) and all(isinstance(item, dict) and "embedding" in item for item in data)
+
+
 def _settings(request: Json) -> Json:
     return {
-        f"gen_ai.request.{key}": request[key] for key in _SETTINGS
+        f"gen_ai.request.{key}": request[key]
+        for key in _SETTINGS
         if isinstance(request.get(key), (int, float)) and not isinstance(request.get(key), bool)
-    }  # fmt: skip
+    }
 
 
 def _answer(response: Json) -> Json:
@@ -271,9 +309,13 @@ def _usage(details: object, on_terms: Json | None = None) -> Json:
     if not isinstance(details, dict):
         return {}
     names = (
-        ("input", "input_tokens"), ("output", "output_tokens"), ("cached", "cache_read.input_tokens"),
-        ("cache_write", "cache_write.input_tokens"), ("reasoning", "reasoning.output_tokens"),
-    )  # fmt: skip
+        ("input", "input_tokens"),
+        ("output", "output_tokens"),
+        ("cached", "cache_read.input_tokens"),
+        ("cache_write", "cache_write.input_tokens"),
+        ("reasoning", "reasoning.output_tokens"),
+        ("total", "total_tokens"),
+    )
     found = read_usage(details)
     attributes: Json = {f"gen_ai.usage.{key}": found[name] for name, key in names if name in found}
     units = {**found.get("units", {}), **(on_terms or {})}
@@ -336,7 +378,7 @@ def _turn(
     if not is_whole:
         attributes["lmops.input_truncated"] = True
     _put(attributes, "gen_ai.request.model", model or "")
-    attributes.update(_usage(message.get("usage")))
+    attributes.update(_usage(message.get("usage"), fees(message)))
     start = _moment(_find(message, _STARTS)) or 0
     return trace.span(number, f"chat {model}" if model else "chat", attributes, start=start)
 

@@ -31,10 +31,20 @@ def call_of(event: RawLog) -> RawSpan | None:
     if as_text(said.get("request_id")):
         attributes["gen_ai.response.id"] = said["request_id"]
     return RawSpan(
-        digest[:32], digest[32:48], None, name, max(event.time_ns - int(taken * 1e6), 0), event.time_ns,
-        STATUS_ERROR if is_error else STATUS_UNSET, (as_text(said.get("error")) or "") if is_error else "",
-        attributes, [], [], NO_RESOURCE, "claude_code.events",
-    )  # fmt: skip
+        digest[:32],
+        digest[32:48],
+        None,
+        name,
+        max(event.time_ns - int(taken * 1e6), 0),
+        event.time_ns,
+        STATUS_ERROR if is_error else STATUS_UNSET,
+        (as_text(said.get("error")) or "") if is_error else "",
+        attributes,
+        [],
+        [],
+        NO_RESOURCE,
+        "claude_code.events",
+    )
 
 
 __all__ = ["call_of"]

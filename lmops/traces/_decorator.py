@@ -17,10 +17,11 @@ import logging
 from typing import TYPE_CHECKING, Final, TypeVar, cast, overload
 
 # The API alone: a few small modules, which every package that is instrumented imports as well.
-from opentelemetry import context as otel_context  # noqa: TID253
-from opentelemetry import trace as otel_trace  # noqa: TID253
-from opentelemetry.trace import Span, Status, StatusCode  # noqa: TID253
+from opentelemetry import context as otel_context
+from opentelemetry import trace as otel_trace
+from opentelemetry.trace import Span, Status, StatusCode
 
+from lmops.base.endings import Logged
 from lmops.errors import UsageError, did_you_mean
 from lmops.traces._capture import JSON, Collected, render, to_json
 from lmops.traces._json import text_of
@@ -160,12 +161,8 @@ def _block(name: str, kind: SpanKind) -> Iterator[Span]:
         return
     token = otel_context.attach(otel_trace.set_span_in_context(span))
     try:
-        yield span
-    except BaseException as error:
-        _record_error(span, error)
-        raise
-    else:
-        _record_success(span)
+        with _Recorded(span):
+            yield span
     finally:
         otel_context.detach(token)
         span.end()
@@ -182,13 +179,9 @@ def _traced_function(func: Callable[..., T], recorder: _Recorder) -> Callable[..
             return func(*args, **kwargs)
         token = otel_context.attach(otel_trace.set_span_in_context(span))
         try:
-            result = func(*args, **kwargs)
-            recorder.record_output(span, result)
-        except BaseException as error:
-            _record_error(span, error)
-            raise
-        else:
-            _record_success(span)
+            with _Recorded(span):
+                result = func(*args, **kwargs)
+                recorder.record_output(span, result)
             return result
         finally:
             otel_context.detach(token)
@@ -205,19 +198,41 @@ def _traced_coroutine(func: Callable[..., object], recorder: _Recorder) -> Calla
             return await func(*args, **kwargs)  # type: ignore[misc]  # checked by iscoroutinefunction
         token = otel_context.attach(otel_trace.set_span_in_context(span))
         try:
-            result: object = await func(*args, **kwargs)  # type: ignore[misc]  # checked by iscoroutinefunction
-            recorder.record_output(span, result)
-        except BaseException as error:
-            _record_error(span, error)
-            raise
-        else:
-            _record_success(span)
+            with _Recorded(span):
+                result: object = await func(*args, **kwargs)  # type: ignore[misc]  # checked by iscoroutinefunction
+                recorder.record_output(span, result)
             return result
         finally:
             otel_context.detach(token)
             span.end()
 
     return wrapper
+
+
+class _Recorded:
+    """Says on a span how a body ended: by itself, or by an exception, which goes on.
+
+    Args:
+        span: The span; None records nothing.
+        usual: Exceptions that are the usual end: a consumer that had enough of a stream is no error.
+    """
+
+    __slots__ = ("_span", "_usual")
+
+    def __init__(self, span: Span | None, *usual: type[BaseException]) -> None:
+        self._span = span
+        self._usual = usual
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        if error is None or isinstance(error, self._usual):
+            _record_success(self._span)
+        else:
+            _record_error(self._span, error)
 
 
 class _Resumed:
@@ -250,17 +265,8 @@ def _traced_generator(func: Callable[..., object], recorder: _Recorder) -> Calla
             return (yield from generator)
         collected = Collected()
         try:
-            result = yield from _stepped(generator, _Resumed(span), collected)
-        except GeneratorExit:
-            # The consumer had enough: the usual end of a stream, and no error.
-            _record_success(span)
-            raise
-        except BaseException as error:
-            _record_error(span, error)
-            raise
-        else:
-            _record_success(span)
-            return result
+            with _Recorded(span, GeneratorExit):
+                return (yield from _stepped(generator, _Resumed(span), collected))
         finally:
             recorder.record_collected(span, collected)
             span.end()
@@ -283,7 +289,7 @@ def _stepped(
                 with resumed:
                     generator.close()
                 raise
-            except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, meant for the body
+            except BaseException as error:  # thrown in by the consumer, meant for the body
                 with resumed:
                     item = generator.throw(error)
             else:
@@ -302,28 +308,22 @@ def _traced_async_generator(func: Callable[..., object], recorder: _Recorder) ->
         collected = Collected()
         step = generator.asend(None)
         try:
-            while True:
-                with resumed:
-                    item = await step
-                if span is not None:
-                    collected.add(item)
-                try:
-                    step = generator.asend((yield item))
-                except GeneratorExit:
+            with _Recorded(span, GeneratorExit, StopAsyncIteration):
+                while True:
                     with resumed:
-                        await generator.aclose()
-                    raise
-                except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, meant for the body
-                    step = generator.athrow(error)
+                        item = await step
+                    if span is not None:
+                        collected.add(item)
+                    try:
+                        step = generator.asend((yield item))
+                    except GeneratorExit:
+                        with resumed:
+                            await generator.aclose()
+                        raise
+                    except BaseException as error:  # thrown in by the consumer, meant for the body
+                        step = generator.athrow(error)
         except StopAsyncIteration:
-            _record_success(span)
             return
-        except GeneratorExit:
-            _record_success(span)
-            raise
-        except BaseException as error:
-            _record_error(span, error)
-            raise
         finally:
             if span is not None:
                 recorder.record_collected(span, collected)
@@ -419,7 +419,8 @@ _tracer: tuple[object, otel_trace.Tracer] | None = None
 def _start(name: str, kind: SpanKind) -> Span | None:
     """Return an open span, or None when the application has no tracing or it is broken."""
     global _tracer  # noqa: PLW0603 - a cache that any thread may refill
-    try:
+    # Broken tracing must not break the application.
+    with Logged(_log, "no span for %s", name, level=logging.DEBUG):
         provider = otel_trace.get_tracer_provider()
         if isinstance(provider, otel_trace.ProxyTracerProvider):
             # What stands there until the application installs one.
@@ -434,10 +435,8 @@ def _start(name: str, kind: SpanKind) -> Span | None:
             span.set_attribute("openinference.span.kind", kind.upper())
             if kind == "tool":
                 span.set_attribute("tool.name", name)
-    except Exception:  # noqa: BLE001 - broken tracing must not break the application
-        _log.debug("no span for %s", name, exc_info=True)
-        return None
-    return span
+        return span
+    return None
 
 
 def _record_success(span: Span | None) -> None:

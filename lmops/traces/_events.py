@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from lmops.calc.rollup import MODEL_KINDS
 from lmops.traces._canonical import Canonical, conversation
 from lmops.traces._content import shape, with_instructions
 from lmops.traces._fields import as_text, join_reasons
@@ -36,18 +37,23 @@ def apply_logs(row: dict[str, object], logs: list[dict[str, object]]) -> dict[st
     replaces a value. Log rows of other spans are left out. Applying the same rows again changes nothing.
     """
     mine = [
-        log for log in logs
+        log
+        for log in logs
         if log.get("span_id") == row.get("span_id") and log.get("trace_id") in (None, row.get("trace_id"))
-    ]  # fmt: skip
+    ]
     if not mine:
         return row
     mine.sort(key=_time_of)
     events: list[Event] = []
     for log in mine:
         attributes = structure(log.get("attributes"))
-        events.append((
-            str(log.get("name") or ""), structure(log.get("body")), attributes if isinstance(attributes, dict) else {},
-        ))  # fmt: skip
+        events.append(
+            (
+                str(log.get("name") or ""),
+                structure(log.get("body")),
+                attributes if isinstance(attributes, dict) else {},
+            )
+        )
     result = dict(row)
     _fill(result, events)
     return result
@@ -80,10 +86,12 @@ def _fill(row: dict[str, object], events: list[Event]) -> None:
         elif name == _CHOICE:
             choice = _choice(body, attributes)
             index = choice.get("index")
-            choices.append((
-                index if isinstance(index, int) else 0,
-                conversation(_message(choice.get("message", choice), {}, "assistant"), "assistant") or [],
-            ))  # fmt: skip
+            choices.append(
+                (
+                    index if isinstance(index, int) else 0,
+                    conversation(_message(choice.get("message", choice), {}, "assistant"), "assistant") or [],
+                )
+            )
             reasons.append(choice.get("finish_reason"))
         elif name == _DETAILS:
             _details(row, kind, attributes, body)
@@ -148,7 +156,7 @@ def _details(row: dict[str, object], kind: str, attributes: dict[str, object], b
         if kind == "tool":
             _put(row, "output", _column(conversation(answered, "tool") or [], kind))
         _put(row, "output", shape(answered, kind, "assistant"))
-    if kind in ("llm", "embedding", "reranker"):
+    if kind in MODEL_KINDS:
         _put(row, "response_id", as_text(given.get("gen_ai.response.id")))
         _put(row, "finish_reason", join_reasons(structure(given.get("gen_ai.response.finish_reasons"))))
 

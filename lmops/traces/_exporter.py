@@ -17,10 +17,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from opentelemetry import trace as otel_trace  # noqa: TID253 - as said above
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider  # noqa: TID253
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult  # noqa: TID253
+from opentelemetry import trace as otel_trace
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from lmops.base.endings import Logged
 from lmops.errors import UsageError
 from lmops.traces._instrumentors import Clients
 from lmops.traces._json import MAX_DEPTH, TOO_DEEP, text_of
@@ -100,12 +101,10 @@ class StoreExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Commit the spans; FAILURE, with the reason logged, when that was not possible. Never raises."""
-        try:
+        with Logged(_log, "%d spans could not be written to %r", len(spans), self.store, level=logging.ERROR):
             self.write(self.rows(spans))
-        except Exception:  # noqa: BLE001 - logged, and told to the processor
-            _log.exception("%d spans could not be written to %r", len(spans), self.store)
-            return SpanExportResult.FAILURE
-        return SpanExportResult.SUCCESS
+            return SpanExportResult.SUCCESS
+        return SpanExportResult.FAILURE
 
     def rows(self, spans: Sequence[ReadableSpan]) -> list[Row]:
         """Return one span row for each span."""
@@ -190,7 +189,7 @@ def _attributes(attributes: Mapping[str, object] | None) -> dict[str, object]:
     return {text_of(key): plain(value) for key, value in (attributes or {}).items()}
 
 
-def plain(value: object, depth: int = 0) -> object:  # noqa: PLR0911 - one for each type
+def plain(value: object, depth: int = 0) -> object:
     """Return an attribute's value as it is read from the wire."""
     if isinstance(value, str):
         return text_of(value)

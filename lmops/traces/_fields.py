@@ -10,7 +10,8 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from lmops.calc.usage import BIGINT_MAX, as_count, fees, read_cost, read_usage, terms
+from lmops.calc.fees import fees
+from lmops.calc.usage import BIGINT_MAX, as_count, read_cost, read_usage, terms
 from lmops.times import to_ns
 from lmops.traces._aliases import FINISH_REASONS, PROVIDER_ENDINGS, PROVIDERS
 from lmops.traces._canonical import conversation
@@ -205,11 +206,19 @@ def _usage_of(raw: RawSpan, key: str) -> dict[str, object]:
         return {}
     found = raw.memo.get((key, "usage"))
     if not isinstance(found, dict):
-        # LangSmith keeps the details of each side in an attribute of its own.
-        side = key.rpartition(".")[2]
-        known = {**details, side: details} if side.endswith("_token_details") else details
-        found = raw.memo[key, "usage"] = read_usage(known)
+        if key.endswith("_token_details"):  # LangSmith keeps those of each side in an attribute of its own
+            sides = ("input_token_details", "output_token_details")
+            details = {**details, **{side: _memo(raw, f"gen_ai.usage.{side}") for side in sides}}
+        elif key == "mlflow.chat.tokenUsage" and _is_anthropic(raw):
+            # MLflow passes on what the cache gave beside the input, and adds up the two others.
+            details = {name: count for name, count in details.items() if name != "total_tokens"}
+        found = raw.memo[key, "usage"] = read_usage(details)
     return found
+
+
+def _is_anthropic(raw: RawSpan) -> bool:
+    said = as_text(raw.attributes.get("mlflow.message.format")) or as_text(raw.attributes.get("mlflow.llm.provider"))
+    return said in ("anthropic", "bedrock")
 
 
 def usage_within(name: str) -> Callable[[RawSpan, str, str], object]:
@@ -217,7 +226,9 @@ def usage_within(name: str) -> Callable[[RawSpan, str, str], object]:
 
     def read(raw: RawSpan, key: str, _kind: str) -> object:
         answer = _memo(raw, key)
-        details = answer.get("usage") if isinstance(answer, dict) else None
+        if not isinstance(answer, dict):
+            return None
+        details = answer.get("usage", answer.get("usage_metadata"))
         return read_usage(details).get(name) if isinstance(details, dict) else None
 
     return read
@@ -284,17 +295,37 @@ def terms_within(raw: RawSpan, key: str, _kind: str) -> object:
     return None if found is None else terms({found[1]: found[2]})
 
 
-_FEES: Final = ("web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call")
+#: Words without which an answer says nothing of what it pays beside its tokens.
+_FEES: Final = (
+    "_search",
+    "code_",
+    "image_generation",
+    "server_tool",
+    "rounding",
+    "xecuted",
+    '"builtin"',
+    "tool.execution",
+    "ephemeral_1h",
+    "odality",
+)
+#: Begins with what is rare, so that a long text is looked through quickly.
+_COUNT: Final = re.compile(r'okens"\s*:\s*[1-9]')
+_MEDIA: Final = ("audio_t", "audiot", "image_t", "imaget", "video_t", "videot")
+
+
+def _says_fees(said: str) -> bool:
+    if any(word in said for word in _FEES):
+        return True
+    starts = (found.start() for found in _COUNT.finditer(said))
+    return any(said[max(start - 7, 0) : start].lower().endswith(_MEDIA) for start in starts)
 
 
 def fees_within(raw: RawSpan, key: str, _kind: str) -> object:
     """Return what an answer pays beside its tokens: the searches and other tools that the endpoint ran."""
     value = raw.attributes.get(key)
-    if not isinstance(value, str) or not any(word in value for word in _FEES):
+    if isinstance(value, str) and not _says_fees(value):
         return None
-    answer = _memo(raw, key)
-    parts = answer.get("output") if isinstance(answer, dict) else answer
-    return fees(parts) if isinstance(parts, list) else None
+    return fees(_memo(raw, key)) or None
 
 
 def cost_within(raw: RawSpan, key: str, _kind: str) -> float | None:
@@ -422,8 +453,12 @@ _PLAIN: Final[dict[str, Callable[[RawSpan, str, str], object]]] = {
     "asked": asked, "answered": answered,
 }  # fmt: skip
 _FACTORIES: Final[dict[str, Callable[[str], Callable[[RawSpan, str, str], object]]]] = {
-    "json": within, "usage": usage, "usage_within": usage_within, "provider_usage": provider_usage, "sum": sum_of,
-}  # fmt: skip
+    "json": within,
+    "usage": usage,
+    "usage_within": usage_within,
+    "provider_usage": provider_usage,
+    "sum": sum_of,
+}
 
 
 def reader(how: str) -> Callable[[RawSpan, str, str], object]:

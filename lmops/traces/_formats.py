@@ -93,7 +93,7 @@ def _is_text(head: bytes) -> bool:
 def read(
     source: BinaryIO,
     *,
-    format: str | None = None,  # noqa: A002 - the word of the public call
+    format: str | None = None,
     name: str = "",
     batch_size: int = 2000,
     fallback_time_ns: int | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd  # noqa: TID253 - imported by a search alone, which answers with a frame
+import pandas as pd
 
 
 class TraceFrame(pd.DataFrame):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
-from lmops.errors import IngestError, NotFoundError, UsageError
+from lmops.errors import IngestError, NotFoundError, UsageError, system_in_words
 from lmops.progress import Progress
 from lmops.traces._formats import FORMATS, read
 from lmops.traces._redact import redact_batch
@@ -91,7 +91,8 @@ class _Input:
             return io.BytesIO(self.content)
         if self.path is None:
             raise IngestError(f"{self.name}: nothing to read")
-        return self.path.open("rb")
+        with system_in_words(self.path):
+            return self.path.open("rb")
 
 
 class Ingest:
@@ -102,7 +103,7 @@ class Ingest:
         store: Store,
         pricer: Pricer,
         *,
-        format: str | None,  # noqa: A002
+        format: str | None,
         on_error: OnError,
         redactor: Redactor | None = None,
     ) -> None:
@@ -136,10 +137,16 @@ class Ingest:
                 self._flush()
         self._store.checkpoint()
         return IngestReport(
-            spans=self._new, traces=self._new_traces, logs=self._new_logs,
-            duplicates=self._duplicates, rejected=tuple(self._rejected), rejected_count=self._rejected_count,
-            ignored=self._ignored, files=len(inputs), duration_s=time.monotonic() - began,
-        )  # fmt: skip
+            spans=self._new,
+            traces=self._new_traces,
+            logs=self._new_logs,
+            duplicates=self._duplicates,
+            rejected=tuple(self._rejected),
+            rejected_count=self._rejected_count,
+            ignored=self._ignored,
+            files=len(inputs),
+            duration_s=time.monotonic() - began,
+        )
 
     def _refuse_bad(self, found: _Input) -> None:
         """Read a whole file before anything of it is kept, so that a bad record leaves nothing behind."""
@@ -231,7 +238,8 @@ def _bytes(piece: object) -> bytes:
 
 
 def _of_path(path: Path) -> _Input:
-    about = path.stat()
+    with system_in_words(path):
+        about = path.stat()
     return _Input(path.name, about.st_size, about.st_mtime_ns, path=path)
 
 

@@ -12,6 +12,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.endings import Logged
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -109,10 +111,8 @@ class Clients:
     def switch_off(self) -> None:
         """Switch off what was switched on here."""
         while self._mine:
-            try:
+            with Logged(_log, "an instrumentor could not be switched off", level=logging.DEBUG):
                 self._mine.pop().uninstrument()
-            except Exception:  # noqa: BLE001 - somebody else's code
-                _log.debug("an instrumentor could not be switched off", exc_info=True)
         self.on.clear()
 
 

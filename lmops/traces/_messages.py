@@ -2,30 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from lmops.base.chat import Message, ToolCall
 from lmops.traces._json import loads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
-    """One call that a model asked for; ``arguments`` is JSON text as the model wrote it."""
-
-    id: str | None
-    name: str
-    arguments: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One message; ``content`` is always text, parts that are not text appear as "[image]" and the like."""
-
-    role: str
-    content: str
-    tool_calls: tuple[ToolCall, ...] = ()
-    tool_call_id: str | None = None
-    name: str | None = None
-    reasoning: str | None = None
 
 
 def messages(text: str | None) -> list[Message] | None:

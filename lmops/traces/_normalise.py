@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lmops.calc.rollup import MODEL_KINDS
 from lmops.calc.usage import part_of, settle
 from lmops.store import SPAN_COLUMNS
 from lmops.traces._aliases import (
@@ -12,7 +13,6 @@ from lmops.traces._aliases import (
     DIALECTS,
     KIND_SETS,
     KIND_WORDS,
-    MODEL_KINDS,
     NORMALISER_VERSION,
     USAGE_PREFIXES,
 )
@@ -53,10 +53,14 @@ _INDEXED_PREFIXES: Final = tuple(_INDEXED)
 #: What the table reads of the usage of a call that is no column of its own.
 _BESIDES: Final = ("total_tokens", "tool_input_tokens", "usage_units", "usage_fees", "usage_terms")
 _PARTS: Final = (
-    ("input", "input_tokens"), ("output", "output_tokens"), ("cached", "cached_input_tokens"),
-    ("cache_write", "cache_write_input_tokens"), ("reasoning", "reasoning_tokens"), ("total", "total_tokens"),
+    ("input", "input_tokens"),
+    ("output", "output_tokens"),
+    ("cached", "cached_input_tokens"),
+    ("cache_write", "cache_write_input_tokens"),
+    ("reasoning", "reasoning_tokens"),
+    ("total", "total_tokens"),
     ("tool_input", "tool_input_tokens"),
-)  # fmt: skip
+)
 _COLUMN_OF: Final = dict(_PARTS)
 _WITHIN: Final = ("cached_input_tokens", "cache_write_input_tokens", "reasoning_tokens", "tool_input_tokens")
 _ORDER: Final = {dialect: place for place, (dialect, _) in enumerate(DIALECTS)}
@@ -82,9 +86,17 @@ class _Plan:
     """What to read from spans that carry one set of keys; worked out once for each set."""
 
     __slots__ = (
-        "by_kind", "dialect", "fallback_kind", "has_status", "has_time", "indexed", "kind_keys", "parts", "places",
+        "by_kind",
+        "dialect",
+        "fallback_kind",
+        "has_status",
+        "has_time",
+        "indexed",
+        "kind_keys",
+        "parts",
+        "places",
         "stands_beside",
-    )  # fmt: skip
+    )
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         places: set[int] = set()
@@ -263,7 +275,9 @@ def _usage(raw: RawSpan, row: dict[str, object], plan: _Plan, kind: str) -> None
         row["input_tokens"], row["output_tokens"] = found.get("input"), found.get("output")
     if not columns.has_besides:
         return
-    row.pop("total_tokens", None)
+    total = row.pop("total_tokens", None)
+    if kind != "llm" and row["input_tokens"] is None and row["output_tokens"] is None:
+        row["input_tokens"] = total  # who only reads says no more than a total
     row.pop("tool_input_tokens", None)
     units: dict[str, object] = {}
     for said in (row.pop("usage_fees", None), row.pop("usage_units", None)):

@@ -11,6 +11,7 @@ import binascii
 import math
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 
 from lmops.errors import IngestError
@@ -65,7 +66,7 @@ def decode_traces_pb(body: bytes) -> Iterator[RawSpan]:
     """
     try:
         data = TracesData.FromString(body)
-    except Exception as error:  # noqa: BLE001 - protobuf's DecodeError has no stable base class
+    except (DecodeError, ValueError) as error:
         raise IngestError(f"not an OTLP trace message: {error}") from None
     for resource_spans in data.resource_spans:
         for span in spans_of(resource_spans):
@@ -144,7 +145,7 @@ def decode_logs_pb(body: bytes) -> Iterator[RawLog]:
     """
     try:
         data = LogsData.FromString(body)
-    except Exception as error:  # noqa: BLE001 - as above
+    except (DecodeError, ValueError) as error:
         raise IngestError(f"not an OTLP log message: {error}") from None
     for resource_logs in data.resource_logs:
         yield from logs_of(resource_logs)
@@ -398,9 +399,12 @@ def _double(value: object) -> float | None:
 
 
 _SCALARS: Final[dict[str, Callable[[object], object]]] = {
-    "stringValue": _string, "intValue": _int64, "doubleValue": _double,
-    "boolValue": _bool_or_bytes, "bytesValue": _bool_or_bytes,
-}  # fmt: skip
+    "stringValue": _string,
+    "intValue": _int64,
+    "doubleValue": _double,
+    "boolValue": _bool_or_bytes,
+    "bytesValue": _bool_or_bytes,
+}
 
 
 def whole(value: object) -> int:
@@ -430,9 +434,16 @@ def _of_halves(value: dict[str, object]) -> int:
 
 
 _CODES: Final[dict[object, int]] = {
-    "STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2,
-    "UNSET": 0, "OK": 1, "ERROR": 2, "0": 0, "1": 1, "2": 2,
-}  # fmt: skip
+    "STATUS_CODE_UNSET": 0,
+    "STATUS_CODE_OK": 1,
+    "STATUS_CODE_ERROR": 2,
+    "UNSET": 0,
+    "OK": 1,
+    "ERROR": 2,
+    "0": 0,
+    "1": 1,
+    "2": 2,
+}
 
 
 def _code(value: object) -> int:

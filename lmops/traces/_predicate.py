@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import QueryError, did_you_mean
+from lmops.store import in_memory
 from lmops.traces._predicate_sql import FUNCTIONS, Kind, Level, Node, Writer, quoted
 
 if TYPE_CHECKING:
@@ -141,9 +142,8 @@ def _shown(text: str) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _parser() -> duckdb.DuckDBPyConnection:
-    import duckdb
 
-    return duckdb.connect(":memory:")
+    return in_memory()
 
 
 def _parse(where: str) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _parse(where: str) -> dict[str, Any]:
         answer = cursor.execute("select json_serialize_sql(?), json_serialize_sql(?)", texts).fetchone()
     finally:
         cursor.close()
-    assert answer is not None  # noqa: S101 - a select without FROM has one row
+    assert answer is not None
     bare, wrapped = (json.loads(tree) for tree in answer)
     for tree in (bare, wrapped):
         if tree["error"]:
@@ -416,7 +416,7 @@ def _pointer(key: str) -> str:
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
-def _literal(tree: dict[str, Any]) -> tuple[str, str]:  # noqa: PLR0911 - one return per type of constant
+def _literal(tree: dict[str, Any]) -> tuple[str, str]:
     """Return (null | bool | number | text | other, text) of a constant, in DuckDB 2's form and DuckDB 1's."""
     if "literal" in tree:
         kind, text = tree["literal"]["kind"], tree["literal"]["text"]

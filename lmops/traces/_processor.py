@@ -18,9 +18,10 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Final, Protocol
 
-from opentelemetry import context as otel_context  # noqa: TID253
-from opentelemetry.sdk.trace import SpanProcessor  # noqa: TID253 - imported by _exporter alone
+from opentelemetry import context as otel_context
+from opentelemetry.sdk.trace import SpanProcessor
 
+from lmops.base.endings import Logged
 from lmops.errors import NewerStoreError, ReadOnlyError, StoreError
 from lmops.types import EVAL_RUN_ID
 
@@ -158,11 +159,9 @@ class StoreProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a span; never raises."""
-        try:
+        with Logged(_log, "a span was not queued", level=logging.DEBUG):
             if span.context is not None and span.context.trace_flags.sampled:
                 self._put(span)
-        except Exception:  # noqa: BLE001 - the application's thread
-            _log.debug("a span was not queued", exc_info=True)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Return whether every span that ended before this call was handled within the time."""
@@ -211,8 +210,10 @@ class StoreProcessor(SpanProcessor):
         if self._on_disk:
             _log.warning(
                 "%d spans of %r wait on the disk (%s): whoever opens the store next stores them",
-                self.spilled, self.store, self._reason or "the store could not be written",
-            )  # fmt: skip
+                self.spilled,
+                self.store,
+                self._reason or "the store could not be written",
+            )
 
     # -- the application's threads ---------------------------------------------------------------
 
@@ -259,7 +260,7 @@ class StoreProcessor(SpanProcessor):
         try:
             if self._exporter.can_spill:
                 spilled = self._exporter.spill(self._exporter.rows(batch))
-        except Exception as error:  # noqa: BLE001 - the application's thread; they stay in the queue
+        except Exception as error:  # the application's thread; they stay in the queue
             self._reason = f"{type(error).__name__}: {error}"
         with self._changed:
             self._spilling = max(self._spilling - len(batch), 0)
@@ -369,7 +370,7 @@ class StoreProcessor(SpanProcessor):
         """Return how many spans of the batch were committed; None when they have to wait on the disk."""
         try:
             rows = self._exporter.rows(batch)
-        except Exception as error:  # noqa: BLE001 - counted and reported
+        except Exception as error:  # counted and reported
             self._reason = f"{type(error).__name__}: {error}"
             # One span that cannot be stored must not cost the others.
             found = [self._write([span]) for span in batch] if len(batch) > 1 else [0]
@@ -383,7 +384,7 @@ class StoreProcessor(SpanProcessor):
         except (StoreError, OSError) as error:
             self._reason = f"{type(error).__name__}: {error}"
             return None if self._exporter.can_spill and not _is_lasting(error) else 0
-        except Exception as error:  # noqa: BLE001 - counted and reported
+        except Exception as error:  # counted and reported
             self._reason = f"{type(error).__name__}: {error}"
             found = [self._commit([row]) for row in rows] if len(rows) > 1 else [0]
             return None if None in found else sum(filter(None, found))

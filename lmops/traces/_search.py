@@ -270,9 +270,11 @@ def stats(
         condition += "" if evaluations else f" and t.{NO_EVALUATION}"
     query = (_CALL_STATS if over_calls else _TRACE_STATS).format(
         bucket=bucket_sql(every, "c.start_ns" if over_calls else "t.start_ns"),
-        keys="".join(f", {sql} as {name}" for name, sql in keys.items()), source=source, condition=condition,
+        keys="".join(f", {sql} as {name}" for name, sql in keys.items()),
+        source=source,
+        condition=condition,
         grouped=", ".join(str(place + 1) for place in range(len(keys) + 1)),
-    )  # fmt: skip
+    )
     frame = store.sql(query, bounds=narrowed).df()
     total = frame["calls"] if over_calls else frame["traces"]
     low, high = wilson(frame["errors"].to_numpy(), total.to_numpy())

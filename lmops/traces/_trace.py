@@ -7,11 +7,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
+from lmops.base.chat import Message
+from lmops.base.shown import Shown
 from lmops.base.units import counted, duration
 from lmops.calc.rollup import is_unpriced, rollup
 from lmops.errors import NotFoundError, UsageError
+from lmops.text import plain
 from lmops.traces._json import dumps, loads
-from lmops.traces._messages import Message, messages
+from lmops.traces._messages import messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,8 +49,6 @@ class Span:
         return sorted({*super().__dir__(), *self.row})
 
     def __repr__(self) -> str:
-        from lmops.text import plain
-
         failed = " error" if self.row["status"] == "error" else ""
         name = plain(self.row["name"], 60)
         return f"<Span {self.row['span_id']} {self.row['kind']} {name!r} {duration(self.known_latency_ms)}{failed}>"
@@ -140,7 +141,7 @@ class Span:
         return _objects(self.row.get("links"))
 
 
-class Trace:
+class Trace(Shown):
     """All spans of one trace. In a notebook it shows itself as a waterfall; ``print(trace)`` gives a tree of text.
 
     Example:
@@ -350,28 +351,14 @@ class Trace:
             spans.append(row | {"depth": span.depth, "is_call": span.is_call})
         return dumps({"trace_id": self.trace_id, "spans": spans})
 
-    @property
-    def text(self) -> str:
-        """The trace as a tree of text, at most 200 spans, safe to print to a terminal."""
-        from lmops.traces._waterfall import tree_text
-
-        return tree_text(self)
-
     def __str__(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
-        from lmops.text import plain
-
         return (
             f"<Trace {self.trace_id} {plain(self.name, 60)!r} {self.status} {duration(self.known_duration_ms)}, "
             f"{counted(len(self), 'span')}, {counted(len(self.call_span_ids), 'call')}>"
         )
-
-    def _repr_html_(self) -> str:
-        from lmops.traces._waterfall import waterfall
-
-        return waterfall(self)
 
     def __len__(self) -> int:
         return len(self.by_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourcePb
@@ -116,7 +117,7 @@ def _parsed(data: memoryview) -> ResourceSpans | ResourceLogs | None:
         return None
     try:
         return ResourceLogs.FromString(data) if signal == "logs" else ResourceSpans.FromString(data)
-    except Exception:  # noqa: BLE001 - protobuf's DecodeError has no stable base class
+    except (DecodeError, ValueError):
         return None
 
 
@@ -161,7 +162,7 @@ def _scope(stream: ByteStream, resource: Resource) -> Iterator[Item]:
         if field == 1:
             try:
                 scope = scope_text(InstrumentationScope.FromString(data))
-            except Exception:  # noqa: BLE001 - as above
+            except Exception:  # what is in it comes from outside
                 yield Rejection("", "the instrumentation scope cannot be read")
         else:
             yield _record(data, resource, scope)
@@ -175,14 +176,14 @@ def _record(data: bytes, resource: Resource, scope: str) -> Item:
         if signal == "logs":
             return log_pb(LogRecord.FromString(data))
         return span_pb(Span.FromString(data), resource, scope)
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # as above
         return unreadable("log record" if signal == "logs" else "span", error)
 
 
 def _resource(data: bytes) -> tuple[Resource, str | None]:
     try:
         return resource_pb(ResourcePb.FromString(data)), None
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # as above
         return NO_RESOURCE, f"the resource cannot be read: {error}"[:300]
 
 

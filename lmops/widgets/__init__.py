@@ -1,1 +1,1 @@
-"""The widgets: thin skins over plain controllers, one ``.py``, ``.js`` and ``.css`` each (how: ``_skin.py``)."""
+"""The widgets: views over plain controllers, a folder a noun (how: ``kit/live.py``)."""

@@ -73,7 +73,7 @@ def write_store(folder, n):
     import duckdb
 
     from lmops.store import Store
-    from lmops.store._drain import move_manifest
+    from lmops.store._manifest import move_manifest
     from lmops.store._segments import arrow_schema
 
     base = (

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from functools import partial
 
 import numpy as np
 
 from lmops.calc.decide import decide
-from lmops.calc.intervals import mean_interval
+from lmops.calc.intervals import mean_interval, score_interval
 from lmops.calc.judge import ppi_mean
 from lmops.calc.paired import paired_bootstrap, paired_difference
 from lmops.calc.repeats import pass_k_interval
@@ -21,12 +22,31 @@ from lmops.evals import read_criteria
 from lmops.evals._until import Watch
 
 SIZES, RATES = (20, 50, 200, 1000), (0.5, 0.9, 0.95, 0.99)
+#: As evaluations ask for the difference of a cost.
+compared = partial(paired_difference, has_ends=False, long_tails=True)
+MEANS = {
+    "lognormal .5": (lambda rng, n: np.exp(0.5 * rng.normal(size=n)), np.exp(0.125)),
+    "lognormal 1": (lambda rng, n: np.exp(rng.normal(size=n)), np.exp(0.5)),
+    "lognormal 1.5": (lambda rng, n: np.exp(1.5 * rng.normal(size=n)), np.exp(1.125)),
+    "exponential": (lambda rng, n: rng.exponential(size=n), 1.0),
+    "gamma .5": (lambda rng, n: rng.gamma(0.5, size=n), 0.5),
+    "beta 9, 1": (lambda rng, n: rng.beta(9, 1, size=n), 0.9),
+    "normal": (lambda rng, n: rng.normal(size=n), 0.0),
+}
 
 
-def skewed(rng, n, sigma, clusters=None):
-    """Costs of two versions on the same items: lognormal, related, of the same distribution; in clusters when asked."""
+def skewed(rng, n, sigma, clusters=None, ratio=1.3):
+    """Costs of two versions on the same items: lognormal and related, of this ratio; in clusters when asked."""
     shared = rng.normal(size=n) if clusters is None else rng.normal(size=clusters)[np.arange(n) % clusters]
-    return [np.exp(sigma * (0.7 * shared + 0.7 * rng.normal(size=n))) * factor for factor in (1.0, 1.3)]
+    return [np.exp(sigma * (0.7 * shared + 0.7 * rng.normal(size=n))) * factor for factor in (1.0, ratio)]
+
+
+def mean_coverage(make, kind, n, *, trials, seed=0):
+    """How often an interval of the mean of one column of costs or scores holds the truth."""
+    rng = np.random.default_rng(seed)
+    draw, truth = MEANS[kind]
+    found = (make(draw(rng, n)) for _ in range(trials))
+    return sum(one.low <= truth <= one.high for one in found) / trials
 
 
 def plain_t(a, b, clusters):
@@ -34,13 +54,13 @@ def plain_t(a, b, clusters):
     return mean_interval(a - b, clusters=clusters)
 
 
-def cost_coverage(make, n, sigma, *, trials, seed=1, clusters=None):
+def cost_coverage(make, n, sigma, *, trials, seed=1, clusters=None, ratio=1.3):
     """How often an interval of the mean paired difference of skewed costs holds the truth."""
     rng = np.random.default_rng(seed)
-    truth = -0.3 * np.exp(0.98 * sigma**2 / 2)
+    truth = (1 - ratio) * np.exp(0.98 * sigma**2 / 2)
     held = 0
     for _ in range(trials):
-        a, b = skewed(rng, n, sigma, clusters)
+        a, b = skewed(rng, n, sigma, clusters, ratio)
         found = make(a, b, clusters=None if clusters is None else np.arange(n) % clusters)
         held += found.low <= truth <= found.high
     return held / trials
@@ -103,13 +123,21 @@ def verdict_pairs(rng, n, discordance, rate=0.9):
     return np.where(up, 1.0, np.where(down, 0.0, common)), np.where(up, 0.0, np.where(down, 1.0, common))
 
 
-def power_at_needed(discordance, margin, pilot, *, trials, seed=6):
+def skewed_pairs(rng, n):
+    """Scores of two versions whose means are alike, where a loss, if there is one, may be large."""
+    lost = np.exp(0.8 * rng.normal(size=n)) - np.exp(0.32)
+    return 0.5 - 0.125 * lost, 0.5 + 0.01 * rng.normal(size=n)
+
+
+def power_at_needed(make, margin, pilot, *, trials, seed=6):
     """(Median n_needed of pilots of two versions that are alike, power of the gate with so many)."""
     rng = np.random.default_rng(seed)
-    found = [decide(paired_difference(*verdict_pairs(rng, pilot, discordance)), margin=margin) for _ in range(100)]
-    n = int(np.median([one.n_needed for one in found if one.n_needed]))
-    again = (decide(paired_difference(*verdict_pairs(rng, n, discordance)), margin=margin) for _ in range(trials))
-    return n, sum(bool(one.passes) for one in again) / trials
+
+    def decided(n):
+        return decide(paired_difference(*make(rng, n), long_tails=True), margin=margin)
+
+    n = int(np.median([one.n_needed for one in (decided(pilot) for _ in range(100)) if one.n_needed]))
+    return n, sum(bool(decided(n).passes) for _ in range(trials)) / trials
 
 
 def stopped(rate, asked, n, *, trials, seed=7, before=None, discordance=0.1):
@@ -149,20 +177,33 @@ def print_stopped(trials):
             print(f"  {asked} at rate {rate}{against}: {shown}; {share:.0%} of the calls")
 
 
-def print_costs(trials):
-    print("cost and latency differences, coverage: paired t | BCa")
-    for sigma in (0.5, 1.0, 1.5):
+def print_means(trials):
+    print("mean of one column, coverage: Student's t | with long tails, as runs and gates show it")
+    for kind in MEANS:
+        cells = []
         for n in SIZES:
-            plain = cost_coverage(paired_difference, n, sigma, trials=trials)
-            bca = cost_coverage(lambda *a, **k: paired_bootstrap(*a, draws=500, **k), n, sigma, trials=trials // 5)
-            print(f"  sigma {sigma:<4} n {n:<5} {plain:.3f} | {bca:.3f}")
-    print("the same in clusters that share most of their cost, 200 examples: Student's t, as before | with long tails")
+            plain, now = (mean_coverage(make, kind, n, trials=trials) for make in (mean_interval, score_interval))
+            cells.append(f"n {n} {plain:.3f} | {now:.3f}")
+        print(f"  {kind:14} {', '.join(cells)}")
+
+
+def print_costs(trials):
+    print("cost and latency differences, coverage: paired t | with long tails, as evaluations compare | BCa")
+    for ratio in (1.3, 3.0):
+        for sigma in (0.5, 1.0, 1.5):
+            for n in SIZES:
+                plain, now = (
+                    cost_coverage(make, n, sigma, trials=trials, ratio=ratio) for make in (paired_difference, compared)
+                )
+                bca = cost_coverage(lambda *a, **k: paired_bootstrap(*a, draws=500, **k), n, sigma,
+                                    trials=trials // 10, ratio=ratio)  # fmt: skip
+                print(f"  ratio {ratio} sigma {sigma:<4} n {n:<5} {plain:.3f} | {now:.3f} | {bca:.3f}")
+    print("the same in clusters that share most of their cost, 200 examples: Student's t | with long tails")
     for clusters in (8, 20, 40):
         cells = []
         for sigma in (0.05, 0.5, 1.0, 1.5):
             before, now = (
-                cost_coverage(make, 200, sigma, trials=trials, clusters=clusters)
-                for make in (plain_t, paired_difference)
+                cost_coverage(make, 200, sigma, trials=trials, clusters=clusters) for make in (plain_t, compared)
             )
             cells.append(f"sigma {sigma} {before:.3f} | {now:.3f}")
         print(f"  {clusters} clusters: {', '.join(cells)}")
@@ -204,12 +245,14 @@ def print_sequences(trials):
 def print_needed(trials):
     print("n_needed with a margin, and the power of a gate with so many examples (0.8 is asked)")
     for discordance, margin, pilot in ((0.02, 0.02, 100), (0.05, 0.02, 200), (0.1, 0.03, 150), (0.2, 0.05, 100)):
-        n, power = power_at_needed(discordance, margin, pilot, trials=trials)
+        n, power = power_at_needed(partial(verdict_pairs, discordance=discordance), margin, pilot, trials=trials)
         print(f"  discordance {discordance}, margin {margin}: n {n:,}, power {power:.3f}")
+    n, power = power_at_needed(skewed_pairs, 0.03, 60, trials=trials)
+    print(f"  scores that may fall far, margin 0.03: n {n:,}, power {power:.3f}")
 
 
 def main(trials=400):
-    for part in (print_costs, print_rates, print_sequences, print_needed, print_stopped):
+    for part in (print_means, print_costs, print_rates, print_sequences, print_needed, print_stopped):
         part(trials)
 
 

@@ -66,7 +66,7 @@ def pair(lines):
 def main() -> None:
     """Print the figures beside what a bare look into the same file costs."""
     with lmops.open(":memory:", actor="bench") as ws:
-        prompts = Prompts(ws.store, actor="bench")
+        prompts = Prompts(ws.project)
         for number in (1, 2):
             ws.prompts.save(
                 "p", f"Answer {{{{ question }}}} from {{{{ sources }}}}, take {number}.", params={"n": number}

@@ -334,7 +334,7 @@ def test_twenty_thousand_cases_keep_few_rows_on_the_page(stage, runs):
     """The end is one key away; rows come in windows of a hundred, and only those on screen are elements."""
     import numpy as np
 
-    from lmops.evals._explore import Board, ScorerFacts, facts
+    from lmops.evals.boards import Board, ScorerFacts, facts
     from lmops.widgets.evals.controller import EvalExplorerController
 
     ws, new, old = runs

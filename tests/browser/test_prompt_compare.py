@@ -25,7 +25,7 @@ def comparison(ws, outputs=30):
     import pandas as pd
 
     from lmops.prompts import Prompts
-    from lmops.prompts._compare import Measure, Value
+    from lmops.prompts.comparisons import Measure, Value
 
     latency = Measure("latency_p50_ms", "latency p50", "ms", (Value(800.0, 760.0, 850.0, 400), Value(1240.0, 1180.0, 1300.0, 380)),
                       (None, Value(440.0, 360.0, 520.0, 380)))  # fmt: skip

@@ -35,7 +35,10 @@ def cells_of(nb):
 def test_the_diff_keeps_its_keys_and_is_a_value(store, notebook):
     """Jump, switch, choose a version; no key edits the notebook; the next cell has what is shown; both forms are saved."""
     nb = notebook(
-        "diff.ipynb", OPEN, "d = ws.prompts.diff('support-answer', 2, 3); d", "print(d.value.title, d.stats.hunks)"
+        "diff.ipynb",
+        OPEN,
+        "d = ws.prompts.diff('support-answer', 2, 3); d",
+        "v = d.view.value; print(v.title, v.stats.hunks)",
     )
     nb.run(0)
     cell = nb.run(1)

@@ -109,6 +109,30 @@ def test_quantile_interval_values():
         quantile_interval([1.0], 95)
 
 
+def test_quantile_interval_of_clusters():
+    """Copies say nothing new, clusters of one are no clusters, and one cluster says nothing."""
+    rng = np.random.default_rng(4)
+    once, copies = rng.lognormal(size=200), np.repeat(np.arange(200), 5)
+    found = quantile_interval(once[copies], 0.95, clusters=copies)
+    assert found == pytest.approx(quantile_interval(once, 0.95), rel=0.1)
+    assert quantile_interval(once, 0.9, clusters=range(200)) == quantile_interval(once, 0.9)
+    assert np.isnan(quantile_interval(once, 0.5, clusters=["a"] * 200)).all()
+
+
+def test_quantile_interval_of_clusters_covers():
+    """Repeats of 100 examples that are alike; as independent values they would hold it in 75 %."""
+    rng, codes = np.random.default_rng(12), np.repeat(np.arange(100), 5)
+    truth, held, plain = math.exp(scipy_stats.norm.ppf(0.95)), 0, 0
+    for _ in range(300):
+        values = np.exp(0.95 * rng.normal(size=100)[codes] + 0.31 * rng.normal(size=500))
+        for clusters in (codes, None):
+            low, high = quantile_interval(values, 0.95, clusters=clusters)
+            is_held = not (low > truth or high < truth)
+            held, plain = held + is_held * (clusters is not None), plain + is_held * (clusters is None)
+    assert plain < 0.85 * 300
+    assert held >= 0.92 * 300
+
+
 def test_quantile_coverage():
     """The interval of the p95 of skewed latencies holds the truth at least 95 % of the time."""
     rng = np.random.default_rng(11)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
+from lmops.calc.arrays import t_value
 from lmops.calc.intervals import (
     clustered_se,
     jeffreys,
@@ -100,13 +101,33 @@ def test_too_few(function):
 def test_score_interval_chooses():
     """Verdicts get Wilson, other scores t, equal scores in 0..1 an interval that has a width."""
     assert score_interval([0, 1, 1]).method == "wilson"
-    assert score_interval([0.5, 1, 0.7, 0.9]).method == "t"
+    assert score_interval([0.5, 1, 0.7, 0.9]).method == "t, long tails"
     assert score_interval([0.5, 1, 1, 1]).method == "wilson"  # one that differs tells no spread
     equal = score_interval([1.0] * 10)
     assert (equal.low, equal.high) == pytest.approx((0.7225, 1.0), abs=1e-4)
     clustered = score_interval([1.0] * 10, clusters=[0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     assert clustered.low < 0.2
     assert score_interval([3.0, 3.0]).se == 0
+
+
+def test_one_far_value_makes_limits_wide_but_not_without_end():
+    """The farther it lies the wider they are, by the error alone once it is most of what was seen."""
+    near, far, farther = (score_interval([*np.linspace(0, 2, 19), top]) for top in (3.0, 1e3, 1e6))
+    widths = [(one.high - one.low) / one.se for one in (near, far, farther)]
+    assert widths[0] < widths[1] == pytest.approx(widths[2], rel=1e-3)
+    assert far.estimate - far.low == pytest.approx(t_value(0.95, 2) * far.se)
+    assert far.high - far.estimate > 7 * far.se  # with all of its lean Hall's limit would be nearer than 5
+
+
+def test_skewed_means_have_a_longer_side():
+    """Costs: the limit on the side of the tail is farther away, and small ones are no shares."""
+    values = 1e-3 * np.exp(np.random.default_rng(3).normal(size=30))
+    plain, found = mean_interval(values), score_interval(values, has_ends=False)
+    assert found.high - found.estimate > 1.5 * (plain.high - plain.estimate)
+    assert found.low <= plain.low
+    equal = score_interval([0.002] * 50, has_ends=False)
+    assert (equal.low, equal.high) == (0.002, 0.002)
+    assert score_interval([0.002] * 50).high > 0.05
 
 
 def test_refusals():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
-from lmops.calc._arrays import t_value
+from lmops.calc.arrays import t_value
 from lmops.calc.paired import (
     flips,
     mcnemar,
@@ -106,6 +106,29 @@ def test_even_costs_in_clusters_lose_little():
     found = paired_difference(d + 100, np.full(200, 100.0), clusters=clusters)
     half = t_value(0.95, 39) * found.se
     assert half <= (found.high - found.low) / 2 < 1.1 * half
+
+
+def test_one_variant_that_costs_more_has_a_long_tail():
+    """The differences are as skewed as the costs: the long side is longer, and p goes with the limits."""
+    d = np.exp(np.random.default_rng(5).normal(size=20))
+    plain, found = (paired_difference(d, 0 * d, long_tails=tails) for tails in (False, True))
+    assert (plain.method, found.method) == ("paired t", "paired t, long tails")
+    assert found.low <= plain.low
+    assert found.high - found.difference > 1.5 * (plain.high - plain.difference)
+    assert found.p_value >= plain.p_value
+
+
+def test_small_costs_are_no_shares():
+    """What is known of a cost does not depend on its unit: dollars and cents have the same limits."""
+    rng = np.random.default_rng(6)
+    a, b = 1e-3 * np.exp(rng.normal(size=(2, 40)))
+    a[4:], clusters = b[4:], np.arange(40) % 10
+    for more in ({}, {"clusters": clusters}):
+        dollars, cents = (
+            paired_difference(a * unit, b * unit, has_ends=False, long_tails=True, **more) for unit in (1, 1e5)
+        )
+        assert (cents.low, cents.high) == pytest.approx((1e5 * dollars.low, 1e5 * dollars.high))
+    assert math.isnan(paired_difference(b, b, has_ends=False).low)
 
 
 def test_repeats_are_averaged_first():

@@ -42,12 +42,15 @@ def test_orphans():
 
 
 def test_billable_calls_have_no_model_below_at_any_depth():
-    """Nested model spans are one call, also through other spans; rerankers are no calls, embeddings are."""
+    """Nested model spans are one call, also through other spans; a reranker is one if it names a model."""
     facts = rollup([
         span("root"), span("w", "root", "llm"), span("c", "w"), span("in", "c", "llm"), span("t", "in", "tool"),
-        span("e", "root", "embedding"), span("r", "root", "reranker"), span("u", "w", "llm"),
+        span("e", "root", "embedding"), span("r", "root", "reranker", model=None), span("u", "w", "llm"),
+        span("paid", "root", "reranker"),
     ])  # fmt: skip
-    assert facts.call_span_ids == {"in", "u", "e"}
+    assert facts.call_span_ids == {"in", "u", "e", "paid"}
+    assert rollup([span("r", kind="reranker")]).call_span_ids == {"r"}
+    assert rollup([span("r", kind="reranker", model=None)]).call_span_ids == set()
 
 
 def test_deepest_error():

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmops.calc.usage import fees, part_of, read_cost, read_usage, settle, terms
+from lmops.calc.fees import fees
+from lmops.calc.usage import part_of, read_cost, read_usage, settle, terms
 
 PARTS = ("input", "output", "cached", "cache_write", "reasoning")
 
@@ -57,6 +58,64 @@ def parts(details):
             (1100, 50, 900, 100, None),
         ),
         ({"inputTokens": 100, "outputTokens": 5, "cacheReadInputTokens": 20}, (120, 5, 20, None, None)),
+        # Cohere bills less than it reads; Perplexity leaves out of its total what it thought and cited
+        (
+            {"billed_units": {"input_tokens": 5, "output_tokens": 418}, "tokens": {"input_tokens": 71}},
+            (5, 418, None, None, None),
+        ),
+        (
+            {
+                "prompt_tokens": 33, "completion_tokens": 100, "total_tokens": 133, "citation_tokens": 7,
+                "num_search_queries": 2, "reasoning_tokens": 60,
+            },
+            (33, 167, None, None, 60),
+        ),
+        # LangChain on other than the usual terms
+        (
+            {
+                "input_tokens": 350, "output_tokens": 240, "total_tokens": 590,
+                "input_token_details": {"flex_cache_read": 100, "flex": 250},
+                "output_token_details": {"flex_reasoning": 200, "flex": 40},
+            },
+            (350, 240, 100, None, 200),
+        ),
+        # Qwen, watsonx, Llama on Bedrock
+        (
+            {
+                "prompt_tokens": 100, "completion_tokens": 5, "total_tokens": 105, "prompt_tokens_details": {
+                    "cached_tokens": 40, "cache_creation_input_tokens": 30,
+                    "cache_creation": {"ephemeral_5m_input_tokens": 30},
+                },
+            },
+            (100, 5, 40, 30, None),
+        ),
+        ({"input_token_count": 10, "generated_token_count": 5}, (10, 5, None, None, None)),
+        ({"prompt_token_count": 10, "generation_token_count": 5}, (10, 5, None, None, None)),
+        # Gemini's interactions
+        (
+            {
+                "total_input_tokens": 100, "total_output_tokens": 20, "total_thought_tokens": 30,
+                "total_cached_tokens": 40, "total_tool_use_tokens": 7, "total_tokens": 157,
+            },
+            (107, 50, 40, None, 30),
+        ),
+        # Langfuse's buckets of Vertex, with and without a total, and of other than the usual terms
+        (
+            {
+                "input": 0, "output": 0, "total": 1020, "prompt_modality_TEXT": 500, "prompt_modality_AUDIO": 500,
+                "candidates_modality_TEXT": 20, "cached_content_token_count": 400, "cached_modality_AUDIO": 400,
+            },
+            (1000, 20, 400, None, None),
+        ),
+        ({"input": 0, "output": 0, "input_modality_1": 9, "candidates_modality_1": 2}, (9, 2, None, None, None)),
+        (
+            {
+                "input": 0, "output": 0, "input_priority": 250, "input_priority_cache_read": 100,
+                "output_priority": 40, "total": 390,
+            },
+            (350, 40, 100, None, None),
+        ),
+        ({"input": 350, "output": 40, "input_priority": 350, "output_priority": 40}, (350, 40, None, None, None)),
         # Gemini: thoughts beside the candidates, results of tools beside the prompt, the cache inside it
         (
             {
@@ -205,6 +264,28 @@ def test_usual_terms_say_nothing():
     assert terms({"trafficType": "PROVISIONED_THROUGHPUT"}) == {"unpriced": 1}
 
 
+@pytest.mark.parametrize(
+    ("details", "units"),
+    [
+        ({"input_tokens": 9, "input_token_details": {"priority": 9}}, {"service_tier": "priority"}),
+        ({"input": 9, "output": 2, "input_flex": 9, "total": 11}, {"service_tier": "flex"}),
+        ({"num_server_side_tools_used": 3, "num_sources_used": 0}, {"server_tools": 3}),
+        ({"promptTokensDetails": [{"modality": "DOCUMENT", "tokenCount": 8}]}, {"input_image_tokens": 8}),
+        ({"input": 1, "prompt_modality_4": 5}, {"input_audio_tokens": 5}),
+        ({"tool_calls_details": {"search_web": {"invocation": 2}}}, {"web_searches": 2}),
+    ],
+)
+def test_what_else_a_usage_object_pays_has_a_unit(details, units):
+    """Terms in the names of tokens, tools of the endpoint and pages of documents are units too."""
+    assert read_usage(details)["units"] == units
+
+
+def test_a_total_alone_is_kept_for_who_knows_what_it_counts():
+    """An embedding only reads, so its total is its input; a model's answer would hide in it."""
+    assert read_usage({"total_tokens": 10}) == {"total": 10}
+    assert "total" not in read_usage({"prompt_tokens": 8, "total_tokens": 10})
+
+
 def test_a_key_alone_says_which_part_it_is():
     """Attributes are usage objects whose keys were joined by dots."""
     assert part_of("prompt_details.audio") == "input_audio_tokens"
@@ -220,3 +301,30 @@ def test_tools_of_the_endpoint_are_paid_beside_the_tokens():
         {"type": "file_search_call"}, {"type": "code_interpreter_call"}, {"type": "function_call"}, "text",
     ]  # fmt: skip
     assert fees(parts) == {"web_searches": 1, "storage_searches": 1, "unpriced": 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "units"),
+    [
+        ({"content": [{"type": "server_tool_use", "name": "web_search"}]}, {"web_searches": 1}),
+        ({"content": [{"type": "server_tool_use", "name": "web_search"}],
+          "usage": {"input_tokens": 9, "server_tool_use": {"web_search_requests": 2}}}, {"web_searches": 2}),
+        ({"content": [{"type": "server_tool_use", "name": "web_fetch"}, {"type": "mcp_tool_use", "name": "x"}]}, {}),
+        ({"content": [{"type": "server_tool_use", "name": "bash_code_execution"}]}, {"unpriced": 1}),
+        ({"candidates": [{"groundingMetadata": {"webSearchQueries": ["q"]}}]}, {"unpriced": 1}),
+        ({"candidates": [{"groundingMetadata": {"groundingChunks": [{"maps": {"uri": "u"}}]}}]}, {"unpriced": 1}),
+        ({"candidates": [{"groundingMetadata": {}}]}, {}),
+        ({"google": {"groundingMetadata": {"webSearchQueries": ["q"]}}}, {"unpriced": 1}),
+        ([{"role": "assistant", "parts": [{"type": "server_tool_call", "name": "web_search"}]}], {"web_searches": 1}),
+        ([{"role": "assistant", "parts": [{"type": "tool_call", "name": "web_search", "builtin": True}]}],
+         {"web_searches": 1}),
+        ([{"role": "assistant", "parts": [{"type": "tool_call", "name": "web_search"}]}], {}),
+        ([{"type": "tool-call", "toolName": "code_execution", "providerExecuted": True}], {"unpriced": 1}),
+        ([{"type": "tool-result", "toolName": "code_execution", "providerExecuted": True}], {}),
+        ({"choices": [{"message": {"executed_tools": [{"type": "search"}]}}]}, {"unpriced": 1}),
+        ({"messages": [{"content": [{"type": "server_tool_use", "name": "web_search"}]}]}, {}),
+    ],
+)  # fmt: skip
+def test_each_api_says_in_its_words_which_tools_it_ran(answer, units):
+    """Searches are counted, what has no listed price is said, and the caller's own tools cost nothing."""
+    assert fees(answer) == units

@@ -134,3 +134,50 @@ def test_integers_beyond_64_bits_keep_their_digits(ws, tmp_path):
     assert first(ws, tmp_path / "a.json").expected == [str(10**22)]
     (tmp_path / "a.jsonl").write_text('{"input": "q", "expected": 9223372036854775807}\n')
     assert first(ws, tmp_path / "a.jsonl").expected == 9223372036854775807
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_csv_of_spreadsheets_is_read_in_their_encodings(ws, tmp_path, encoding, end):
+    """With a mark at the beginning or without, with every kind of line's end."""
+    path = tmp_path / "sheet.csv"
+    path.write_bytes(f'question;answer{end}"W\u00e4re; es 9 \u20ac?";ja{end}'.encode(encoding))
+    assert (first(ws, path).input, first(ws, path).expected) == ("W\u00e4re; es 9 \u20ac?", "ja")
+
+
+def test_another_encoding_is_refused_with_the_byte(ws, tmp_path):
+    """Nothing is guessed."""
+    path = tmp_path / "sheet.csv"
+    path.write_bytes("question,answer\nf\u00fcr,x\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"is not UTF-8 \(byte 17\)"):
+        first(ws, path)
+
+
+@pytest.mark.parametrize(
+    ("row", "given", "expected"),
+    [
+        ({"vars": {"question": "q"}, "assert": [{"type": "equals", "value": "a"}]}, "q", "a"),
+        ({"vars": {"question": "q", "expected": "a"}}, "q", "a"),
+        ({"vars": {"question": "q", "document": "d"}}, {"question": "q", "document": "d"}, None),
+        ({"item": {"question": "q", "ground_truth": "a"}}, "q", "a"),
+        ({"item": {"input": "q", "expected": "a"}, "sample": {"output_text": "z"}}, "q", "a"),
+    ],
+)
+def test_fields_within_a_column_are_read(ws, row, given, expected):
+    """As promptfoo and the evals of OpenAI have them."""
+    ws.datasets.save("theirs", [row])
+    example = ws.datasets.get("theirs")[0]
+    assert (example.input, example.expected) == (given, expected)
+
+
+def test_asserts_that_are_no_reference_are_refused(ws):
+    """With the way to keep them."""
+    row = {"vars": {"question": "q"}, "assert": [{"type": "javascript", "value": "output.length < 9"}]}
+    with pytest.raises(UsageError, match=r"row 1: its 'assert' is not one reference \(javascript\)"):
+        ws.datasets.save("theirs", [row])
+
+
+def test_a_folder_is_no_file(ws, tmp_path):
+    """Said as what it is."""
+    with pytest.raises(UsageError, match="is a folder: give a file in it"):
+        ws.datasets.save("theirs", tmp_path)

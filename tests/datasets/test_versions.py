@@ -35,14 +35,27 @@ def test_refs_name_versions(ws, golden):
     [
         ("goldn", NotFoundError, "did you mean 'golden'"),
         ("golden@7", NotFoundError, "golden has no version 7: it has 1 to 1"),
-        ("golden@x", UsageError, "given as 'name' or 'name@3'"),
-        ("golden@", UsageError, "given as 'name' or 'name@3'"),
+        ("golden@x", UsageError, "given as 'name', 'name@3' or 'name@sha256:ab12'"),
+        ("golden@", UsageError, "given as 'name', 'name@3' or 'name@sha256:ab12'"),
     ],
 )
 def test_refs_that_mean_nothing(ws, golden, ref, error, message):
     """The message has the nearest valid choice."""
     with pytest.raises(error, match=message):
         ws.datasets.get(ref)
+
+
+def test_a_version_is_found_by_its_hash(ws, golden):
+    """By the same grammar as a prompt's; the start of it is enough where it is the only one."""
+    other = ws.datasets.save("golden", rows(3))
+    assert ws.datasets.get(f"golden@sha256:{other.hash[:12]}").version == 2
+    assert ws.datasets.get(f"golden@sha256:{golden.hash}").version == 1
+    with pytest.raises(NotFoundError, match="no version of golden has a hash that starts with sha256:0000"):
+        ws.datasets.get("golden@sha256:0000")
+    with pytest.raises(UsageError, match="4 to 64 hex digits"):
+        ws.datasets.get("golden@sha256:xyz")
+    with pytest.raises(UsageError, match="is a version and never changes"):
+        ws.datasets.tag(f"golden@sha256:{other.hash[:12]}", ["a"])
 
 
 def test_a_diff_names_the_fields(ws, golden):

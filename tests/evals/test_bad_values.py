@@ -13,8 +13,6 @@ from lmops import scorers
 from lmops.errors import UsageError
 from lmops.evals import TaskResult
 
-from .conftest import right
-
 
 class _SilentError(Exception):
     def __str__(self) -> str:
@@ -142,8 +140,7 @@ def test_a_scorer_that_stops_itself_is_one_error(quiet, rows, error, is_async):
     assert (run.status, run.scores().status.value_counts().to_dict()) == ("finished", {"value": 11, "error": 1})
 
 
-def test_a_misspelt_parameter_of_a_judge_is_refused_before_the_run(quiet, rows):
+def test_a_misspelt_parameter_of_a_judge_is_refused_when_it_is_made():
     """Not found out case by case."""
-    judge = scorers.judge("right", "Is it right?", model="standin:ferry-1", params={"temp": 0})
     with pytest.raises(UsageError, match="did you mean 'temperature'"):
-        quiet(right, rows, [judge])
+        scorers.judge("right", "Is it right?", model="standin:ferry-1", params={"temp": 0})

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 import lmops
-from lmops._cli_eval import _run_code
 from lmops.cli import main
+from lmops.cli.evals import _run_code
 from lmops.errors import UsageError
 from lmops.evals import read_criteria
 from lmops.sample import golden
@@ -245,6 +245,10 @@ def test_a_gate_that_stops_when_it_knows(store, tmp_path, monkeypatch):
     asked = ("eval", "gate", "my_good_app:answer", "--criteria", tmp_path / "c.yaml", "--store", store)
     found = json.loads(run(*asked, "--stop-early", "-d", "many", "-s", "exact_match", "--json"))
     assert (found["outcome"], found["results"][0]["name"]) == ("pass", "looked early")
+    stop = ("--stop-early", "-d", "many", "-s", "exact_match", "--repeats", "2", "--json")
+    assert json.loads(run(*asked, *stop))["outcome"] == "pass"
+    with lmops.open(store) as ws:
+        assert ws.evals.list()["planned"].max() == 400
     assert "give --dataset and --scorer" in run(*asked, "--stop-early", code=2)
     assert "--stop-early" in run(*asked, "-d", "many", code=2)
 

@@ -85,6 +85,24 @@ def test_a_run_as_a_whole_has_limits_too(ws, run):
         assert ws.evals.gate(judged, None, criteria).outcome == outcome, criteria
 
 
+@pytest.mark.parametrize("clustered", [False, True])
+def test_repeats_and_clusters_are_no_further_examples_of_a_cost(ws, quiet, clustered):
+    """Ten costs or latencies that are each there twelve times know what ten know."""
+
+    def task(question):
+        size = 1 + int(question[1:]) % 10
+        return TaskResult("x", cost_usd=0.001 * size, latency_ms=100.0 * size)
+
+    rows = rows_of(120 if clustered else 10)
+    rows = [row | {"cluster": f"c{place % 10}"} for place, row in enumerate(rows)] if clustered else rows
+    judged = quiet(task, rows, repeats=1 if clustered else 12)
+    found = ws.evals.gate(judged, criteria={"max_cost_usd": 0.0065}).results[1]
+    assert (found.outcome, found.value) == ("inconclusive", pytest.approx(0.0055))
+    assert found.high - found.low > 0.004
+    slow = ws.evals.gate(judged, criteria={"max_latency_ms": 1100}).results[1]
+    assert (slow.outcome, slow.value, slow.high) == ("inconclusive", 1000, None)
+
+
 def test_an_unfinished_run_does_not_pass(ws, run):
     """What was run looks well, and the rest may not."""
     judged = run(lambda q: TaskResult(right(q), cost_usd=1.0), budget_usd=100)

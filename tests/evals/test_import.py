@@ -1,6 +1,7 @@
 """Answers and scores that were made elsewhere are runs: paired, clustered, with repeats, compared and gated."""
 
 import json
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -109,3 +110,62 @@ def test_what_cannot_be_a_run_is_refused(ws, rows, given, words):
     with pytest.raises(UsageError, match=words):
         ws.evals.import_results(rows, **given)
     assert len(ws.evals.list()) == 0
+
+
+def _rows(**more):
+    return [{"id": f"e{n}", "input": "q", "output": "a", "acc": n % 2, **more} for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "said"),
+    [
+        (_rows(model="a") + _rows(model="b"), {}, "two models answer 'e0'"),
+        (_rows(repeat=0) + _rows(repeat=10**7), {}, "a repeat has the number 10,000,000"),
+        (_rows(who="a") + _rows(who=None), {"system": "who"}, "row 5 names no system"),
+        (_rows(id=" "), {}, "row 1 has an empty id"),
+        (_rows(), {"higher_is_better": {"acc": "no"}}, "'no'; give True or False"),
+    ],
+)
+def test_what_is_not_clear_is_refused(ws, rows, options, said):
+    """Never merged, guessed or filled up."""
+    with pytest.raises(UsageError, match=said):
+        ws.evals.import_results(rows, **options)
+
+
+def test_scores_of_any_kind_of_number(ws):
+    """Also decimals, as Parquet has them; one column may be named alone."""
+    rows = [{**row, "acc": Decimal("0.25")} for row in _rows()]
+    assert ws.evals.import_results(rows, scores="acc").summary()[0].mean == 0.25
+
+
+def test_scores_without_answers_are_not_the_same_answers(ws):
+    """Nothing is said of outputs that are not there."""
+    rows = [{"id": n, "input": "q", "who": who, "acc": (n + at) % 2} for at, who in enumerate("ab") for n in range(9)]
+    runs = ws.evals.import_results(rows, system="who")
+    assert not any("outputs" in note for note in ws.evals.compare(runs["a"], runs["b"]).notes)
+
+
+def test_a_csv_file_has_scores(ws, tmp_path):
+    """Every cell of it is text: a column of numbers, or of true and false, is measured; ids and answers stay texts."""
+    file = tmp_path / "answers.csv"
+    file.write_text(
+        "example_id,system,output,accuracy,is_short,repeat,cost_usd\n"
+        "007,v1,1,1,true,0,0.01\n008,v1,2,0.5,False,0,0.02\n007,v2,1,,true,0,0.01\n008,v2,3,1e-1,true,0,\n"
+    )
+    runs = ws.evals.import_results(file, system="system")
+    first = runs["v1"].df()
+    assert first["example_id"].tolist() == ["007", "008"]
+    assert first["output"].tolist() == ["1", "2"]
+    means = {name: {one.scorer: one.mean for one in run.summary()} for name, run in runs.items()}
+    assert means["v1"] == {"accuracy": 0.75, "is_short": 0.5}
+    assert means["v2"] == {"accuracy": 0.1, "is_short": 1.0}
+
+
+def test_texts_beside_numbers_are_no_scores(ws):
+    """Where there are numbers a text is one only when it is named."""
+    rows = [{"id": one, "output": "x", "right": 1, "year": "2024"} for one in ("a", "b")]
+    assert [one.scorer for one in ws.evals.import_results(rows).summary()] == ["right"]
+    named = ws.evals.import_results(rows, scores=["year"], name="named")
+    assert [one.mean for one in named.summary()] == [2024.0]
+    with pytest.raises(UsageError, match="give a number"):
+        ws.evals.import_results([{"id": "a", "output": "x", "right": "1,5"}], scores=["right"])

@@ -7,7 +7,7 @@ import pytest
 
 from lmops.errors import NotFoundError, UsageError
 from lmops.evals import TaskResult
-from lmops.evals._compare import _agreed
+from lmops.evals._differences import _agreed
 from lmops.scorers import Score, build
 
 from .conftest import right, rows_of

@@ -7,7 +7,7 @@ import pytest
 
 from lmops.errors import UsageError
 from lmops.evals import TaskResult, read_criteria
-from lmops.evals._until import Watch, ordered
+from lmops.evals._until import FAILED, Watch, ordered
 from tests.bench import bench_calc as simulate
 
 from .conftest import right, rows_of
@@ -166,6 +166,32 @@ def test_a_pair_without_one_score_counts_as_the_worst():
             watch.add(example, {"s": None if place % 6 == 0 else 1.0})
         made[missing] = watch.outcome
     assert made == {"worst": None, "pairs": "pass"}
+
+
+def failing(question):
+    """Fail three times in ten, and answer rightly otherwise."""
+    if int(question[1:]) % 10 < 3:
+        raise ValueError
+    return right(question)
+
+
+def test_cases_that_failed_are_no_pass(ws, quiet):
+    """As in a gate that does not look early: nobody knows what their answers would have been."""
+    run = quiet(failing, rows_of(200), until=MIN)
+    verdict = ws.evals.gate(run)
+    assert (verdict.outcome, run.totals.cases) == ("inconclusive", 200)
+    assert (verdict.results[-1].value, verdict.results[-1].high) == (0.7, 1.0)
+    assert ws.evals.gate(quiet(failing, rows_of(200), until=MIN | {"missing": "pairs"})).outcome == "pass"
+
+
+def test_a_repeat_that_failed_counts_by_its_share():
+    """One of two: between half and one; what had nothing to measure says nothing."""
+    watch = Watch(read_criteria(MIN), ["a", "b"], {"exact_match": {"range": [0, 1]}}, {"exact_match": {}}, repeats=2)
+    for score in (1.0, FAILED):
+        watch.add("a", {"exact_match": score})
+    for score in (1.0, None):
+        watch.add("b", {"exact_match": score})
+    assert (watch.questions[0].bets, watch.questions[0].hopes) == ([0.5, 1.0], [1.0, 1.0])
 
 
 @pytest.mark.parametrize(("rate", "wrong"), [(0.8, "fail"), (0.7999, "pass")])

@@ -179,7 +179,7 @@ def test_whatever_is_kept_comes_back(cache, completion):
 @pytest.fixture(scope="module")
 def cache():
     with lmops.open(":memory:") as ws:
-        yield ResponseCache(ws.store, actor="tester")
+        yield ResponseCache(ws.project)
 
 
 def test_two_processes_share_the_cache(ws, house):

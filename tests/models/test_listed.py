@@ -120,6 +120,9 @@ def test_every_rate_of_the_list_is_used(found, usd):
         cost("gpt-4o-mini", "openai", (100, 10), cached=400),  # more cached than read
         cost("rerank-v3.5", "cohere", (5000, None), kind="reranker"),
         cost("sonar-deep-research", "perplexity"),  # it always searches, and does not say how often
+        cost("o3-deep-research", "openai"),
+        cost("gpt-4o-search-preview", "openai"),
+        cost("gemini-2.5-flash", "google", web_searches=2),  # paid by the prompt, and some of a day are free
         cost("no-such-model", "openai"),
     ],
 )

@@ -166,7 +166,8 @@ def test_an_instrumentor_below_does_not_double_the_call(ws, house, kit, traced):
 
 def test_a_model_span_below_ours_is_the_one_call(ws, house, traced):
     """An instrumentor that does not look at the context: one call, told by the nesting and by the response's id."""
-    from lmops.models._records import Answer, Usage
+    from lmops.base.chat import Usage
+    from lmops.models._records import Answer
 
     endpoint = ws.models._endpoints.resolve("house")
     used = Usage(input_tokens=10, output_tokens=5)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lmops.base.chat import Usage
 from lmops.calc.usage import read_usage
-from lmops.models._openai import read_answer, usage_of
-from lmops.models._records import Usage
+from lmops.models._openai import read_answer, read_vectors, usage_of
+from lmops.models._records import Endpoint
 
 XAI = {"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,
        "completion_tokens_details": {"reasoning_tokens": 94}}  # fmt: skip
@@ -28,6 +29,20 @@ def test_terms_and_cost_of_an_answer_are_kept():
     body = {"choices": [{"message": {"content": "a"}}], "usage": PROXY, "service_tier": "flex"}
     used = read_answer(body).usage
     assert (used.reported_cost_usd, used.units) == (0.25, {"service_tier": "flex"})
+
+
+def test_tools_that_the_endpoint_ran_reach_the_usage():
+    """Our own client pays for a search as a span and a log do."""
+    message = {"content": "a", "executed_tools": [{"type": "search"}]}
+    body = {"choices": [{"message": message}], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}
+    assert read_answer(body).usage.units == {"unpriced": 1}
+
+
+def test_vectors_whose_usage_is_a_total_read_it():
+    """Some endpoints say how many tokens there were in all."""
+    endpoint = Endpoint(spec="voyage:v", kind="openai", provider="voyage", model="v", base_url="http://h")
+    body = {"data": [{"embedding": [0.5]}], "usage": {"total_tokens": 10}}
+    assert read_vectors(body, endpoint, 1)[2] == Usage(input_tokens=10)
 
 
 def test_sums_know_what_both_know():

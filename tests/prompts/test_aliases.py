@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lmops.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from lmops.prompts import Prompts
+from lmops.records import Project
 from lmops.store import append_event, next_event_id
 
 NAME = "support-answer"
@@ -18,7 +19,7 @@ NUMBERS = itertools.count()
 @pytest.fixture
 def prompts(ws, clock):
     """Four versions, and a clock that stands still."""
-    registry = Prompts(ws.store, actor="ada", now=clock)
+    registry = Prompts(Project(store=ws.store, actor="ada", now=clock))
     for number in range(1, 5):
         registry.save(NAME, f"version {number}")
     return registry
@@ -155,14 +156,14 @@ def test_one_of_two_who_decided_on_the_same_state_wins(prompts):
 def test_a_move_between_look_and_write_is_a_conflict(prompts, ws, clock):
     """Even without ``expected`` nobody overwrites a move that was made meanwhile."""
     go(prompts, 1)
-    other = Prompts(ws.store, actor="bob", now=clock)
+    other = Prompts(Project(store=ws.store, actor="bob", now=clock))
 
-    class Late(Prompts):
-        def _changing(self, *, dry_run):
+    class Late(Project):
+        def change(self, **options):
             other.promote(NAME, 2, to="production")
-            return super()._changing(dry_run=dry_run)
+            return super().change(**options)
 
-    late = Late(ws.store, actor="ada", now=clock)
+    late = Prompts(Late(store=ws.store, actor="ada", now=clock))
     with pytest.raises(ConflictError, match="bob moved it from 1 to 2"):
         late.promote(NAME, 3, to="production")
 

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmops.prompts._align import gaps, matches, paired, tokens, words
+from lmops.prompts.alignment import gaps, matches, paired, tokens, words
 
 FEW = st.lists(st.sampled_from("abcd"), max_size=30)
 

@@ -7,7 +7,7 @@ import pytest
 
 from lmops.errors import NotFoundError, UsageError
 from lmops.prompts import Prompts
-from lmops.prompts._compare import Value, difference, vote_of
+from lmops.prompts.comparisons import Value, difference, vote_of
 
 DAY_NS = 86_400_000_000_000
 START_NS = 1_772_323_200_000_000_000
@@ -59,7 +59,7 @@ def traffic(ws, tmp_path):
 
 def plain(ws):
     """Return the prompts without widgets."""
-    return Prompts(ws.store, actor="tester")
+    return Prompts(ws.project)
 
 
 def row(frame, measure, version):

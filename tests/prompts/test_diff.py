@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmops.prompts._diff import diff
 from lmops.prompts._records import PromptVersion
+from lmops.prompts.diffs import diff
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 OLD = "You are the help desk of {{ company }}.\nAnswer only from the sources.\n\nQuestion: {{ question }}"

@@ -6,7 +6,7 @@ import asyncio
 from types import SimpleNamespace
 
 from lmops.errors import ModelError
-from lmops.prompts._playground import Candidate, as_frame, try_versions
+from lmops.prompts.playground import Candidate, as_frame, try_versions
 
 GREET = Candidate(label="greet@1", ref="greet@1", messages=[{"role": "user", "content": "Hello {{ name }}"}], model="m")
 SHOUT = Candidate(label="draft", messages=[{"role": "user", "content": "HEY {{ name }}{{ mark }}"}], model="m")
@@ -81,7 +81,7 @@ def test_the_latest_inputs_come_from_traces():
     import json
 
     import lmops
-    from lmops.prompts._playground import recent_inputs
+    from lmops.prompts.playground import recent_inputs
     from tests.store.helpers import span
 
     values = [{"name": "Ada"}, {"name": "Ada"}, {"name": "Bo", "mark": "!"}, {"name": "x" * 2000}, {"other": "y"}]

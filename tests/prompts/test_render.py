@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmops.errors import UsageError
-from lmops.prompts._render import analyse, render
+from lmops.prompts.rendering import analyse, render
 
 
 def text(template, **values):
@@ -167,7 +167,7 @@ def test_without_a_span_nothing_happens(ws):
     [
         ("{{ d.items }}", "it writes a builtin_function_or_method, which is no text"),
         ("{{ ['a'] | map('upper') }}", "it writes a generator, which is no text: call it, or use | list or | join"),
-        ("{{ self }}", "it writes a TemplateReference"),
+        ("{{ self }}", "belongs to the template language"),
         ("{{ [d] | map(attribute='foo') | list }}", "has no attribute 'foo'"),
         ("{{ [d.foo] }}", "has no attribute 'foo'"),
     ],

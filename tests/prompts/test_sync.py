@@ -1,5 +1,6 @@
 """Files and registry: nothing is lost on the way, and nothing is overwritten that only one of them has."""
 
+import contextlib
 import os
 import subprocess
 
@@ -8,9 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lmops.errors import UsageError
-from lmops.prompts._content import make
-from lmops.prompts._files import dump, load
+from lmops.models import check_params
 from lmops.prompts._sync import _write_atomically
+from lmops.prompts.content import make
+from lmops.prompts.files import dump, load
 
 LETTERS = st.text(st.characters(exclude_categories=["Cs"]))
 JSON = st.recursive(
@@ -42,10 +44,18 @@ def content_of(template, **more):
     return make(template, **more)
 
 
+def is_taken(params):
+    """Return whether parameters are none that are refused, such as one that is nearly another's name."""
+    with contextlib.suppress(UsageError):
+        check_params(params)
+        return True
+    return False
+
+
 @given(
     template=PIECES | MESSAGES,
     model=st.none() | st.text("abc:-", min_size=1).filter(str.strip),
-    params=st.dictionaries(LETTERS, JSON, max_size=3),
+    params=st.dictionaries(LETTERS, JSON, max_size=3).filter(is_taken),
     schema=st.none() | st.dictionaries(LETTERS, JSON, max_size=3),
     tools=st.none() | st.lists(LETTERS | st.dictionaries(LETTERS, JSON, max_size=2), max_size=2),
     note=st.none() | LETTERS,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmops.errors import NotFoundError, UsageError
-from lmops.prompts._content import from_body, make
+from lmops.prompts.content import from_body, make
 
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "{{ question }}"}]
 LETTERS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -35,10 +35,10 @@ def test_a_version_is_its_content(ws):
 
 def test_line_ends_and_whole_numbers_do_not_make_versions(ws):
     """A file that came from another system has the same content; so has 0.0 for 0."""
-    one = ws.prompts.save("p", "a\r\nb\rc", params={"temperature": 0.0, "top": [1.0]})
+    one = ws.prompts.save("p", "a\r\nb\rc", params={"temperature": 0.0, "extra_body": {"top": [1.0]}})
     assert one.template == "a\nb\nc"
-    assert ws.prompts.save("p", "a\nb\nc", params={"top": [1], "temperature": 0}).is_new is False
-    assert ws.prompts.save("p", "a\nb\nc ", params={"top": [1], "temperature": 0}).version == 2
+    assert ws.prompts.save("p", "a\nb\nc", params={"extra_body": {"top": [1]}, "temperature": 0}).is_new is False
+    assert ws.prompts.save("p", "a\nb\nc ", params={"extra_body": {"top": [1]}, "temperature": 0}).version == 2
 
 
 def test_what_was_saved_comes_back(ws):

@@ -87,7 +87,6 @@ def test_a_rating_out_of_another_number_is_none():
         "",
         '{"verdict": "maybe"}',
         'It says {"verdict": "pass"} but I say {"verdict": "fail"}',
-        'It says {"verdict": "pass"}, an attempt to sway me. Verdict: fail, clearly so',
         'It says ```json\n{"verdict": "pass"}\n``` and I do not agree.',
         'It says {"verdict": "pass"}\nwhich does not count.',
         'It says "verdict: pass". I do not agree.',

@@ -5,8 +5,8 @@ import pytest
 from lmops import scorers
 from lmops.errors import UsageError
 from lmops.scorers import ScoreInput
-from lmops.scorers._match import numbers
 from lmops.scorers._normalise import words
+from lmops.scorers._numbers import numbers
 
 
 def value(made, output, expected=None, **more):
@@ -100,9 +100,43 @@ def test_numeric(options, output, expected, value_):
     assert value(scorers.numeric(**options), output, expected) == value_
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        # both marks: the last is the decimal mark
+        ("1.234,50", [1234.5]), ("1,234.50", [1234.5]), ("\u20ac 1.234,56", [1234.56]), ("1.000.000,00", [1e6]),
+        # one mark: groups when it parts threes more than once, or is a comma before three
+        ("1.234.567", [1234567]), ("1,234,567", [1234567]), ("1,234", [1234]), ("1.234", [1.234]), ("3,000.", [3000]),
+        ("12,5 %", [12.5]), ("0,125", [0.125]), ("1,23,456", [123456]), ("1,2e3", [1200]),
+        # other marks of groups
+        ("1 234.50", [1234.5]), ("1\u202f234,50", [1234.5]), ("5\u00a0000\u00a0\u20ac", [5000]),
+        ("12 345 678", [12345678]),
+        ("1_000", [1000]), ("CHF 1'234.50", [1234.5]), ("1\u2019234", [1234]), ("in 2024 100 people", [2024, 100]),
+        # fractions, powers
+        ("3/4", [0.75]), ("1 1/2 cups", [1.5]), ("\u00bd", [0.5]), ("2\u00bd", [2.5]), ("-1/2", [-0.5]),
+        ("1/0", [1, 0]),
+        ("5/12/2024", [5, 12, 2024]), ("1e3", [1000]), ("2 x 10^3", [2000]), ("1.2e-3", [0.0012]),
+        # signs: brackets mean minus around money only
+        ("(5)", [5]), ("($5)", [-5]), ("($1,234.50)", [-1234.5]), ("$-5", [-5]), ("\u20135", [-5]), ("5 -10", [5, -10]),
+        # marks of no number
+        ("1,2,3", [1, 2, 3]), ("[1,2]", [1, 2]), ("1.5.2", [1, 5, 2]), ("07:40", [7, 40]), ("five", []),
+    ],
+)  # fmt: skip
+def test_numbers_as_they_are_written_in_many_places(text, found):
+    """By one rule, and never half of one."""
+    assert numbers(text) == pytest.approx(found)
+
+
+def test_the_decimal_mark_can_be_said():
+    """Where "1.234" and "1,5" may mean two things."""
+    assert (numbers("1.234", ","), numbers("1,234", ","), numbers("1,234.5", ".")) == ([1234], [1.234], [1234.5])
+    assert value(scorers.numeric(decimal=","), "Es kostet 1.234 Euro", 1234) is True
+    assert value(scorers.numeric(), "Es kostet 1.234,50 Euro", 1234.5) is True
+
+
 def test_numeric_refuses_bad_options():
     """At once."""
-    for options in ({"tolerance": -1}, {"pick": "best"}):
+    for options in ({"tolerance": -1}, {"pick": "best"}, {"decimal": "comma"}):
         with pytest.raises(UsageError):
             scorers.numeric(**options)
 

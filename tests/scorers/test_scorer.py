@@ -10,7 +10,7 @@ import pytest
 
 from lmops import scorers
 from lmops.errors import NotFoundError, UsageError
-from lmops.scorers import Score, ScoreInput, build, scorer, scorer_factory
+from lmops.scorers import Score, ScoreInput, _registry, build, scorer, scorer_factory
 
 GIVEN = ScoreInput(output="yes", expected="yes", example={"input": "q", "metadata": {"topic": "t"}})
 
@@ -18,7 +18,7 @@ GIVEN = ScoreInput(output="yes", expected="yes", example={"input": "q", "metadat
 def test_a_scorer_takes_what_it_names():
     """Out of the output, the example and what the task took."""
 
-    def seen(expected, output, metadata, input, latency_ms=None):  # noqa: A002
+    def seen(expected, output, metadata, input, latency_ms=None):
         return Score.of(1.0, detail={"seen": [output, expected, input, metadata["topic"], latency_ms]})
 
     assert build(seen).score(GIVEN).detail == {"seen": ["yes", "yes", "q", "t", None]}
@@ -218,14 +218,14 @@ def test_a_broken_plugin_is_said_and_stops_nothing(monkeypatch, tmp_path):
     (tmp_path / "plug_good.py").write_text("def score(output):\n    return 1.0\n")
     (tmp_path / "plug_bad.py").write_text("raise RuntimeError('no licence')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("lmops.scorers._registry._plugins", None)
+    assert "plug_good" not in scorers.available()
+    monkeypatch.delitem(vars(_registry._KNOWN), "_offered")  # packages are looked up once a process
     assert scorers.available()["plug_good"] == "from the package plug"
     assert scorers.get("plug_good").score(GIVEN).value == 1.0
     with pytest.raises(UsageError, match=r"plug_bad.* of the package plug is broken: RuntimeError: no licence"):
         scorers.get("plug_bad")
     assert "no licence" in scorers.available()["plug_bad"]
     assert scorers.get("exact_match").score(GIVEN).value is True
-    monkeypatch.setattr("lmops.scorers._registry._plugins", None)
 
 
 def test_factories_make_scorers_with_options():

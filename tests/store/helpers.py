@@ -226,8 +226,8 @@ def crash(template: str, action: str, step: str) -> None:
     import pyarrow.compute
     import pyarrow.parquet  # noqa: F401
 
-    import lmops.traces._normalise
-    import lmops.workspace  # noqa: F401
+    import lmops.opening
+    import lmops.traces._normalise  # noqa: F401
 
     at = 1
     while True:

@@ -44,12 +44,15 @@ def look(store: Store) -> None:
 
 
 def kill_now_and_then(path: Path, seconds: float, reader: Store) -> int:
-    """Keep four writers alive for a while, kill one at random now and then, read all the time; return the kills."""
+    """Keep four writers alive for a while, kill one at random now and then, read all the time; return the kills.
+
+    A slow machine gets the time until the first files are there.
+    """
     chance = random.Random(7)
     writers: list[subprocess.Popen[str]] = [start("hammer", path, number, 20, 600) for number in range(4)]
     end, next_kill, kills = time.monotonic() + seconds, time.monotonic() + 3, 0
     try:
-        while time.monotonic() < end:
+        while time.monotonic() < end or (time.monotonic() < end + 120 and not (kills > 2 and reader.stats().segments)):
             look(reader)
             if time.monotonic() > next_kill:
                 victim = chance.randrange(4)

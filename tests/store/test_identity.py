@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lmops.errors import DamagedStoreError
+from lmops.errors import DamagedStoreError, StoreError
 from lmops.store import Store
 from lmops.store._identity import segment_files, stamp_of
 from lmops.store._journal import JOURNAL, head, read
@@ -202,3 +203,24 @@ def test_what_the_journal_does_not_explain_is_refused(path: Path, tmp_path: Path
         (copy / JOURNAL).write_bytes(content[:100] + b"x" + content[101:])
     with pytest.raises(DamagedStoreError, match="rescue"):
         Store.open(copy)
+
+
+@pytest.mark.parametrize(
+    "name", ["acknowledged", "segments.log", "segments/spans/2026-01-01/x.parquet", "spill/one/spans-1.json"]
+)
+def test_a_pipe_in_a_store_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    """Whoever hands over a store with one must not hold up who opens it: it is refused, or named by a check."""
+    path = tmp_path / "store"
+    with Store.open(path) as store:
+        store.load(trace_of("t"))
+    (path / name).unlink(missing_ok=True)
+    (path / name).parent.mkdir(parents=True, exist_ok=True)
+    (path / name).with_name("lock").touch()
+    os.mkfifo(path / name)
+    if "/" not in name:
+        with pytest.raises(StoreError, match="is no file"):
+            Store.open(path)
+    else:
+        with Store.open(path) as store:
+            report = store.check()
+            assert any(name in words for words in (*report.problems, *report.notes))

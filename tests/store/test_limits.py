@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import stat
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from click.testing import CliRunner
 from lmops.cli import main
 from lmops.errors import QueryError, UsageError
 from lmops.store import Store
-from lmops.store._limits import LEAST_MEMORY, Limits, memory_of_machine
+from lmops.store._limits import _ELSEWHERE, LEAST_MEMORY, Asking, Limits, memory_of_machine
 
 from .helpers import count, start, trace_of
 
@@ -96,6 +97,50 @@ def test_a_time_limit_of_one_question(full: Store) -> None:
     thread.start()
     thread.join()
     assert "0.2 s" in str(errors)
+    assert count(full) == 16
+
+
+def test_ctrl_c_ends_the_questions_of_other_threads(full: Store) -> None:
+    """What a thread asks for somebody ends with the question of the main thread, with an error of ours."""
+    errors: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            full.sql(ENDLESS, timeout_s=60)
+        except QueryError as error:
+            errors.append(error)
+
+    count(full)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while not _ELSEWHERE:
+        time.sleep(0.01)
+    press_ctrl_c()
+    with pytest.raises(KeyboardInterrupt):
+        full.sql(ENDLESS)
+    thread.join()
+    assert "it was interrupted" in str(errors)
+    assert count(full) == 16
+
+
+def test_what_a_thread_asks_on_its_own_goes_on(full: Store) -> None:
+    """Ctrl+C is not for a drain that runs in the background."""
+    went_on = threading.Event()
+    begun = threading.Event()
+
+    def work() -> None:
+        with Asking():
+            begun.set()
+            went_on.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.wait()
+    press_ctrl_c()
+    with pytest.raises(KeyboardInterrupt):
+        full.sql(ENDLESS)
+    went_on.set()
+    thread.join()
     assert count(full) == 16
 
 

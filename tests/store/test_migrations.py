@@ -150,3 +150,18 @@ def test_network_disks_are_known_by_the_mount_table(tmp_path: Path) -> None:
     assert filesystem_type(tmp_path, mounts) == "ext4"
     assert is_network("nfs4")
     assert not is_network("ext4")
+
+
+@pytest.mark.parametrize("statement", ["drop table verdicts", "alter table prices rename column provider to vendor"])
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_newer_store_without_what_this_one_reads_is_refused(
+    tmp_path: Path, statement: str, *, read_only: bool
+) -> None:
+    """In words that name what is not there and the way out; nothing is changed."""
+    path = tmp_path / ".lmops"
+    Store.open(path).close()
+    set_version(path, 99)
+    with contextlib.closing(sqlite3.connect(path / "meta.sqlite")) as con:
+        con.execute(statement)
+    with pytest.raises(NewerStoreError, match=r"schema 99 and no (table verdicts|column provider).*pip install -U"):
+        Store.open(path, read_only=read_only)

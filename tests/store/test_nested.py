@@ -26,6 +26,24 @@ def test_client_and_server_of_mcp_are_one_call(store):
     assert [name for name, _ in rows] == ["find", "read"]
 
 
+def test_what_carries_a_call_to_its_server_changes_nothing(store):
+    """Between an MCP client and its server lie the two spans of a request over HTTP."""
+    store.append_many(
+        {
+            "spans": [
+                span("t", "client", kind="tool", tool_name="find"),
+                span("t", "post", "client", kind="unknown"),
+                span("t", "route", "post", kind="unknown"),
+                span("t", "server", "route", kind="tool", tool_name="find"),
+                span("u", "agent", kind="agent"),
+                span("u", "step", "agent", kind="unknown"),
+                span("u", "alone", "step", kind="tool", tool_name="find"),
+            ]
+        }
+    )
+    assert len(store.sql("select * from tool_calls").fetchall()) == 2
+
+
 def test_a_document_found_through_another_retriever_is_one_row(store):
     """Only the outermost retriever that says its documents counts; one that says none hides nothing."""
     store.append_many(

@@ -15,7 +15,7 @@ import pytest
 
 import lmops
 from lmops.errors import StoreError
-from lmops.store import VIEW_NAMES
+from lmops.store import view_names
 from lmops.store._shape import migrations, shape_of
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.zip"))
@@ -42,7 +42,7 @@ def use(ws):
     ws.datasets.save("new", [{"input": "a", "expected": "a"}])
     assert ws.evals.run(lambda q: q, "new", ["exact_match"], progress=False).status == "finished"
     ws.models.complete("standin:ferry-1", "hi", cache=True)
-    for name in VIEW_NAMES:
+    for name in view_names():
         ws.sql(f"select count(*) from {name}").fetchall()
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmops.errors import QueryError
-from lmops.store import VIEW_NAMES, DamagedSegmentWarning, Store
+from lmops.store import DamagedSegmentWarning, Store, view_names
 
 from .helpers import DAY, START, count, llm, shown, span, trace_of
 
@@ -90,7 +90,7 @@ def test_questions_without_an_answer_have_no_rows(store: Store, query: str) -> N
     assert store.sql(query).fetchall() == []
 
 
-@pytest.mark.parametrize("view", VIEW_NAMES)
+@pytest.mark.parametrize("view", view_names())
 def test_every_view_can_be_described_and_read(store: Store, view: str) -> None:
     """``describe`` gives the columns that ``select *`` has, for an empty store and for one with rows."""
     for _ in range(2):
@@ -234,7 +234,7 @@ def test_the_tail_is_part_of_every_answer(store: Store) -> None:
 def test_show_tables_lists_the_views(store: Store) -> None:
     """Views are made when a query names them, yet the list of them is whole."""
     for query in ("show tables", " SHOW ALL TABLES;\n"):
-        assert sorted(VIEW_NAMES) == [row[0] for row in store.sql(query).fetchall()]
+        assert sorted(view_names()) == [row[0] for row in store.sql(query).fetchall()]
 
 
 def test_a_pivot_needs_its_values(store: Store) -> None:

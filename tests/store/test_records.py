@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
 import lmops
-from lmops.store import DamagedSegmentWarning, Store
+from lmops.errors import DamagedStoreError, RefusedError
+from lmops.store import DamagedSegmentWarning, Store, append_event
 
 from .helpers import START, count, llm, trace_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -66,3 +69,91 @@ def test_spilled_facts_that_changed_are_named(tmp_path: Path) -> None:
         with pytest.warns(DamagedSegmentWarning, match="changed since"):
             assert count(store) == 0
         assert not store.check().ok
+
+
+#: A change past the chain, and what must not be handed out then.
+ALTERED = [
+    ("update prompt_versions set body = replace(body, 'hello', 'howdy')", lambda ws: ws.prompts.get("p@1")),
+    ("update prompt_versions set body = replace(body, 'hello', 'howdy')", lambda ws: ws.prompts.versions("p")),
+    ("update prompt_versions set note = cast(x'ff' as text)", lambda ws: ws.prompts.get("p@1")),
+    ("update prompt_aliases set version = 2", lambda ws: ws.prompts.get("p@production")),
+    ("delete from prompt_aliases", lambda ws: ws.prompts.get("p@production")),
+    ("update prompt_aliases set earlier = '[2]'", lambda ws: ws.prompts.rollback("p", reason="r")),
+    ("delete from prompt_versions where version = 2", lambda ws: ws.prompts.get("p")),
+    ("update prompt_versions set version = 3 where version = 2", lambda ws: ws.prompts.get("p")),
+    ("delete from prompt_protections", lambda ws: ws.prompts.promote("p", 2, to="production")),
+    ("update model_endpoints set base_url = 'http://127.0.0.1:2/v1'", lambda ws: ws.models.complete("house", "x")),
+    ("delete from model_endpoints", lambda ws: ws.models.complete("house", "x")),
+    ("update example_contents set expected = '\"z\"' where content_id = 2", lambda ws: ws.datasets.get("d@1")),
+    ("update dataset_chunks set members = '[2,1]'", lambda ws: ws.datasets.get("d")),
+    ("update dataset_heads set version = 1", lambda ws: ws.datasets.get("d")),
+    ("update dataset_versions set note = 'n'", lambda ws: ws.datasets.get("d@1")),
+    ("delete from dataset_versions where version = 1", lambda ws: ws.datasets.get("d@1")),
+]
+
+
+@pytest.mark.parametrize(("sql", "read"), ALTERED, ids=[sql for sql, _ in ALTERED])
+def test_a_changed_record_is_not_handed_out(
+    tmp_path: Path, sql: str, read: Callable[[lmops.Workspace], object]
+) -> None:
+    """Neither by whoever opens the store, nor by a process that has read it before."""
+    path = tmp_path / "store"
+    with lmops.open(path) as ws, lmops.open(path) as other:
+        for text in ("hello", "hello you"):
+            ws.prompts.save("p", text)
+        ws.prompts.promote("p", 1, to="production")
+        ws.prompts.protect("p")
+        ws.models.register("house", base_url="http://127.0.0.1:1/v1", model="m")
+        ws.datasets.save("d", [{"input": "a", "expected": "b"}, {"input": "c", "expected": "d"}])
+        ws.datasets.add("d", [{"input": "e"}])
+        assert other.prompts.get("p").version == 2
+        with other.store.transaction() as con:
+            for (name,) in con.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+                con.execute(f"drop trigger {name}")
+        change(path, sql)
+        with pytest.raises(DamagedStoreError, match="not handed out"):
+            read(other)
+    with lmops.open(path) as ws, pytest.raises(DamagedStoreError, match="not handed out"):
+        read(ws)
+
+
+@pytest.mark.parametrize("sql", ["update prices set input_usd_per_mtok = 7", "delete from prices"])
+def test_a_changed_price_is_put_on_no_call(tmp_path: Path, sql: str) -> None:
+    """The calls cost what was set, as the audit chain says it, with a warning."""
+    with lmops.open(tmp_path / "store") as ws:
+        ws.models.set_price("n", input_usd_per_mtok=3, output_usd_per_mtok=1)
+        ws.models.set_price("m", input_usd_per_mtok=2, output_usd_per_mtok=1)
+        change(tmp_path / "store", f"{sql} where model = 'm'")
+        with pytest.warns(DamagedSegmentWarning, match=r"prices \[2\] is .*event 2"):
+            pricer = ws.models.pricer()
+        rows = [llm("a", name, start=START, model=name, input_tokens=1_000_000, output_tokens=0) for name in "mn"]
+        assert [pricer.cost(row | {"reported_cost_usd": None}) for row in rows] == [2.0, 3.0]
+
+
+def test_what_was_changed_is_put_right_by_doing_it_again(tmp_path: Path) -> None:
+    """An endpoint that is registered again, an alias that is promoted again: the newest event is what holds."""
+    path = tmp_path / "store"
+    with lmops.open(path) as ws:
+        ws.prompts.save("p", "hello")
+        ws.prompts.save("p", "hello you")
+        ws.prompts.promote("p", 1, to="production")
+        ws.models.register("house", base_url="http://127.0.0.1:1/v1", model="m")
+        change(path, "update prompt_aliases set earlier = '[2]', version = 2")
+        change(path, "update model_endpoints set base_url = 'http://127.0.0.1:2/v1'")
+        ws.models.register("house", base_url="http://127.0.0.1:1/v1", model="m")
+        ws.prompts.promote("p", 1, to="production")
+        assert ws.prompts.get("p@production").version == 1
+        with pytest.raises(RefusedError, match="nothing to roll back"):
+            ws.prompts.rollback("p", reason="what somebody wrote is no way back")
+        assert ws.audit.verify().ok
+
+
+def test_a_change_that_was_undone_leaves_nothing_behind(tmp_path: Path) -> None:
+    """What an event said that was never committed is not held against the records."""
+    with lmops.open(tmp_path / "store") as ws:
+        ws.prompts.save("p", "hello")
+        with contextlib.suppress(ZeroDivisionError), ws.store.transaction() as con:
+            append_event(con, actor="a", action="b", subject="c", named={"prompt_versions": {'["p",1]': "other"}})
+            ws.store.records(con, "prices")
+            raise ZeroDivisionError
+        assert ws.prompts.get("p@latest").version == 1

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
+import lmops
 from lmops.store import DamagedSegmentWarning, Store, rescue
 from lmops.store._meta import migrations, statements
 from lmops.store._salvage import opened
-from lmops.store._segments import file_sha256
+from lmops.store._segments import Stamp, file_sha256, write_segment
 
 from .helpers import DAY, START, count, llm, span, state, trace_of
 
@@ -266,3 +267,84 @@ def test_an_older_store_is_rescued(old: tuple[Path, dict[str, list[dict[str, obj
         waiting = trace_of("waiting")[0]["trace_id"]
         assert state(store)["spans"] == [row for row in before["spans"] if row["trace_id"] != waiting]
         assert store.check().ok
+
+
+def test_a_damaged_spill_file_is_set_aside(tmp_path: Path) -> None:
+    """By a repair, with an event that names it; from then on nothing is said of it."""
+    path = tmp_path / "store"
+    with Store.open(path) as store:
+        spilled = store.spill({"spans": trace_of("a")})
+    content = spilled.path.read_bytes().replace(b"root", b"roof", 1)
+    spilled.path.write_bytes(content)
+    name = spilled.path.relative_to(path).as_posix()
+    with Store.open(path) as store:
+        assert not store.check(repair=True).ok
+        report = store.check()
+        assert (report.ok, f"quarantine/{name}" in str(report.notes)) == (True, True)
+        assert store.sql("select count(*) from spans").fetchall() == [(0,)]
+        assert store.sql("select subject from audit where action = 'store.repair'").fetchall() == [(name,)]
+    assert (path / "quarantine" / name).read_bytes() == content
+    with Store.open(path) as store:
+        assert store.check().ok
+
+
+@pytest.fixture
+def evaluated(tmp_path: Path) -> Path:
+    """A closed store with two runs over data sets of their own, their cases in segments of their own."""
+    with lmops.open(tmp_path / ".lmops") as ws:
+        for name in ("one", "two"):
+            ws.datasets.save(name, [{"input": text, "expected": text.upper()} for text in "abc"])
+            ws.evals.run(str.upper, name, ["exact_match"], progress=False, name=name)
+            assert ws.store.pack_results(least=1, wait=True) == 3
+        assert ws.audit.verify().ok
+    return tmp_path / ".lmops"
+
+
+def segments_of(path: Path, tbl: str) -> list[Path]:
+    """Return the segments of a table, oldest first."""
+    with database(path) as con:
+        return [
+            path / row[0] for row in con.execute("select path from segments where tbl = ? order by segment_id", (tbl,))
+        ]
+
+
+@pytest.mark.parametrize("tbl", ["results", "scores"])
+def test_lost_cases_are_said_once_and_the_chain_holds(evaluated: Path, tbl: str) -> None:
+    """By an event that names the run and what is left of it, which is not covered; a later edit of it is found."""
+    segments_of(evaluated, tbl)[0].unlink()
+    with lmops.open(evaluated) as ws:
+        with pytest.warns(DamagedSegmentWarning, match="missing"):
+            assert not ws.audit.verify().ok
+        ws.store.check(repair=True)
+        found = ws.audit.verify()
+        run_id = ws.sql("select run_id from runs where name = 'one'").fetchall()[0][0]
+        (event,) = ws.sql("select event_id, after from audit where action = 'store.lost_cases'").fetchall()
+        assert found.ok
+        assert json.loads(event[1])["lost"][run_id]["cases"] == (3 if tbl == "results" else 0)
+        if tbl == "scores":
+            assert (found.not_covered, found.lost) == (
+                {"eval_results": 1},
+                (f'cases of ["{run_id}"] (event {event[0]})',),
+            )
+            assert "lost, and said so" in found.text
+        with ws.store.transaction() as con:
+            con.execute(
+                "insert into eval_results (run_id, example_id, repeat, status) values (?, 'new', 0, 'ok')", (run_id,)
+            )
+        assert not ws.audit.verify().ok
+
+
+def test_an_edit_is_not_covered_by_a_repair(evaluated: Path) -> None:
+    """A file that somebody wrote anew loses nothing; beside a lost one it is still found."""
+    first, second = segments_of(evaluated, "results")
+    first.unlink()
+    table = pq.read_table(second, partitioning=None)
+    place = table.schema.get_field_index("output")
+    edited = table.set_column(place, table.schema.field(place), [["x"] * table.num_rows])
+    file = write_segment(evaluated, "results", edited, Stamp(store_id="me", generation=1))
+    (evaluated / file.path).replace(second)
+    with lmops.open(evaluated) as ws:
+        ws.store.check(repair=True)
+        found = ws.audit.verify()
+        assert (found.ok, len(found.altered)) == (False, 2)
+        assert all("eval_results" in one for one in found.altered)

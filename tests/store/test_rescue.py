@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sqlite3
+import subprocess
+import sys
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
 
+import lmops
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError
-from lmops.store import Store, append_event, rescue
+from lmops.store import DamagedSegmentWarning, Store, append_event, rescue, unsealed
+from lmops.store._export import records_of
 from lmops.store._journal import JOURNAL
 
 from .helpers import DAY, START, bodies, count, llm, log_of, run, state, trace_of
@@ -197,3 +203,174 @@ def test_killed_at_any_point_it_is_repeated(tmp_path: Path, action: str, step: i
             assert store.check().ok
             assert state(store) == before if before else (count(store), count(store, "traces")) == (34, 4)
         shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("name", ["export", "export.duckdb"])
+@pytest.mark.parametrize("is_named", [True, False])
+def test_records_come_from_an_export(tmp_path: Path, name: str, *, is_named: bool) -> None:
+    """All of them, as they were when it was written; it is found beside the store, or named."""
+    path = tmp_path / "project" / ".lmops"
+    target = (tmp_path / "elsewhere" if is_named else tmp_path / "project") / name
+    build(path)
+    with lmops.open(path) as ws:
+        ws.prompts.save("p", "hello")
+        ws.prompts.promote("p", 1, to="production")
+        ws.prompts.protect("p")
+        ws.datasets.save("d", [{"input": "a"}])
+        ws.datasets.save("d", [{"input": "b"}])
+        before = state(ws.store)
+        ws.store.export(target)
+        ws.datasets.save("d", [{"input": "c"}])
+    lose(path)
+    report = rescue(path, records=target if is_named else None)
+    assert report.records_from == str(records_of(target))
+    assert f"newer than {records_of(target)}" in str(report.lost)
+    with lmops.open(path) as ws:
+        assert state(ws.store) == before
+        assert ws.prompts.get("p@production").version == 1
+        assert [ws.datasets.get(f"d@{number}")[0].input for number in (1, 2)] == ["a", "b"]
+        assert (ws.audit.verify().ok, ws.store.check().ok) == (True, True)
+
+
+@pytest.mark.parametrize("newer", ["backup", "export"])
+def test_of_a_backup_and_an_export_the_newer_one_is_taken(tmp_path: Path, newer: str) -> None:
+    """Whichever it is."""
+    path = tmp_path / "project" / ".lmops"
+    build(path)
+    with Store.open(path) as store:
+        copies = {"backup": store.backup, "export": store.export}
+        for name in sorted(copies, key=lambda one: one == newer):
+            copies[name](tmp_path / "project" / name)
+    lose(path)
+    file = {"backup": "meta.sqlite", "export": "records.sqlite"}[newer]
+    assert rescue(path).records_from == str(tmp_path / "project" / newer / file)
+
+
+def test_an_export_of_another_store_or_of_an_older_release_is_refused(tmp_path: Path) -> None:
+    """In words that say what would do."""
+    path = tmp_path / "project" / ".lmops"
+    build(path)
+    with Store.open(tmp_path / "other") as store:
+        store.load(trace_of("x"))
+        store.export(tmp_path / "of_other")
+    with Store.open(path) as store:
+        store.export(tmp_path / "of_old")
+    (tmp_path / "of_old" / "records.sqlite").unlink()
+    lose(path)
+    for name in ("of_other", "of_old"):
+        with pytest.raises(NotFoundError, match="a backup or an export"):
+            rescue(path, records=tmp_path / name)
+
+
+def spoil(path: Path, table: str, text: bytes) -> None:
+    """Wipe the page of a table that holds a text, in the database of a closed store."""
+    with contextlib.closing(sqlite3.connect(path / "meta.sqlite")) as con:
+        con.execute("pragma wal_checkpoint(truncate)")
+        size = con.execute("pragma page_size").fetchone()[0]
+        pages = [row[0] for row in con.execute("select pageno from dbstat where name = ? and ncell > 0", (table,))]
+    content = bytearray((path / "meta.sqlite").read_bytes())
+    (page,) = (one for one in pages if text in content[(one - 1) * size : one * size])
+    content[(page - 1) * size : page * size] = b"\xff" * size
+    (path / "meta.sqlite").write_bytes(content)
+
+
+@pytest.fixture
+def half_readable(tmp_path: Path) -> Path:
+    """A store whose chain has lost events of its middle: one prompt was made, another one moved, by them."""
+    with lmops.open(tmp_path / ".lmops") as ws:
+        ws.prompts.save("old", "Hello")
+        ws.prompts.promote("old", 1, to="live", reason="first")
+        ws.prompts.save("old", "Hello again")
+        for number in range(12):
+            ws.audit.append(action="note", subject=str(number), reason="long " * 200)
+        ws.prompts.promote("old", 2, to="live", reason="wiped with its page")
+        ws.prompts.save("new", "Hi")
+        for number in range(12):
+            ws.audit.append(action="note", subject=str(number), reason="long " * 200)
+        ws.prompts.save("last", "Bye")
+        ws.prompts.promote("last", 1, to="live", reason="after them")
+    spoil(tmp_path / ".lmops", "audit", b"wiped with its page")
+    return tmp_path / ".lmops"
+
+
+def test_records_whose_events_are_lost_can_be_used_and_covered(half_readable: Path) -> None:
+    """They are named as not covered, handed out as they are, and held by the chain from the cover on."""
+    report = rescue(half_readable)
+    assert "audit cover" in report.lost[-1]
+    assert '"last"' not in report.lost[-1]
+    with lmops.open(half_readable) as ws:
+        assert [ws.prompts.get(ref).template for ref in ("old@live", "new", "last")] == ["Hello again", "Hi", "Bye"]
+        with ws.store.reading() as con:
+            waiting = unsealed(con)
+        assert ("prompt_aliases", ["old", "live"]) in waiting
+        assert ws.audit.cover(reason="looked at") == len(waiting)
+        with ws.store.reading() as con:
+            assert unsealed(con) == []
+        assert ws.prompts.get("old@live").template == "Hello again"
+        with ws.store.transaction() as con:
+            con.execute("update prompt_aliases set version = 1")
+        with pytest.raises(DamagedStoreError):
+            ws.prompts.get("old@live")
+
+
+def test_what_an_event_that_is_left_says_is_held_against_a_record(half_readable: Path) -> None:
+    """A record that was written after the lost events is refused as before when it is another one."""
+    with contextlib.closing(sqlite3.connect(half_readable / "meta.sqlite")) as con:
+        con.execute("update prompt_aliases set event_id = 1 where name = 'last'")
+        con.commit()
+    rescue(half_readable)
+    with lmops.open(half_readable) as ws, pytest.raises(DamagedStoreError):
+        ws.prompts.get("last@live")
+
+
+def test_records_of_a_neighbour_are_not_taken(tmp_path: Path) -> None:
+    """A damaged store without segments is built again from itself, whatever whole store lies beside it."""
+    with lmops.open(tmp_path / "a" / ".lmops") as ws:
+        ws.prompts.save("mine", "Hello")
+    with lmops.open(tmp_path / "b" / ".lmops") as ws:
+        ws.prompts.save("yours", "Hello")
+    spoil(tmp_path / "a" / ".lmops", "audit", b"prompt.save")
+    rescue(tmp_path / "a" / ".lmops")
+    with lmops.open(tmp_path / "a" / ".lmops") as ws:
+        assert ws.prompts.get("mine").template == "Hello"
+
+
+def test_a_rescue_that_was_killed_before_its_last_step_is_finished(tmp_path: Path) -> None:
+    """The rows of traces whose spans are lost go when somebody opens the store next."""
+    path = tmp_path / ".lmops"
+    with Store.open(path) as store:
+        store.load(trace_of("a"))
+        store.load(trace_of("b"))
+    lose(path)
+    min(path.glob("segments/spans/*/*.parquet")).unlink()
+    killed = "import os, sys; from lmops.store import Store, rescue; Store.end_rescue = lambda _: os._exit(9)"
+    code = f"{killed}; rescue(sys.argv[1])"
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 9
+    with Store.open(path) as store:
+        assert [one.kind for one in store.pending] == ["rescue"]
+        assert count(store, "traces") == 2
+    with lmops.open(path) as ws:
+        assert ws.store.pending == ()
+        assert (count(ws.store, "traces"), count(ws.store)) == (1, 8)
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_merge_that_was_cut_short_doubles_nothing(tmp_path: Path, *, is_damaged: bool) -> None:
+    """Its file is there, and those that it was to replace are still the store's; damaged ones are not read for it."""
+    path = tmp_path / ".lmops"
+    with Store.open(path) as store:
+        store.load(trace_of("a"))
+        store.load(trace_of("b"))
+        before = (path / JOURNAL).read_bytes()
+        assert store.compact(grace_s=3600)
+    lose(path)
+    (path / JOURNAL).write_bytes(before)
+    if is_damaged:
+        for file in path.glob("segments/traces/*/*.parquet"):
+            if file.relative_to(path).as_posix().encode() in before:
+                file.write_bytes(b"damaged")
+                break
+    rescue(path)
+    with lmops.open(path) as ws, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamagedSegmentWarning)
+        assert (count(ws.store, "traces"), count(ws.store)) == (2, 16)

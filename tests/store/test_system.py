@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 import subprocess
 import sys
 
@@ -10,11 +11,19 @@ import pytest
 
 import lmops
 from lmops.errors import LmopsError, ReadOnlyError, StoreError, StoreFullError, of_system, system_in_words
+from lmops.store import restore
+from lmops.store._meta import in_words
+from tests.rights import unwritable
 
 #: Every verb that writes, with files that may have no more than 20,000 bytes, or with one file more than may be open.
 _TRY = """
-import os, resource, signal, sys
+import importlib, os, pkgutil, resource, shutil, signal, sys
+import jinja2.meta, jinja2.sandbox
 import lmops
+from lmops.store import rescue, restore
+for module in pkgutil.walk_packages(lmops.__path__, "lmops."):
+    if "__main__" not in module.name:
+        importlib.import_module(module.name)
 ws = lmops.open(sys.argv[1])
 ws.datasets.save("d", [{"input": "a" * 50, "expected": str(n)} for n in range(3)])
 ws.store.load(__import__("json").loads(sys.argv[3]))
@@ -28,15 +37,35 @@ verbs = {
     "export to one file": lambda: ws.store.export(sys.argv[1] + "/../export.duckdb"),
     "export a dataset": lambda: ws.datasets.export("d", sys.argv[1] + "/../d.jsonl"),
     "export the chain": lambda: ws.audit.export(sys.argv[1] + "/../a.jsonl"),
+    "anchor": lambda: ws.audit.anchor(file=sys.argv[1] + "/../anchors"),
     "compact": lambda: ws.store.compact(),
-    "retain": lambda: ws.store.retain(days=1),
+    "retain": lambda: ws.store.retain(days=10_000),
     "open": lambda: lmops.open(sys.argv[1] + "/../other").close(),
+    "open again and ask": lambda: lmops.open(sys.argv[1]).sql("select count(*) from spans").fetchall(),
+    "ask": lambda: ws.sql("select count(*), max(name) from spans").df(),
+    "search": lambda: ws.traces.search("name = 'c1'"),
+    "ingest": lambda: ws.traces.ingest(sys.argv[1] + "/../in.jsonl", progress=False),
+    "price": lambda: ws.models.set_price("m", input_usd_per_mtok=1, output_usd_per_mtok=1),
+    "check": lambda: ws.store.check(repair=True),
+    "erase": lambda: ws.erase(user_id="nobody", reason="asked", dry_run=False),
+    "rescue": lambda: rescue(sys.argv[1] + "/../lost"),
+    "restore": lambda: restore(sys.argv[1] + "/../kept", sys.argv[1] + "/../restored"),
 }
+ws.store.backup(sys.argv[1] + "/../kept")
+shutil.copytree(sys.argv[1], sys.argv[1] + "/../lost", ignore=shutil.ignore_patterns("meta.*"))
+with open(sys.argv[1] + "/../in.jsonl", "w") as file:
+    file.write('{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%s","spanId":"%s","name":"x"}]}]}]}' % (
+        "7" * 32, "7" * 16))
+with open(sys.argv[1] + "/../anchors", "w") as file:
+    file.write(("x" * 100 + "\\n") * 198)  # the next line does not fit
+count = ws.sql("select count(*) from spans").fetchall() if sys.argv[4] == "used" else [(8,)]
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 if sys.argv[2] == "size":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 else:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), 4096))
+    more = int(sys.argv[2].removeprefix("files+"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1 + more, hard))
 for name, verb in verbs.items():
     try:
         verb()
@@ -46,21 +75,30 @@ for name, verb in verbs.items():
         print("raw", name, error)
     except Exception as error:
         print("raw", name, type(error).__name__, error)
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+found = ws.sql("select count(*) from spans where name <> 'x'").fetchall()
+problems = [one for one in ws.store.check().problems if "cut short" not in one]
+print("whole" if found == count and not problems else f"raw {found} instead of {count}: {problems}")
 os._exit(0)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of a process as Linux has them")
-@pytest.mark.parametrize("limit", ["size", "files"])
-def test_no_verb_lets_an_error_of_the_system_out(tmp_path, limit):
-    """Files that may not grow and files that may not be opened: every verb says it in words, or succeeds."""
+@pytest.mark.parametrize("state", ["used", "new"])
+@pytest.mark.parametrize("limit", ["size", "files+0", "files+1", "files+3"])
+def test_no_verb_lets_an_error_of_the_system_out(tmp_path, limit, state):
+    """Files that may not grow, or not be opened: every verb says it in words or succeeds, and nothing is missed after.
+
+    A file that this process may not open must not be taken for damaged.
+    """
     from .helpers import trace_of
 
     rows = __import__("json").dumps(trace_of("t"))
-    command = [sys.executable, "-c", _TRY, str(tmp_path / "store" / ".lmops"), limit, rows]
+    command = [sys.executable, "-c", _TRY, str(tmp_path / "store" / ".lmops"), limit, rows, state]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
     assert [line for line in lines if line.startswith("raw")] == [], done.stdout + done.stderr
+    assert lines[-1:] == ["whole"], done.stdout + done.stderr
     assert any(line.startswith("ours") for line in lines), done.stderr
 
 
@@ -122,3 +160,44 @@ def test_commands_say_it_too(monkeypatch, tmp_path):
     done = CliRunner().invoke(main, ["store", "compact", "--store", str(tmp_path)])
     assert done.exit_code == 1
     assert "drain.lock cannot be taken" in done.output
+
+
+def _opened(verb, **options):
+    def done(path, target):
+        with lmops.open(path, **options) as ws:
+            return verb(ws, target)
+
+    return done
+
+
+_WITHOUT_RIGHTS = {
+    "prompt": _opened(lambda ws, _: ws.prompts.save("p", "Hello")),
+    "check": _opened(lambda ws, _: ws.store.check(repair=True)),
+    "erase": _opened(lambda ws, _: ws.erase(user_id="nobody", reason="asked", dry_run=False)),
+    "backup": _opened(lambda ws, target: ws.store.backup(target), read_only=True),
+    "export": _opened(lambda ws, target: ws.store.export(target), read_only=True),
+    "export of a dataset": _opened(lambda ws, target: ws.datasets.export("d", target / "d.jsonl"), read_only=True),
+    "anchor": _opened(lambda ws, target: ws.audit.anchor(file=target.with_name("anchors")), read_only=True),
+    "restore": lambda path, target: restore(path.parent / "kept", target),
+}
+
+
+@pytest.mark.parametrize("verb", _WITHOUT_RIGHTS)
+def test_without_rights_every_verb_says_so(tmp_path, verb):
+    """Neither the store nor the folder that is written to may be written: an error of ours names what it was."""
+    for name in ("warm", "cold"):
+        with lmops.open(tmp_path / name / ".lmops") as ws:
+            ws.datasets.save("d", [{"input": "a"}])
+            ws.store.backup(tmp_path / name / "kept")
+    # As the owner first: what is loaded when it is needed is there then.
+    _WITHOUT_RIGHTS[verb](tmp_path / "warm" / ".lmops", tmp_path / "warm" / "new")
+    with unwritable(tmp_path / "cold"), pytest.raises(LmopsError, match=r"cannot be|could not be"):
+        _WITHOUT_RIGHTS[verb](tmp_path / "cold" / ".lmops", tmp_path / "cold" / "new")
+
+
+def test_a_full_disk_is_told_from_a_broken_one():
+    """SQLite says of the index of its log that it is an error of the disk."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    with pytest.raises(StoreFullError, match="free some space"), in_words("the place"):
+        raise error

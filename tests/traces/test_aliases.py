@@ -118,7 +118,7 @@ KIND_FOR = {
 }
 
 
-def sample(how: str, key: str):  # noqa: PLR0911 - one for each way to read
+def sample(how: str, key: str):
     """Return attributes that carry one value, and that value."""
     name, _, argument = how.partition(":")
     if key.endswith("."):
@@ -148,7 +148,7 @@ def sample(how: str, key: str):  # noqa: PLR0911 - one for each way to read
         said = [{"role": "assistant", "content": "", "reasoning": "hm"}]
         return {key: "hm"}, json.dumps(said, separators=(",", ":"))
     if name == "usage_within":
-        return {key: json.dumps({"usage": {"prompt_tokens": 120}})}, 120
+        return {key: json.dumps({"usage": USAGE})}, {"input": 120, "cached": 64, "reasoning": 5}[argument]
     if name == "sum":
         return dict.fromkeys(argument.split("|"), 0.125), 0.25
     value, expected = SAMPLES[name]

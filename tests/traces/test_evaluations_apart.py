@@ -57,7 +57,7 @@ def test_versions_are_compared_without_evaluations(mixed):
     """An argument or the environment takes them in."""
     from lmops.prompts import Prompts
 
-    prompts = Prompts(mixed[0].store, actor="ada")
+    prompts = Prompts(mixed[0].project)
     assert prompts.compare("p", [1]).traces == (1,)
     assert prompts.compare("p", [1], evaluations=True).traces == (3,)
     assert prompts.compare("p", [1], environment="evaluation").traces == (2,)
@@ -65,7 +65,7 @@ def test_versions_are_compared_without_evaluations(mixed):
 
 def test_the_browser_begins_with_a_chip(mixed):
     """One of its own, beside what was asked; none where the search is about environments, or there is no evaluation."""
-    from lmops.traces._listing import TraceSource
+    from lmops.traces.listing import TraceSource
 
     source = TraceSource(mixed[0].store)
     assert source.without_evaluations(None) == "environment is distinct from 'evaluation'"
@@ -77,7 +77,7 @@ def test_the_browser_begins_with_a_chip(mixed):
 
 def test_a_store_without_evaluations_has_no_chip(ws):
     """What was asked stays as it was."""
-    from lmops.traces._listing import TraceSource
+    from lmops.traces.listing import TraceSource
 
     assert TraceSource(ws.store).without_evaluations(None) is None
     assert TraceSource(ws.store).without_evaluations("status = 'ok'") == "status = 'ok'"

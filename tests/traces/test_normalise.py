@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmops.base.chat import Message, ToolCall
 from lmops.store._tables import LOG_COLUMNS, SPAN_COLUMNS
 from lmops.traces import _normalise
 from lmops.traces._aliases import ALIASES
 from lmops.traces._formats import log_row
-from lmops.traces._messages import Message, ToolCall, messages
+from lmops.traces._messages import messages
 from lmops.traces._normalise import NORMALISER_VERSION, apply_logs, normalise, renormalise
 from lmops.traces._otlp import decode_json, decode_traces_pb
 from lmops.traces._raw import RawLog, RawSpan, Resource

@@ -59,6 +59,113 @@ ANSWERS = {
             gave('[{"type":"logs","logs":"2"}]', "i1", "code_interpreter"),
         ],
     ),
+    "responses: a picture and a screen are shown by their name": (
+        [
+            {"type": "image_generation_call", "id": "g1", "status": "completed", "result": "iVBORw0KGgo="},
+            {"type": "computer_call", "call_id": "u1", "action": {"type": "screenshot"}},
+            {
+                "type": "computer_call_output",
+                "call_id": "u1",
+                "output": {"type": "computer_screenshot", "image_url": "data:image/png;base64,AA"},
+            },
+        ],
+        [
+            said("", tool_calls=[call("g1", "image_generation", "")]),
+            gave("[image]", "g1", "image_generation"),
+            said("", tool_calls=[call("u1", "computer", '{"type":"screenshot"}')]),
+            gave("[image]", "u1"),
+        ],
+    ),
+    "responses: what was allowed joins what was asked": (
+        [
+            {"type": "mcp_approval_request", "id": "a1", "name": "t", "arguments": "{}"},
+            {"type": "mcp_approval_response", "approval_request_id": "a1", "approve": True},
+        ],
+        [said("", tool_calls=[call("a1", "t", "{}")]), gave("true", "a1")],
+    ),
+    "anthropic: a result with a picture, and one that only looks like it": (
+        [
+            {
+                "type": "tool_result",
+                "tool_use_id": "t1",
+                "content": [{"type": "text", "text": "r"}, {"type": "image", "source": {"type": "base64"}}],
+            },
+            {"type": "tool_result", "tool_use_id": "t2", "content": [{"type": "document", "title": "T"}]},
+        ],
+        [gave("r\n[image]", "t1"), gave('[{"type":"document","title":"T"}]', "t2")],
+    ),
+    "gemini: an interaction": (
+        {
+            "id": "v1",
+            "steps": [
+                {"type": "thought", "summary": [{"type": "text", "text": "hm"}]},
+                {"type": "google_search_call", "id": "g1", "arguments": {"queries": ["q"]}},
+                {"type": "google_search_result", "call_id": "g1", "result": [{"url": "u"}]},
+                {"type": "model_output", "content": [{"type": "text", "text": "ok"}]},
+            ],
+        },
+        [
+            said("", reasoning="hm"),
+            said("", tool_calls=[call("g1", "google_search", '{"queries":["q"]}')]),
+            gave('[{"url":"u"}]', "g1"),
+            said("ok"),
+        ],
+    ),
+    "groq: tools that it ran": (
+        {
+            "choices": [
+                {
+                    "message": {
+                        "role": "assistant",
+                        "content": "ok",
+                        "executed_tools": [{"type": "search", "arguments": '{"q":1}', "output": "found"}],
+                    }
+                }
+            ]
+        },
+        [said("ok", tool_calls=[call(None, "search", '{"q":1}')]), gave("found", None, "search")],
+    ),
+    "mistral: a conversation": (
+        {
+            "outputs": [
+                {"type": "tool.execution", "id": "x1", "name": "web_search", "arguments": "{}"},
+                {
+                    "type": "message.output",
+                    "role": "assistant",
+                    "content": [{"type": "text", "text": "ok"}, {"type": "tool_reference", "title": "t"}],
+                },
+            ]
+        },
+        [said("", tool_calls=[call("x1", "web_search", "{}")]), said("ok")],
+    ),
+    "cohere: a plan, and documents that a tool found": (
+        [
+            {"role": "assistant", "tool_plan": "I look", "tool_calls": [{"id": "c1", "function": {"name": "f"}}]},
+            {"role": "tool", "tool_call_id": "c1", "content": [{"type": "document", "document": {"data": "d"}}]},
+        ],
+        [said("", tool_calls=[call("c1", "f", "")], reasoning="I look"), gave("d", "c1")],
+    ),
+    "ai sdk 4: calls and results in one list": (
+        {
+            "role": "assistant",
+            "content": "",
+            "toolInvocations": [
+                {"state": "result", "toolCallId": "c1", "toolName": "f", "args": {"city": "Bern"}, "result": "7"}
+            ],
+        },
+        [said("", tool_calls=[call("c1", "f", CITY)]), gave("7", "c1", "f")],
+    ),
+    "ai sdk 4: a call among the parts, and a source": (
+        {
+            "role": "assistant",
+            "parts": [
+                {"type": "source", "source": {"url": "u"}},
+                {"type": "tool-invocation", "toolInvocation": {"toolCallId": "c1", "toolName": "f", "args": {}}},
+                {"type": "text", "text": "ok"},
+            ],
+        },
+        [said("ok", tool_calls=[call("c1", "f", "{}")])],
+    ),
     "responses: a list of tools is not what the assistant said": (
         [{"type": "mcp_list_tools", "id": "l1", "server_label": "s", "tools": [{"name": "lookup"}]}],
         [gave('[{"name":"lookup"}]', "l1")],
@@ -309,6 +416,16 @@ def test_strands_tells_in_events():
     asked = [{"role": "user", "content": "hi"}, said("", tool_calls=[call("t1", "weather", CITY)]), gave("7", "t1")]
     assert json.loads(row["input"]) == asked
     assert (json.loads(row["output"]), row["finish_reason"], row["provider"]) == ([said("ok")], "stop", None)
+
+
+def test_what_a_person_shows_is_named():
+    """Pictures beside a text, or between two, are shown by their name."""
+    parts = ["hi", {"kind": "image-url", "url": "u"}, {"kind": "binary", "media_type": "audio/wav", "data": "A"}]
+    asked = {"kind": "request", "parts": [{"part_kind": "user-prompt", "content": parts}]}
+    assert conversation([asked], "user") == [{"role": "user", "content": "hi\n[image]\n[audio]"}]
+    assert conversation([{"role": "user", "content": "x", "images": ["AA"]}], "user") == [
+        {"role": "user", "content": "x\n[image]"}
+    ]
 
 
 def test_strands_tells_of_a_tool_in_events():

@@ -12,8 +12,7 @@ import pytest
 
 from lmops.errors import NotFoundError, UsageError
 from lmops.store._tables import SPAN_COLUMNS
-from lmops.traces._trace import Trace
-from lmops.traces._waterfall import (
+from lmops.traces._show import (
     Budget,
     chosen,
     escape,
@@ -21,6 +20,7 @@ from lmops.traces._waterfall import (
     tree_text,
     waterfall,
 )  # fmt: skip
+from lmops.traces._trace import Trace
 
 START = 1_790_000_000_000_000_000
 HOSTILE = [

@@ -62,6 +62,17 @@ AI = {"ai.operationId": "ai.generateText.doGenerate"}
          "ai", (500, 9, 200, None, 4)),
         ({**AI, "ai.model.provider": "google.generative-ai", "ai.usage.inputTokens": 50, "ai.usage.outputTokens": 9,
           "ai.usage.totalTokens": 79, "ai.usage.reasoningTokens": 20}, "ai", (50, 29, None, None, 20)),
+        # MLflow says the same total of Anthropic's usage, which leaves the cache out, and of LangChain's
+        ({"mlflow.spanType": '"CHAT_MODEL"', "mlflow.message.format": '"anthropic"', "mlflow.chat.tokenUsage":
+          '{"input_tokens":500,"output_tokens":5,"total_tokens":505,"cache_read_input_tokens":200}'},
+         "", (700, 5, 200, None, None)),
+        ({"mlflow.spanType": '"CHAT_MODEL"', "mlflow.message.format": '"langchain"', "mlflow.chat.tokenUsage":
+          '{"input_tokens":500,"output_tokens":5,"total_tokens":505,"cache_read_input_tokens":200}'},
+         "", (500, 5, 200, None, None)),
+        # ADK keeps what it does not name in the answer
+        ({**OTEL, "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 50, "gcp.vertex.agent.llm_response":
+          '{"usage_metadata":{"prompt_token_count":100,"candidates_token_count":20,"thoughts_token_count":30,'
+          '"cached_content_token_count":40}}'}, "", (100, 50, 40, None, 30)),
         # Claude Code, in the words of Anthropic
         ({"span.type": "llm_request", "gen_ai.system": "anthropic", "input_tokens": 2, "output_tokens": 1200,
           "cache_read_tokens": 84562, "cache_creation_tokens": 7096}, "", (91660, 1200, 84562, 7096, None)),
@@ -93,9 +104,36 @@ def test_each_client_is_read_as_it_counts(attributes, scope, expected):
         ({**OTEL, "gen_ai.usage.details.input_audio_tokens": 7}, {"input_audio_tokens": 7}),
         ({**OTEL, "gen_ai.usage.details.audio_prompt_tokens": 7}, {"input_audio_tokens": 7}),
         ({**OTEL, "gen_ai.usage.tool_use_prompt_token_count": 7}, None),
+        (
+            {
+                **OTEL,
+                "gen_ai.usage.input_token_details": '{"audio":7}',
+                "gen_ai.usage.output_token_details": '{"audio":3,"flex":9}',
+            },
+            {"input_audio_tokens": 7, "output_audio_tokens": 3, "service_tier": "flex"},
+        ),
         ({**OI, "output.value": '{"output":[{"type":"web_search_call","id":"w"}]}'}, {"web_searches": 1}),
         ({**OI, "output.value": '{"output":[{"type":"code_interpreter_call","id":"w"}]}'}, {"unpriced": 1}),
         ({**OI, "output.value": '{"output":[{"type":"function_call","name":"web_search_call"}]}'}, None),
+        ({**OI, "output.value": '{"content":[{"type":"server_tool_use","name":"web_search"}]}'}, {"web_searches": 1}),
+        ({**OI, "output.value": '{"usage":{"prompt_tokens_details":{"audio_tokens":7}}}'}, {"input_audio_tokens": 7}),
+        ({**OI, "output.value": '{"usage":{"prompt_tokens_details":{"audio_tokens":0}}}'}, None),
+        (
+            {**OTEL, "gcp.vertex.agent.llm_response": '{"grounding_metadata":{"web_search_queries":["q"]}}'},
+            {"unpriced": 1},
+        ),
+        (
+            {**AI, "ai.response.providerMetadata": '{"google":{"groundingMetadata":{"webSearchQueries":["q"]}}}'},
+            {"unpriced": 1},
+        ),
+        (
+            {**AI, "ai.response.toolCalls": '[{"toolName":"web_search","providerExecuted":true,"type":"tool-call"}]'},
+            {"web_searches": 1},
+        ),
+        (
+            {**OTEL, "gen_ai.output.messages": '[{"parts":[{"type":"server_tool_call","name":"web_search"}]}]'},
+            {"web_searches": 1},
+        ),
         ({**OTEL, "openai.response.service_tier": "flex"}, {"service_tier": "flex"}),
         ({**OTEL, "gen_ai.response.service_tier": "default", "gen_ai.request.service_tier": "flex"}, None),
         ({**OI, "output.value": '{"id":"r","service_tier":"priority"}'}, {"service_tier": "priority"}),
@@ -216,6 +254,55 @@ def test_a_failed_line_of_a_batch_is_a_failed_call():
     """A request of a batch that was refused says why."""
     (row,) = chat({"custom_id": "r1", "response": {"status_code": 400, "body": {"error": {"message": "too long"}}}})
     assert (row["status"], row["error_message"]) == ("error", "too long")
+
+
+def test_an_embedding_whose_usage_is_a_total_read_it():
+    """Some say how many tokens there were in all, and an embedding has an input only."""
+    answer = {"object": "list", "data": [{"embedding": [0.5]}], "model": "voyage-3", "usage": {"total_tokens": 10}}
+    (row,) = chat({"request": {"model": "voyage-3", "input": ["q"]}, "response": answer})
+    assert (row["input_tokens"], row["output_tokens"]) == (10, None)
+    span = row_of({"openinference.span.kind": "EMBEDDING", "llm.token_count.total": 10})
+    assert (span["input_tokens"], row_of({**OI, "llm.token_count.total": 10})["input_tokens"]) == (10, None)
+
+
+@pytest.mark.parametrize(
+    ("record", "kind", "usd"),
+    [
+        ({"custom_id": "r1", "response": {"status_code": 200, "body": {
+            "object": "list", "data": [{"embedding": [0.5]}], "model": "mistral-embed",
+            "usage": {"prompt_tokens": 1000, "total_tokens": 1000}}}}, "embedding", 0.00005),
+        ({"request": {"model": "rerank-v3.5", "query": "q", "documents": ["a"]},
+          "response": {"results": [{"index": 0}], "meta": {"billed_units": {"search_units": 3}}}}, "reranker", None),
+        ({"request": {"model": "mistral-ocr-2505", "document": {}},
+          "response": {"pages": [], "model": "mistral-ocr-2505", "usage_info": {"pages_processed": 1000}}}, "llm", 1.0),
+    ],
+)  # fmt: skip
+def test_what_is_no_chat_is_logged_all_the_same(record, kind, usd):
+    """Vectors of a batch, rankings and pages that were read are calls, with a cost where the list has one."""
+    (row,) = chat(record)
+    assert (row["kind"], row["cost_usd"]) == (kind, None if usd is None else pytest.approx(usd))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"text": "a", "usage": {"type": "duration", "seconds": 60}},
+        {"text": "a", "meta": {"billed_units": {"input_tokens": 9, "output_tokens": 1}}},
+        {"steps": [{"type": "model_output", "content": [{"type": "text", "text": "a"}]}], "usage": {}},
+        {"outputs": [{"type": "message.output", "role": "assistant", "content": "a"}], "usage": {}},
+    ],
+)
+def test_what_was_answered_is_read_wherever_an_api_says_it(answer):
+    """A transcript, Cohere's first answers, the steps of Gemini and the outputs of Mistral."""
+    (row,) = chat({"request": {"model": "m", "input": "q"}, "response": answer})
+    assert json.loads(row["output"]) == [{"role": "assistant", "content": "a"}]
+
+
+def test_a_search_whose_price_is_not_known_leaves_the_cost_open():
+    """A grounded answer of Gemini has no cost: how many searches of a day are free is not in the trace."""
+    answer = {**GEMINI, "candidates": [{**GEMINI["candidates"][0], "groundingMetadata": {"webSearchQueries": ["q"]}}]}
+    (row,) = chat({"request": {"contents": [{"parts": [{"text": "q"}]}]}, "response": answer})
+    assert (row["input_tokens"], row["cost_usd"]) == (1000, None)
 
 
 def test_ollama_counts_in_its_answer():

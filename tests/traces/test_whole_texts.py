@@ -56,6 +56,29 @@ def test_what_is_cut_is_there(ws):
     assert len(ws.traces.search("input is null or span.input is null")) == 0
 
 
+@pytest.mark.parametrize(
+    ("query", "is_part"),
+    [
+        ("select count(*) from traces where input like '%needle%'", True),
+        ("select count(*) from traces where not contains(lower(output), 'needle')", True),
+        ("select count(*) from traces t where t.\"input\" not ilike '%needle%'", True),
+        ("select count(*) from traces where regexp_matches(input, 'needle')", True),
+        ("select count(*) from spans where input like '%needle%'", False),
+        ("select count(*) from traces where name like '%input%'", False),
+        ("select input from traces", False),
+    ],
+)
+def test_a_question_that_looked_at_previews_says_so(ws, query, is_part):
+    """SQL on traces sees the beginning of a text; the answer and its frame say it."""
+    store_of(ws, "z" * 2_000 + "needle")
+    found = ws.sql(query)
+
+    assert ("first 1,000 characters" in found.note) == is_part
+    assert found.df().attrs.get("note", "") == found.note
+    assert ("note: " in repr(found)) == is_part
+    assert "note" not in ws.traces.search("input like '%needle%'").attrs
+
+
 def test_attributes_in_a_blob_are_found(ws):
     """Attributes too long for their row are found by name and by what they hold."""
     store_of(ws, "q", **{"app.dump": "z" * (MAX_CHARS + 1), "app.tier": "gold"})
@@ -67,7 +90,7 @@ def test_attributes_in_a_blob_are_found(ws):
 def test_the_list_of_the_browser_looks_as_far(ws):
     """A listing finds what a search finds, and its query for ws.sql as well."""
     from lmops.store import Bounds
-    from lmops.traces._listing import TraceSource
+    from lmops.traces.listing import TraceSource
 
     store_of(ws, "z" * 5_000 + "needle")
 

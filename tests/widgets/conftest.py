@@ -107,7 +107,7 @@ def traffic():
 @pytest.fixture
 def controller(traffic):
     """Return a function that makes a controller over ``n`` traces, or over a given store."""
-    from lmops.traces._listing import TraceSource
+    from lmops.traces.listing import TraceSource
     from lmops.widgets.traces.controller import TraceBrowserController
 
     def make(n=60, *, store=None, **options):

@@ -325,7 +325,7 @@ def test_the_widget_is_a_value_and_static_it_is_a_table(runs, monkeypatch):
     ws, new, old = runs
     monkeypatch.setenv("LMOPS_STATIC", "1")
     found = ws.evals.explore(new, old, scorer="exact_match", pass_at=1)
-    assert found.comm is None
+    assert found.widget.comm is None
     assert (found.selected, found.selected_ids) == (None, [])
     found.where = {"flips": True, "slice": {"language": "en"}}
     assert found.df()["example_id"].tolist() == GAINED
@@ -348,7 +348,7 @@ def test_a_comparison_shows_the_explorer(runs, monkeypatch):
     assert found.explorer.value is not None
     assert found["exact_match"].outcome == "inconclusive"
     assert found.text in data["text/plain"]
-    assert len(json.dumps(found.explorer.get_state(), default=str)) < 100_000
+    assert len(json.dumps(found.explorer.widget.get_state(), default=str)) < 100_000
     monkeypatch.setenv("LMOPS_STATIC", "1")
     data, _ = ws.evals.compare(new, old)._repr_mimebundle_()
     assert set(data) == {"text/html", "text/plain"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lmops.traces._listing import check_predicate
+from lmops.traces.listing import check_predicate
 from lmops.widgets.traces.predicates import bin_predicate, conjuncts, joined, value_predicate, words_as_predicate
 
 

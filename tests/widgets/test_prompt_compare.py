@@ -41,7 +41,7 @@ def ask(controller, kind, **more):
 @pytest.fixture
 def controller(ws):
     """Versions 2 and 3."""
-    return ws.prompts.compare("support-answer", [2, 3])._controller
+    return ws.prompts.compare("support-answer", [2, 3]).view._controller
 
 
 def test_hello_tells_measures_with_n_and_which_inputs_differ(controller):
@@ -79,7 +79,7 @@ def test_the_widget_is_a_value_and_static_it_is_a_table(ws, monkeypatch):
     """Frame, outputs, caveats, text; no connection with LMOPS_STATIC=1."""
     monkeypatch.setenv("LMOPS_STATIC", "1")
     found = ws.prompts.compare("support-answer", [2, 3])
-    assert found.comm is None
+    assert found.view.widget.comm is None
     assert set(found.df()["version"]) == {"support-answer@2", "support-answer@3"}
     assert found.outputs["support-answer@3"].tolist() == ["Free.", "Free, always."]
     assert any("no trace" in caveat for caveat in found.caveats)
@@ -90,5 +90,5 @@ def test_the_widget_is_a_value_and_static_it_is_a_table(ws, monkeypatch):
 
 def test_without_evaluations_there_are_no_outputs(ws):
     """Version 1 was not evaluated."""
-    state = ask(ws.prompts.compare("support-answer", [1, 2])._controller, "hello")
+    state = ask(ws.prompts.compare("support-answer", [1, 2]).view._controller, "hello")
     assert (state["has_outputs"], state["outputs"], state["different"]) == (False, 0, [])

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from lmops.errors import MissingDependencyError
 from tests.widgets.prompt_samples import saved
 
 
@@ -22,10 +23,9 @@ def ws():
 @pytest.fixture
 def controller(ws):
     """Versions 2 and 3."""
-    from lmops.prompts import Prompts
     from lmops.widgets.prompts.diff_controller import PromptDiffController
 
-    return PromptDiffController(ws.prompts, Prompts.diff(ws.prompts, "support-answer", 2, "production"))
+    return PromptDiffController(ws.prompts, ws.prompts.diff("support-answer", 2, "production"))
 
 
 def ask(controller, kind, **more):
@@ -100,10 +100,10 @@ def test_showing_other_versions_from_python_is_told_to_the_page(controller):
     assert (told[0]["left"], told[0]["right"], told[0]["rev"]) == (1, 2, 2)
 
 
-def test_the_widget_is_a_value(ws):
+def test_the_record_is_a_value_and_shows_a_widget(ws):
     """Text, frame, changes, records; a record and an alias name versions as well."""
     found = ws.prompts.diff("support-answer", ws.prompts.get("support-answer@2"), "production")
-    assert found.text == found.value.text
+    assert found.text == found.view.value.text == found.view.text
     assert found.text.startswith("support-answer@2 -> support-answer@3: 2 lines changed, 1 line added, 2 lines removed")
     assert found.stats.settings == 2
     assert len(found.df()) == 13
@@ -116,22 +116,26 @@ def test_static_it_is_text_and_a_table(ws, monkeypatch):
     """With LMOPS_STATIC=1 no connection is opened."""
     monkeypatch.setenv("LMOPS_STATIC", "1")
     found = ws.prompts.diff("support-answer", 2, 3)
-    assert found.comm is None
+    assert found.view.widget.comm is None
     data, _ = found._repr_mimebundle_()
     assert set(data) == {"text/html", "text/plain"}
     assert "<ins>warm and helpful voice</ins>" in data["text/html"]
     assert data["text/plain"] == found.text
 
 
-def test_without_anywidget_there_are_the_plain_records(ws, monkeypatch):
-    """A server or a pipeline has the same text and frame."""
-    for name in ("kit.skin", "prompts.diff", "prompts.compare"):
-        monkeypatch.delitem(sys.modules, f"lmops.widgets.{name}", raising=False)
+def test_without_anywidget_the_same_verbs_return_the_same_things(ws, monkeypatch):
+    """A server or a pipeline has the same records and views; they show themselves as text and a table."""
+    monkeypatch.delitem(sys.modules, "lmops.widgets.kit.skin", raising=False)
     monkeypatch.setitem(sys.modules, "anywidget", None)
     found = ws.prompts.diff("support-answer", 2, 3)
-    assert type(found).__name__ == "PromptDiff"
-    assert type(ws.prompts.compare("support-answer", [2, 3])).__name__ == "PromptComparison"
     assert found.text.startswith("support-answer@2 -> support-answer@3")
+    compared, browsed = ws.prompts.compare("support-answer", [2, 3]), ws.traces.browse()
+    shown = [found, compared, browsed, ws.prompts.playground("support-answer")]
+    names = ["PromptDiff", "PromptComparison", "TraceBrowser", "PromptPlayground"]
+    assert [type(one).__name__ for one in shown] == names
+    assert {tuple(sorted(one._repr_mimebundle_()[0])) for one in shown} == {("text/html", "text/plain")}
+    with pytest.raises(MissingDependencyError, match="anywidget"):
+        _ = found.view.widget
 
 
 def test_what_a_notebook_stores_is_small():

@@ -176,7 +176,7 @@ def test_the_widget_is_a_value_and_static_it_is_a_table(ws, monkeypatch):
     monkeypatch.setenv("LMOPS_STATIC", "1")
     ws.datasets.save("golden", [{"example_id": "a", "input": INPUTS[0]}])
     found = ws.prompts.playground("support-answer", versions=[2], inputs="golden")
-    assert found.comm is None
+    assert found.widget.comm is None
     assert "Nothing was run" in found._repr_mimebundle_()[0]["text/html"]
     found.run()
     assert found.value[0].error is None

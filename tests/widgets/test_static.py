@@ -79,7 +79,7 @@ def test_static_it_opens_no_connection(controller, monkeypatch):
     """With LMOPS_STATIC=1 there is no comm and no view, only the table; Python's side works."""
     monkeypatch.setenv("LMOPS_STATIC", "1")
     found = widget(controller(5))
-    assert found.comm is None
+    assert found.widget.comm is None
     data, _ = found._repr_mimebundle_()
     assert set(data) == {"text/html", "text/plain"}
     found.where = "status = 'error'"
@@ -97,7 +97,7 @@ def test_what_a_notebook_stores_of_the_widget_is_small(controller):
     ids = [row[0] for row in found._controller.rows(50)[1]]
     found._controller.handle({"kind": "select", "id": "1", "cursor": ids[0], "marked": ids})
     found.where = "latency_ms > 0"
-    assert len(json.dumps(found.get_state(), default=str)) < 100_000
+    assert len(json.dumps(found.widget.get_state(), default=str)) < 100_000
     for path in Path(str(files("lmops.widgets"))).rglob("*.js"):
         assert len(path.read_text("utf-8").encode()) < 25_000, path.name
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from lmops.errors import QueryError, UsageError
-from lmops.traces._listing import COLUMNS
+from lmops.traces.listing import COLUMNS
 from lmops.widgets.kit.actions import add_to_dataset
 
 

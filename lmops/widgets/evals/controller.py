@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import LmopsError, NotFoundError, UsageError, did_you_mean
-from lmops.evals._explore import frame
+from lmops.evals.boards import frame
 from lmops.text import plain, plain_line
 from lmops.widgets.evals import case as detail
 from lmops.widgets.evals import rows
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lmops.evals import Comparison
-    from lmops.evals._explore import Board, Case, CaseSource, ScorerFacts
+    from lmops.evals.boards import Board, Case, CaseSource, ScorerFacts
     from lmops.traces import Trace
     from lmops.widgets.kit.actions import Action
     from lmops.widgets.kit.protocol import Message
@@ -207,9 +207,20 @@ class EvalExplorerController(ListController):
                 "runs": rows.run_rows(self.board),
                 "shown": self.shown_runs,
                 "scorers": [rows.scorer_row(self.board, one) for one in self.board.scorers],
-                **{name: getattr(chosen, name) for name in (
-                    "scorer", "a", "b", "pass_at", "regressions", "flips", "text", "sort", "descending",
-                )},
+                **{
+                    name: getattr(chosen, name)
+                    for name in (
+                        "scorer",
+                        "a",
+                        "b",
+                        "pass_at",
+                        "regressions",
+                        "flips",
+                        "text",
+                        "sort",
+                        "descending",
+                    )
+                },
                 "cell": None if chosen.cell is None else list(chosen.cell),
                 "slice": None if chosen.slice is None else list(chosen.slice),
                 "total": self.total,
@@ -221,7 +232,7 @@ class EvalExplorerController(ListController):
                 "is_verdict": rows.is_verdict(self.board, chosen.scorer),
                 "actions": self._action_rows(),
             }
-        )  # fmt: skip
+        )
         return state
 
     def _on_window(self, message: Message) -> Message:
@@ -269,19 +280,28 @@ class EvalExplorerController(ListController):
         parts = arithmetic.slices(seen, self._groups, self._matching("slice"), self._clusters, is_pair=is_pair)
         recorded = self.board.runs[chosen.a].task_kind == "recorded"
         return {
-            "kind": "panels", "rev": self._rev, "matrices": matrices if chosen.pass_at is not None else [],
-            "slices": [list(part) for part in parts[:_MAX_SLICES]], "labels_fit": recorded,
-            "differences": rows.difference_rows(self.comparison), "notes": self._notes(),
+            "kind": "panels",
+            "rev": self._rev,
+            "matrices": matrices if chosen.pass_at is not None else [],
+            "slices": [list(part) for part in parts[:_MAX_SLICES]],
+            "labels_fit": recorded,
+            "differences": rows.difference_rows(self.comparison),
+            "notes": self._notes(),
             "means": [] if is_pair else rows.mean_rows(self._source.summary(chosen.a)),
-        }  # fmt: skip
+        }
 
     def _on_trace(self, message: Message) -> Message:
         if self._trace is None:
             raise UsageError("traces cannot be read here")
         found = self._trace(string(message, "trace_id", 64))
         tree = found.tree[:MAX_SPANS]
-        return {"kind": "trace", "head": traces.head(found), "tree": traces.rows(tree, found.start_ns, 0),
-                "depths": [span.depth for span in tree], "left_out": len(found) - len(tree)}  # fmt: skip
+        return {
+            "kind": "trace",
+            "head": traces.head(found),
+            "tree": traces.rows(tree, found.start_ns, 0),
+            "depths": [span.depth for span in tree],
+            "left_out": len(found) - len(tree),
+        }
 
     def _act(self, action: Action, ids: list[str], value: str) -> str:
         """Do something with the examples of cases, or with their traces, as far as the judged run has some."""
@@ -344,10 +364,14 @@ class EvalExplorerController(ListController):
             self._pass_at[chosen.scorer] = value
             chosen = replace(chosen, pass_at=value, cell=None, flips=chosen.flips and value is not None)
         check: dict[str, Callable[[Any], Any]] = {
-            "regressions": bool, "flips": bool, "descending": bool, "cell": self._cell, "slice": self._slice,
+            "regressions": bool,
+            "flips": bool,
+            "descending": bool,
+            "cell": self._cell,
+            "slice": self._slice,
             "text": lambda _: string(change, "text", 1_000).strip(),
             "sort": lambda _: one_of(change, "sort", self._orders),
-        }  # fmt: skip
+        }
         chosen = replace(chosen, **{name: look(change[name]) for name, look in check.items() if name in change})
         needs_pair = [name for name in ("regressions", "flips") if getattr(chosen, name)]
         if chosen.b is None and needs_pair:
@@ -408,9 +432,14 @@ class EvalExplorerController(ListController):
 
     def _matching(self, without: str = "") -> NDArray[np.bool_]:
         return arithmetic.matching(
-            self.board, self._filter, self.columns, groups=self._groups, labels=self._labels, haystack=self._haystack,
+            self.board,
+            self._filter,
+            self.columns,
+            groups=self._groups,
+            labels=self._labels,
+            haystack=self._haystack,
             without=without,
-        )  # fmt: skip
+        )
 
     def _show(self, chosen: Filter) -> None:
         """Put a new list in the place of the old one."""
@@ -464,5 +493,15 @@ class EvalExplorerController(ListController):
 
 
 _PARTS: Final = (
-    "scorer", "a", "b", "pass_at", "regressions", "flips", "cell", "slice", "text", "sort", "descending",
-)  # fmt: skip
+    "scorer",
+    "a",
+    "b",
+    "pass_at",
+    "regressions",
+    "flips",
+    "cell",
+    "slice",
+    "text",
+    "sort",
+    "descending",
+)

@@ -1,9 +1,10 @@
 // The eval explorer: runs by cases, what all of them say beside it, or one case in full.
 
-import { ROW, button, count, h, icon, isOurs, plural, swap } from "../kit/dom.js";
+import { ROW, button, count, h, icon, plural, swap } from "../kit/dom.js";
 import { CasePane } from "./case.js";
 import { CaseGrid, scoreText } from "./grid.js";
 import { Overview } from "./panels.js";
+import { commandIn } from "../kit/keys.js";
 import { ListView } from "../kit/list_view.js";
 import { renders } from "../kit/view.js";
 
@@ -30,10 +31,9 @@ const EVAL_KEYS = [
 ];
 
 /** What a key means; undefined leaves it to the page. */
-export function exploreCommand(event) {
-  if (event.isComposing || !isOurs(event)) return undefined;
-  if (/^[1-9]$/.test(event.key)) return `scorer:${event.key}`;
-  const known = {
+export const exploreCommand = (event) =>
+  commandIn(event, {
+    ...Object.fromEntries([..."123456789"].map((digit) => [digit, `scorer:${digit}`])),
     j: "down",
     ArrowDown: "down",
     k: "up",
@@ -61,9 +61,7 @@ export function exploreCommand(event) {
     ",": "repeatBack",
     ".": "repeatOn",
     "?": "help",
-  };
-  return Object.hasOwn(known, event.key) ? known[event.key] : undefined;
-}
+  });
 
 export class EvalExplorerView extends ListView {
   get noun() {

@@ -1,11 +1,10 @@
-"""The eval explorer as a widget: a thin skin over :class:`EvalExplorerController`."""
+"""The eval explorer as a view: what Python can ask of :class:`EvalExplorerController`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lmops.widgets.kit.assets import script, style
-from lmops.widgets.kit.skin import Skin
+from lmops.widgets.kit.live import Live
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,23 +12,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.evals import Comparison
-    from lmops.evals._explore import Case
+    from lmops.evals.boards import Case
     from lmops.widgets.evals.controller import EvalExplorerController
 
 
-class EvalExplorer(Skin):
+class EvalExplorer(Live):
     """Runs by cases: scores, what became worse, outputs side by side, slices, confusion; press ? for the keys.
 
-    What is done in it is a Python value: ``.selected``, ``.selected_ids``, ``.df()``, ``.where``, ``.value``. With
-    ``LMOPS_STATIC=1`` it opens no connection and displays as text and a table.
+    What is done in it is a Python value: ``.selected``, ``.selected_ids``, ``.df()``, ``.where``, ``.value``.
 
     Args:
         controller: What it shows.
         height: Height in pixels, from 240 to 4,000.
     """
 
-    _esm = script("evals/explorer.js")
-    _css = style("evals/explorer.css")
+    _place = "evals/explorer"
     _controller: EvalExplorerController
 
     def __repr__(self) -> str:

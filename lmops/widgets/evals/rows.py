@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from lmops.evals._explore import STATES
+from lmops.evals.boards import STATES
 from lmops.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lmops.evals import Comparison
-    from lmops.evals._explore import Board, ScorerFacts
-    from lmops.evals._summary import ScorerSummary
+    from lmops.evals.boards import Board, ScorerFacts
+    from lmops.evals.summaries import ScorerSummary
     from lmops.widgets.kit.protocol import Message
 
 _WORDS = 300
@@ -23,12 +23,20 @@ def run_rows(board: Board) -> list[Message]:
     """Return what stands over the columns."""
     return [
         {
-            "run_id": run.run_id, "label": run.label, "short": run.short, "name": plain(run.name, 80),
-            "dataset": run.dataset, "model": run.model, "repeats": run.repeats, "cases": run.cases,
-            "planned": run.planned, "errors": run.errors, "cost_usd": run.cost_usd,
+            "run_id": run.run_id,
+            "label": run.label,
+            "short": run.short,
+            "name": plain(run.name, 80),
+            "dataset": run.dataset,
+            "model": run.model,
+            "repeats": run.repeats,
+            "cases": run.cases,
+            "planned": run.planned,
+            "errors": run.errors,
+            "cost_usd": run.cost_usd,
         }
         for run in board.runs
-    ]  # fmt: skip
+    ]
 
 
 def scorer_row(board: Board, scorer: ScorerFacts) -> Message:
@@ -40,9 +48,13 @@ def scorer_row(board: Board, scorer: ScorerFacts) -> Message:
     counts = known.sum(axis=0).tolist()
     sums = np.where(known, scores, 0.0).sum(axis=0).tolist()
     return {
-        "name": scorer.name, "higher_is_better": scorer.higher_is_better, "n": counts, "low": scorer.low,
-        "high": scorer.high, "means": [total / n if n else None for total, n in zip(sums, counts, strict=True)],
-    }  # fmt: skip
+        "name": scorer.name,
+        "higher_is_better": scorer.higher_is_better,
+        "n": counts,
+        "low": scorer.low,
+        "high": scorer.high,
+        "means": [total / n if n else None for total, n in zip(sums, counts, strict=True)],
+    }
 
 
 def is_verdict(board: Board, scorer: str) -> bool:
@@ -74,21 +86,30 @@ def difference_rows(comparison: Comparison | None) -> list[Message]:
     """Return what is said of each scorer: the difference, its interval, and the word one can act on."""
     return [
         {
-            "name": one.name, "difference": one.difference, "low": one.low, "high": one.high, "n": one.n,
+            "name": one.name,
+            "difference": one.difference,
+            "low": one.low,
+            "high": one.high,
+            "n": one.n,
             "p": one.p_value if math.isnan(one.p_adjusted) else one.p_adjusted,
-            "outcome": one.outcome.replace("_", "-"), "higher_is_better": one.higher_is_better,
+            "outcome": one.outcome.replace("_", "-"),
+            "higher_is_better": one.higher_is_better,
             "reason": plain("exploratory: " * one.is_exploratory + one.reason, _WORDS),
         }
         for one in (() if comparison is None else comparison.scorers)
-    ]  # fmt: skip
+    ]
 
 
 def mean_rows(summary: Iterable[ScorerSummary]) -> list[Message]:
     """Return the mean of each scorer of a run alone, with its interval and coverage."""
     return [
         {
-            "name": one.scorer, "mean": one.mean, "low": one.low, "high": one.high, "n": one.n,
+            "name": one.scorer,
+            "mean": one.mean,
+            "low": one.low,
+            "high": one.high,
+            "n": one.n,
             "coverage": one.coverage,
         }
         for one in summary
-    ]  # fmt: skip
+    ]

@@ -3,14 +3,54 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from lmops.base.sheet import framed
 from lmops.text import plain_line
 from lmops.widgets.evals.view import OUTCOMES
-from lmops.widgets.kit.static import MAX_ROWS, table
+from lmops.widgets.kit.static import MAX_ROWS
 
 if TYPE_CHECKING:
-    from lmops.widgets.evals.controller import EvalExplorerController
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lmops.evals import Comparison
+    from lmops.evals.boards import Board
+    from lmops.widgets.evals.view import Columns, Filter
+
+
+class CaseRows(Protocol):
+    """A list of cases that can be written down."""
+
+    board: Board
+    order: NDArray[np.int64]
+    columns: Columns
+
+    @property
+    def total(self) -> int:
+        """How many cases are shown."""
+
+    @property
+    def filter(self) -> Filter:
+        """Which cases are shown, and how."""
+
+    @property
+    def words(self) -> str:
+        """The runs and the filter in words."""
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """Run a against run b; None for one run."""
+
+    @property
+    def shown_runs(self) -> list[int]:
+        """The places of the runs from left to right."""
+
+    def preview(self, place: int) -> str:
+        """Return the start of the input of a row of the board."""
+
+    def output(self, run: int, example_id: str) -> str:
+        """Return what a run answered to an example the first time."""
 
 
 def number(value: float) -> str:
@@ -18,7 +58,7 @@ def number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.4g}"
 
 
-def as_html(controller: EvalExplorerController, limit: int = MAX_ROWS) -> str:
+def as_html(controller: CaseRows, limit: int = MAX_ROWS) -> str:
     """Return the first cases as escaped HTML, below the comparison where there are two runs."""
     heads, rows, numbers = _rows(controller, limit)
     comparison = controller.comparison
@@ -26,10 +66,10 @@ def as_html(controller: EvalExplorerController, limit: int = MAX_ROWS) -> str:
     count = controller.total
     first = f"The first {len(rows)} of " if len(rows) < count else ""
     title = f"{first}{count:,} case{'' if count == 1 else 's'}: {controller.words}"
-    return f"<div>{above}{table(title, heads, rows, numbers=numbers)}</div>"
+    return f"<div>{above}{framed(title, heads, rows, numbers=numbers)}</div>"
 
 
-def as_text(controller: EvalExplorerController) -> str:
+def as_text(controller: CaseRows) -> str:
     """Return the comparison and the first ten cases as plain text."""
     _, rows, _ = _rows(controller, 10)
     comparison = controller.comparison
@@ -41,12 +81,12 @@ def as_text(controller: EvalExplorerController) -> str:
     return "\n".join(lines)
 
 
-def bundle(controller: EvalExplorerController) -> dict[str, str]:
+def bundle(controller: CaseRows) -> dict[str, str]:
     """Return the static forms by their media types."""
     return {"text/plain": as_text(controller), "text/html": as_html(controller)}
 
 
-def _rows(controller: EvalExplorerController, limit: int) -> tuple[list[str], list[list[str]], list[int]]:
+def _rows(controller: CaseRows, limit: int) -> tuple[list[str], list[list[str]], list[int]]:
     chosen, seen = controller.filter, controller.columns
     is_pair = chosen.b is not None
     runs = [controller.board.runs[place] for place in controller.shown_runs]
@@ -64,8 +104,13 @@ def _rows(controller: EvalExplorerController, limit: int) -> tuple[list[str], li
         values = ["" if scores is None else number(scores[place, run]) for run in controller.shown_runs]
         change = "" if math.isnan(seen.change[place]) else f"{seen.change[place]:+.4g}"
         example_id = controller.board.ids[place]
-        made.append([
-            example_id, *values, *([change, flip] if is_pair else [outcome]), controller.preview(place),
-            controller.output(chosen.a, example_id),
-        ])  # fmt: skip
+        made.append(
+            [
+                example_id,
+                *values,
+                *([change, flip] if is_pair else [outcome]),
+                controller.preview(place),
+                controller.output(chosen.a, example_id),
+            ]
+        )
     return heads, made, list(range(1, 1 + len(runs) + is_pair))

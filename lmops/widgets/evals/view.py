@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lmops.evals._explore import STATES
+from lmops.evals.boards import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lmops.evals._explore import Board, ScorerFacts
+    from lmops.evals.boards import Board, ScorerFacts
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int8]
@@ -63,12 +63,18 @@ class Filter:
     def as_dict(self, labels: Sequence[str]) -> dict[str, Any]:
         """Return it as a plain record, the runs by their labels."""
         return {
-            "scorer": self.scorer, "a": labels[self.a], "b": None if self.b is None else labels[self.b],
-            "pass_at": self.pass_at, "regressions": self.regressions, "flips": self.flips,
+            "scorer": self.scorer,
+            "a": labels[self.a],
+            "b": None if self.b is None else labels[self.b],
+            "pass_at": self.pass_at,
+            "regressions": self.regressions,
+            "flips": self.flips,
             "cell": None if self.cell is None else list(self.cell),
-            "slice": None if self.slice is None else dict([self.slice]), "text": self.text, "sort": self.sort,
+            "slice": None if self.slice is None else dict([self.slice]),
+            "text": self.text,
+            "sort": self.sort,
             "descending": self.descending,
-        }  # fmt: skip
+        }
 
 
 def worst_first(chosen: Filter, scorer: ScorerFacts | None) -> Filter:
@@ -135,9 +141,15 @@ def outcomes(values: Floats, pass_at: float | None, *, higher_is_better: bool) -
 
 
 def matching(
-    board: Board, chosen: Filter, seen: Columns, *, groups: Mapping[str, Mapping[str, Ints]],
-    labels: Mapping[str, Ints], haystack: Sequence[str], without: str = "",
-) -> NDArray[np.bool_]:  # fmt: skip
+    board: Board,
+    chosen: Filter,
+    seen: Columns,
+    *,
+    groups: Mapping[str, Mapping[str, Ints]],
+    labels: Mapping[str, Ints],
+    haystack: Sequence[str],
+    without: str = "",
+) -> NDArray[np.bool_]:
     """Return which cases match; ``without`` leaves one part of the filter out."""
     import numpy as np
 
@@ -227,9 +239,13 @@ class Slice(NamedTuple):
 
 
 def slices(
-    seen: Columns, groups: Mapping[str, Mapping[str, Ints]], keep: NDArray[np.bool_], clusters: Sequence[Any] | None,
-    *, is_pair: bool,
-) -> list[Slice]:  # fmt: skip
+    seen: Columns,
+    groups: Mapping[str, Mapping[str, Ints]],
+    keep: NDArray[np.bool_],
+    clusters: Sequence[Any] | None,
+    *,
+    is_pair: bool,
+) -> list[Slice]:
     """Return one row per value of each key; the limits are NaN where too few cases say nothing."""
     import numpy as np
 
@@ -245,7 +261,7 @@ def slices(
             codes = None if codes is None or len(set(codes)) < 2 else codes
             lost, gained = int((seen.flip[at] < 0).sum()), int((seen.flip[at] > 0).sum())
             if is_pair:
-                one = paired_difference(seen.a[at], seen.b[at], clusters=codes)
+                one = paired_difference(seen.a[at], seen.b[at], clusters=codes, long_tails=True)
                 row = Slice(key, value, one.n, one.mean_a, one.mean_b, one.difference, one.low, one.high, lost, gained)
             else:
                 mean = score_interval(seen.a[at], clusters=codes)

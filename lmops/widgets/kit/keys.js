@@ -2,6 +2,12 @@
 
 import { isOurs } from "./dom.js";
 
+/** What a key means in a view that knows these; undefined leaves it to the page. */
+export function commandIn(event, known) {
+  if (event.isComposing || !isOurs(event)) return undefined;
+  return Object.hasOwn(known, event.key) ? known[event.key] : undefined;
+}
+
 /** What is on its way; whoever needs it waits for all of it. */
 export class Pending {
   constructor() {

@@ -110,11 +110,14 @@ class ListController(ABC):
         found = {name: self._actions.get(name) for name in KNOWN}
         return [
             {
-                "name": name, "label": KNOWN[name][0], "hint": KNOWN[name][1], "is_there": action is not None,
+                "name": name,
+                "label": KNOWN[name][0],
+                "hint": KNOWN[name][1],
+                "is_there": action is not None,
                 "asks": "" if action is None else action.asks,
             }
             for name, action in found.items()
-        ]  # fmt: skip
+        ]
 
     def _on_hello(self, _message: Message) -> Message:
         return self.state("hello")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lmops.errors import LmopsError, UsageError, did_you_mean
 
@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 Message = dict[str, Any]
 C = TypeVar("C")
 log = logging.getLogger(__name__)
+
+
+class Controller(Protocol):
+    """What a view needs of its controller."""
+
+    on_change: Callable[[Message], None]
+
+    def handle(self, message: object) -> list[Message]:
+        """Return the answers to one message of the page."""
+
+    def bundle(self) -> dict[str, str]:
+        """Return the static forms by their media types: ``text/plain`` and ``text/html``."""
 
 
 def handlers_of(controller: type[C]) -> dict[str, Callable[[C, Message], Message]]:
@@ -36,7 +48,9 @@ def answer(controller: C, handlers: Mapping[str, Callable[[C, Message], Message]
         found = handlers[one_of(message, "kind", handlers)](controller, message)
     except LmopsError as error:
         return [{"kind": "error", "id": ident, "message": str(error)}]
-    except Exception as error:
+    except KeyboardInterrupt:  # the page waits for an answer, and a kernel has no other use for it
+        return [{"kind": "error", "id": ident, "message": "it was interrupted"}]
+    except Exception as error:  # the page is told, and goes on
         log.exception("a widget could not answer a message")
         return [{"kind": "error", "id": ident, "message": f"{type(error).__name__}: {error}"}]
     return [as_json({**found, "id": ident, "origin": message.get("view")})]

@@ -1,9 +1,10 @@
 // The comparison of prompt versions: measures with intervals, then what each answered to the same inputs.
 
-import { button, copy, count, exact, h, icon, isOurs, keyHelp, plural, swap } from "../kit/dom.js";
+import { button, count, exact, h, icon, keyHelp, plural, swap } from "../kit/dom.js";
 import { MoveForm } from "./moves.js";
 import { measureTable } from "./measures.js";
-import { View, renders } from "../kit/view.js";
+import { ReadingView, readingCommand } from "../kit/reading.js";
+import { renders } from "../kit/view.js";
 
 const COMPARE_KEYS = [
   ["n p", "next, previous input with different answers"],
@@ -18,42 +19,19 @@ const COMPARE_KEYS = [
 const BATCH = 20;
 
 /** What a key means; undefined leaves it to the page. */
-export function compareCommand(event) {
-  if (event.isComposing || !isOurs(event)) return undefined;
-  const known = {
-    n: "next",
-    p: "previous",
-    j: "next",
-    k: "previous",
-    d: "different",
-    m: "mark",
-    y: "copy",
-    "?": "help",
-    Escape: "escape",
-    ArrowDown: "down",
-    ArrowUp: "up",
-    PageDown: "pageDown",
-    PageUp: "pageUp",
-    " ": "pageDown",
-    Home: "first",
-    End: "last",
-  };
-  return Object.hasOwn(known, event.key) ? known[event.key] : undefined;
-}
+export const compareCommand = (event) => readingCommand(event, { d: "different", m: "mark" });
 
-export class PromptCompareView extends View {
+export class PromptCompareView extends ReadingView {
   constructor(model, el) {
     super(model);
-    this.pages = new Map();
-    this.current = -1;
-    this.isDifferent = false;
+    Object.assign(this, { noun: "comparison", overlap: 60, pages: new Map(), current: -1, isDifferent: false });
     this.moves = new MoveForm(this.host());
     this.build(el);
     this.watcher = new IntersectionObserver(
       (seen) => {
         for (const one of seen) if (one.isIntersecting) this.fill(one.target);
       },
-      { root: this.scroll, rootMargin: "700px 0px" },
+      { root: this.reader, rootMargin: "700px 0px" },
     );
     this.ask("hello");
   }
@@ -61,24 +39,12 @@ export class PromptCompareView extends View {
   build(el) {
     this.name = h("strong.lm-diff-name");
     this.scope = h("span.lm-note");
-    this.rollback = button("", "roll back", () => this.moves.open("rollback"), { text: "Roll back…", cls: "lm-act" });
+    this.rollback = this.rollbackButton();
     this.help = keyHelp(COMPARE_KEYS);
-    this.bar = h(
-      "div.lm-bar-top",
-      {},
-      this.name,
-      this.scope,
-      h("span.lm-gap"),
-      this.rollback,
-      button("copy", "copy as text  y", () => this.copy(), { text: "" }),
-      button("help", "keys", () => this.toggleHelp(), { text: "", title: "keys  ?" }),
-    );
+    this.bar = h("div.lm-bar-top", {}, this.name, this.scope, h("span.lm-gap"), this.rollback, this.barEnd());
     this.heads = h("div.lm-compare-heads");
     this.caveats = h("div.lm-caveats");
     this.table = h("div");
-    this.modes = ["all", "different only"].map((label, i) =>
-      h("button.lm-range", { type: "button", role: "radio", onclick: () => this.different(Boolean(i)) }, label),
-    );
     this.marks = button("", "mark", () => this.toggleMarks(), {
       text: "mark words",
       title: "mark words the first version did not say  m",
@@ -89,12 +55,12 @@ export class PromptCompareView extends View {
       "div.lm-outputs-head",
       {},
       h("b", {}, "Same inputs"),
-      h("div.lm-ranges", { role: "radiogroup", "aria-label": "answers" }, this.modes),
+      this.twoWays("answers", ["all", "different only"], (isDifferent) => this.different(isDifferent)),
       this.marks,
       this.place,
     );
     this.list = h("div.lm-outputs");
-    this.scroll = h(
+    this.reader = h(
       "div.lm-compare-scroll",
       { tabindex: -1, role: "region", "aria-label": "comparison" },
       this.heads,
@@ -112,7 +78,7 @@ export class PromptCompareView extends View {
         { tabindex: 0, "data-lm": "prompt-compare", "data-state": "loading", "aria-label": "prompt comparison" },
         this.bar,
         this.moves.el,
-        this.scroll,
+        this.reader,
         this.foot,
         this.help,
       ),
@@ -191,10 +157,7 @@ export class PromptCompareView extends View {
   different(isOn) {
     this.isDifferent = isOn;
     this.current = -1;
-    this.modes.forEach((one, i) => {
-      one.setAttribute("aria-checked", Boolean(i) === isOn);
-      one.classList.toggle("lm-on", Boolean(i) === isOn);
-    });
+    this.showWay(isOn);
     const { state } = this,
       places = isOn ? state.different : [...Array(state.outputs).keys()];
     this.outputsHead.hidden = this.list.hidden = !state.has_outputs;
@@ -242,13 +205,9 @@ export class PromptCompareView extends View {
 
   step(by) {
     const places = this.state.different;
-    if (!places.length) return;
-    const at = places.indexOf(this.current),
-      next = at < 0 ? (by > 0 ? 0 : places.length - 1) : at + by;
-    if (next < 0 || next >= places.length) {
-      this.say(by > 0 ? "this is the last one that differs" : "this is the first one that differs");
-      return;
-    }
+    const last = "this is the last one that differs",
+      next = this.stepped(places, this.current, by, last, "this is the first one that differs");
+    if (next === undefined) return;
     this.current = places[next];
     this.root.dataset.current = this.current;
     for (const row of this.list.querySelectorAll(".lm-current")) row.classList.remove("lm-current");
@@ -262,19 +221,7 @@ export class PromptCompareView extends View {
   }
 
   toggleMarks() {
-    const isOff = this.list.classList.toggle("lm-unmarked");
-    this.marks.classList.toggle("lm-on", !isOff);
-    this.marks.setAttribute("aria-pressed", !isOff);
-  }
-
-  async copy() {
-    this.focus();
-    const answer = await this.ask("text");
-    if (answer)
-      this.say(
-        (await copy(answer.text, this.root)) ? "comparison copied as text" : "this page may not copy; .text has it",
-        "done",
-      );
+    this.showPressed(this.marks, !this.list.classList.toggle("lm-unmarked"));
   }
 
   // -- keys --------------------------------------------------------------------------------------------------------
@@ -284,35 +231,7 @@ export class PromptCompareView extends View {
   }
 
   commands() {
-    const el = this.scroll,
-      by = (top) => {
-        el.scrollBy({ top });
-      };
-    return {
-      next: () => this.step(1),
-      previous: () => this.step(-1),
-      different: () => this.different(!this.isDifferent),
-      mark: () => this.toggleMarks(),
-      copy: () => {
-        this.copy();
-      },
-      help: () => this.toggleHelp(),
-      down: () => by(40),
-      up: () => by(-40),
-      pageDown: () => by(el.clientHeight - 60),
-      pageUp: () => by(60 - el.clientHeight),
-      first: () => {
-        el.scrollTop = 0;
-      },
-      last: () => {
-        el.scrollTop = el.scrollHeight;
-      },
-      escape: () => this.escape(),
-    };
-  }
-
-  shut() {
-    return this.moves.shut();
+    return { ...super.commands(), different: () => this.different(!this.isDifferent), mark: () => this.toggleMarks() };
   }
 
   close() {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.prompts._align import words
+from lmops.prompts.alignment import words
 from lmops.text import plain
 from lmops.widgets.kit.protocol import answer, as_json, handlers_of, integer
 from lmops.widgets.prompts import moves
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lmops.prompts import Prompts
-    from lmops.prompts._compare import PromptComparison, Value
+    from lmops.prompts.comparisons import PromptComparison, Value
     from lmops.widgets.kit.protocol import Message
 
 MAX_OUTPUTS: Final = 50
@@ -138,7 +139,7 @@ def _aligned(comparison: PromptComparison) -> list[tuple[str, str, tuple[str | N
 
 def _text(value: Any) -> str | None:
     """Return an input or an output as text; an input with one member is that member."""
-    if value is None or value != value:  # noqa: PLR0124  # NaN: there is none
+    if value is None or (isinstance(value, float) and math.isnan(value)):  # NaN: there is none
         return None
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False, default=str)

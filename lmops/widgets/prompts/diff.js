@@ -1,9 +1,10 @@
 // The prompt diff: two versions side by side or inline, settings and variables above, aliases moved from here.
 
-import { button, copy, exact, h, icon, isOurs, keyHelp, plural, swap } from "../kit/dom.js";
+import { button, exact, h, icon, keyHelp, plural, swap } from "../kit/dom.js";
 import { MoveForm } from "./moves.js";
 import { KIND_SIGNS, KIND_WORDS, PromptRows } from "./rows.js";
-import { View, renders } from "../kit/view.js";
+import { ReadingView, readingCommand } from "../kit/reading.js";
+import { renders } from "../kit/view.js";
 
 const DIFF_KEYS = [
   ["n p", "next, previous difference"],
@@ -19,40 +20,18 @@ const DIFF_KEYS = [
 ];
 
 /** What a key means; undefined leaves it to the page. */
-export function diffCommand(event) {
-  if (event.isComposing || !isOurs(event)) return undefined;
-  const known = {
-    n: "next",
-    p: "previous",
-    j: "next",
-    k: "previous",
-    s: "side",
-    w: "wrap",
-    u: "unfold",
-    x: "swap",
-    y: "copy",
-    "?": "help",
-    Escape: "escape",
-    ArrowDown: "down",
-    ArrowUp: "up",
-    PageDown: "pageDown",
-    PageUp: "pageUp",
-    Home: "first",
-    End: "last",
-    " ": "pageDown",
-  };
-  return Object.hasOwn(known, event.key) ? known[event.key] : undefined;
-}
+export const diffCommand = (event) => readingCommand(event, { s: "side", w: "wrap", u: "unfold", x: "swap" });
 
 /** The differences one jumps between: -1 is the settings, then each place in the text. */
 export const stopsOf = (state) => [...(state.changes.length ? [-1] : []), ...state.hunks.keys()];
 
-export class PromptDiffView extends View {
+export class PromptDiffView extends ReadingView {
   constructor(model, el) {
     super(model);
-    this.stop = null;
+    Object.assign(this, { noun: "difference", overlap: 40, stop: null });
     this.rows = new PromptRows(this.host());
     this.moves = new MoveForm(this.host());
+    this.reader = this.rows.el;
     this.build(el);
     this.ask("hello");
   }
@@ -65,9 +44,6 @@ export class PromptDiffView extends View {
         onchange: () => this.pick(),
       }),
     );
-    this.modes = ["side by side", "inline"].map((label, i) =>
-      h("button.lm-range", { type: "button", role: "radio", onclick: () => this.choose(Boolean(i)) }, label),
-    );
     this.wrap = button("", "wrap long lines", () => this.toggleWrap(), {
       text: "wrap",
       title: "wrap long lines  w",
@@ -78,7 +54,7 @@ export class PromptDiffView extends View {
       text: "Promote…",
       cls: "lm-act",
     });
-    this.rollback = button("", "roll back", () => this.moves.open("rollback"), { text: "Roll back…", cls: "lm-act" });
+    this.rollback = this.rollbackButton();
     this.help = keyHelp(DIFF_KEYS);
     this.bar = h(
       "div.lm-bar-top",
@@ -87,7 +63,7 @@ export class PromptDiffView extends View {
       this.pickers[0],
       icon("right"),
       this.pickers[1],
-      h("div.lm-ranges", { role: "radiogroup", "aria-label": "layout" }, this.modes),
+      this.twoWays("layout", ["side by side", "inline"], (isInline) => this.choose(isInline)),
       this.wrap,
       h("span.lm-gap"),
       button("up", "previous difference  p", () => this.step(-1), { text: "" }),
@@ -95,8 +71,7 @@ export class PromptDiffView extends View {
       button("down", "next difference  n", () => this.step(1), { text: "" }),
       this.promote,
       this.rollback,
-      button("copy", "copy as text  y", () => this.copy(), { text: "" }),
-      button("help", "keys", () => this.toggleHelp(), { text: "", title: "keys  ?" }),
+      this.barEnd(),
     );
     this.heads = h("div.lm-diff-heads");
     this.settings = h("div.lm-diff-settings");
@@ -267,14 +242,9 @@ export class PromptDiffView extends View {
   // -- what the reader does ----------------------------------------------------------------------------------------
 
   step(by) {
-    const stops = this.stops();
-    if (!stops.length) return;
-    const at = stops.indexOf(this.stop),
-      next = at < 0 ? (by > 0 ? 0 : stops.length - 1) : at + by;
-    if (next < 0 || next >= stops.length) {
-      this.say(by > 0 ? "this is the last difference" : "this is the first difference");
-      return;
-    }
+    const stops = this.stops(),
+      next = this.stepped(stops, this.stop, by, "this is the last difference", "this is the first difference");
+    if (next === undefined) return;
     this.stop = stops[next];
     this.drawPlace();
     if (this.stop === -1) {
@@ -291,10 +261,7 @@ export class PromptDiffView extends View {
 
   mode(isInline) {
     this.rows.isInline = isInline;
-    this.modes.forEach((one, i) => {
-      one.setAttribute("aria-checked", Boolean(i) === isInline);
-      one.classList.toggle("lm-on", Boolean(i) === isInline);
-    });
+    this.showWay(isInline);
     this.root.dataset.mode = isInline ? "inline" : "side";
     if (!this.state) return;
     this.rows.draw();
@@ -302,25 +269,13 @@ export class PromptDiffView extends View {
   }
 
   toggleWrap() {
-    const isOn = this.root.classList.toggle("lm-wrapped");
-    this.wrap.classList.toggle("lm-on", isOn);
-    this.wrap.setAttribute("aria-pressed", isOn);
+    this.showPressed(this.wrap, this.root.classList.toggle("lm-wrapped"));
   }
 
   pick() {
     this.ask("versions", { left: +this.pickers[0].value, right: +this.pickers[1].value }).then((answer) => {
       if (!answer) this.drawBar();
     });
-  }
-
-  async copy() {
-    this.focus();
-    const answer = await this.ask("text");
-    if (answer)
-      this.say(
-        (await copy(answer.text, this.root)) ? "difference copied as text" : "this page may not copy; .text has it",
-        "done",
-      );
   }
 
   // -- keys --------------------------------------------------------------------------------------------------------
@@ -330,39 +285,15 @@ export class PromptDiffView extends View {
   }
 
   commands() {
-    const { el } = this.rows,
-      by = (top) => {
-        el.scrollBy({ top });
-      };
     return {
-      next: () => this.step(1),
-      previous: () => this.step(-1),
+      ...super.commands(),
       side: () => this.choose(!this.rows.isInline),
       wrap: () => this.toggleWrap(),
       unfold: () => {
         this.rows.unfold();
       },
-      copy: () => {
-        this.copy();
-      },
-      help: () => this.toggleHelp(),
       swap: () => this.ask("versions", { left: this.state.right, right: this.state.left }),
-      down: () => by(40),
-      up: () => by(-40),
-      pageDown: () => by(el.clientHeight - 40),
-      pageUp: () => by(40 - el.clientHeight),
-      first: () => {
-        el.scrollTop = 0;
-      },
-      last: () => {
-        el.scrollTop = el.scrollHeight;
-      },
-      escape: () => this.escape(),
     };
-  }
-
-  shut() {
-    return this.moves.shut();
   }
 
   close() {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
-from lmops.prompts._diff import diff
-from lmops.prompts._diff_text import value_text
+from lmops.prompts.diffs import diff, value_text
 from lmops.text import plain
 from lmops.widgets.kit.protocol import answer, as_json, handlers_of, integer
 from lmops.widgets.prompts import moves
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from lmops.prompts import Prompts, PromptVersion
-    from lmops.prompts._align import Parts
-    from lmops.prompts._diff import MessageDiff, PromptDiff, Row
+    from lmops.prompts.alignment import Parts
+    from lmops.prompts.diffs import MessageDiff, PromptDiff, Row
     from lmops.widgets.kit.protocol import Message
 
 MAX_ROWS: Final = 400

@@ -58,10 +58,15 @@ def on_move(self: _Mover, message: Message) -> Message:
         )
     else:
         found = self._prompts.promote(
-            self.name, integer(message, "version", 1, MAX_VERSION), to=alias, reason=reason,
-            evidence=optional_string(message, "evidence", 200), force=message.get("force") is True, expected=expected,
+            self.name,
+            integer(message, "version", 1, MAX_VERSION),
+            to=alias,
+            reason=reason,
+            evidence=optional_string(message, "evidence", 200),
+            force=message.get("force") is True,
+            expected=expected,
             dry_run=is_dry,
-        )  # fmt: skip
+        )
     start = "nothing" if found.from_version is None else found.from_version
     path = f"{self.name}@{alias}: {start} → {found.to_version}"
     if is_dry:

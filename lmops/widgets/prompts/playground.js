@@ -3,6 +3,7 @@
 import { button, copy, dollars, duration, h, icon, isOurs, keyHelp, plural, short, swap } from "../kit/dom.js";
 import { DraftEditor } from "./editor.js";
 import { GrowingField } from "./fields.js";
+import { commandIn } from "../kit/keys.js";
 import { View, renders } from "../kit/view.js";
 
 const PLAY_KEYS = [
@@ -18,9 +19,8 @@ const PLAY_KEYS = [
 ];
 
 /** What a key means outside fields; undefined leaves it to the page. */
-export function playCommand(event) {
-  if (event.isComposing || !isOurs(event)) return undefined;
-  const known = {
+export const playCommand = (event) =>
+  commandIn(event, {
     e: "edit",
     v: "version",
     a: "input",
@@ -32,9 +32,7 @@ export function playCommand(event) {
     ArrowUp: "up",
     ArrowLeft: "left",
     ArrowRight: "right",
-  };
-  return Object.hasOwn(known, event.key) ? known[event.key] : undefined;
-}
+  });
 
 /** Sums over answers: how many, failed, cost with what is unknown, tokens. */
 export function totalsOf(trials) {

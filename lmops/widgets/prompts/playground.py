@@ -1,33 +1,30 @@
-"""The prompt playground as a widget: a thin skin over :class:`PlaygroundController`."""
+"""The prompt playground as a view: what Python can ask of :class:`PlaygroundController`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lmops.widgets.kit.assets import script, style
-from lmops.widgets.kit.skin import Skin
+from lmops.widgets.kit.live import Live
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.prompts import PromptVersion
-    from lmops.prompts._playground import Trial
+    from lmops.prompts.playground import Trial
     from lmops.widgets.prompts.playground_controller import PlaygroundController
 
 
-class PromptPlayground(Skin):
+class PromptPlayground(Live):
     """Inputs tried on versions and models side by side, and a draft to edit and save; press ? for the keys.
 
-    What is done in it is a Python value: ``.value``, ``.df()``, ``.saved``. With ``LMOPS_STATIC=1`` it opens no
-    connection and displays as a table.
+    What is done in it is a Python value: ``.value``, ``.df()``, ``.saved``.
 
     Args:
         controller: What it shows.
         height: Height in pixels, from 240 to 4,000.
     """
 
-    _esm = script("prompts/playground.js")
-    _css = style("prompts/playground.css")
+    _place = "prompts/playground"
     _controller: PlaygroundController
 
     def __repr__(self) -> str:

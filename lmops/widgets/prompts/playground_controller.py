@@ -9,14 +9,17 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.endings import Logged
+from lmops.base.loops import Beside
+from lmops.base.sheet import framed
 from lmops.base.units import duration, money
 from lmops.errors import LmopsError, UsageError
-from lmops.prompts._content import make
-from lmops.prompts._playground import Candidate, Trial, as_frame, try_versions
-from lmops.prompts._render import analyse
+from lmops.prompts.content import make
+from lmops.prompts.playground import Candidate, Trial, as_frame, try_versions
+from lmops.prompts.rendering import analyse
 from lmops.text import plain, plain_line
 from lmops.widgets.kit.protocol import answer, as_json, handlers_of, integer, one_of, optional_string, string
-from lmops.widgets.kit.static import MAX_ROWS, table
+from lmops.widgets.kit.static import MAX_ROWS
 from lmops.widgets.prompts.playground_static import (
     MAX_COLUMNS,
     MAX_INPUTS,
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.prompts import Prompts, PromptVersion
-    from lmops.prompts._playground import Complete
+    from lmops.prompts.playground import Complete
     from lmops.widgets.kit.protocol import Message
 
 log = logging.getLogger(__name__)
@@ -53,8 +56,7 @@ class _Job:
     total: int
     done: int = 0
     is_stopping: bool = False
-    loop: asyncio.AbstractEventLoop | None = None
-    task: asyncio.Task[Any] | None = None
+    work: Beside[None] | None = None
 
 
 class PlaygroundController:
@@ -89,7 +91,7 @@ class PlaygroundController:
         self._draft: Draft | None = None
         self._trials: dict[tuple[int, int], tuple[Trial, tuple[int, int]]] = {}
         self._job: _Job | None = None
-        self._thread: threading.Thread | None = None
+        self._ran: Beside[None] | None = None
         self.saved: PromptVersion | None = None
         #: called with every message that Python itself causes; from the thread of a run too
         self.on_change: Callable[[Message], None] = lambda _message: None
@@ -127,22 +129,19 @@ class PlaygroundController:
 
     def run(self) -> list[Trial]:
         """Try every column on every input and return the answers when all are there."""
-        thread = self._start(self._columns, self._inputs)
+        work = self._start(self._columns, self._inputs)
         self.on_change(self.state("run"))
         try:
-            thread.join()
+            work.wait()
         except KeyboardInterrupt:
             self.cancel()
-            thread.join()
+            work.wait()
             raise
         return self.trials
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until a run has ended and was told; return whether it has."""
-        thread = self._thread
-        if thread is not None:
-            thread.join(timeout_s)
-        return thread is None or not thread.is_alive()
+        return self._ran is None or self._ran.wait(timeout_s)
 
     def cancel(self) -> None:
         """Stop the run; answers that are there stay."""
@@ -151,8 +150,8 @@ class PlaygroundController:
             if job is None:
                 return
             job.is_stopping = True
-            if job.loop is not None and job.task is not None:
-                job.loop.call_soon_threadsafe(job.task.cancel)
+            if job.work is not None:
+                job.work.cancel()
 
     def bundle(self) -> dict[str, str]:
         """Return the static forms by their media types."""
@@ -171,7 +170,7 @@ class PlaygroundController:
             ]
         return {
             "text/plain": "\n".join([*lines, *([note] if note else [])]),
-            "text/html": table(f"playground {self.words}", heads, rows, note=note),
+            "text/html": framed(f"playground {self.words}", heads, rows, note=note),
         }
 
     # -- the page's side -------------------------------------------------------------------------------------------
@@ -297,10 +296,15 @@ class PlaygroundController:
         column = next((one for one in self._columns if one.version is None), None)
         base = self._versions[draft.base]
         found = self._prompts.save(
-            self.name, template_of(draft), model=(column.model if column else None) or base.model,
-            params=params_of(draft), response_schema=base.response_schema, tools=base.tools, note=note,
+            self.name,
+            template_of(draft),
+            model=(column.model if column else None) or base.model,
+            params=params_of(draft),
+            response_schema=base.response_schema,
+            tools=base.tools,
+            note=note,
             parent=draft.base,
-        )  # fmt: skip
+        )
         self.saved = found
         self._versions[found.version] = found
         for one in self._columns:
@@ -312,7 +316,7 @@ class PlaygroundController:
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
-    def _start(self, columns: Sequence[Column], inputs: Sequence[Input]) -> threading.Thread:
+    def _start(self, columns: Sequence[Column], inputs: Sequence[Input]) -> Beside[None]:
         with self._lock:
             if self._job is not None:
                 raise UsageError("a run is going on: wait for it or stop it")
@@ -327,23 +331,19 @@ class PlaygroundController:
             def on_trial(trial: Trial) -> None:
                 self._take(job, trial, keys[trial.input][trial.candidate])
 
-            work = self._work(job, candidates, values, on_trial)
-            thread = threading.Thread(target=asyncio.run, args=(work,), name="lmops-playground", daemon=True)
-            self._job, self._thread = job, thread
-        thread.start()
-        return thread
+            work = Beside(lambda: self._work(job, candidates, values, on_trial), name="lmops-playground")
+            job.work = work
+            self._job, self._ran = job, work
+        work.start()
+        return work
 
     async def _work(self, job: _Job, candidates: Any, values: Any, on_trial: Callable[[Trial], None]) -> None:
-        with self._lock:
-            job.loop, job.task = asyncio.get_running_loop(), asyncio.current_task()
-            if job.is_stopping and job.task is not None:
-                job.task.cancel()
         said = ""
         try:
             await try_versions(candidates, values, complete=self._complete, on_trial=on_trial)
         except asyncio.CancelledError:
             said = f"stopped after {job.done} of {job.total} answers"
-        except Exception as error:
+        except Exception as error:  # the page is told, and goes on
             log.exception("a run of the playground failed")
             said = f"{type(error).__name__}: {error}"
         finally:
@@ -361,16 +361,16 @@ class PlaygroundController:
                 return
             self._trials[column_id, input_id] = (trial, (revs[0], revs[1]))
             message = {
-                "kind": "trial", "trial": self._trial_row(column, row),
+                "kind": "trial",
+                "trial": self._trial_row(column, row),
                 "job": {"done": job.done, "total": job.total, "is_stopping": job.is_stopping},
-            }  # fmt: skip
+            }
         self._push(as_json(message))
 
     def _push(self, message: Message) -> None:
-        try:
+        # A page that is gone must not end the run.
+        with Logged(log, "an answer of the playground could not be sent", level=logging.ERROR):
             self.on_change(message)
-        except Exception:  # a page that is gone must not end the run
-            log.exception("an answer of the playground could not be sent")
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -408,9 +408,13 @@ class PlaygroundController:
             raise UsageError("there is no draft: edit a version first")
         base = self._versions[draft.base]
         return Candidate(
-            label="draft", messages=[dict(one) for one in draft.messages], model=column.model,
-            params=params_of(draft) or {}, tools=base.tools, response_schema=base.response_schema,
-        )  # fmt: skip
+            label="draft",
+            messages=[dict(one) for one in draft.messages],
+            model=column.model,
+            params=params_of(draft) or {},
+            tools=base.tools,
+            response_schema=base.response_schema,
+        )
 
     def _messages(self, column: Column) -> Sequence[Mapping[str, str]]:
         if column.version is not None:
@@ -437,9 +441,12 @@ class PlaygroundController:
         if self._draft is not None and self._is_changed(self._draft):
             raise UsageError("there is an unsaved draft: save it or discard it first")
         self._draft = Draft(
-            version.version, [dict(one) for one in version.messages], version.template is not None,
-            json.dumps(version.params, ensure_ascii=False), variables=list(version.variables),
-        )  # fmt: skip
+            version.version,
+            [dict(one) for one in version.messages],
+            version.template is not None,
+            json.dumps(version.params, ensure_ascii=False),
+            variables=list(version.variables),
+        )
         if all(column.version is not None for column in self._columns) and len(self._columns) < MAX_COLUMNS:
             self._columns.append(Column(self._id(), None, version.model))
 
@@ -478,31 +485,45 @@ class PlaygroundController:
         )
         tools = [] if version is None else [tool for tool in version.tools or () if isinstance(tool, str)]
         return {
-            "id": column.ident, "version": column.version, "model": column.model, "params": plain(params, 300),
+            "id": column.ident,
+            "version": column.version,
+            "model": column.model,
+            "params": plain(params, 300),
             "note": f"tools by name are not offered here: {', '.join(tools)}" if tools else "",
-        }  # fmt: skip
+        }
 
     def _draft_row(self) -> Message | None:
         draft = self._draft
         if draft is None:
             return None
         return {
-            "base": draft.base, "messages": [[one["role"], one["content"]] for one in draft.messages],
-            "params": draft.params, "error": draft.error and plain(draft.error, 1_000), "variables": draft.variables,
+            "base": draft.base,
+            "messages": [[one["role"], one["content"]] for one in draft.messages],
+            "params": draft.params,
+            "error": draft.error and plain(draft.error, 1_000),
+            "variables": draft.variables,
             "is_changed": self._is_changed(draft),
-        }  # fmt: skip
+        }
 
     def _trial_row(self, column: Column, row: Input) -> Message:
         trial, revs = self._trials[column.ident, row.ident]
         return {
-            "column": column.ident, "input": row.ident, "is_stale": revs != (column.rev, row.rev),
+            "column": column.ident,
+            "input": row.ident,
+            "is_stale": revs != (column.rev, row.rev),
             "output": None if trial.output is None else plain(trial.output, SHOWN),
             "calls": [[plain(name, 200), plain(arguments, SHOWN)] for name, arguments in trial.tool_calls],
-            "error": None if trial.error is None else plain(trial.error, 2_000), "error_kind": trial.error_kind,
-            "model": plain(trial.model, 200), "latency_ms": trial.latency_ms, "input_tokens": trial.input_tokens,
-            "output_tokens": trial.output_tokens, "cost_usd": trial.cost_usd, "finish_reason": trial.finish_reason,
-            "is_cached": trial.is_cached, "trace_id": trial.trace_id,
-        }  # fmt: skip
+            "error": None if trial.error is None else plain(trial.error, 2_000),
+            "error_kind": trial.error_kind,
+            "model": plain(trial.model, 200),
+            "latency_ms": trial.latency_ms,
+            "input_tokens": trial.input_tokens,
+            "output_tokens": trial.output_tokens,
+            "cost_usd": trial.cost_usd,
+            "finish_reason": trial.finish_reason,
+            "is_cached": trial.is_cached,
+            "trace_id": trial.trace_id,
+        }
 
     def _words(self, column: Column, row: Input) -> str:
         found = self._trials.get((column.ident, row.ident))

@@ -1,11 +1,10 @@
-"""The trace browser as a widget: a thin skin over :class:`TraceBrowserController`."""
+"""The trace browser as a view: what Python can ask of :class:`TraceBrowserController`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lmops.widgets.kit.assets import script, style
-from lmops.widgets.kit.skin import Skin
+from lmops.widgets.kit.live import Live
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,19 +13,17 @@ if TYPE_CHECKING:
     from lmops.widgets.traces.controller import TraceBrowserController
 
 
-class TraceBrowser(Skin):
+class TraceBrowser(Live):
     """A list of traces to filter, sort and read, by mouse and keyboard.
 
     What is done in it is a Python value: ``.where``, ``.sql``, ``.df()``, ``.selected``, ``.selected_ids``.
-    With ``LMOPS_STATIC=1`` it opens no connection and displays as a table.
 
     Args:
         controller: What it shows.
         height: Height in pixels, from 240 to 4,000.
     """
 
-    _esm = script("traces/browser.js")
-    _css = style("traces/browser.css")
+    _place = "traces/browser"
     _controller: TraceBrowserController
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import NotFoundError, QueryError, UsageError
 from lmops.times import from_ns
-from lmops.traces._listing import COLUMNS, check_predicate
+from lmops.traces.listing import COLUMNS, check_predicate
 from lmops.widgets.kit.list_controller import ListController
 from lmops.widgets.kit.protocol import as_json, finite, integer, one_of, optional_string, string
 from lmops.widgets.traces import detail
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.traces import Span, Trace
-    from lmops.traces._listing import Listing, TraceSource
+    from lmops.traces.listing import Listing, TraceSource
     from lmops.widgets.kit.actions import Action
     from lmops.widgets.kit.protocol import Message
 

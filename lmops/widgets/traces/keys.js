@@ -1,6 +1,6 @@
 // The keys of the trace browser: what they are, and what they mean where.
 
-import { isOurs } from "../kit/dom.js";
+import { commandIn } from "../kit/keys.js";
 
 export const KEYS = [
   ["j k ↓ ↑", "next, previous row or span"],
@@ -25,10 +25,8 @@ export const KEYS = [
 ];
 
 /** What a key means; undefined leaves it to the page. `area` is list or tree. */
-export function commandFor(event, area) {
-  const { key } = event;
-  if (event.isComposing || !isOurs(event)) return undefined;
-  const both = {
+export const commandFor = (event, area) =>
+  commandIn(event, {
     "[": "previous",
     "]": "next",
     "/": "search",
@@ -44,8 +42,6 @@ export function commandFor(event, area) {
     o: "other",
     a: "dataset",
     l: "labeling",
-  };
-  const moves = {
     j: "down",
     ArrowDown: "down",
     k: "up",
@@ -56,11 +52,7 @@ export function commandFor(event, area) {
     g: "first",
     End: "last",
     G: "last",
-  };
-  if (both[key]) return both[key];
-  if (moves[key]) return moves[key];
-  if (key === "Enter") return area === "tree" ? "fold" : "open";
-  if (key === "ArrowRight") return "right";
-  if (key === "ArrowLeft") return "left";
-  return undefined;
-}
+    Enter: area === "tree" ? "fold" : "open",
+    ArrowRight: "right",
+    ArrowLeft: "left",
+  });

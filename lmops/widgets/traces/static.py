@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from lmops.base.sheet import framed
 from lmops.base.units import duration, money
 from lmops.text import plain_line
 from lmops.times import from_ns
-from lmops.widgets.kit.static import MAX_ROWS, table
+from lmops.widgets.kit.static import MAX_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from lmops.widgets.traces.controller import TraceBrowserController
 
 _HEADS: Final = {"start_at": "started (UTC)", "trace_id": "trace"}
 _SIGNS: Final = {"ok": "✓", "error": "✗"}
 
 
-def as_html(controller: TraceBrowserController) -> str:
+class TraceRows(Protocol):
+    """A list of traces that can be written down."""
+
+    @property
+    def total(self) -> int:
+        """How many traces match."""
+
+    @property
+    def words(self) -> str:
+        """The filter and the range in words."""
+
+    def rows(self, limit: int) -> tuple[list[str], list[list[Any]]]:
+        """Return (columns, first rows) of the list."""
+
+    def heading(self, name: str) -> str:
+        """Return what stands over a column."""
+
+
+def as_html(controller: TraceRows) -> str:
     """Return the first rows of the list as escaped HTML."""
-    from lmops.traces._listing import COLUMNS
+    from lmops.traces.listing import COLUMNS
 
     names, rows = controller.rows(MAX_ROWS)
     names = [*names[1:], names[0]]
@@ -29,7 +46,7 @@ def as_html(controller: TraceBrowserController) -> str:
         for row in rows
     ]
     shown = f"The first {len(rows)} of " if len(rows) < controller.total else ""
-    return table(
+    return framed(
         f"{shown}{controller.total:,} trace{'' if controller.total == 1 else 's'}: {controller.words}",
         [_HEADS.get(name, controller.heading(name)) for name in names],
         cells,
@@ -37,9 +54,9 @@ def as_html(controller: TraceBrowserController) -> str:
     )
 
 
-def as_text(controller: TraceBrowserController) -> str:
+def as_text(controller: TraceRows) -> str:
     """Return the first rows as plain text."""
-    from lmops.traces._listing import COLUMNS
+    from lmops.traces.listing import COLUMNS
 
     names, rows = controller.rows(10)
     lines = [f"{controller.total:,} traces: {plain_line(controller.words, 300)}"]
@@ -51,14 +68,14 @@ def as_text(controller: TraceBrowserController) -> str:
     return "\n".join(lines)
 
 
-def bundle(controller: TraceBrowserController) -> dict[str, str]:
+def bundle(controller: TraceRows) -> dict[str, str]:
     """Return the static forms by their media types."""
     return {"text/plain": as_text(controller), "text/html": as_html(controller)}
 
 
 def _words(name: str, kind: str, value: Any) -> str:
     """Return a cell as the browser has it, in full where there is room."""
-    from lmops.traces._listing import PREVIEW
+    from lmops.traces.listing import PREVIEW
 
     if value is None:
         return ""

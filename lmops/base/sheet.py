@@ -1,0 +1,108 @@
+"""Small tables that a person reads: columns below each other in a terminal, cells that only show in HTML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lmops.text import escape, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+_TITLE: Final = 400
+_CELL: Final = "padding:1px 10px 1px 0;text-align:{side};{wrap}vertical-align:top"
+_COMPACT: Final = ' style="border-collapse:collapse;font-size:12px"'
+
+
+def aligned(table: Sequence[Sequence[str]], *, numbers: Iterable[int] = ()) -> list[str]:
+    """Return rows of cells as lines in which the columns stand below each other.
+
+    Args:
+        table: The rows, the one of the headings first.
+        numbers: Places of the columns that are set to the right.
+
+    Example:
+        >>> aligned([("scorer", "mean"), ("exact", "0.9")])
+        ['scorer  mean', 'exact   0.9']
+        >>> aligned([("scorer", "mean"), ("exact", "0.9")], numbers=[1])
+        ['scorer  mean', 'exact    0.9']
+    """
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    right = set(numbers)
+    sides = [str.rjust if place in right else str.ljust for place in range(len(widths))]
+    return [
+        "  ".join(side(cell, width) for side, cell, width in zip(sides, row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+
+
+def html_table(
+    head: Sequence[str],
+    body: Iterable[Sequence[object]],
+    *,
+    show: Callable[[object], str] = escape,
+    styles: Sequence[str] = (),
+    heads: Sequence[str] = (),
+    compact: bool = False,
+) -> str:
+    """Return rows of cells as an HTML table that shows them and does nothing else.
+
+    Args:
+        head: Headings.
+        body: Cells.
+        show: Makes a cell safe.
+        styles: The inline style of each column.
+        heads: The inline style of each heading.
+        compact: Small, and without space between the cells.
+    """
+    top = _cells("th", head, heads, show)
+    lines = "".join(f"<tr>{_cells('td', row, styles, show)}</tr>" for row in body)
+    return f"<table{_COMPACT if compact else ''}><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def framed(
+    title: str,
+    heads: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numbers: Iterable[int] = (),
+    note: str = "",
+    cell: int = 120,
+    wraps: bool = False,
+) -> str:
+    """Return a table that scrolls, as HTML that needs neither script nor style sheet; texts are escaped and cut here.
+
+    JupyterLab's sanitiser removes ``<style>`` and every inline colour that is not plain, so the layout is inline.
+
+    Args:
+        title: One line above it.
+        heads: Headings.
+        rows: Cells.
+        numbers: Places of the columns that are set to the right.
+        note: One line below it.
+        cell: The most characters of a cell.
+        wraps: Whether a long cell takes several lines.
+    """
+    right = set(numbers)
+    wrap = "" if wraps else "white-space:nowrap;"
+    sides = ["right" if place in right else "left" for place in range(len(heads))]
+    styles = [_CELL.format(side=side, wrap=wrap) for side in sides]
+    table = html_table(
+        heads,
+        rows,
+        show=lambda text: one_line(text, cell),
+        styles=styles,
+        heads=[f"{style};font-weight:600" for style in styles],
+        compact=True,
+    )
+    foot = f'<p style="margin:4px 0 0">{escape(note, _TITLE)}</p>' if note else ""
+    return (
+        f'<div style="max-height:420px;overflow:auto"><p style="margin:0 0 4px"><b>{one_line(title, _TITLE)}</b></p>'
+        f"{table}{foot}</div>"
+    )
+
+
+def _cells(tag: str, cells: Sequence[object], styles: Sequence[str], show: Callable[[object], str]) -> str:
+    if not styles:
+        return "".join(f"<{tag}>{show(cell)}</{tag}>" for cell in cells)
+    return "".join(f'<{tag} style="{one}">{show(cell)}</{tag}>' for one, cell in zip(styles, cells, strict=True))

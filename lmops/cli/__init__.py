@@ -1,0 +1,41 @@
+"""``lmops``: the nouns and verbs of a workspace for shells, CI and schedulers.
+
+Exit codes: 0 pass, 1 fail, 2 usage or refused, 3 inconclusive.
+"""
+
+from __future__ import annotations
+
+import click
+
+from lmops.cli.build import Noun
+from lmops.cli.demo import demo
+from lmops.cli.erase import erase
+from lmops.cli.ingest import collect, ingest
+from lmops.cli.look import search, show, sql
+from lmops.cli.printing import speak_plainly
+from lmops.cli.trust import trust
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lmops")
+def main() -> None:
+    """Operate LLM applications on one local store: traces, prompts, evaluations, runbooks, audit.
+
+    Exit codes: 0 pass, 1 fail, 2 usage or refused, 3 inconclusive.
+    """
+    speak_plainly()
+
+
+for one in (demo, ingest, collect, search, show, sql, erase, trust):
+    main.add_command(one)
+for name, room, said in (
+    ("trace", "traces", "Figures over traces; read or price them again."),
+    ("prompt", "prompts", "Save, compare, release and roll back prompts."),
+    ("dataset", "datasets", "Versions of examples, from files and from traces."),
+    ("model", "models", "Endpoints, prices, one answer of a model."),
+    ("eval", "evals", "Run evaluations, compare runs, and gate on them."),
+    ("runbook", "runbooks", "Run notebooks as repeatable runbooks."),
+    ("audit", "audit", "The audit chain: who changed what."),
+    ("store", "store", "Look after the store."),
+):
+    main.add_command(Noun(name, f"lmops.cli.{room}:COMMANDS", said))

@@ -1,0 +1,50 @@
+"""``lmops trace ...``: figures over traces, and stored calls read or priced again."""
+
+from __future__ import annotations
+
+from lmops.cli.build import Verb
+from lmops.cli.words import COMMON, Word
+from lmops.traces import Traces
+
+_BY = (
+    "A group; may be repeated: service, environment, name, user_id, session_id, status (over traces); model, "
+    "requested_model, provider, prompt_name, prompt_version, kind (over calls)."
+)
+
+COMMANDS = [
+    Verb(
+        "traces",
+        Traces.stats,
+        example="lmops trace stats --by model --every all --last 7d",
+        empty="no traces",
+        help="Show traces, calls, errors, latency, tokens and cost by time and group.",
+        words={
+            "where": Word(help="Only traces that satisfy it, as for lmops search.", metavar="CONDITION"),
+            "by": Word(("--by",), _BY, "NAME"),
+            "every": Word(
+                help="Length of the intervals, such as 1h; all for one row a group.",
+                metavar="1d",
+                read=lambda given: None if given == "all" else given,
+            ),
+            "evaluations": COMMON["evaluations"],
+        },
+    ),
+    Verb(
+        "traces",
+        Traces.reprice,
+        acts=True,
+        help="Put the prices as they are now on the stored calls of MODEL, a name as calls carry it.",
+        words={"model": Word(metavar="MODEL", is_argument=True)},
+        text=lambda changed: f"{changed:,} calls cost something else now",
+        data=lambda changed: {"calls": changed},
+    ),
+    Verb(
+        "traces",
+        Traces.renormalise,
+        acts=True,
+        takes_long=True,
+        help="Read every stored span again as this version of lmops reads it.",
+        text=lambda changed: f"{changed:,} spans changed",
+        data=lambda changed: {"spans": changed},
+    ),
+]

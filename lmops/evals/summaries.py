@@ -1,0 +1,174 @@
+"""What a run says: the mean of each scorer with its interval, coverage and errors, as records and as a frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from lmops.base.units import share
+from lmops.text import plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from lmops.evals._matrix import Matrix, Measured
+
+_SIDE_BY_SIDE: Final = (
+    "run_id",
+    "label",
+    "scorer",
+    "mean",
+    "low",
+    "high",
+    "n",
+    "coverage",
+    "cost_per_case_usd",
+    "p50_ms",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorerSummary:
+    """The scores of one scorer over a run.
+
+    Args:
+        scorer: Its name.
+        mean: Over the examples, each the mean of its repeats; NaN when nothing was measured.
+        low: Lower limit of its interval, clustered when the examples have clusters.
+        high: Upper limit.
+        level: Confidence level.
+        method: How the interval was made.
+        n: Examples with a value.
+        n_clusters: Clusters they are in; None without clusters.
+        coverage: Share of the cases that have a value.
+        unmeasured: Cases without a value for which there was nothing to measure, or whose task failed.
+        errors: Cases whose scoring failed.
+        worst: The mean if every missing value were at the lower end of the scale; NaN when the scale has none.
+        best: The mean if every one were at the upper end.
+        within_sd: Spread between repeats of one example; NaN without repeats.
+        between_sd: Spread between examples; NaN without repeats.
+        flip_rate: Probability that two repeats of one example differ; NaN without repeats.
+    """
+
+    scorer: str
+    mean: float
+    low: float
+    high: float
+    level: float
+    method: str
+    n: int
+    n_clusters: int | None
+    coverage: float
+    unmeasured: int
+    errors: int
+    worst: float
+    best: float
+    within_sd: float
+    between_sd: float
+    flip_rate: float
+
+    def __repr__(self) -> str:
+        return (
+            f"<{plain_line(self.scorer, 60)} {number(self.mean)} [{number(self.low)}, {number(self.high)}], "
+            f"n={self.n}, coverage {share(self.coverage)}>"
+        )
+
+
+def summarise(
+    found: Measured, scorers: Mapping[str, Mapping[str, Any]], *, cases: int, level: float = 0.95
+) -> list[ScorerSummary]:
+    """Return one record per scorer of a run, in the order in which they were given.
+
+    Args:
+        found: Its scores.
+        scorers: Its scorers by name.
+        cases: How many were planned.
+        level: Confidence level in (0, 1).
+    """
+    from lmops.calc.arrays import is_binary
+    from lmops.calc.bounds import mean_bounds
+    from lmops.calc.intervals import score_interval
+    from lmops.calc.repeats import flip_rate, variance_split
+
+    made = []
+    for name, scorer in scorers.items():
+        matrix = found.scores.get(name)
+        if matrix is None:
+            continue
+        means = row_means(matrix)
+        low, high = scale(scorer["range"])
+        if is_binary(matrix) and math.isinf(low) and math.isinf(high):
+            low, high = 0.0, 1.0
+        interval = score_interval(means, clusters=found.clusters, level=level)
+        split, flips = variance_split(matrix), flip_rate(matrix)
+        bounds = mean_bounds(matrix.ravel(), low=low, high=high, n_total=max(cases, matrix.size))
+        made.append(ScorerSummary(
+            scorer=name, mean=interval.estimate, low=max(interval.low, low), high=min(interval.high, high), level=level,
+            method=interval.method, n=interval.n, n_clusters=interval.n_clusters, coverage=bounds.coverage,
+            unmeasured=found.unmeasured[name], errors=found.errors[name], worst=bounds.low, best=bounds.high,
+            within_sd=math.sqrt(split.within), between_sd=math.sqrt(split.between), flip_rate=flips.pair_rate,
+        ))  # fmt: skip
+    return made
+
+
+class Summed(Protocol):
+    """A run, as far as its summary needs it."""
+
+    run_id: str
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment."""
+
+    @property
+    def prompt_ref(self) -> str | None:
+        """The prompt version."""
+
+    def measured(self) -> Measured:
+        """Return its scores as arrays."""
+
+    def summary(self, *, level: float = 0.95) -> list[ScorerSummary]:
+        """Return the mean of each scorer."""
+
+
+def side_by_side(runs: Sequence[Summed], *, level: float) -> pd.DataFrame:
+    """Return one row per run and scorer, with the mean cost of a case and the median latency of the run."""
+    import numpy as np
+    import pandas as pd
+
+    labels = [plain_line(run.prompt_ref or run.name, 60) for run in runs]
+    made = []
+    for run, label in zip(runs, labels, strict=True):
+        shown = label if labels.count(label) == 1 else f"{label} ({run.run_id[-6:]})"
+        measures = run.measured().measures
+        cost, latency = (
+            float(measure(values)) if (values := matrix[~np.isnan(matrix)]).size else math.nan
+            for measure, matrix in ((np.mean, measures["cost_usd"]), (np.median, measures["latency_ms"]))
+        )
+        made += [
+            (run.run_id, shown, one.scorer, one.mean, one.low, one.high, one.n, one.coverage, cost, latency)
+            for one in run.summary(level=level)
+        ]
+    return pd.DataFrame(made, columns=list(_SIDE_BY_SIDE))
+
+
+def row_means(matrix: Matrix) -> Matrix:
+    """Return the mean of each example over its repeats; NaN for one without a value."""
+    from lmops.calc.arrays import matrix as as_matrix
+    from lmops.calc.arrays import row_means as means
+
+    return means(as_matrix(matrix))
+
+
+def scale(ends: list[float | None] | None) -> tuple[float, float]:
+    """Return the ends of a scorer's scale; infinite where it has none."""
+    low, high = ends or (None, None)
+    return (-math.inf if low is None else low), (math.inf if high is None else high)
+
+
+def number(value: float | None) -> str:
+    """Return a number as a person reads it; "-" for none."""
+    return "-" if value is None or math.isnan(value) else f"{value:.4g}"

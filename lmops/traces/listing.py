@@ -1,0 +1,432 @@
+"""The query side of the trace browser: one listing is computed once per filter and read by windows of row numbers.
+
+A listing keeps the narrow columns of every trace that matches, with the texts cut to previews: about 0.5 kB a trace,
+spilled to disk by the engine when memory is short. It stays what it was when new traces arrive.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from lmops.errors import NotFoundError, QueryError, did_you_mean
+from lmops.store import Bounds
+from lmops.traces._predicate import compile_predicate
+from lmops.traces._search import (
+    NO_EVALUATION,
+    SPAN_COLUMNS,
+    TRACE_COLUMNS,
+    range_sql,
+    rows_of_trace,
+    seconds,
+    time_range,
+)
+from lmops.traces._trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    import duckdb
+    import numpy as np
+    import pandas as pd
+
+    from lmops.store import Store
+
+Kind = Literal["id", "category", "list", "time", "number", "text", "bool"]
+Scale = Literal["log", "linear"]
+
+#: characters of a text that a row of the list carries
+PREVIEW: Final = 64
+#: values that a summary lists, and bars that a histogram has at most
+TOP: Final = 4
+BINS: Final = 24
+#: rows that may be read for each row that is wanted
+_SCATTER: Final = 4
+_NS: Final = 1_000_000_000
+_TIME_STEPS_S: Final = (
+    1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+    1_209_600, 2_592_000, 7_776_000, 31_536_000,
+)  # fmt: skip
+_LOG_STEPS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ListColumn:
+    """One column that the list can show."""
+
+    name: str
+    kind: Kind
+    #: what the base table keeps, over ``traces t``
+    sql: str
+    #: what it is sorted by, over the base table
+    sort: str
+    scale: Scale = "linear"
+
+
+def _column(name: str, kind: Kind, scale: Scale = "linear") -> ListColumn:
+    if kind == "text":
+        # One character more than is shown says that there is more.
+        return ListColumn(name, kind, f"left(t.{name}, {PREVIEW + 1})", name)
+    if kind == "time":
+        return ListColumn(name, kind, "t.start_ns", "start_at")
+    return ListColumn(name, kind, f"t.{name}", name, scale)
+
+
+COLUMNS: Final[dict[str, ListColumn]] = {
+    column.name: column
+    for column in (
+        _column("status", "category"),
+        _column("start_at", "time"),
+        _column("name", "category"),
+        _column("input", "text"),
+        _column("output", "text"),
+        _column("latency_ms", "number", "log"),
+        _column("input_tokens", "number", "log"),
+        _column("output_tokens", "number", "log"),
+        _column("cost_usd", "number", "log"),
+        _column("models", "list"),
+        _column("prompt_refs", "list"),
+        _column("span_count", "number", "log"),
+        _column("call_count", "number"),
+        _column("error_count", "number"),
+        _column("unpriced_calls", "number"),
+        _column("error_type", "category"),
+        _column("error_message", "text"),
+        _column("session_id", "category"),
+        _column("user_id", "category"),
+        _column("service", "category"),
+        _column("environment", "category"),
+        _column("is_orphan", "bool"),
+        _column("trace_id", "id"),
+    )
+}
+
+
+def check_predicate(where: str | None) -> None:
+    """Raise :class:`QueryError` when the text is not a search."""
+    compile_predicate(where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS)
+
+
+class TraceSource:
+    """What the trace browser asks of a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def bounds(
+        self, last: str | None, since: str | datetime | None, until: str | datetime | None
+    ) -> tuple[Bounds, bool]:
+        """Return the time range that these arguments mean, and whether it counts back from the newest trace.
+
+        ``last`` does so where the newest trace is older than the whole range: in an archive.
+        """
+        now_ns = time.time_ns()
+        found = time_range(self._store, last=last, since=since, until=until)
+        is_shifted = (
+            last is not None
+            and until is None
+            and found.since_ns is not None
+            and found.since_ns < now_ns - int(seconds(last) * _NS) - _NS
+        )
+        return found, is_shifted
+
+    def newest_ns(self) -> int | None:
+        """Return the start of the newest trace; None in an empty store."""
+        ranges = self._store.fact_ranges("traces")
+        return ranges[0][1] if ranges else None
+
+    def stamp(self) -> object:
+        """Return something that changes when traces are written."""
+        return tuple(self._store.fact_ranges("traces"))
+
+    def listing(self, where: str | None, bounds: Bounds) -> Listing:
+        """Return the traces of a time range that match a search.
+
+        Raises:
+            QueryError: The search cannot be read or names something unknown.
+        """
+        return Listing(self._store, where, bounds)
+
+    def without_evaluations(self, where: str | None) -> str | None:
+        """Return a search without the traces of evaluations; as it is where there are none, or it names environments.
+
+        Raises:
+            QueryError: The search cannot be read or names something unknown.
+        """
+        asked = compile_predicate(where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS)
+        if "environment" in asked.trace_columns | asked.span_columns:
+            return where
+        query = f"select 1 from traces where not ({NO_EVALUATION}) limit 1"
+        if not self._store.sql(query).fetchall():
+            return where
+        return f"{NO_EVALUATION} and ({where})" if where and where.strip() else NO_EVALUATION
+
+    def trace(self, trace_id: str) -> Trace:
+        """Return one trace with all its spans.
+
+        Raises:
+            NotFoundError: It is not in the store.
+        """
+        return Trace.from_rows(rows_of_trace(self._store, trace_id))
+
+    def previews(self, trace_id: str) -> dict[str, Any]:
+        """Return the texts of one trace as the view ``traces`` has them."""
+        query = "select input, output, error_type, error_message, session_id, user_id from traces where trace_id = ?"
+        found = self._store.sql(query, [trace_id]).to_arrow_table().to_pylist()
+        if not found:
+            raise NotFoundError(f"the trace {trace_id[:40]!r} is no longer in the store")
+        return dict(found[0])
+
+    def session(self, session_id: str, limit: int) -> tuple[int, list[dict[str, Any]]]:
+        """Return (turns in all, the first ``limit`` turns in the order of time) of one conversation."""
+        query = (
+            "select trace_id, name, start_ns, latency_ms, status, error_type, input, output, input_tokens, "
+            "output_tokens, cost_usd, count(*) over () as turns from traces where session_id = ? "
+            "order by start_ns, trace_id limit ?"
+        )
+        found = self._store.sql(query, [session_id, limit]).to_arrow_table().to_pylist()
+        return (found[0]["turns"] if found else 0), found
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """Return the rows of one query."""
+        frame: pd.DataFrame = self._store.sql(sql).df()
+        return frame
+
+
+class Listing:
+    """All traces of a range that match a search, numbered in the order of one sort."""
+
+    def __init__(self, store: Store, where: str | None, bounds: Bounds) -> None:
+        started = time.perf_counter()
+        self._store = store
+        self._predicate = compile_predicate(where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS)
+        self._bounds = bounds
+        shown = ", ".join(f"{column.sql} as {column.name}" for column in COLUMNS.values())
+        # Spans never start before their trace, so the lower bound holds for them too.
+        narrow = Bounds(bounds.since_ns, None) if self._predicate.touches_spans else bounds
+        self._rows = store.sql(f"select {shown} from traces t where {self._condition}", bounds=narrow)
+        # The store keeps a result as a table, so its rows have numbers already; counting them anew with
+        # row_number() takes twice the time and three times the memory.
+        self._table = self._rows.alias
+        self._lock = threading.Lock()
+        total, errors = self._ask("select count(*), count(*) filter (status = 'error') from listing")[0]
+        self.total = int(total)
+        self.errors = int(errors)
+        self.sort_column, self.is_descending = "start_at", True
+        self._order = self._sorted("start_at", descending=True)
+        #: milliseconds that the query and the first sort took
+        self.query_ms = (time.perf_counter() - started) * 1e3
+
+    @property
+    def _condition(self) -> str:
+        return f"{range_sql(self._bounds, 't.')} and {self._predicate.sql}"
+
+    @property
+    def sql(self) -> str:
+        """The same rows, with every column of ``traces``, as a query for ``ws.sql``."""
+        physical = {"start_at": "start_ns"}.get(self.sort_column, self.sort_column)
+        parts = [part for part in (range_sql(self._bounds, "t."), self._predicate.sql) if part != "true"]
+        condition = f"\nwhere {' and '.join(parts)}" if parts else ""
+        direction = "desc" if self.is_descending else "asc"
+        tie = "" if physical == "start_ns" else ", t.start_ns desc"
+        return f"select t.*\nfrom traces t{condition}\norder by t.{physical} {direction} nulls last{tie}, t.trace_id"
+
+    def count_now(self) -> int:
+        """Return how many traces match at this moment."""
+        narrow = Bounds(self._bounds.since_ns, None) if self._predicate.touches_spans else self._bounds
+        found = self._store.sql(f"select count(*) from traces t where {self._condition}", bounds=narrow).fetchall()
+        return int(found[0][0])
+
+    def sort(self, column: str, *, descending: bool) -> None:
+        """Number the rows anew; missing values come last, equal ones newest first.
+
+        Raises:
+            QueryError: There is no such column.
+        """
+        if column not in COLUMNS:
+            raise QueryError(did_you_mean("column to sort by", column, COLUMNS))
+        self._order = self._sorted(column, descending=descending)
+        self.sort_column, self.is_descending = column, descending
+
+    def window(self, start: int, count: int, columns: Sequence[str]) -> list[list[Any]]:
+        """Return the rows ``start`` to ``start + count - 1`` of the sorted list: trace_id, then these columns.
+
+        Times are nanoseconds; lists are joined by ", ".
+        """
+        numbers = self._order[start : start + count].tolist()
+        if not numbers:
+            return []
+        shown = ", ".join(_shown(COLUMNS[name]) for name in columns)
+        low, high = min(numbers), max(numbers)
+        if high - low < _SCATTER * count:  # found by the minima and maxima of the blocks
+            wanted = f"between {low} and {high}"
+        else:  # a join fetches only what it finds; a list of numbers is tried on every row, four times slower
+            wanted = f"in (select unnest([{', '.join(map(str, numbers))}]))"
+        rows = self._ask(f"select rowid, trace_id{', ' if shown else ''}{shown} from listing where rowid {wanted}")
+        by_number = {row[0]: list(row[1:]) for row in rows}
+        return [by_number[number] for number in numbers]
+
+    def position(self, trace_id: str) -> int | None:
+        """Return the place of a trace in the sorted list; None when it is not in it."""
+        import numpy as np
+
+        if not (trace_id.isascii() and trace_id.isalnum()):
+            return None
+        found = self._ask(f"select rowid from listing where trace_id = '{trace_id}'")
+        return int(np.flatnonzero(self._order == found[0][0])[0]) if found else None
+
+    def summary(self, name: str) -> dict[str, Any]:
+        """Return what one column holds: ``missing``, and ``top`` values or the ``bins`` of a histogram."""
+        column = COLUMNS[name]
+        if column.kind in ("category", "list", "bool"):
+            return self._top(column)
+        if column.kind in ("number", "time"):
+            return self._histogram(column)
+        missing = self._ask(f"select count(*) filter ({name} is null or {name} = '') from listing")[0][0]
+        return {"missing": missing}
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _ask(self, query: str) -> list[tuple[Any, ...]]:
+        with self._lock:
+            rows: list[tuple[Any, ...]] = self._run(query).fetchall()
+            return rows
+
+    def _columns(self, query: str) -> dict[str, np.ndarray]:
+        with self._lock:
+            found: dict[str, np.ndarray] = self._run(query).fetchnumpy()
+            return found
+
+    def _run(self, query: str) -> duckdb.DuckDBPyRelation:
+        """Run a query over the table ``listing``, which is the kept result; it must be complete, without values."""
+        found = self._rows.query("_", query.replace("from listing", f"from {self._table}"))
+        assert found is not None
+        return found
+
+    def _sorted(self, column: str, *, descending: bool) -> np.ndarray:
+        direction = "desc" if descending else "asc"
+        key = COLUMNS[column].sort
+        tie = "" if column == "start_at" else "start_at desc, "
+        return self._columns(f"select rowid as n from listing order by {key} {direction} nulls last, {tie}trace_id")[
+            "n"
+        ]
+
+    def _top(self, column: ListColumn) -> dict[str, Any]:
+        name = column.name
+        value = f"unnest({name})" if column.kind == "list" else name
+        source = f"(select {value} as value, status from listing)"
+        rows = self._ask(
+            "select value, traces, errors, count(*) over () from (select value, count(*) as traces, "
+            f"count(*) filter (status = 'error') as errors from {source} where value is not null group by 1) "
+            f"order by traces desc, value limit {TOP}"
+        )
+        empty = f"len({name}) = 0 or " if column.kind == "list" else ""
+        missing = self._ask(f"select count(*) filter ({empty}{name} is null) from listing")[0][0]
+        return {
+            "missing": missing,
+            "distinct": rows[0][3] if rows else 0,
+            "top": [{"value": row[0], "count": row[1], "errors": row[2]} for row in rows],
+        }
+
+    def _histogram(self, column: ListColumn) -> dict[str, Any]:
+        import numpy as np
+
+        name = column.name
+        found = self._columns(f"select {name} as x, status = 'error' as failed from listing where {name} is not null")
+        x, failed = found["x"], np.ma.filled(found["failed"], False).astype(bool)
+        if x.dtype.kind == "f":
+            keep = np.isfinite(x)
+            x, failed = x[keep], failed[keep]
+        if not len(x):
+            return {"missing": self.total, "bins": []}
+        low, high = float(x.min()), float(x.max())
+        edges: Sequence[float]
+        if column.kind == "time":
+            edges = _time_edges(int(x.min()), int(x.max()))
+        else:
+            edges = _log_edges(x) if column.scale == "log" and low >= 0 else _linear_edges(low, high)
+        place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+        counts = np.bincount(place, minlength=len(edges) - 1)
+        errors = np.bincount(place[failed], minlength=len(edges) - 1)
+        bins = [
+            {"low": edges[i], "high": edges[i + 1], "count": int(counts[i]), "errors": int(errors[i])}
+            for i in range(len(edges) - 1)
+        ]
+        p50, p95 = (float(value) for value in np.quantile(x, [0.5, 0.95]))
+        return {
+            "missing": self.total - len(x),
+            "bins": bins,
+            "min": x.min().item(),
+            "max": x.max().item(),
+            "p50": p50,
+            "p95": p95,
+        }
+
+
+def _shown(column: ListColumn) -> str:
+    return f"array_to_string({column.name}, ', ')" if column.kind == "list" else column.name
+
+
+def _time_edges(low_ns: int, high_ns: int) -> list[int]:
+    """Return round times that cover [low, high] in at most ``BINS`` steps."""
+    span_s = (high_ns - low_ns) / _NS
+    step_s = next((step for step in _TIME_STEPS_S if span_s / step <= BINS - 1), math.ceil(span_s / (BINS - 1)))
+    step = int(step_s) * _NS
+    first = low_ns // step * step
+    return [first + i * step for i in range((high_ns - first) // step + 2)]
+
+
+def _linear_edges(low: float, high: float) -> list[float]:
+    """Return round numbers that cover [low, high]."""
+    if high <= low:
+        return [low, low + 1]
+    raw = (high - low) / (BINS - 4)
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * size for factor in (1, 2, 5, 10) if factor * size >= raw)
+    if low == int(low) and high == int(high):
+        step = max(step, 1.0)
+    first = math.floor(low / step)
+    return [_tidy(step * i) for i in range(first, math.floor(high / step) + 2)]
+
+
+def _log_edges(x: np.ndarray) -> list[float]:
+    """Return round numbers, growing by equal factors, that cover the values; what is 0 is in the first bar."""
+    import numpy as np
+
+    positive = x[x > 0]
+    if not len(positive):
+        return [0.0, 1.0]
+    # A few extreme values would leave one bar for all the others: the lowest bar takes them.
+    low, high = float(np.quantile(positive, 0.002)), float(positive.max())
+    decades = math.log10(high / low) if high > low else 0.0
+    factors = next((steps for steps in _ladders() if decades * len(steps) <= BINS - 2), (1.0,))
+    edges = list(_rungs(factors, low, high))
+    if float(x.min()) < edges[0]:
+        edges[0] = 0.0
+    return edges
+
+
+def _ladders() -> Iterator[tuple[float, ...]]:
+    yield _LOG_STEPS
+    yield (1.0, 2.0, 5.0)
+    yield (1.0,)
+
+
+def _rungs(factors: tuple[float, ...], low: float, high: float) -> Iterator[float]:
+    power = math.floor(math.log10(low))
+    all_rungs = [_tidy(factor * 10.0**p) for p in range(power, math.floor(math.log10(high)) + 2) for factor in factors]
+    below = [rung for rung in all_rungs if rung <= low]
+    yield below[-1] if below else _tidy(10.0**power)
+    for rung in all_rungs:
+        if rung > low:
+            yield rung
+            if rung > high:
+                return
+
+
+def _tidy(value: float) -> float:
+    return float(f"{value:.12g}")

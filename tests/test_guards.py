@@ -71,8 +71,8 @@ SURFACE = {
     "scorer scorer_factory semantic_similarity source_support summarise token_f1 tool_calls_match "
     "tool_errors trajectory",
     "standin": "ChatModel ChatRequest Completion Message ToolCall Usage chat_model",
-    "store": "BackupReport Bounds BusyError CheckReport Coverage DamagedSegmentWarning EraseReport FACT_VIEWS "
-    "GENESIS LONG_COLUMNS LoadReport Named PRICES_KNOWN PendingChange Process RescueReport SPAN_COLUMNS "
+    "store": "BackupReport Bounds BusyError CheckReport Coverage DamagedSegmentWarning EVENT_COLUMNS EraseReport "
+    "FACT_VIEWS GENESIS LONG_COLUMNS LoadReport Named PRICES_KNOWN PendingChange Process RescueReport SPAN_COLUMNS "
     "Store StoreStats any_text append_event at_home case_seal compare default_actor described event_hash "
     "file_sha256 find_store has_store in_memory is_alive is_cut_sql key_text leave_open lost_cases "
     "next_event_id note notebook_problem rescue restore row_hash rows_of run_changes this_process "

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.audit._anchors import Anchored, anchor_everywhere, file_heads, heads_of, notes_of
-from lmops.audit._chain import COLUMNS, Head, Verification, check, with_records
+from lmops.audit._chain import Head, Verification, check, with_records
 from lmops.audit._report import AuditReport, json_or_none
 from lmops.base.public import only
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError, system_in_words
-from lmops.store import GENESIS, any_text, compare, key_text, lost_cases, note, unsealed
+from lmops.store import EVENT_COLUMNS, GENESIS, any_text, compare, key_text, lost_cases, note, unsealed
 from lmops.times import to_ns
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ class Audit:
                     "store_id": self._store.store_id,
                     "events": head["event_id"],
                     "head": head["hash"],
-                    "hashed_fields": list(COLUMNS[:-1]),
+                    "hashed_fields": list(EVENT_COLUMNS[:-1]),
                     "hash": "sha256",
                 }
                 for line in (first, *rows):

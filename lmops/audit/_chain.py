@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from lmops.store import GENESIS, event_hash
+from lmops.store import EVENT_COLUMNS, GENESIS, event_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from lmops.store import Coverage
-
-COLUMNS: Final = (
-    "event_id",
-    "at_ns",
-    "actor",
-    "action",
-    "subject",
-    "reason",
-    "before",
-    "after",
-    "evidence",
-    "previous_hash",
-    "records",
-    "hash",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +145,9 @@ def check(
 
 def _problem(row: Any, expected: int, previous: str) -> str | None:
     """Return what is wrong with one link."""
-    if not isinstance(row, dict) or {*row, "records"} != set(COLUMNS):  # events of older exports say nothing of them
+    if not isinstance(row, dict) or {*row, "records"} != set(
+        EVENT_COLUMNS
+    ):  # events of older exports say nothing of them
         return "it cannot be read, or has other fields"
     if row["event_id"] != expected:
         return f"event {expected} is missing"

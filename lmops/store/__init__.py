@@ -31,7 +31,15 @@ from lmops.owners import refuse_stranger
 from lmops.store._alive import Process, is_alive, this_process
 from lmops.store._backup import BackupReport, at_home, backup, described, restore
 from lmops.store._blobs import Blobs
-from lmops.store._chain import GENESIS, append_event, default_actor, event_hash, next_event_id, run_changes
+from lmops.store._chain import (
+    EVENT_COLUMNS,
+    GENESIS,
+    append_event,
+    default_actor,
+    event_hash,
+    next_event_id,
+    run_changes,
+)
 from lmops.store._check import Check, CheckReport
 from lmops.store._drain import LoadReport, Publisher
 from lmops.store._duck import in_memory
@@ -76,12 +84,13 @@ if TYPE_CHECKING:
     from lmops.store._records import Altered
 
 __all__ = [
-    "FACT_VIEWS", "GENESIS", "LONG_COLUMNS", "PRICES_KNOWN", "SPAN_COLUMNS", "BackupReport", "Bounds", "BusyError",
-    "CheckReport", "Coverage", "DamagedSegmentWarning", "EraseReport", "LoadReport", "Named", "PendingChange",
-    "Process", "RescueReport", "Store", "StoreStats", "any_text", "append_event", "at_home", "case_seal", "compare",
-    "default_actor", "described", "event_hash", "file_sha256", "find_store", "has_store", "in_memory", "is_alive",
-    "is_cut_sql", "key_text", "leave_open", "lost_cases", "next_event_id", "note", "notebook_problem", "rescue",
-    "restore", "row_hash", "rows_of", "run_changes", "this_process", "unsealed", "view_names", "whole_sql",
+    "EVENT_COLUMNS", "FACT_VIEWS", "GENESIS", "LONG_COLUMNS", "PRICES_KNOWN", "SPAN_COLUMNS", "BackupReport", "Bounds",
+    "BusyError", "CheckReport", "Coverage", "DamagedSegmentWarning", "EraseReport", "LoadReport", "Named",
+    "PendingChange", "Process", "RescueReport", "Store", "StoreStats", "any_text", "append_event", "at_home",
+    "case_seal", "compare", "default_actor", "described", "event_hash", "file_sha256", "find_store", "has_store",
+    "in_memory", "is_alive", "is_cut_sql", "key_text", "leave_open", "lost_cases", "next_event_id", "note",
+    "notebook_problem", "rescue", "restore", "row_hash", "rows_of", "run_changes", "this_process", "unsealed",
+    "view_names", "whole_sql",
 ]  # fmt: skip
 __dir__ = only(__all__)
 

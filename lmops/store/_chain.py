@@ -32,6 +32,8 @@ FIELDS: Final = (
     "evidence",
     "previous_hash",
 )
+#: The columns of an event, its hash last.
+EVENT_COLUMNS: Final = (*FIELDS, "records", "hash")
 
 
 def default_actor() -> str:
@@ -105,8 +107,8 @@ def append_event(
         "records": seal(con, rows, named or {}),
     }
     digest = event_hash(event)
-    values = [*(event[name] for name in (*FIELDS, "records")), digest]
-    columns = ", ".join((*FIELDS, "records", "hash"))
+    values = [*(event[name] for name in EVENT_COLUMNS[:-1]), digest]
+    columns = ", ".join(EVENT_COLUMNS)
     con.execute(f"insert into audit ({columns}) values ({', '.join('?' * len(values))})", values)
     con.execute("insert or replace into audit_head (one, events, hash) values (1, ?, ?)", (event_id, digest))
     return event_id

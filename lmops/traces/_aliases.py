@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from lmops.calc.rollup import MODEL_KINDS
+from lmops.types import SPAN_KINDS
 
 Alias = tuple[str, str, str, str, str]
 
@@ -20,22 +21,7 @@ Alias = tuple[str, str, str, str, str]
 NORMALISER_VERSION: Final = 5
 
 RETRIEVAL_KINDS: Final = frozenset({"retriever", "reranker"})
-ALL_KINDS: Final = frozenset(
-    {
-        "llm",
-        "embedding",
-        "chain",
-        "retriever",
-        "reranker",
-        "tool",
-        "agent",
-        "guardrail",
-        "evaluator",
-        "prompt",
-        "decision",
-        "unknown",
-    }
-)
+ALL_KINDS: Final = frozenset(SPAN_KINDS)
 
 #: The sets that the last field of a row names.
 KIND_SETS: Final[dict[str, frozenset[str]]] = {

@@ -10,6 +10,8 @@ EXTRAS := lab,test,lint
 PRETTIER := 3.10.1
 # pytest ends with 5 when a selection by ARGS leaves it no test
 NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
+# the tests start some hundred processes: where byte code is not kept, each of them compiles the package again
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test lint bench lab clean
 
@@ -35,8 +37,9 @@ demo: $(STAMP)
 	@$(BIN)/lmops demo
 
 # The browser tests run by themselves: the browser's driver keeps an event loop running in their process.
+# A process begins with files that lie side by side, so that what a file's tests share is made once.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --ignore=tests/browser $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --ignore=tests/browser $(ARGS) $(NONE_IS_FINE)
 	$(BIN)/python -m pytest tests/browser $(ARGS) $(NONE_IS_FINE)
 
 lint: $(STAMP)

@@ -30,6 +30,7 @@ __all__ = [
     "differences",
     "errors",
     "escape",
+    "feedback",
     "latency",
     "quality_and_cost",
     "scores",
@@ -48,9 +49,10 @@ _MEASURES: Final = frozenset(
     {
         "traces", "spans", "calls", "errors", "error_rate", "error_rate_low", "error_rate_high", "p50_ms", "p95_ms",
         "p50_ms_low", "p50_ms_high", "p95_ms_low", "p95_ms_high", "p50_low", "p50_high", "p95_low", "p95_high",
-        "input_tokens", "output_tokens", "cost_usd", "cost_per_trace_usd", "unpriced_calls",
+        "input_tokens", "output_tokens", "cost_usd", "cost_per_trace_usd", "unpriced_calls", "with_feedback", "share",
+        "share_low", "share_high", "signals", "users", "up", "down", "rate", "mean", "low", "high", "count",
     }
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 _INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
@@ -137,6 +139,33 @@ def errors(frame: pd.DataFrame, *, title: str = "Error rate") -> go.Figure:
         if {"error_rate_low", "error_rate_high"} <= set(part.columns):
             _band(figure, part, "error_rate_low", "error_rate_high", colour)
         _line(figure, part, "error_rate", escape(name) or "error rate", colour=colour, dash="solid", hover=":.2%}")
+    return _or_no_data(figure, frame)
+
+
+def feedback(frame: pd.DataFrame, *, title: str = "Feedback") -> go.Figure:
+    """Return what users say, with its interval: lines over time, marks by group: ``ws.feedback.stats().df()``.
+
+    Args:
+        frame: Columns ``rate`` (a fraction, shown in per cent) or ``mean``, with ``low`` and ``high``; with ``bucket``
+            it is drawn over time.
+        title: Above the figure.
+    """
+    measure = "rate" if "rate" in frame.columns else "mean"
+    _need(frame, measure, "low", "high")
+    figure = _figure(title, frame, y_title=None if measure == "rate" else "mean")
+    hover = ":.1%" if measure == "rate" else ":.3g"
+    if "bucket" in frame.columns:
+        for place, (name, part) in enumerate(_groups(frame)):
+            _band(figure, part, "low", "high", _colour(place))
+            _line(figure, part, measure, escape(name) or measure, colour=_colour(place), dash="solid", hover=hover)
+    else:
+        part = frame[frame[measure].notna()]
+        by = _grouped_by(frame)
+        labels = [" · ".join(_name(value) for value in row) for row in part[by].itertuples(index=False, name=None)]
+        shown = [escape(label) or measure for label in labels]
+        _marks(figure, shown, part, (measure, "low", "high"), name=measure, colour=_colour(0))
+    if measure == "rate":
+        figure.update_yaxes(tickformat=".0%")
     return _or_no_data(figure, frame)
 
 

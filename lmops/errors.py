@@ -167,7 +167,10 @@ def of_system(error: OSError, where: object) -> StoreError:
             f"{error.filename or where} cannot be written or read: {reason}; mend its permissions (ls -ld, lsattr), or "
             "open the store with read_only=True"
         )
-    return StoreError(f"{error.filename or where}: {reason}; the step was not made, what was there before is intact")
+    helps = " (the disk fails: dmesg says how; copy the store to another one)" if error.errno == errno.EIO else ""
+    return StoreError(
+        f"{error.filename or where}: {reason}{helps}; the step was not made, what was there before is intact"
+    )
 
 
 def raise_if_of_process(error: BaseException, where: object) -> None:

@@ -103,7 +103,7 @@ _SHORTEST_CREDENTIAL: Final = 12
 PLACEHOLDERS: Final = frozenset({
     "none", "null", "empty", "dummy", "test", "ollama", "lm-studio", "not-needed", "no-key", "no-key-required",
     "sk-no-key-required", "placeholder", "anything", "unused", "changeme", "your-api-key",
-})  # fmt: skip
+})  # fmt: skip  # many words: packed, they are read at a glance
 
 
 def variants(secret: str) -> list[str]:

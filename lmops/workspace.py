@@ -7,37 +7,32 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lmops.audit import Audit
 from lmops.datasets import Datasets
-from lmops.errors import UsageError
+from lmops.erasing import erase
 from lmops.models import Models
 from lmops.records import Project
 from lmops.runbooks import Runbooks
-from lmops.widgets.evals.noun import BrowsableEvals
+from lmops.traces import WAYS, carry_out_reprice
+from lmops.widgets.feedback.noun import BrowsableFeedback
 from lmops.widgets.prompts.noun import BrowsablePrompts
 from lmops.widgets.traces.noun import BrowsableTraces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
 
     import duckdb
 
     from lmops.store import EraseReport, Store
+    from lmops.widgets.evals.noun import BrowsableEvals
 
 
 class Workspace:
-    """One store, by its nouns: traces, prompts, models, datasets, evals, runbooks, audit, store; and ``sql``."""
+    """One store, by its nouns (traces, prompts, models, datasets, feedback, evals, runbooks, audit) and ``sql``."""
 
     def __init__(self, store: Store, *, actor: str | None = None) -> None:
         self.store = store
         store.actor = actor or store.actor
         self.project = Project(store=store, actor=store.actor)
-        if store.pending:
-            store.resume(
-                {
-                    "reprice": self.traces.carry_out_reprice,
-                    "renormalise": self.traces.carry_out_renormalise,
-                }
-            )
+        store.resume(WAYS)
         if not store.is_read_only:
             self.runbooks.settle()
 
@@ -77,9 +72,7 @@ class Workspace:
         """Return the workspace itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Close it."""
         self.close()
 
@@ -98,9 +91,8 @@ class Workspace:
         text in them says so (``note``).
 
         Args:
-            query: One SELECT over traces, spans, llm_calls, tool_calls, retrieved_documents, prompts, prompt_versions,
-                prompt_history, datasets, examples, runs, results, scores, verdicts, prices, model_endpoints,
-                runbook_runs, audit; ``describe VIEW`` lists columns.
+            query: One SELECT over the views that the README lists, such as traces, spans, llm_calls, feedback, runs
+                and results; ``describe VIEW`` lists columns.
             params: A list for ``?`` or a dict for ``$name``.
             timeout_s: Longest time in seconds; that of ``lmops.open`` by default. Ctrl+C and the notebook's stop
                 button end it at any time.
@@ -118,6 +110,8 @@ class Workspace:
         session_id: str | None = None,
         trace_ids: str | Iterable[str] | None = None,
         where: str | None = None,
+        examples: str | Iterable[str] | None = None,
+        words: str | Iterable[str] | None = None,
         reason: str | None = None,
         dry_run: bool = True,
     ) -> EraseReport:
@@ -129,6 +123,12 @@ class Workspace:
         the files are written anew: no free page and no log holds what was erased. Cut short, it is finished when the
         store is opened next. The audit chain keeps that, when, by whom and why, and not what.
 
+        Files that cannot be read are listed. What they hold of these traces, and of the user or session that was asked
+        for, goes when a repair or a rescue salvages it or the file is put back; until then the store keeps the ids of
+        the traces and a hash of the user's or session's. A condition and words are not kept: ask again then.
+
+        Records that were not made of these traces go as well when they show an id or one of the words: examples typed
+        by hand, cached answers, notebooks, signals. What only has a stretch of text in common stays, and is listed.
         Backups and exports are not touched: the report lists those that the audit chain knows and that are still there.
 
         Args:
@@ -136,6 +136,9 @@ class Workspace:
             session_id: Every trace with a span of this session.
             trace_ids: These traces.
             where: Traces by a condition, as for ``ws.traces.search``.
+            examples: These examples of data sets, with the cases of evaluations over them: ``"cases/ID"`` in every
+                version of the data set, ``"cases@3/ID"`` what version 3 holds, in whatever version.
+            words: What names the person: records that show one go; traces do by ``where="contains(input, 'WORD')"``.
             reason: Why, for the audit chain; needed unless it is a dry run.
             dry_run: Only say what would go, the default.
 
@@ -143,18 +146,13 @@ class Workspace:
             Counts of what goes or went, backups that still hold it, and what could not be erased.
 
         Raises:
-            UsageError: Not exactly one of the four was given, or no reason.
+            UsageError: More than one of the first four was given, or nothing at all, or no reason.
+            NotFoundError: There is no such example.
             QueryError: The condition does not parse or names an unknown column.
         """
         given = {"user_id": user_id, "session_id": session_id, "trace_ids": trace_ids, "where": where}
-        asked = [(name, value) for name, value in given.items() if value is not None]
-        if len(asked) != 1:
-            raise UsageError("erase: give exactly one of user_id=, session_id=, trace_ids= and where=")
-        ((by, value),) = asked
-        words = [value] if by in ("user_id", "session_id") and isinstance(value, str) else []
-        return self.store.eraser.erase(
-            self.traces.ids_of(by, value), by=by, words=words, reason=reason, dry_run=dry_run, actor=self.actor
-        )
+        also = {"examples": examples, "words": words}
+        return erase(self.project, self.traces, self.datasets, given, also, reason=reason, dry_run=dry_run)
 
     @functools.cached_property
     def traces(self) -> BrowsableTraces:
@@ -164,7 +162,7 @@ class Workspace:
     @functools.cached_property
     def models(self) -> Models:
         """The models and their prices."""
-        return Models(self.project, reprice=self.traces.carry_out_reprice)
+        return Models(self.project, reprice=functools.partial(carry_out_reprice, self.store))
 
     @functools.cached_property
     def prompts(self) -> BrowsablePrompts:
@@ -177,8 +175,16 @@ class Workspace:
         return Datasets(self.project)
 
     @functools.cached_property
+    def feedback(self) -> BrowsableFeedback:
+        """What users say and people label: record, list, stats; schemas, queues; agreement, calibrate, ..."""
+        return BrowsableFeedback(self.project)
+
+    @functools.cached_property
     def evals(self) -> BrowsableEvals:
         """The evaluations: run, resume, compare, explore, gate, drift."""
+        # Half of what opening a store would load are scorers.
+        from lmops.widgets.evals.noun import BrowsableEvals
+
         return BrowsableEvals(self)
 
     @functools.cached_property

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Tests wait for disks and kernels a part of their time: one process more than there are processors."""
+    return 1 + (os.cpu_count() or 1)
 
 
 @dataclass
@@ -34,6 +41,14 @@ def ws(tmp_path):
     workspace = lmops.open(tmp_path / "project" / ".lmops", actor="tester")
     yield workspace
     workspace.store.close()
+
+
+@pytest.fixture
+def warm_kernels(monkeypatch):
+    """The notebooks of a test run in kernels that have everything loaded when they start."""
+    from tests import warm
+
+    warm.use(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

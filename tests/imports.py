@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import tomllib
 from collections import Counter
@@ -17,12 +18,15 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = ("module", "typing", "function")
 #: Slow to load, or not on every system: beside what ruff bans at the top of a module, a function may import these.
 SLOW = {
+    "asyncio",
     "click",
     "filelock",
     "google",
+    "importlib.metadata",
     "ipykernel",
     "jupyter_client",
     "jupyter_core",
+    "lmops.scorers._judge_words",
     "nbclient",
     "orjson",
     "psutil",
@@ -35,6 +39,12 @@ SLOW = {
     "xml",
     "zmq",
 }
+#: A mark that ends its line, and a broad handler without a comment.
+_BARE = re.compile(
+    r"# (noqa(: [A-Z0-9, ]+)?|fmt: (skip|off)|type: ignore(\[[\w, -]+\])?)$"
+    r"|^\s*except\b[^#]*\b(Base)?Exception\b[^#]*:$|^\s*except:$"
+    r"|^\"(lmops|tests)/\S+\" = \[.*\]$"
+)
 #: What is loaded when a person asks for it, by a command or by a verb that shows something.
 LAZY = r"lmops\.(cli|_cli).*|lmops\.widgets\.\w+\.noun"
 
@@ -54,6 +64,12 @@ class Import:
     imported: str
     level: str
     line: int
+
+
+@functools.cache
+def tree(path):
+    """Return the syntax tree of a file; it is not to be changed."""
+    return ast.parse(path.read_text())
 
 
 def modules(root=ROOT):
@@ -109,11 +125,31 @@ def marks(root=ROOT):
         text = path.read_text()
         counted["noqa"] += len(re.findall(r"# noqa", text))
         counted["fmt: skip"] += text.count("fmt: skip")
-        handlers = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ExceptHandler)]
+        handlers = [node for node in ast.walk(tree(path)) if isinstance(node, ast.ExceptHandler)]
         counted["broad except"] += sum(
             node.type is None or bool(re.search(r"\b(Base)?Exception\b", ast.unparse(node.type))) for node in handlers
         )
     return counted
+
+
+def statements(path):
+    """Return the lines at which a file gives a statement to a connection of the records."""
+    asked = r"(\w+\.)*_?(con|connection|cursor|db)\.execute(many|script)?"
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    return [node.lineno for node in calls if re.fullmatch(asked, ast.unparse(node.func))]
+
+
+def unexplained(path):
+    """Return the lines of a file that ask to be excused and give no reason, beside it or just above.
+
+    In ``pyproject.toml`` these are the files that are let off a rule.
+    """
+    lines = path.read_text().splitlines()
+    return [
+        f"{path.name}:{number}"
+        for number, line in enumerate(lines, 1)
+        if _BARE.search(line) and not lines[number - 2].lstrip().startswith("#")
+    ]
 
 
 def _may_see(one):
@@ -159,7 +195,7 @@ def _of_module(name, path, known):
         for part in ast.iter_child_nodes(node):
             walk(part, inner)
 
-    walk(ast.parse(path.read_text()), "module")
+    walk(tree(path), "module")
     return found
 
 

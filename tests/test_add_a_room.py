@@ -28,20 +28,32 @@ import json, sqlite3, sys
 import lmops
 
 with lmops.open(sys.argv[1], actor="mara") as ws:
-    note = ws.notes.add("trace 4f2a", "the <b>refund</b> was right", reason="ticket 42")
+    ws.notes.save("refunds", "within <b>14</b> days", reason="ticket 42")
+    ws.notes.promote("refunds", 1, to="house")
+    ws.notes.save("refunds", "within 30 days")
+    ws.notes.promote("refunds", 2, to="house")
     found = {
-        "text": ws.notes.get(1).text, "html": note._repr_html_(), "view": ws.sql("select words from notes").fetchall(),
-        "event": ws.sql("select actor, action, reason from audit").fetchall(), "ok": ws.audit.verify().ok,
+        "again": ws.notes.save("refunds", "within 30 days").ref, "versions": len(ws.notes.versions("refunds")),
+        "back": ws.notes.rollback("refunds", alias="house", reason="too long").to_version,
+        "text": ws.notes.get("refunds@house").text, "html": ws.notes.get("refunds@1")._repr_html_(),
+        "view": ws.sql("select words from notes").fetchall(), "ok": ws.audit.verify().ok and not ws.notes.verify(),
+        "event": ws.sql("select actor, action, reason from audit where event_id in (1, 5)").fetchall(),
+        "alias": ws.sql("select kind, name, alias, version from aliases").fetchall(),
         "static": ws.notes.board()._repr_html_(), "script": len(ws.notes.board().widget._esm) > 0,
         "answer": ws.notes.board()._controller.handle({"kind": "hello", "id": "1"}),
         "export": [path.name for path in ws.store.export(sys.argv[1] + "-copy").glob("notes*")],
     }
+    ws.notes.save("trips", "Mrs Tibbs (u-7) asked again")
+    found["would"] = ws.erase(words="u-7").records
+    ws.erase(words="u-7", reason="asked for", dry_run=False)
+    found["left"] = [ws.notes.get(ref).text for ref in ("refunds@1", "trips@1")]
+    found["still"] = ws.audit.verify().ok
     with sqlite3.connect(sys.argv[1] + "/meta.sqlite") as con:
         con.execute("update notes set words = 'wrong'")
     con.close()
     found["edited"] = ws.audit.verify().ok
     try:
-        ws.notes.get(1)
+        ws.notes.get("refunds@house")
     except lmops.errors.DamagedStoreError as error:
         found["refused"] = "notes" in str(error)
 print(json.dumps(found, default=str))
@@ -90,26 +102,35 @@ def test_a_room_is_few_lines():
 
 
 def test_the_room_of_the_page_works(copy):
-    """Its records are audited, shown, exported and asked for in SQL; what is changed behind its back is refused."""
+    """Its records are audited, shown, exported, asked for in SQL and erased; what was changed elsewise is refused."""
     found = json.loads(run(copy, "-c", USED, str(copy / "store")))
-    assert found.pop("answer")[0]["notes"] == [["trace 4f2a", "the <b>refund</b> was right"]]
-    assert "&lt;b&gt;refund" in found.pop("static")
+    assert found.pop("answer")[0]["notes"] == [["refunds", "within 30 days"]]
+    assert "within 30 days" in found.pop("static")
     assert found == {
-        "text": "trace 4f2a: the <b>refund</b> was right (mara)",
-        "html": "<p><b>trace 4f2a</b> the &lt;b&gt;refund&lt;/b&gt; was right</p>",
-        "view": [["the <b>refund</b> was right"]],
-        "event": [["mara", "note.add", "ticket 42"]],
+        "again": "refunds@2",
+        "versions": 2,
+        "back": 1,
+        "text": "refunds@1: within <b>14</b> days (mara)",
+        "html": "<p><b>refunds@1</b> within &lt;b&gt;14&lt;/b&gt; days</p>",
+        "view": [["within <b>14</b> days"], ["within 30 days"]],
+        "event": [["mara", "note.save", "ticket 42"], ["mara", "note.rollback", "too long"]],
+        "alias": [["note", "refunds", "house", 1]],
         "ok": True,
         "script": True,
         "export": ["notes.parquet"],
+        "would": {"notes": 1},
+        "left": ["refunds@1: within <b>14</b> days (mara)", "trips@1: [erased] (mara)"],
+        "still": True,
         "edited": False,
         "refused": True,
     }
 
 
 def test_the_room_of_the_page_has_commands(copy):
-    """They are made from its verbs."""
+    """They are made from its verbs; those of versions and aliases come with them."""
     store = str(copy / "by-command")
-    run(copy, "-m", "lmops", "note", "add", "trace 4f2a", "right", "--actor", "mara", "--store", store)
+    run(copy, "-m", "lmops", "note", "save", "refunds", "within 14 days", "--actor", "mara", "--store", store)
+    run(copy, "-m", "lmops", "note", "promote", "refunds", "1", "--to", "house", "--store", store)
     listed = json.loads(run(copy, "-m", "lmops", "note", "list", "--json", "--store", store))
-    assert [(row["subject"], row["words"], row["actor"]) for row in listed] == [("trace 4f2a", "right", "mara")]
+    found = [(row["name"], row["words"], row["author"], row["aliases"]) for row in listed]
+    assert found == [("refunds", "within 14 days", "mara", "house=1")]

@@ -11,13 +11,13 @@ from lmops.store._meta import migrations, statements
 from lmops.store.schema import schema
 
 SEALED = schema().sealed
-#: Tables whose rows are held by a hash over several of them.
-HELD = {name for name, table in schema().tables.items() if table.check is not None} | {schema().packed.table}
-#: Tables that hold no record: machinery of the store, and what a room can lose.
+#: Tables that hold no record: machinery of the store, facts with a checksum in each row, and what a room can lose.
 OTHERS = {
-    "audit", "audit_head", "counters", "dead_rows", "inbox", "info", "pending_changes", "prompt_files", "retired",
-    "segments", "unsealed",
+    "audit", "audit_head", "counters", "dead_rows", "feedback_history", "inbox", "info", "label_history",
+    "pending_changes", "prompt_files", "queue_open", "queue_raters", "queue_turns", "retired", "segments", "unsealed",
 }  # fmt: skip
+#: Tables whose rows are held by a hash over several of them.
+HELD = {name for name, table in schema().tables.items() if table.check is not None} - OTHERS | {schema().packed.table}
 
 
 def tables():
@@ -49,9 +49,17 @@ def full(tmp_path_factory):
         ws.models.register("house", base_url="http://127.0.0.1:9/v1", model="m", reason="ours")
         ws.models.complete("standin:ferry-1", "hello", cache=True)
         ws.datasets.save("d", [{"input": "a", "expected": "b", "cluster": "c"}, {"input": "x", "expected": "y"}])
+        ws.datasets.promote("d", 1, to="golden", reason="checked")
+        ws.datasets.protect("d", "golden")
         run = ws.evals.run(str.upper, "d", ["exact_match"], progress=False, name="up")
         ws.evals.gate(run, criteria={"scorers": {"exact_match": {"min": 0.5}}})
         ws.runbooks.run(_notebook(path.parent), progress=False)
+        ws.feedback.schemas.save("support", [{"name": "verdict"}])
+        ws.feedback.queue("q", ["a" * 32, "b" * 32], schema="support")
+        ws.feedback.queues.label("q", 1, {"verdict": "pass"}, rater="ann")
+        ws.feedback.queues.adjudicate("q", 1, {"verdict": "fail"}, reason="it is rude")
+        labels = [{"item": one, "label": one, "verdict": one, "schema": "support@1"} for one in ("pass", "fail")]
+        ws.feedback.calibrate("polite", labels, version="1")
         ws.audit.cover(reason="all of it is ours")
         with ws.store.transaction() as con:
             for (name,) in con.execute("select name from sqlite_master where type = 'trigger'").fetchall():
@@ -144,15 +152,16 @@ def test_a_removed_row_is_found(full, changed, table):
     _, where = row_of(full, table)
     found = changed(f"delete from {table} where {where}")
     assert not found.ok
-    assert any(word in found.problem for word in (table, "d@1"))
+    assert any(word in found.problem for word in (table, "d@1", "queue q"))
 
 
 @pytest.mark.parametrize("table", COVERED)
 def test_an_added_row_is_found(full, changed, table):
     """A copy of a row under another key, which no event names."""
     row, _ = row_of(full, table)
-    key = (SEALED[table].key if table in SEALED else ("example_id",) if table == "eval_results" else ("hash",))[0]
-    row |= {key: other(row[key])}
+    others = {"eval_results": ("example_id",), "queue_items": ("position", "item")}
+    keys = SEALED[table].key[:1] if table in SEALED else others.get(table, ("hash",))
+    row |= {key: other(row[key]) for key in keys}
     row |= {name: None for name in ("content_id", "chunk_id") if name in row}
     found = changed(f"insert into {table} ({', '.join(row)}) values ({', '.join('?' * len(row))})", *row.values())
     assert not found.ok

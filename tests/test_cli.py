@@ -127,11 +127,12 @@ def test_the_audit_chain_is_verified(store):
     assert "ok" in run("audit", "verify", "--store", store)
 
 
-def test_the_demo_summarises_the_sample(tmp_path):
+def test_the_demo_summarises_the_sample(tmp_path, warm_kernels):
     """The main job: ingest, a runbook, totals and the paths of the report."""
     found = json.loads(run("demo", "--store", tmp_path / "demo", "--json"))
     assert found["totals"]["traces"] == 2000
     assert found["totals"]["unpriced_calls"] > 0
+    assert (found["feedback"]["with_feedback"], found["feedback"]["traces"]) == (171, 2000)
     assert found["run"]["status"] == "ok"
     assert found["run"]["html_path"].endswith(".html")
     assert [row["to"] for row in found["releases"] if row["alias"] == "production"] == [1, 2, 3]

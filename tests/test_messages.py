@@ -98,6 +98,14 @@ def test_a_run_of_which_nothing_came_says_why(ws, run):
     assert "1 of 1 cases, 1 failed: OSError: the disk is gone>" in repr(failed)
     unscored = ws.evals.run(lambda question: question, [{"input": "a"}], [scorer], progress=False)
     assert "; scorer has no score: ValueError: no such page>" in repr(unscored)
+
+    def silent(output):
+        return None
+
+    both = ws.evals.run(lambda question: question, [{"input": "a"}], [silent, scorer], progress=False)
+    assert "; scorer has no score: ValueError: no such page (nor has silent)>" in repr(both)
+    alone = ws.evals.run(lambda question: question, [{"input": "a"}], [silent], progress=False)
+    assert "; silent has no score: the scorer returned None>" in repr(alone)
     assert repr(run).endswith("1 of 1 cases>")
 
 

@@ -29,7 +29,7 @@ def span(trace, number, *, start_ns, latency_ms, attributes, error=None, parent=
 
 
 @pytest.fixture
-def traffic(tmp_path):
+def traffic(tmp_path, warm_kernels):
     """Write a file of 60 traces in three days: some fail, some have no price, one has markup for a question."""
     start_ns, spans = 1_772_323_200_000_000_000, []
     for trace in range(1, 61):
@@ -85,7 +85,7 @@ def test_the_traffic_report_keeps_to_its_window(ws, traffic):
     assert 15 <= run.result["summary"]["traces"] <= 20
 
 
-def test_the_traffic_report_of_nothing_says_so(ws):
+def test_the_traffic_report_of_nothing_says_so(ws, warm_kernels):
     """An empty store is "no data", not an error and not zero cost."""
     result = report(ws).result
     assert result["decision"] == "no data"

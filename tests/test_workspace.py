@@ -40,7 +40,7 @@ def test_read_only_creates_nothing(tmp_path):
     """Opening what is not there read-only is an error that says how to make it."""
     with pytest.raises(lmops.StoreError, match="no store at"):
         lmops.open(tmp_path / "none", read_only=True)
-    assert os.listdir(tmp_path) == []  # noqa: PTH208
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - names are what is compared
 
 
 def test_the_actor_is_the_one_who_is_named(tmp_path, monkeypatch):

@@ -17,12 +17,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.audit import _rows
 from lmops.audit._anchors import Anchored, anchor_everywhere, file_heads, heads_of, notes_of
 from lmops.audit._chain import Head, Verification, check, with_records
 from lmops.audit._report import AuditReport, json_or_none
 from lmops.base.public import only
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError, system_in_words
-from lmops.store import EVENT_COLUMNS, GENESIS, any_text, compare, key_text, lost_cases, note, unsealed
+from lmops.store import EVENT_COLUMNS, GENESIS, any_text, compare, key_text, lost_cases, note
+from lmops.store.schema import schema
 from lmops.times import to_ns
 
 if TYPE_CHECKING:
@@ -92,23 +94,13 @@ class Audit:
             actor: Who says so; the workspace's actor by default.
         """
         with self._project.change(actor=actor, reason=reason) as change:
-            con = change.con
-            status = {row[0]: row[1] for row in con.execute("select run_id, status from eval_runs")}
-            open_rows = [(table, key) for table, key in unsealed(con) if table != "eval_results"]
-            open_runs = {key[0] for table, key in unsealed(con) if table == "eval_results"}
             hashes = self._store.result_hashes()
-            # A rescue finds the cases of runs in their files, also of runs whose record is lost.
-            named: Named = {}
-            for event_id, said in con.execute("select event_id, records from audit where records is not null"):
-                note(named, event_id, said)
-            known = named.get("eval_results", {})
-            lost = {one for one in hashes if one not in status and known.get(key_text([one]), (0, None))[1] is None}
-            runs = [run_id for run_id in open_runs | lost if status.get(run_id) != "running"]
+            open_rows, runs = _rows.uncovered(change.con, hashes)
             if not open_rows and not runs:
                 return 0
             for table, key in open_rows:
                 change.wrote(table, *key)
-            cases = {"eval_results": {key_text([one]): hashes.get(one) for one in runs}} if runs else None
+            cases = {schema().packed.table: {key_text([one]): hashes.get(one) for one in runs}} if runs else None
             change.say("audit.cover", "records", after={"records": len(open_rows), "runs": len(runs)}, named=cases)
         return len(open_rows) + len(runs)
 
@@ -136,10 +128,9 @@ class Audit:
         named: Named = {}
         # All of it in one transaction: what is written meanwhile is not seen.
         with self._store.reading() as con, any_text(con):
-            rows = (dict(row) for row in con.execute("select * from audit order by event_id"))
-            head = con.execute("select events, hash from audit_head").fetchone()
+            head = _rows.head(con)
             found = check(
-                rows,
+                _rows.events(con),
                 None if head is None else _head(*head),
                 anchors,
                 on_event=lambda row: note(named, row["event_id"], row.get("records")),
@@ -182,8 +173,8 @@ class Audit:
     def head(self) -> Head:
         """Return where the chain ends now; keep ``.line`` elsewhere to be able to prove later what was there."""
         with self._store.reading() as con:
-            row = con.execute("select event_id, hash from audit order by event_id desc limit 1").fetchone()
-        return Head(events=row[0], hash=row[1]) if row else Head(events=0, hash=GENESIS)
+            count, said = _rows.last(con)
+        return Head(events=count, hash=said)
 
     def events(self) -> pd.DataFrame:
         """Return every event, oldest first: the columns of the view ``audit``."""
@@ -212,17 +203,9 @@ class Audit:
         low, high = (None if moment is None else to_ns(moment) for moment in (since, until))
         if low is not None and high is not None and low > high:
             raise UsageError(f"since={since!r} is after until={until!r}")
-        query = (
-            "select * from audit where (:low is null or at_ns >= :low) and (:high is null or at_ns < :high) "
-            "and (:actor is null or actor = :actor) "
-            "and (:subject is null or subject = :subject "
-            "or substr(subject, 1, length(:subject) + 1) = :subject || '@') "
-            "and (:action is null or action = :action or substr(action, 1, length(:action) + 1) = :action || '.') "
-            "order by event_id"
-        )
         given = {"low": low, "high": high, "actor": actor, "subject": subject, "action": action}
         with self._store.reading() as con:
-            rows = tuple(dict(row) for row in con.execute(query, given))
+            rows = _rows.chosen(con, given)
         words = [
             f"since {since}" if since is not None else "",
             f"until {until}" if until is not None else "",
@@ -257,7 +240,7 @@ class Audit:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file, self._store.reading() as con:
-                rows = [dict(row) for row in con.execute("select * from audit order by event_id")]
+                rows = list(_rows.events(con))
                 head = rows[-1] if rows else {"event_id": 0, "hash": GENESIS}
                 first = {
                     "kind": _EXPORT_KIND,

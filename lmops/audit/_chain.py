@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lmops.store import EVENT_COLUMNS, GENESIS, event_hash
+from lmops.store.schema import schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -90,7 +91,8 @@ def with_records(found: Verification, records: Coverage, lost: Mapping[str, int]
     first = next(iter(written or records.problems), (None, None))
     not_covered = records.not_covered
     if lost:
-        not_covered = {**not_covered, "eval_results": not_covered.get("eval_results", 0) + len(lost)}
+        packed = schema().packed.table
+        not_covered = {**not_covered, packed: not_covered.get(packed, 0) + len(lost)}
     return replace(
         found,
         ok=not altered,

@@ -7,9 +7,9 @@ can be run again; packages add to it by an entry point; one that is broken says 
 from __future__ import annotations
 
 from functools import cached_property
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from lmops.base.endings import Caught
 from lmops.errors import NotFoundError, UsageError
 from lmops.text import plain_line
 
@@ -67,15 +67,18 @@ class Registry(Generic[T]):
     @cached_property
     def _offered(self) -> dict[str, EntryPoint]:
         """What installed packages offer, looked up once and loaded when it is asked for."""
+        from importlib.metadata import entry_points
+
         return {entry.name: entry for entry in entry_points(group=self._group)}
 
     def _load(self, name: str) -> T:
         entry = self._offered.get(name)
         if entry is None:
             raise NotFoundError.of(self._what, name, self, hint=self._hint)
-        try:
+        # a package may do anything when it is loaded
+        with Caught(Exception) as caught:
             made = self._accept(name, entry.load())
-        except Exception as error:  # whatever a package does when it is loaded
+        if (error := caught.error) is not None:
             said = f"broken: {type(error).__name__}: {plain_line(error, 300)}"
             self._broken[name] = said
             raise UsageError(f"{self._what} {name!r} of the package {_package(entry)} is {said}") from error

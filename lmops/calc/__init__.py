@@ -15,9 +15,13 @@
     repeats        variance_split, items_or_repeats, flip_rate, pass_at_k, pass_hat_k, pass_k_interval
     agreement      agreement_report; cohen_kappa (weighted), fleiss_kappa, conger_kappa, krippendorff_alpha,
                    gwet_ac1, brennan_prediger -> Agreement
+    raters         agreement_by_field: rows of labels by field, pair of raters and category, with what is in dispute
     reliability    icc -> Reliability: ICC(1), ICC(2), ICC(3), of one rating or of the average
-    judge          calibrate, corrected_pass_rate, allocate_labels, ppi_mean, position_bias, verbosity_slope,
-                   self_preference
+    judge          calibrate, ppi_mean, position_bias, verbosity_slope, self_preference
+    corrected      corrected_pass_rate, corrected_difference of two versions under one judge, allocate_labels
+    budget         error_budget: what the error comes from, and what next calls or labels take off it
+    staleness      staleness: do newer labels disagree with a judge's record? fisher_p
+    active         sampling_probabilities, draw_items, sampled_mean: which items to label, and their unbiased mean
     ranking        bradley_terry -> Ranking, with ties, the bonus of the first place and intervals over items
     sequential     betting_sequence, betting_test, bernstein_sequence, normal_sequence, difference_sequence (A/B),
                    msprt, normal_mixture_boundary: bounds that hold however often one looks

@@ -62,7 +62,7 @@ class Table:
     def numbers(self, scale: str = "interval") -> Floats:
         """Return the labels as numbers; refuse words."""
         try:
-            return np.array([float(label) for label in self.labels or (0.0,)])  # type: ignore[arg-type]
+            return np.array([float(label) for label in self.labels or (0.0,)])  # type: ignore[arg-type]  # words are refused
         except (TypeError, ValueError):
             kinds = sorted({type(label).__name__ for label in self.labels})
             raise ValueError(f"scale={scale!r} needs numbers as labels, found {', '.join(kinds)}") from None
@@ -72,9 +72,9 @@ def table_of(ratings: Ratings, categories: Sequence[object] | None) -> Table:
     """Return ratings as a table; one that is a table already as it is."""
     if isinstance(ratings, Table):
         return ratings
-    if is_numeric(ratings) and np.ndim(ratings) == 2:  # type: ignore[arg-type]
+    if is_numeric(ratings) and np.ndim(ratings) == 2:  # type: ignore[arg-type]  # any sequence will do
         return _numeric_table(np.asarray(ratings), categories)
-    rows = [list(row) for row in ratings]  # type: ignore[union-attr, arg-type]
+    rows = [list(row) for row in ratings]  # type: ignore[union-attr, arg-type]  # a table has gone already
     width = max((len(row) for row in rows), default=0)
     used = {label for row in rows for label in row if not is_missing(label)}
     labels = _ordered(used) if categories is None else tuple(categories)
@@ -118,7 +118,7 @@ def _of_codes(labels: tuple[object, ...], codes: Ints) -> Table:
 
 def _ordered(labels: set[object]) -> tuple[object, ...]:
     try:
-        return tuple(sorted(labels))  # type: ignore[type-var]
+        return tuple(sorted(labels))  # type: ignore[type-var]  # or they have no order
     except TypeError:
         return tuple(sorted(labels, key=lambda label: (type(label).__name__, repr(label))))
 

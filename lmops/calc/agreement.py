@@ -128,10 +128,10 @@ def cohen_kappa(
     """
     if weights is not None:
         check_choice("weights", weights, _WEIGHTS)
-    if is_numeric(a) and is_numeric(b) and len(a) == len(b):  # type: ignore[arg-type]
+    if is_numeric(a) and is_numeric(b) and len(a) == len(b):  # type: ignore[arg-type]  # arrays of numbers have a length
         pairs: Ratings = np.column_stack((np.asarray(a), np.asarray(b)))
     else:
-        left, right = list(a), list(b)  # type: ignore[arg-type]
+        left, right = list(a), list(b)  # type: ignore[arg-type]  # labels of either kind
         if len(left) != len(right):
             raise ValueError(f"a and b must hold the same items: {len(left)} and {len(right)} labels")
         pairs = list(zip(left, right, strict=True))

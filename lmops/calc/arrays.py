@@ -86,7 +86,7 @@ def cluster_codes(clusters: ArrayLike | Iterable[object], n: int) -> Ints:
     Raises:
         ValueError: not one cluster per item.
     """
-    labels: Any = clusters if isinstance(clusters, np.ndarray) else list(clusters)  # type: ignore[arg-type]
+    labels: Any = clusters if isinstance(clusters, np.ndarray) else list(clusters)  # type: ignore[arg-type]  # arrays went the other way
     if len(labels) != n:
         raise ValueError(f"clusters must name one cluster per item: {len(labels)} clusters for {n} items")
     if isinstance(labels, np.ndarray) and labels.dtype.kind in "iub":

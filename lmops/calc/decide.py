@@ -104,8 +104,12 @@ def decide(
 
     Items needed: with a margin, those that show non-inferiority when the two are alike in truth, or, when that many
     were already there, when the loss seen here is true; without one, those that find ``effect``. Both from the variance
-    seen here, clustering and repeats included. Source: CONSORT extension for non-inferiority trials, G. Piaggio et al.,
-    JAMA 308 (2012) 2594-2604; FDA, Non-Inferiority Clinical Trials (2016).
+    seen here, clustering and repeats included. When no pair differs they cannot be told from that: the reason says how
+    many it would take if none ever does, and if as many do as 0 of n leaves possible at 95 % (3/n, the rule of three:
+    J. A. Hanley, A. Lippman-Hand, JAMA 249 (1983) 1743-1745).
+
+    Source: CONSORT extension for non-inferiority trials, G. Piaggio et al., JAMA 308 (2012) 2594-2604; FDA,
+    Non-Inferiority Clinical Trials (2016).
 
     Args:
         difference: a - b, of :func:`lmops.calc.paired.paired_difference` or of ``unpaired``.
@@ -134,13 +138,15 @@ def decide(
     needed = None
     if outcome == "inconclusive":
         gain = d.difference if higher_is_better else -d.difference
-        if margin and _has_pseudo_pairs(d):
-            needed = _n_with_pseudo_pairs(gain, margin, d, alpha, power)
+        if margin and _has_pseudo_pairs(d) and d.sd == 0 and d.difference == 0:
+            reason += f"; {_untold(margin, d, alpha, power)}"
+        elif margin and _has_pseudo_pairs(d):
+            needed = _n_with_pseudo_pairs(gain, margin, d, max(d.sd**2, 1 / d.n), alpha, power)
         else:
             # two pseudo-pairs are no spread of the items: they fade as items come
             seen = d.sd**2 * max(d.design_effect, 1.0) if _has_pseudo_pairs(d) and d.sd > 0 else variance
             needed = _n_needed(gain, margin, effect, seen, d.n, alpha, power, _beyond_normal(low, high, gain, d, alpha))
-        if needed is None and d.n > 1 and (margin or effect):
+        if needed is None and d.n > 1 and (margin or effect) and d.sd > 0:
             reason += "; more items of this kind would hardly change that"
     return Decision(
         outcome=outcome,
@@ -213,17 +219,30 @@ def _has_pseudo_pairs(d: Difference) -> bool:
     return d.method.startswith(("bonett-price", "plus two pairs")) and not math.isnan(d.sd)
 
 
-def _n_with_pseudo_pairs(gain: float, margin: float, d: Difference, alpha: float, power: float) -> int | None:
+def _untold(margin: float, d: Difference, alpha: float, power: float) -> str:
+    """Return what is known of the items needed when no pair differs."""
+    most = min(3 / d.n, 1.0)
+    few, many = (_n_with_pseudo_pairs(0.0, margin, d, spread, alpha, power) for spread in (0.0, most))
+    least, more = (f"{items:,}" if items else "more than can be had" for items in (few, many))
+    return (
+        f"no pair of {d.n:,} differs, which does not say how many are needed: {least} if none ever does, "
+        f"{more} if {100 * most:.2g} % do (rule of three)"
+    )
+
+
+def _n_with_pseudo_pairs(
+    gain: float, margin: float, d: Difference, spread: float, alpha: float, power: float
+) -> int | None:
     """Return the items that show non-inferiority by an interval with two pseudo-pairs, whose weight fades with n.
 
     With few pairs that differ the error of such an interval is nearly all theirs; taken for the spread of the items it
-    would ask for many times too many. With s2 the variance seen, at least that of one pair in n, the lower limit at m
+    would ask for many times too many. With s2 the variance of the pairs (``spread``) the lower limit at m
     items is ``c m/(m + 2) - z sqrt((m s2 + 2)/(m + 2)^2)`` for a true gain c, and the limit itself varies by ``s2/m``.
     """
     normal = NormalDist()
     z, z_power = normal.inv_cdf(1 - alpha / 2), normal.inv_cdf(power)
-    design = d.design_effect if d.design_effect > 1 else 1.0
-    spread = max(d.sd**2, 1 / d.n)
+    design = d.n / d.n_clusters if d.n_clusters and not d.sd > 0 else d.design_effect
+    design = design if design > 1 else 1.0
 
     def is_enough(items: float, true: float) -> bool:
         m = items / design

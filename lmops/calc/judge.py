@@ -1,4 +1,4 @@
-"""A judge is an instrument with errors: how large they are, what they do to a pass rate, and what corrects for them.
+"""A judge is an instrument with errors: how large they are. What corrects for them is in :mod:`lmops.calc.corrected`.
 
 Verdicts and human labels are 1 (pass) and 0 (fail). Sensitivity is the share of human passes that the judge passes,
 specificity the share of human fails that it fails.
@@ -65,40 +65,6 @@ class Calibration:
             f"{show(self.specificity.estimate)}, kappa {show(self.kappa.value)}, base rate {show(self.base_rate)}, "
             f"n={self.n})"
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectedRate:
-    """A pass rate corrected for the errors of the judge that measured it."""
-
-    estimate: float
-    low: float
-    high: float
-    level: float
-    raw: float  # what the judge said
-    n: int  # verdicts of the judge
-    n_pass: int  # human passes in the calibration
-    n_fail: int
-    share_of_calibration: float  # of the squared error, that which more labels would lower; the rest: more verdicts
-
-    def __repr__(self) -> str:
-        return (
-            f"CorrectedRate({show(self.estimate)} [{show(self.low)}, {show(self.high)}], {self.level:g}, "
-            f"raw {show(self.raw)}, n={self.n}, labels {self.n_pass} pass + {self.n_fail} fail)"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
-    """How many more items of each human label the calibration should hold."""
-
-    add_pass: int
-    add_fail: int
-    target_pass: int  # in all, with those that are there
-    target_fail: int
-
-    def __repr__(self) -> str:
-        return f"Allocation(label {self.add_pass} more passes and {self.add_fail} more fails)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,127 +170,6 @@ def calibrate(
         false_fail=int(((judge == 0) & (human == 1)).sum()),
         n=n,
         n_missing=int(known.size) - n,
-    )
-
-
-def corrected_pass_rate(
-    passes: float,
-    n: int,
-    *,
-    sensitivity: float,
-    n_pass: int,
-    specificity: float,
-    n_fail: int,
-    level: float = 0.95,
-) -> CorrectedRate:
-    """Return the pass rate that people would give, from a judge's verdicts and its calibration.
-
-    ``theta = (p + q0 - 1)/(q0 + q1 - 1)`` with p the judge's rate, q0 specificity, q1 sensitivity, cut to 0..1 (W. J.
-    Rogan, B. Gladen, Am. J. Epidemiology 107 (1978) 71-76). The interval takes the error of q0 and q1 in: counts
-    smoothed (z^2/2 to p, one to each outcome of q0 and q1), delta method, and a shift of the centre
-    ``2 z^2 (theta q1(1-q1)/m1 - (1-theta) q0(1-q0)/m0)``. Source: C. Lee et al., "How to correctly report
-    LLM-as-a-judge evaluations", arXiv 2511.21140 (2025). It assumes that the judge errs on these items as it did in the
-    calibration.
-
-    Args:
-        passes: verdicts "pass" among the n.
-        n: verdicts of the judge on items without a label.
-        sensitivity: q1, a fraction.
-        n_pass: human passes it was measured on (m1).
-        specificity: q0, a fraction.
-        n_fail: human fails it was measured on (m0).
-        level: confidence level in (0, 1).
-
-    Returns:
-        A CorrectedRate. NaN for no verdict, no label of one kind, or a judge no better than chance (q0 + q1 <= 1, also
-        after smoothing): such a judge carries nothing to correct.
-
-    Raises:
-        ValueError: a fraction outside 0..1, or more passes than verdicts.
-
-    >>> corrected_pass_rate(400, 1000, sensitivity=0.9, n_pass=200, specificity=0.7, n_fail=200)
-    CorrectedRate(0.1667 [0.05635, 0.2627], 0.95, raw 0.4, n=1000, labels 200 pass + 200 fail)
-    """
-    check_level(level)
-    if not 0 <= passes <= n:
-        raise ValueError(f"passes must be between 0 and n: {passes:g} of {n}")
-    for name, value in (("sensitivity", sensitivity), ("specificity", specificity)):
-        if value < 0 or value > 1:
-            raise ValueError(f"{name} must be between 0 and 1, not {value:g}")
-    raw = passes / n if n else math.nan
-    q0, m0 = (specificity * n_fail + 1) / (n_fail + 2), n_fail + 2
-    q1, m1 = (sensitivity * n_pass + 1) / (n_pass + 2), n_pass + 2
-    known = n > 0 and n_pass > 0 and n_fail > 0 and sensitivity + specificity > 1 and q0 + q1 > 1
-    if not known:
-        return CorrectedRate(
-            estimate=math.nan,
-            low=math.nan,
-            high=math.nan,
-            level=level,
-            raw=raw,
-            n=n,
-            n_pass=n_pass,
-            n_fail=n_fail,
-            share_of_calibration=math.nan,
-        )
-    estimate = (raw + specificity - 1) / (sensitivity + specificity - 1)
-    z = z_value(level)
-    p, size = (passes + z * z / 2) / (n + z * z), n + z * z
-    theta = (p + q0 - 1) / (q0 + q1 - 1)
-    from_fails, from_passes = q0 * (1 - q0) / m0, q1 * (1 - q1) / m1
-    shift = 2 * z * z * (theta * from_passes - (1 - theta) * from_fails)
-    labels = (1 - theta) ** 2 * from_fails + theta**2 * from_passes
-    total = p * (1 - p) / size + labels
-    half = z * math.sqrt(total) / (q0 + q1 - 1)
-    centre = theta + shift
-    return CorrectedRate(
-        estimate=_unit(estimate),
-        low=_unit(centre - half),
-        high=_unit(centre + half),
-        level=level,
-        raw=raw,
-        n=n,
-        n_pass=n_pass,
-        n_fail=n_fail,
-        share_of_calibration=labels / total,
-    )
-
-
-def allocate_labels(
-    budget: int, *, rate: float, sensitivity: float, n_pass: int, specificity: float, n_fail: int
-) -> Allocation:
-    """Return how many of the next labels should go to human passes and how many to fails.
-
-    The calibration's part of the error is ``(1-theta)^2 q0(1-q0)/m0 + theta^2 q1(1-q1)/m1``; for a given number of
-    labels it is least at ``m1/m0 = theta sqrt(q1(1-q1)) / ((1-theta) sqrt(q0(1-q0)))`` (J. Neyman 1934, as used by Lee
-    et al., arXiv 2511.21140, section 4). Rates are smoothed by one in each outcome. Whether an item is a pass is known
-    only after labeling: sample from the judge's passes and fails.
-
-    Args:
-        budget: labels still to give, not negative.
-        rate: pass rate theta that is expected, in 0..1 (a corrected one).
-        sensitivity: q1 so far, a fraction; NaN before the first label.
-        n_pass: human passes so far.
-        specificity: q0 so far; NaN before the first label.
-        n_fail: human fails so far.
-
-    Returns:
-        An Allocation that sums to the budget. Without any labels it is the split for an even judge.
-    """
-    if budget < 0:
-        raise ValueError(f"budget must not be negative, not {budget}")
-    q1 = ((0.0 if n_pass == 0 else sensitivity * n_pass) + 1) / (n_pass + 2)
-    q0 = ((0.0 if n_fail == 0 else specificity * n_fail) + 1) / (n_fail + 2)
-    weight_pass = rate * math.sqrt(q1 * (1 - q1))
-    weight_fail = (1 - rate) * math.sqrt(q0 * (1 - q0))
-    total = budget + n_pass + n_fail
-    target = total * weight_pass / (weight_pass + weight_fail)
-    add_pass = min(max(round(target) - n_pass, 0), budget)
-    return Allocation(
-        add_pass=add_pass,
-        add_fail=budget - add_pass,
-        target_pass=n_pass + add_pass,
-        target_fail=n_fail + budget - add_pass,
     )
 
 
@@ -438,6 +283,7 @@ def _near_ends(estimate: float, variance: float, n: float, quantile: float) -> t
     rate = _unit(estimate)
     spread = rate * (1 - rate)
     effective = spread / variance if spread > 0 and variance > 0 else n
+    # an effective number need not be whole
     low, high = _wilson(np.float64(rate * effective), np.float64(effective), quantile)  # type: ignore[arg-type]
     return float(low), float(high)
 

@@ -103,16 +103,7 @@ def bradley_terry(
     names = list(dict.fromkeys(name for pair in zip(first, second, strict=True) for name in pair))
     n = int(known.sum())
     if n == 0:
-        return Ranking(
-            competitors=(),
-            position=math.nan,
-            position_low=math.nan,
-            position_high=math.nan,
-            level=level,
-            n=0,
-            n_ties=0,
-            is_connected=False,
-        )
+        return _ranking((), (math.nan,) * 3, level=level)
     place = {name: k for k, name in enumerate(names)}
     size, tails = len(names), ((1 - level) / 2, (1 + level) / 2)
     cells = np.array([place[a] * size + place[b] for a, b in zip(first, second, strict=True)], dtype=np.int64)[known]
@@ -120,12 +111,10 @@ def bradley_terry(
     rows, times = _rows(cells, result[known], size, codes)
     total = (times @ rows)[None, :]
     strengths, bonus = (fitted[0] for fitted in _fit(total, size, prior, position=position))
-    limits, bonus_limits = np.full((2, size), np.nan), np.full(2, np.nan)
-    beaten = np.zeros(size, dtype=np.int64)
+    limits, bonus_limits, beaten = np.full((2, size), np.nan), np.full(2, np.nan), np.zeros(size, dtype=np.int64)
     if times.sum() > 1:
-        replicas, bonuses = _fit(
-            resampled_sums(rows, counts=times, draws=draws, seed=seed), size, prior, position=position
-        )
+        sums = resampled_sums(rows, counts=times, draws=draws, seed=seed)
+        replicas, bonuses = _fit(sums, size, prior, position=position)
         fitted = ~np.isnan(replicas[:, 0])
         if fitted.mean() >= 0.95:
             replicas, bonuses = replicas[fitted], bonuses[fitted]
@@ -134,27 +123,42 @@ def bradley_terry(
     first_wins, second_wins = total[0].reshape(2, size, size)
     wins = first_wins.sum(axis=1) + second_wins.sum(axis=0)
     games = (first_wins + second_wins).sum(axis=1) + (first_wins + second_wins).sum(axis=0)
-    position_numbers = (float(bonus), *map(float, bonus_limits)) if position else (math.nan,) * 3
+    ranked = tuple(
+        Ranked(
+            name=names[k],
+            strength=float(strengths[k]),
+            low=float(limits[0, k]),
+            high=float(limits[1, k]),
+            rank=1 + int(beaten[k]),
+            wins=float(wins[k]),
+            n=int(games[k]),
+        )
+        for k in np.argsort(-strengths, kind="stable")
+    )
+    advantage = (float(bonus), *map(float, bonus_limits)) if position else (math.nan,) * 3
+    ties = int((result[known] == 0.5).sum())
+    return _ranking(ranked, advantage, level, n, ties, is_connected=_is_connected(first_wins + second_wins.T))
+
+
+def _ranking(
+    ranked: tuple[Ranked, ...],
+    advantage: tuple[float, ...],
+    level: float,
+    n: int = 0,
+    n_ties: int = 0,
+    *,
+    is_connected: bool = False,
+) -> Ranking:
+    position, low, high = advantage
     return Ranking(
-        competitors=tuple(
-            Ranked(
-                name=names[k],
-                strength=float(strengths[k]),
-                low=float(limits[0, k]),
-                high=float(limits[1, k]),
-                rank=1 + int(beaten[k]),
-                wins=float(wins[k]),
-                n=int(games[k]),
-            )
-            for k in np.argsort(-strengths, kind="stable")
-        ),
-        position=position_numbers[0],
-        position_low=position_numbers[1],
-        position_high=position_numbers[2],
+        competitors=ranked,
+        position=position,
+        position_low=low,
+        position_high=high,
         level=level,
         n=n,
-        n_ties=int((result[known] == 0.5).sum()),
-        is_connected=_is_connected(first_wins + second_wins.T),
+        n_ties=n_ties,
+        is_connected=is_connected,
     )
 
 

@@ -112,13 +112,7 @@ def betting_sequence(
     for start in range(0, n, _CHUNK):
         part = x[start : start + _CHUNK]
         left = slice(first, last + 1)
-        away = part[:, None, None] - candidates[left, None]
-        kept = np.ones((len(part), last + 1 - first), dtype=bool)
-        for side, stakes in ((0, up[left] * away), (1, -down[left] * away)):
-            growth = capital[side, left] + np.cumsum(np.log1p(np.maximum(stakes, _RUIN)), axis=0)
-            capital[side, left] = growth[-1]
-            kept &= _log_mean(growth) < bar
-        kept = np.logical_and.accumulate(kept, axis=0)
+        kept = _kept(part, candidates[left], (up[left], down[left]), capital[:, left], bar)
         some = np.asarray(kept.any(axis=1))
         lowest = first + np.argmax(kept, axis=1)
         highest = last - np.argmax(kept[:, ::-1], axis=1)
@@ -128,6 +122,19 @@ def betting_sequence(
             break
         first, last = int(lowest[-1]), int(highest[-1])
     return _bounded(x, (limits[0], limits[1]), low, high, level, missing, "betting")
+
+
+def _kept(
+    part: Floats, candidates: Floats, shares: tuple[Floats, Floats], capital: Floats, bar: float
+) -> NDArray[np.bool_]:
+    """Return which candidates (columns) are left after each value (rows); the capital of those who bet grows on."""
+    away = part[:, None, None] - candidates[:, None]
+    kept = np.ones((len(part), len(candidates)), dtype=bool)
+    for side, stakes in ((0, shares[0] * away), (1, -shares[1] * away)):
+        growth = capital[side] + np.cumsum(np.log1p(np.maximum(stakes, _RUIN)), axis=0)
+        capital[side] = growth[-1]
+        kept &= _log_mean(growth) < bar
+    return np.logical_and.accumulate(kept, axis=0)
 
 
 def betting_test(
@@ -421,11 +428,7 @@ def difference_sequence(
     check_level(level)
     if not tau > 0 or n_min < 2:
         raise ValueError(f"tau must be positive and n_min at least 2, not {tau:g} and {n_min}")
-    data, group = vector(values), np.asarray(in_a, dtype=bool)
-    if data.shape != group.shape:
-        raise ValueError(f"values and in_a must be of one length: {data.size} and {group.size}")
-    known = ~np.isnan(data)
-    x, group = data[known], group[known]
+    x, group, n_missing = _known_of_two(values, in_a)
     mean_a, spread_a, n_a = _running_group(x, group)
     mean_b, spread_b, n_b = _running_group(x, ~group)
     gap, pooled = mean_a - mean_b, _smoothed_spread(x)
@@ -434,22 +437,36 @@ def difference_sequence(
     own = np.fmax(spread_a, pooled) / some_a + np.fmax(spread_b, pooled) / some_b
     half = _msprt_half(np.where(ready, own, 1.0), tau, level)
     bar = _msprt_half(np.where(ready, pooled * (1 / some_a + 1 / some_b), 1.0), tau, level)
-    centre = np.where(ready, gap, 0.0)
-    low, high = np.where(ready, centre - half, -np.inf), np.where(ready, centre + half, np.inf)
-    is_told = ready & (np.abs(centre) > bar)
-    tiny = np.finfo(np.float64).tiny
-    low = np.where(is_told & (centre > 0), np.maximum(low, tiny), np.minimum(low, 0.0))
-    high = np.where(is_told & (centre < 0), np.minimum(high, -tiny), np.maximum(high, 0.0))
-    limits = _intersect(low, high)
+    limits = _limits_of_two(gap, half, bar, ready)
     return ConfidenceSequence(
         mean=gap,
         low=limits[0],
         high=limits[1],
         level=level,
         n=int(x.size),
-        n_missing=int(data.size - x.size),
+        n_missing=n_missing,
         method="msprt, two groups",
     )
+
+
+def _known_of_two(values: ArrayLike, in_a: ArrayLike) -> tuple[Floats, NDArray[np.bool_], int]:
+    """Return the known values, which of them belong to group a, and how many are missing."""
+    data, group = vector(values), np.asarray(in_a, dtype=bool)
+    if data.shape != group.shape:
+        raise ValueError(f"values and in_a must be of one length: {data.size} and {group.size}")
+    known = ~np.isnan(data)
+    return data[known], group[known], int(data.size - known.sum())
+
+
+def _limits_of_two(gap: Floats, half: Floats, bar: Floats, ready: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return the limits of a difference over time; they leave 0 out where the difference is above the bar alone."""
+    centre = np.where(ready, gap, 0.0)
+    low, high = np.where(ready, centre - half, -np.inf), np.where(ready, centre + half, np.inf)
+    is_told = ready & (np.abs(centre) > bar)
+    tiny = np.finfo(np.float64).tiny
+    low = np.where(is_told & (centre > 0), np.maximum(low, tiny), np.minimum(low, 0.0))
+    high = np.where(is_told & (centre < 0), np.minimum(high, -tiny), np.maximum(high, 0.0))
+    return _intersect(low, high)
 
 
 def _msprt_half(v: Floats, tau: float, level: float) -> Floats:

@@ -184,11 +184,12 @@ def mean_difference(
         df = 1 / (share**2 / df_a + (1 - share) ** 2 / df_b)
     gap = mean_a - mean_b
     half = t_value(level, df) * se
+    method = "welch t" if clusters_a is None else "welch t, clustered"
     return UnpairedDifference(difference=gap, low=gap - half, high=gap + half, se=se,
                               p_value=t_two_sided_p(gap / se, df) if se > 0 else math.nan, level=level, mean_a=mean_a,
                               mean_b=mean_b, n_a=n_a, n_b=n_b,
                               n_clusters=None if clusters_a is None else units_a + units_b,
-                              method="welch t" if clusters_a is None else "welch t, clustered")  # fmt: skip
+                              method=method)  # fmt: skip  # arguments that belong together share a line
 
 
 def _group(values: ArrayLike, clusters: ArrayLike | Iterable[object] | None) -> tuple[float, float, float, int, int]:

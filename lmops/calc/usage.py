@@ -95,7 +95,7 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
     # LangChain says on which terms a call was made by the names of its tokens
     "priority": tuple(f"{side}priority" for side in ("inputtokendetails.", "outputtokendetails.", "input", "output")),
     "flex": tuple(f"{side}flex" for side in ("inputtokendetails.", "outputtokendetails.", "input", "output")),
-}  # fmt: skip
+}  # fmt: skip  # the keys of one number stand together
 _MEDIA: Final = ("audio", "image", "video")
 _INPUT_DETAILS: Final = (
     "prompttokensdetails",
@@ -474,17 +474,18 @@ def settle(
     if not (cached or written or thought or tool):
         return found
     given_in, given_out, total = numbers.get("input", 0), numbers.get("output", 0), numbers.get("total")
-    stored, asked = cached + written, tool if is_reasoning_beside else 0
-    ins = [stored if is_cache_beside else 0, stored, 0, written, cached]
-    ins = [extra for extra in ins if stored <= given_in + extra] or [stored]
-    outs = [thought if is_reasoning_beside else 0, thought, 0]
-    outs = [extra for extra in outs if thought <= given_out + extra]
-    first = ins[0] + asked, outs[0]
-    choices = [first, *((a + b, c) for a in (*ins[:1], *ins) for b in (asked, 0, tool) for c in outs)]
+    stored, is_beside = cached + written, is_cache_beside or is_reasoning_beside
+    extra_in, extra_out = 0, 0
     # A total that the plain reading explains is the plain reading's, before any other.
-    if total is not None and 0 in ins and 0 in outs and total == given_in + given_out:
-        extra_in, extra_out = 0, 0
-    else:
+    is_plain = not is_beside if total is None else total == given_in + given_out
+    if not is_plain or stored > given_in or thought > given_out:
+        asked = tool if is_reasoning_beside else 0
+        ins = [stored if is_cache_beside else 0, stored, 0, written, cached]
+        ins = [extra for extra in ins if stored <= given_in + extra] or [stored]
+        outs = [thought if is_reasoning_beside else 0, thought, 0]
+        outs = [extra for extra in outs if thought <= given_out + extra]
+        first = ins[0] + asked, outs[0]
+        choices = (first, *((a + b, c) for a in (*ins[:1], *ins) for b in (asked, 0, tool) for c in outs))
         exact = (choice for choice in choices if total is not None and given_in + given_out + sum(choice) == total)
         extra_in, extra_out = next(exact, first)
     if "input" in found:

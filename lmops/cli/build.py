@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import operator
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -65,7 +66,7 @@ class Verb:
     """One verb of a noun, and what its command says of it.
 
     Args:
-        noun: The attribute of the workspace that has the verb.
+        noun: The attribute of the workspace that has the verb, such as "prompts" or "feedback.queues".
         verb: The method.
         name: Of the command; that of the verb by default.
         help: What it does, and the exit codes beside 0 and 2.
@@ -117,7 +118,7 @@ class Verb:
             taken = {one.name: _read(one, self._word(one), given[one.name]) for one in self._shown()}
             if self._shows_progress():
                 taken["progress"] = not (quiet or as_json)
-            method = functools.partial(getattr(getattr(ws, self.noun), self.verb.__name__), **taken)
+            method = functools.partial(getattr(operator.attrgetter(self.noun)(ws), self.verb.__name__), **taken)
             found = interruptible(method, as_json=as_json) if self.takes_long else method()
             if self.empty is not None:
                 print_frame(found, as_json=as_json, empty=self.empty)

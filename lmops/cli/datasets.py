@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from lmops.base.terminal import echo
+from lmops.cli.aliases import alias_commands
 from lmops.cli.build import Verb
 from lmops.cli.opening import workspace
 from lmops.cli.printing import plain_data, print_record
@@ -172,8 +173,9 @@ COMMANDS = [
         },
         help="Show what changed from version BEFORE (such as golden@1) to version AFTER; examples are matched by id.",
     ),
+    *alias_commands("dataset", Datasets, example="golden", data=_data),
     Verb(
         "datasets", Datasets.export, text=str, data=lambda path: {"path": path},
         help="Write version REF to PATH (.jsonl, .jsonl.gz or .parquet), which lmops dataset save reads back.",
     ),
-]  # fmt: skip
+]  # fmt: skip  # a verb's row is short or long as it needs

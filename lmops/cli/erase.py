@@ -15,6 +15,16 @@ from lmops.cli.words import ACTOR, JSON, STORE, option
 @click.option("--session-id", metavar="ID", help="Every trace of this session.")
 @click.option("--trace-id", "trace_ids", multiple=True, metavar="ID", help="This trace; may be repeated.")
 @click.option("--where", metavar="CONDITION", help="Traces by a condition, as for lmops search.")
+@click.option(
+    "--example",
+    "examples",
+    multiple=True,
+    metavar="NAME/ID",
+    help="This example of a data set (NAME@VERSION/ID: as it is in one version); may be repeated.",
+)
+@click.option(
+    "--word", "words", multiple=True, metavar="WORD", help="What shows this word of the person; may be repeated."
+)
 @click.option("--yes", is_flag=True, help="Erase it; without this, only say what would go.")
 @option("reason")
 @ACTOR
@@ -25,6 +35,8 @@ def erase(
     session_id: str | None,
     trace_ids: tuple[str, ...],
     where: str | None,
+    examples: tuple[str, ...],
+    words: tuple[str, ...],
     yes: bool,
     reason: str | None,
     acting: str | None,
@@ -42,6 +54,8 @@ def erase(
             session_id=session_id,
             trace_ids=list(trace_ids) or None,
             where=where,
+            examples=examples or None,
+            words=words or None,
             reason=reason,
             dry_run=not yes,
         )

@@ -48,7 +48,9 @@ def _fields(one: Any) -> dict[str, Any]:
 
 
 def _run_data(run: Run) -> dict[str, Any]:
-    return {**run.record, "totals": run.totals._asdict(), "summary": [_fields(one) for one in run.summary()]}
+    state = run.state()
+    totals, summary = state.totals._asdict(), [_fields(one) for one in state.summary()]
+    return {**run.record, "totals": totals, "summary": summary}
 
 
 def _comparison_data(found: Comparison) -> dict[str, Any]:
@@ -192,7 +194,7 @@ def gate(
                 _task(run), dataset, read_scorers(scorers), model=model, repeats=repeats or 1,
                 concurrency=concurrency or 16, budget_usd=budget_usd, seed=seed, until=criteria,
                 baseline=baseline, progress=not as_json,
-            ), as_json=as_json)  # fmt: skip
+            ), as_json=as_json)  # fmt: skip  # arguments that belong together share a line
         verdict = ws.evals.gate(
             judged, baseline, criteria, allow_unmatched=allow_unmatched, allow_changed=allow_changed
         )
@@ -331,4 +333,4 @@ COMMANDS = [
         text=lambda found: "\n".join(map(repr, _imported(found))),
         data=lambda found: [_run_data(one) for one in _imported(found)],
     ),
-]  # fmt: skip
+]  # fmt: skip  # a verb's row is short or long as it needs

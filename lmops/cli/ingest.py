@@ -78,8 +78,9 @@ def collect(
     store: str | None,
     as_json: bool,
 ) -> None:
-    """Receive OTLP over HTTP (protobuf or JSON) into the store until SIGTERM or Ctrl+C."""
+    """Receive OTLP over HTTP (protobuf or JSON), and what users say, into the store until SIGTERM or Ctrl+C."""
     from lmops.collector import serve
+    from lmops.feedback.serving import routes, take_results
     from lmops.redact import Redactor
     from lmops.traces import decode
 
@@ -96,7 +97,9 @@ def collect(
         redactor = Redactor.of(redact or None)
 
         def read(body: bytes, *, content_type: str, signal: Any) -> Any:  # the receiver's protocol
-            return decode(body, content_type=content_type, signal=signal, pricer=pricers.pricer(), redact=redactor)
+            batch = decode(body, content_type=content_type, signal=signal, pricer=pricers.pricer(), redact=redactor)
+            take_results(ws.project, batch)
+            return batch
 
         serve(
             ws.store,
@@ -106,5 +109,6 @@ def collect(
             token_file=token_file,
             max_body_mb=max_body_mb,
             decode=read,
+            more=routes(ws.project, redactor=redactor),
             on_ready=ready,
         )

@@ -140,4 +140,4 @@ COMMANDS = [
         words={"older_than": Word(help="Only those from before this time.", metavar="TIME")},
         text=lambda count: f"forgot {count:,} answers", data=lambda count: {"answers": count},
     ),
-]  # fmt: skip
+]  # fmt: skip  # a verb's row is short or long as it needs

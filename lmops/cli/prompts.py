@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmops.base.terminal import echo
+from lmops.cli.aliases import alias_commands
 from lmops.cli.build import Verb
 from lmops.cli.opening import workspace
 from lmops.cli.printing import print_record, rows_of, to_json
@@ -20,8 +21,6 @@ from lmops.prompts import Prompts
 from lmops.prompts.files import dump, load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lmops.prompts import PromptVersion
     from lmops.prompts.comparisons import PromptComparison
     from lmops.prompts.diffs import PromptDiff
@@ -40,15 +39,6 @@ def _diff_data(found: PromptDiff) -> dict[str, Any]:
 
 def _comparison_data(found: PromptComparison) -> dict[str, Any]:
     return {"traces": found.traces, "measures": rows_of(found.df()), "caveats": found.caveats}
-
-
-def _expected(given: str) -> int | str:
-    return 0 if given == "0" else given
-
-
-def _version_rows(found: Sequence[PromptVersion]) -> str:
-    lines = (f"{one.ref}  {one.created_at:%Y-%m-%d %H:%M:%S}  {one.author}  {one.note or '-'}" for one in found)
-    return "\n".join(lines)
 
 
 @click.command()
@@ -120,27 +110,6 @@ def render(ref: str, variables: tuple[str, ...], store: str | None, as_json: boo
         echo("\n\n".join(f"[{message['role']}]\n{message['content']}" for message in messages))
 
 
-@click.command()
-@click.argument("name")
-@click.argument("alias", default="production")
-@click.option("--off", is_flag=True, help="Take the protection away.")
-@click.option("--reason", metavar="TEXT", help="Why, for the audit chain.")
-@ACTOR
-@STORE
-@JSON
-def protect(
-    name: str, alias: str, off: bool, reason: str | None, acting: str | None, store: str | None, as_json: bool
-) -> None:
-    """Let ALIAS (production by default) of prompt NAME take only versions with evidence that passed."""
-    with workspace(store, as_json=as_json, must_exist=True, actor=acting) as ws:
-        is_changed = ws.prompts.protect(name, alias, on=not off, reason=reason)
-    state = "open" if off else "protected"
-    if as_json:
-        echo(to_json({"name": name, "alias": alias, "protected": not off, "is_changed": is_changed}))
-    else:
-        echo(f"{name}@{alias} is {state}{'' if is_changed else ' already'}")
-
-
 def _params(given: tuple[str, ...]) -> dict[str, Any]:
     found = {}
     for one in given:
@@ -168,8 +137,7 @@ COMMANDS = [
     ),
     show,
     Verb(
-        "prompts", Prompts.versions, help="List every version of prompt NAME, oldest first.", text=_version_rows,
-        data=lambda found: [version_data(one) for one in found],
+        "prompts", Prompts.versions, help="List every version of prompt NAME, newest first.", empty="no versions",
     ),
     Verb(
         "prompts", Prompts.diff, help="Show what changed in prompt NAME from version A to version B.",
@@ -182,41 +150,7 @@ COMMANDS = [
         text=lambda found: found.text, data=_comparison_data,
     ),
     save,
-    Verb(
-        "prompts", Prompts.promote,
-        example="lmops prompt promote support-answer 3 --to production --evidence verdict-1f2e --dry-run",
-        acts=True,
-        help="Point an alias of prompt NAME to VERSION (a number, an alias or sha256:PREFIX).",
-        words={
-            "to": Word(help="The alias to move, such as production.", metavar="ALIAS"),
-            "evidence": Word(help="A verdict that passed; may be repeated.", metavar="ID", is_many=True),
-            "force": Word(help="To a protected alias without evidence; needs --reason."),
-            "expected": Word(help="Where you saw the alias; 0: it did not exist.", metavar="VERSION", read=_expected),
-        },
-    ),
-    Verb(
-        "prompts", Prompts.rollback,
-        example="lmops prompt rollback support-answer --reason 'unsupported claims' --dry-run",
-        acts=True,
-        help="Point an alias of prompt NAME back to the version that was there before.",
-        words={
-            "alias": Word(help="The alias to move back.", metavar="ALIAS"),
-            "expected": Word(
-                help="The version to leave; refused when another one is there.", metavar="VERSION", read=_expected
-            ),
-        },
-    ),
-    Verb(
-        "prompts", Prompts.history, help="Show every move of the aliases of prompt NAME, oldest first.",
-        words={"alias": Word(help="Only this alias.", metavar="ALIAS")}, empty="no alias was ever moved",
-    ),
-    Verb(
-        "prompts", Prompts.at,
-        example="lmops prompt at support-answer@production '2026-10-21 02:13'",
-        data=version_data,
-        help="Show which version REF (such as support-answer@production) meant at the time WHEN (UTC without a zone).",
-    ),
-    protect,
+    *alias_commands("prompt", Prompts, example="support-answer", data=version_data),
     Verb(
         "prompts", Prompts.sync,
         example="lmops prompt sync prompts/ --take support-answer=file",
@@ -235,10 +169,4 @@ COMMANDS = [
         code=lambda found: 0 if found.ok else 1,
     ),
     render,
-    Verb(
-        "prompts", Prompts.verify, help="Hold versions and aliases against the audit chain; exit code 1 when one is "
-        "not what was saved or moved.",
-        text=lambda found: "\n".join(found) or "every version and alias is what was saved and moved",
-        data=lambda found: {"ok": not found, "problems": found}, code=lambda found: 1 if found else 0,
-    ),
-]  # fmt: skip
+]  # fmt: skip  # a verb's row is short or long as it needs

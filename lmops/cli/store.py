@@ -67,4 +67,4 @@ COMMANDS = [
         "Parquet files.",
         text=str, data=lambda path: {"path": path},
     ),
-]  # fmt: skip
+]  # fmt: skip  # a verb's row is short or long as it needs

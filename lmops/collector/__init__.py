@@ -13,29 +13,28 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import ipaddress
 import json
 import logging
-import os
-import queue
-import signal as signals
-import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from lmops.base.public import only
-from lmops.collector._answer import JSON, Signal
-from lmops.collector._commit import Admission, Appends, Committer
-from lmops.collector._limits import MEGABYTE, Limits
-from lmops.collector._server import Server
+from lmops.collector._answer import Signal, failure
+from lmops.collector._commit import Appends, Committer
+from lmops.collector._limits import Limits
+from lmops.collector._routes import routes
 from lmops.errors import IngestError, UsageError
+from lmops.serve import JSON, MEGABYTE, Server, stop_signals, token_from
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import os
+    import queue
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Literal, Self
 
+    from lmops.serve import Admission, Route
     from lmops.traces import Batch
 
 __all__ = ["Collector", "Decode", "Limits", "serve"]
@@ -44,10 +43,9 @@ __dir__ = only(__all__)
 _log = logging.getLogger(__name__)
 
 _REASONS_SHOWN: Final = 5
-_POLL_SECONDS: Final = 0.05
 _WARNING_SECONDS: Final = 60.0
-_TOKEN_CHARACTERS: Final = 4096
 _METRICS_MESSAGE: Final = "lmops does not store metrics"
+_HINT: Final = ", who could then write to this store: give a token (token=, --token or LMOPS_COLLECT_TOKEN)"
 
 
 class Decode(Protocol):
@@ -79,6 +77,7 @@ class Collector:
         token: required of every request as ``Authorization: Bearer TOKEN``; None requires nothing.
         limits: see ``Limits``.
         decode: reads a body into rows; the default reads OTLP with ``lmops.traces.decode``.
+        more: what else is taken, beside records of OTLP.
 
     Raises:
         UsageError: the address is not a loopback address and there is no token, or it cannot be bound.
@@ -93,66 +92,61 @@ class Collector:
         token: str | None = None,
         limits: Limits | None = None,
         decode: Decode | None = None,
+        more: Sequence[Route] = (),
     ) -> None:
-        if token is not None and not token.strip():
-            msg = "the token is empty; give one, or None for a receiver on a loopback address"
-            raise UsageError(msg)
         self.limits = limits or Limits()
         self.token = token
-        self.admission = Admission(max_requests=self.limits.max_requests, max_bytes=self.limits.max_in_flight_bytes)
-        self.is_stopping = False
         self._decode = decode or _default_decode()
-        self._counts = {"requests": 0, "spans": 0, "logs": 0, "rejected": 0, "refused": 0}
+        self._counts = {"requests": 0, "spans": 0, "logs": 0, "rejected": 0}
         self._counts_lock = threading.Lock()
         self._has_warned_of_metrics = False
         self._quiet_until = 0.0
-        family, address = _resolve(host, port, has_token=token is not None)
-        try:
-            self._server = Server(address, family, self)
-        except OSError as error:
-            msg = f"cannot listen on {host}:{port}: {error.strerror}; give a free port, or 0 for any"
-            raise UsageError(msg) from error
+        self._server = Server(
+            "collector",
+            [*routes(self), *more],
+            host=host,
+            port=port,
+            token=token,
+            limits=self.limits,
+            in_form=failure,
+            hint=_HINT,
+        )
         self._committer = Committer(store)
-        self._acceptor: threading.Thread | None = None
 
     @property
     def port(self) -> int:
         """The port that is bound."""
-        return self._server.server_port
+        return self._server.port
 
     @property
     def url(self) -> str:
         """The address for ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
-        host = self._server.server_name
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return self._server.url
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it takes nothing new any more."""
+        return self._server.is_stopping
+
+    @property
+    def admission(self) -> Admission:
+        """What is in flight."""
+        return self._server.admission
 
     def start(self) -> Self:
         """Accept connections, in a thread, and return at once."""
-        if self._acceptor is None and not self.is_stopping:
-            self._acceptor = threading.Thread(
-                target=self._server.serve_forever, args=(_POLL_SECONDS,), name="lmops-collector", daemon=True
-            )
-            self._acceptor.start()
+        self._server.start()
         return self
 
     def stop(self) -> None:
         """Stop accepting, finish what is in flight, commit it, and return. The store stays open."""
-        if self.is_stopping:
-            return
-        self.is_stopping = True
-        if self._acceptor is not None:
-            self._server.shutdown()
-            self._acceptor.join()
-        self._server.server_close()
-        deadline = time.monotonic() + self.limits.stop_timeout_s
-        while self._server.connections and time.monotonic() < deadline:
-            # Again and again: a connection becomes idle when its request is answered.
-            self._server.close_idle()
-            time.sleep(0.01)
-        if self._server.connections:
-            unanswered = len(self._server.connections)
-            _log.warning("stopped with %d requests unanswered; their clients send them again", unanswered)
-        self._committer.stop()
+        if not self.is_stopping:
+            self._server.stop()
+            self._committer.stop()
+
+    def wait(self, received: queue.SimpleQueue[int]) -> None:
+        """Return when a signal was received, or when somebody stopped it."""
+        self._server.wait(received)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -167,14 +161,11 @@ class Collector:
 
     def health(self) -> dict[str, object]:
         """Return ``status``, ``version`` and, where only this machine can ask, the counts since the start."""
+        if self.token is not None:
+            return {"status": "OK", "version": _version()}
         with self._counts_lock:
-            counts = dict(self._counts) if self.token is None else {}
-        return {"status": "OK", "version": _version(), **counts}
-
-    def count_refused(self) -> None:
-        """Count a request that was answered with an error."""
-        with self._counts_lock:
-            self._counts["refused"] += 1
+            counts = dict(self._counts)
+        return {"status": "OK", "version": _version(), **counts, "refused": self._server.refused}
 
     def take(self, body: bytes, *, content_type: str, signal: Signal) -> tuple[int, str]:
         """Decode one body and return after its rows are committed.
@@ -223,6 +214,7 @@ def serve(
     token_file: str | os.PathLike[str] | None = None,
     max_body_mb: float = 32.0,
     decode: Decode | None = None,
+    more: Sequence[Route] = (),
     on_ready: Callable[[Collector], None] | None = None,
 ) -> None:
     """Receive until SIGTERM or SIGINT, then finish what is in flight and close the store.
@@ -235,6 +227,7 @@ def serve(
         token_file: a file whose first line is the token, for secrets that are mounted as files.
         max_body_mb: largest body in MiB, as sent and as decompressed.
         decode: reads a body into rows; the default reads OTLP.
+        more: what else is taken, beside records of OTLP.
         on_ready: called once with the receiver when it is listening.
 
     Raises:
@@ -246,58 +239,13 @@ def serve(
         raise UsageError(msg)
     max_body_bytes = int(max_body_mb * MEGABYTE)
     limits = Limits(max_body_bytes=max_body_bytes, max_in_flight_bytes=max(8 * max_body_bytes, 512 * MEGABYTE))
-    if token_file is not None:
-        if token is not None:
-            raise UsageError("give the token or the file that holds it, not both")
-        token = _read_token(token_file)
-    token = token or os.environ.get("LMOPS_COLLECT_TOKEN") or None
-    with contextlib.closing(store), _stop_signals() as received:
-        with Collector(store, host=host, port=port, token=token, limits=limits, decode=decode) as collector:
+    token = token_from(token, token_file, variable="LMOPS_COLLECT_TOKEN")
+    with contextlib.closing(store), stop_signals() as received:
+        with Collector(store, host=host, port=port, token=token, limits=limits, decode=decode, more=more) as collector:
             if on_ready is not None:
                 on_ready(collector)
-            while not collector.is_stopping:
-                with contextlib.suppress(queue.Empty):
-                    received.get(timeout=0.2)
-                    break
+            collector.wait(received)
         _log.info("stopped: %s", collector)
-
-
-def _read_token(file: str | os.PathLike[str]) -> str:
-    """Return the first line of a file, without white space around it."""
-    try:
-        with open(file, encoding="utf-8") as lines:  # noqa: PTH123 - as the path was given
-            token = lines.readline(_TOKEN_CHARACTERS).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the token cannot be read from {os.fspath(file)}: {error}") from None
-    if not token:
-        raise UsageError(f"the first line of {os.fspath(file)} is empty; it must be the token")
-    return token
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[queue.SimpleQueue[int]]:
-    """Collect SIGTERM and SIGINT in a queue; the second one has its usual effect."""
-    received: queue.SimpleQueue[int] = queue.SimpleQueue()
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    before = {number: signals.getsignal(number) for number in (signals.SIGTERM, signals.SIGINT)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signals.signal(number, handler)
-
-    def receive(number: int, _frame: object) -> None:
-        # SimpleQueue.put may be called inside another put or get of this thread; Event.set may not.
-        received.put(number)
-        restore()
-
-    for number in before:
-        signals.signal(number, receive)
-    try:
-        yield received
-    finally:
-        restore()
 
 
 def _version() -> str:
@@ -311,24 +259,6 @@ def _default_decode() -> Decode:
     from lmops.traces import decode
 
     return decode
-
-
-def _resolve(host: str, port: int, *, has_token: bool) -> tuple[socket.AddressFamily, tuple[str, int]]:
-    """Return the address to bind; refuse one that others can reach when there is no token."""
-    try:
-        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)  # noqa: S104 - what "" means
-    except (OSError, OverflowError, UnicodeError) as error:
-        msg = f"cannot listen on {host!r}, port {port}: {error}"
-        raise UsageError(msg) from error
-    family, _, _, _, address = found[0]
-    bound = str(address[0])
-    if not has_token and not ipaddress.ip_address(bound.partition("%")[0]).is_loopback:
-        msg = (
-            f"{host or bound!r} can be reached by others, who could then write to this store: give a token "
-            "(token=, --token or LMOPS_COLLECT_TOKEN), or bind 127.0.0.1"
-        )
-        raise UsageError(msg)
-    return family, (bound, int(address[1]))
 
 
 def _reasons(rejected: list[tuple[str, str]]) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+from lmops.serve import JSON, Answer
+
+if TYPE_CHECKING:
+    from lmops.serve import Refusal
 
 Signal = Literal["traces", "logs", "metrics"]
 
 PROTOBUF: Final = "application/x-protobuf"
-JSON: Final = "application/json"
 
 #: The name of the count of rejected records in the JSON form of each response.
 _REJECTED: Final[dict[Signal, str]] = {
@@ -37,22 +41,6 @@ _UNKNOWN: Final = 2
 _SEVEN_BITS: Final = 0x7F
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not an error of this program
-    """A request that is answered with an error status.
-
-    Args:
-        status: HTTP status.
-        message: what was wrong and what would be right; shown to the client.
-        retry_after_s: seconds after which the same request may succeed; None when it never will.
-    """
-
-    def __init__(self, status: int, message: str, *, retry_after_s: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.retry_after_s = retry_after_s
-
-
 def success(signal: Signal, content_type: str, *, rejected: int = 0, message: str = "") -> bytes:
     """Return the body of a 200: an empty Export*ServiceResponse, or one with ``partial_success``."""
     if content_type == JSON:
@@ -64,12 +52,13 @@ def success(signal: Signal, content_type: str, *, rejected: int = 0, message: st
     return b"\x0a" + _varint(len(partial_success)) + partial_success
 
 
-def failure(refusal: Refusal, content_type: str) -> bytes:
-    """Return the body of an error: a google.rpc.Status."""
+def failure(refusal: Refusal, content_type: str) -> Answer:
+    """Return an error: a google.rpc.Status, in the content type of the request."""
     code = _RPC_CODES.get(refusal.status, _UNKNOWN)
     if content_type == PROTOBUF:
-        return _number_and_text(code, refusal.message)
-    return json.dumps({"code": code, "message": refusal.message}).encode()
+        return Answer(body=_number_and_text(code, refusal.message), content_type=content_type, status=refusal.status)
+    body = json.dumps({"code": code, "message": refusal.message}).encode()
+    return Answer(body=body, status=refusal.status)
 
 
 def _number_and_text(number: int, text: str) -> bytes:

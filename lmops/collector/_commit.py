@@ -8,12 +8,10 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final, Protocol
 
+from lmops.base.endings import Caught
 from lmops.errors import StoreError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from lmops.traces import Batch
 
 #: Most records in one transaction: long enough to amortise it, short enough for other writers.
@@ -89,19 +87,19 @@ class Committer:
         for batch, _ in group:
             rows["spans"] += batch.spans
             rows["logs"] += batch.logs
-        try:
+        with Caught(Exception) as caught:
             self._store.append_many(rows)
-        except Exception as error:  # noqa: BLE001 - handed to the requests, which answer it
-            if len(group) > 1 and not is_retryable(error):
-                # One request that cannot be stored must not fail the others.
-                for entry in group:
-                    self._write([entry])
-                return
-            for _, done in group:
-                done.set_exception(error)
-        else:
-            for _, done in group:
+        error = caught.error
+        if error is not None and len(group) > 1 and not is_retryable(error):
+            # One request that cannot be stored must not fail the others.
+            for entry in group:
+                self._write([entry])
+            return
+        for _, done in group:
+            if error is None:
                 done.set_result(None)
+            else:
+                done.set_exception(error)
 
 
 def _size(batch: Batch) -> int:
@@ -121,74 +119,3 @@ def is_busy(error: BaseException) -> bool:
             return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _BUSY_CODES
         cause = cause.__cause__
     return False
-
-
-class Admission:
-    """A bound on what is in flight: requests that are worked on, and bytes of memory of all that have arrived.
-
-    Nothing waits for a place. A client that is told to come back keeps its data; one that waits
-    for longer than its own timeout sends it twice.
-    """
-
-    def __init__(self, *, max_requests: int, max_bytes: int) -> None:
-        self._lock = threading.Lock()
-        self._requests = 0
-        self._bytes = 0
-        self._max_requests = max_requests
-        self._max_bytes = max_bytes
-
-    def start(self) -> bool:
-        """Return whether one more request may be worked on, and count it."""
-        with self._lock:
-            if self._requests >= self._max_requests:
-                return False
-            self._requests += 1
-        return True
-
-    def reserve(self, size: int) -> bool:
-        """Return whether there is room for so many more bytes, and take it."""
-        with self._lock:
-            if self._bytes + size > self._max_bytes:
-                return False
-            self._bytes += size
-        return True
-
-    def leave(self, requests: int, size: int) -> None:
-        """Give requests and their bytes back."""
-        with self._lock:
-            self._requests -= requests
-            self._bytes -= size
-
-
-class Ticket:
-    """The share of one request in what is in flight, given back when the request is answered.
-
-    A request that is still arriving holds its bytes only: who sends slowly keeps no place of those who are done.
-    """
-
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
-        self._requests = 0
-        self._held = 0
-
-    def start(self) -> bool:
-        """Return whether the request may be worked on now."""
-        if not self._admission.start():
-            return False
-        self._requests += 1
-        return True
-
-    def reserve(self, size: int) -> bool:
-        """Return whether so many more bytes may be held."""
-        if not self._admission.reserve(size):
-            return False
-        self._held += size
-        return True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        self._admission.leave(self._requests, self._held)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-MEGABYTE: Final = 1024 * 1024
+from lmops.serve import Limits as Served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Served):
     """What one receiver takes at a time.
 
     Args:
@@ -26,12 +25,5 @@ class Limits:
         stop_timeout_s: for the requests in flight to finish when the receiver stops.
     """
 
-    max_body_bytes: int = 32 * MEGABYTE
     max_records: int = 50_000
     max_values: int = 1_000_000
-    max_in_flight_bytes: int = 512 * MEGABYTE
-    max_requests: int = 64
-    max_connections: int = 256
-    request_timeout_s: float = 30.0
-    idle_timeout_s: float = 120.0
-    stop_timeout_s: float = 20.0

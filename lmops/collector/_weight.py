@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from lmops.collector._answer import JSON, Signal
+from lmops.serve import JSON
+
+if TYPE_CHECKING:
+    from lmops.collector._answer import Signal
 
 #: What one field of a message, one value of a JSON document and one row of a span or log take, in bytes: measured on
 #: decoding batches of OpenTelemetry's SDK, and rounded up.

@@ -2,59 +2,51 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.base.public import only
 from lmops.datasets import _show as _show
 from lmops.datasets import _table
-from lmops.datasets._content import Encoded, Stored, encode
+from lmops.datasets._content import Encoded, encode, version_hash
 from lmops.datasets._diff import Change, DatasetDiff, diff
 from lmops.datasets._example import NAMED, Example
 from lmops.datasets._export import export
 from lmops.datasets._mapping import Columns, refuse_repeated_ids, to_examples
 from lmops.datasets._records import DatasetVersion, SaveReport
-from lmops.datasets._schema import FIELDS
+from lmops.datasets._schema import FIELDS, held_examples
 from lmops.datasets._select import repeated, split_names
 from lmops.datasets._traces import examples_of, merged
+from lmops.datasets._versions import KIND, checked_name, record
 from lmops.datasets.reading import rows_of
 from lmops.errors import NotFoundError, UsageError
-from lmops.records import Ref, split_ref
-from lmops.text import plain_line
-from lmops.times import from_ns
+from lmops.records import Kind, Ref, Versioned
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    import pandas as pd
-
     from lmops import records
-    from lmops.records import Project
 
 __all__ = ["FIELDS", "Change", "DatasetDiff", "DatasetVersion", "Datasets", "Example", "SaveReport"]
 __dir__ = only(__all__)
 
 _Change = Callable[[tuple[Example, ...]], Sequence[Example]]
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @refuses_wrong_kinds
-class Datasets:
+class Datasets(Versioned[DatasetVersion]):
     """The datasets of a workspace: ``ws.datasets``."""
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._store = project.store
+    KIND: ClassVar[Kind[DatasetVersion]] = KIND
 
     def __repr__(self) -> str:
         """Say how many there are."""
         with self._project.reading() as con:
-            names, versions = _table.counts(con)
+            names, versions = self._versions.counts(con)
         return f"<Datasets: {names:,} datasets, {versions:,} versions>"
 
     # -- in --------------------------------------------------------------------------------------------------------
@@ -126,7 +118,7 @@ class Datasets:
         encoded = [encode(example) for example in mapped.examples]
         report = SaveReport(rows=len(rows), is_new=True, derived_ids=mapped.derived_ids)
         with self._project.change(reason=note) as change:
-            return self._put(change, name, encoded, report, drop=drop_duplicates, action="dataset.save")
+            return self._put(change, name, encoded, report, drop=drop_duplicates, action="save")
 
     def add(self, name: str, data: Any, *, note: str = "") -> DatasetVersion:
         """Add rows to a dataset as a new version and return it; a row with a known id takes that example's place.
@@ -147,7 +139,7 @@ class Datasets:
         def change(before: tuple[Example, ...]) -> list[Example]:
             return list({one.example_id: one for one in (*before, *mapped.examples)}.values())
 
-        return self._change(name, change, report, note=note or f"{len(rows)} rows added", action="dataset.add")
+        return self._change(name, change, report, note=note or f"{len(rows)} rows added", action="add")
 
     def add_traces(
         self,
@@ -188,8 +180,6 @@ class Datasets:
         """
         checked_name(name)
         found, skipped = examples_of(self._store, traces, labels, map, self._evaluated())
-        if not found:
-            raise UsageError(f"none of these {len(skipped)} traces makes an example: {skipped[:3]}")
         marked = [replace(one, split=split or one.split, tags=tuple(sorted({*one.tags, *tags}))) for one in found]
         report = SaveReport(rows=len(found), is_new=True, skipped=tuple(skipped))
 
@@ -200,7 +190,7 @@ class Datasets:
                 known[key] = merged(known[key], one) if key in known else one
             return list(known.values())
 
-        return self._change(name, change, report, note=note or f"{len(found)} traces added", action="dataset.add")
+        return self._change(name, change, report, note=note or f"{len(found)} traces added", action="add")
 
     def split(
         self, name: str, shares: Mapping[str, float], *, by: str | None = "cluster", seed: int = 0, note: str = ""
@@ -226,7 +216,7 @@ class Datasets:
             return [replace(one, split=names[one.example_id]) for one in before]
 
         said = note or f"split {', '.join(f'{key} {share:g}' for key, share in shares.items())}, seed {seed}"
-        return self._change(self._existing(name), change, None, note=said, action="dataset.split")
+        return self._change(self._existing(name), change, None, note=said, action="split")
 
     def tag(
         self, name: str, ids: Iterable[str], *, add: Sequence[str] = (), remove: Sequence[str] = (), note: str = ""
@@ -246,59 +236,32 @@ class Datasets:
                 for one in before
             ]
 
-        return self._change(self._existing(name), change, None, note=note, action="dataset.tag")
+        return self._change(self._existing(name), change, None, note=note, action="tag")
 
     # -- out -------------------------------------------------------------------------------------------------------
 
-    def get(self, ref: str) -> DatasetVersion:
-        """Return a version: ``"golden@2"``, ``"golden@sha256:ab12"``, or what was saved last as ``"golden"``.
+    def contents_of(self, examples: Sequence[str]) -> dict[str, set[tuple[int]]]:
+        """Return the rows of the store that hold examples, by table, as erasing takes them.
+
+        Args:
+            examples: ``NAME/ID`` in every version, ``NAME@VERSION/ID`` in one.
 
         Raises:
-            NotFoundError: There is no such dataset or version; the nearest names are given.
-            DamagedStoreError: It is not what the audit chain says was saved.
+            NotFoundError: There is no such example.
         """
-        name, number, _, prefix = parse_ref(ref)
+        found: dict[str, set[int]] = {one: set() for one in examples}
         with self._project.reading() as con:
-            known = _table.names(con)
-            if name not in known:
-                raise NotFoundError.of("dataset", name, known, hint="ws.datasets.list()")
-            if prefix is not None:
-                number = _table.hashed(con, name, prefix)
-            row = _table.found(self._store, con, name, number)
-            if row is None:
-                newest = _table.newest(con, name)
-                raise NotFoundError(
-                    f"{name} has no version {number}: it has 1 to {newest} (ws.datasets.versions({name!r}))"
-                )
-            return _record(row, _table.read(self._store, con, row))
-
-    def list(self) -> pd.DataFrame:
-        """Return one row per dataset: name, version (its current one), count, versions, created_at, author, note."""
-        import pandas as pd
-
-        with self._project.reading() as con:
-            rows = _table.versions(con)
-        counts: dict[str, int] = {}
-        for row in rows:
-            counts[row["name"]] = counts.get(row["name"], 0) + 1
-        current = [_shown(row) | {"versions": counts[row["name"]]} for row in rows if row["is_current"]]
-        return pd.DataFrame(current, columns=["name", "version", "count", "versions", "created_at", "author", "note"])
-
-    def versions(self, name: str) -> pd.DataFrame:
-        """Return one row per version, newest first: version, count, hash, parent, is_current, created_at, author, note.
-
-        Raises:
-            NotFoundError: There is no such dataset.
-        """
-        import pandas as pd
-
-        with self._project.reading() as con:
-            rows = _table.versions(con, name)[::-1]
-            if not rows:
-                raise NotFoundError.of("dataset", name, _table.names(con), hint="ws.datasets.list()")
-        columns = ["version", "count", "hash", "parent", "is_current", "created_at", "author", "note"]
-        frame = pd.DataFrame([_shown(row) for row in rows], columns=columns)
-        return frame.astype({"parent": "Int64"})
+            for name, version, example_id, content_id in held_examples(con) if found else ():
+                for asked in (f"{name}/{example_id}", f"{name}@{version}/{example_id}"):
+                    if asked in found:
+                        found[asked].add(content_id)
+        missing = [one for one, held in found.items() if not held]
+        if missing:
+            raise NotFoundError(
+                f"there is no example {missing[0]!r:.100}: name it as 'cases/ID', or 'cases@3/ID' as it is in version "
+                "3; ws.datasets.get('cases').examples has the ids"
+            )
+        return {"example_contents": {(one,) for held in found.values() for one in held}} if found else {}
 
     def diff(self, before: str | DatasetVersion, after: str | DatasetVersion) -> DatasetDiff:
         """Return what changed between two versions, examples matched by id.
@@ -352,8 +315,8 @@ class Datasets:
 
     def _existing(self, name: str) -> str:
         """Return the name of a dataset that there is."""
-        asked = parse_ref(name)
-        if asked.version is not None or asked.hash_prefix is not None:
+        asked = self._versions.parse(name)
+        if asked != Ref(asked.name):
             raise UsageError(f"{name!r} is a version and never changes: give the name of the dataset")
         return self.get(asked.name).name
 
@@ -368,9 +331,9 @@ class Datasets:
     ) -> DatasetVersion:
         """Read what a name means, change it and save it, in one transaction: two writers change one after the other."""
         with self._project.change(reason=note) as made:
-            row = _table.found(self._store, made.con, name, None)
-            before = Stored(_table.read(self._store, made.con, row)).examples if row else ()
-            after = change(before)
+            con, versions = made.con, self._versions
+            known = versions.newest(con, name) and versions.resolve(con, Ref(name))
+            after = change(versions.load(con, name, known).examples if known else ())
             refuse_repeated_ids(after)
             encoded = [encode(example) for example in after]
             found = report or SaveReport(rows=len(after), is_new=True)
@@ -387,8 +350,15 @@ class Datasets:
         action: str,
     ) -> DatasetVersion:
         kept, report = checked(encoded, report, drop=drop)
-        row, is_new = _table.put(change, name, kept, action=action)
-        return replace(_record(row, [one.texts for one in kept]), report=replace(report, is_new=is_new))
+        saved, is_new = self._versions.save(
+            change,
+            name,
+            version_hash(one.hash for one in kept),
+            lambda: {**_table.keep(change.con, kept), "note": change.reason or ""},
+            action=action,
+        )
+        found = record(saved, [one.texts for one in kept])
+        return replace(found, report=replace(report, is_new=is_new))
 
 
 def checked(encoded: Sequence[Encoded], report: SaveReport, *, drop: bool) -> tuple[Sequence[Encoded], SaveReport]:
@@ -403,46 +373,3 @@ def checked(encoded: Sequence[Encoded], report: SaveReport, *, drop: bool) -> tu
     inputs = tuple(group for group in inputs if len({answers[name] for name in group}) > 1)
     report = replace(report, duplicates=duplicates, repeated_inputs=inputs, dropped=len(equal) if drop else 0)
     return (kept if drop else encoded), report
-
-
-def checked_name(name: str) -> str:
-    """Return a name that can be one.
-
-    Raises:
-        UsageError: It cannot.
-    """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{plain_line(name, 60)!r} cannot name a dataset: up to 100 letters, digits, '_', '-' and '.', "
-            "the first a letter or a digit"
-        )
-    return name
-
-
-def parse_ref(ref: object) -> Ref:
-    """Take a reference apart: ``name``, ``name@3`` or ``name@sha256:ab12``; ``name@current`` is ``name``.
-
-    Raises:
-        UsageError: It has another form.
-    """
-    found = split_ref(ref, example="golden@3")
-    if found.alias not in (None, "current"):
-        raise UsageError(f"{plain_line(ref, 80)!r}: a dataset is given as 'name', 'name@3' or 'name@sha256:ab12'")
-    return found._replace(alias=None)
-
-
-def _record(row: Mapping[str, Any], rows: Sequence[Sequence[str | None]]) -> DatasetVersion:
-    return DatasetVersion(
-        name=row["name"],
-        version=row["version"],
-        hash=row["hash"],
-        count=row["count"],
-        note=row["note"],
-        author=row["author"],
-        created_at=from_ns(row["created_ns"]),
-        content=Stored(rows),
-    )
-
-
-def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "created_at": from_ns(row["created_ns"]), "is_current": bool(row["is_current"])}

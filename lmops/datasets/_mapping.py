@@ -27,7 +27,8 @@ DEFAULTS: Final[dict[str, tuple[str, ...]]] = {
     "expected": (
         "expected", "expected_output", "expected_outputs", "expected_answer", "expected_response", "reference",
         "reference_answer", "reference_output", "reference_outputs", "ground_truth", "ground_truths", "gold",
-        "gold_answer", "golden_answer", "ideal", "ideal_answer", "correct_answer", "target", "answer", "outputs",
+        "gold_answer", "golden_answer", "ideal", "ideal_answer", "correct_answer", "target", "expectations", "answer",
+        "outputs",
     ),
     "metadata": ("metadata",),
     "split": ("split",),
@@ -37,7 +38,7 @@ DEFAULTS: Final[dict[str, tuple[str, ...]]] = {
     "output": ("output", "actual_output", "response", "answer", "outputs"),
     "documents": ("documents",),
     "labels": ("labels",),
-}  # fmt: skip
+}  # fmt: skip  # one line for each field
 #: What somebody's application answered, unless nothing else can be the reference.
 _EITHER: Final = frozenset({"answer", "outputs"})
 _REFERENCE: Final = re.compile(
@@ -47,6 +48,8 @@ _REFERENCE: Final = re.compile(
 )
 #: What is the reference when there is none by another name, and nothing that an application answered.
 _ALONE: Final = re.compile(r"^(solutions?|completions?|answers|best_answers?|label|targets?)$")
+#: What can be nothing else than the reference when there is none by another name.
+_SURELY: Final = re.compile(r"^(expected|gold(en)?|ground_?truth)_\w+$")
 _MAX_NAMED: Final = 5
 _MAX_ID: Final = 1000
 
@@ -152,6 +155,7 @@ def _refuse_lost_references(rest: Sequence[str], expected: Any, output: Any, row
         if (
             normal(name) in known
             or _REFERENCE.search(normal(name))
+            or (expected is None and _SURELY.search(normal(name)))
             or (expected is None and output is None and _ALONE.search(normal(name)))
         )
         and any(not is_missing(row.get(name)) for row in rows)
@@ -188,7 +192,7 @@ def _example(row: Mapping[str, Any], places: Mapping[str, Any], rest: Sequence[s
     return Example(
         example_id=_word(take("example_id"), "id", number) or "",
         input=given,
-        expected=take("expected"),
+        expected=_expectation(places["expected"], take("expected")),
         metadata=metadata,
         split=_word(take("split"), "split", number),
         tags=_tags(take("tags"), number),
@@ -198,6 +202,15 @@ def _example(row: Mapping[str, Any], places: Mapping[str, Any], rest: Sequence[s
         documents=_documents(take("documents"), number),
         labels=_as_object(take("labels"), "labels", number),
     )
+
+
+def _expectation(place: Any, value: Any) -> Any:
+    """Return a reference; MLflow's object of expectations that holds nothing else is that one."""
+    names = frozenset(DEFAULTS["expected"]) - _EITHER
+    if isinstance(place, str) and normal(place) == "expectations" and isinstance(value, dict) and len(value) == 1:
+        ((name, only),) = value.items()
+        return only if normal(name) in names else value
+    return value
 
 
 def _word(value: Any, what: str, number: int) -> str | None:

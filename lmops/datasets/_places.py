@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 SOURCES: Final = ("input", "output", "attributes", "tool_calls", "name", "session_id", "user_id")
 #: Fields of an example that a place may fill whole; ``metadata.NAME`` fills one of its keys.
-_WHOLE: Final = frozenset({"input", "expected", "output", "cluster", "split", "tags", "documents"})
+_WHOLE: Final = frozenset({"input", "expected", "output", "cluster", "split", "tags", "documents", "metadata"})
+#: Fields of an example that come with its trace.
+_GIVEN: Final = frozenset({"example_id", "trace_id", "labels"})
 
 
 class Places:
@@ -25,12 +27,18 @@ class Places:
         for field, place in fields.items():
             if not isinstance(place, str) or not place or not isinstance(field, str) or not field:
                 raise UsageError(f"map={{{field!r}: {place!r}}}: give a place in the trace, such as 'input.question'")
+            if field in _GIVEN:
+                raise UsageError(
+                    f"map gives {field!r}, which an example has of its trace; say 'input.{field}' for a field of its "
+                    f"input, 'metadata.{field}' to keep it"
+                )
         if "input" in fields and any(self._is_of_input(field) for field in fields):
             named = next(field for field in fields if self._is_of_input(field))
             raise UsageError(f"map gives the whole input and {named!r}, a field of it: give one or the other")
         self._fields = dict(fields)
         self._absent = set(fields)
         self._known: set[str] = set()
+        self._were_used = False
 
     @staticmethod
     def _is_of_input(field: str) -> bool:
@@ -38,13 +46,16 @@ class Places:
 
     def put(self, row: dict[str, Any], source: Mapping[str, Any]) -> None:
         """Change the row of a trace; a place that this one does not have is None."""
+        self._were_used = True
         if any(self._is_of_input(field) for field in self._fields):
             row["input"] = None
         for field, place in self._fields.items():
             value = self._at(place, source)
             if value is not None:
                 self._absent.discard(field)
-            if field in _WHOLE:
+            if field == "metadata" and isinstance(value, dict):
+                row["metadata"] = {**row["metadata"], **value}
+            elif field in _WHOLE:
                 row[field] = value
             elif field.startswith("metadata."):
                 row["metadata"] = {**row["metadata"], field.removeprefix("metadata."): value}
@@ -64,12 +75,12 @@ class Places:
         return _walk(given, place)
 
     def refuse_absent(self) -> None:
-        """Raise for a place that no trace had.
+        """Raise for a place that no trace had; examples that are taken as they are need none.
 
         Raises:
             UsageError: There is one.
         """
-        for field in sorted(self._absent):
+        for field in sorted(self._absent) if self._were_used else ():
             place = self._fields[field]
             known = self._known | set(SOURCES)
             raise UsageError(did_you_mean("place in these traces", place, known, hint=f"asked for as {field}"))

@@ -7,10 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.store import key_text, row_hash, rows_of
-from lmops.store.schema import TIME, Room, Table, View
+from lmops.store.schema import TIME, Becomes, Erased, Room, Table, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lmops.store.schema import Checking
 
@@ -93,12 +94,42 @@ def _list(text: object) -> list[Any] | None:
     return found if isinstance(found, list) else None
 
 
+def held_examples(con: sqlite3.Connection) -> Iterator[tuple[str, int, str, int]]:
+    """Yield (data set, version, id, content) of every example of every version."""
+    query = (
+        "select v.name, v.version, e.example_id, e.content_id from dataset_versions v, json_each(v.chunks) c "
+        "join dataset_chunks k on k.chunk_id = c.value, json_each(k.members) m "
+        "join example_contents e on e.content_id = m.value order by v.name, v.version desc"
+    )
+    return map(tuple, con.execute(query))
+
+
+def names_of_examples(con: sqlite3.Connection, keys: Iterable[tuple[Any, ...]]) -> list[str]:
+    """Return NAME@VERSION/ID of contents of examples, each by the newest version that holds it."""
+    asked = {key[0] for key in keys}
+    found: dict[int, str] = {}
+    for name, version, example_id, content_id in held_examples(con):
+        if content_id in asked:
+            found.setdefault(content_id, f"{name}@{version}/{example_id}")
+    return sorted(found.values())
+
+
 TABLES: Final = (
     Table("dataset_versions", ("name", "version")),
     Table("dataset_heads", ("name",)),
-    Table("example_contents", ("content_id",), held_by="the hash of the version that it is in", check=check_examples),
+    Table(
+        "example_contents", ("content_id",), held_by="the hash of the version that it is in", check=check_examples,
+        erased=Erased(
+            "examples", traces=("trace_id",), names=names_of_examples,
+            texts=("input", "expected", "metadata", "tags", "cluster", "output", "documents", "labels"),
+            left={
+                "input": json.dumps(Becomes.ERASED.value), "expected": None, "metadata": None, "tags": None,
+                "cluster": Becomes.WORD, "trace_id": None, "output": None, "documents": None, "labels": None,
+            },
+        ),
+    ),
     Table("dataset_chunks", ("chunk_id",), held_by="the hash of the version that it is in", check=check_examples),
-)
+)  # fmt: skip  # one line for each table where it fits
 VIEWS: Final = (
     View(
         "datasets",

@@ -7,21 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.datasets._content import Encoded, version_hash
 from lmops.datasets._schema import FIELDS, example_hash
-from lmops.errors import DamagedStoreError, NotFoundError
+from lmops.errors import DamagedStoreError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from lmops.records import Change
+    from lmops import records
     from lmops.store import Store
 
 Row = dict[str, Any]
 _COLUMNS: Final = ", ".join(FIELDS)
-_VERSIONS: Final = (
-    "select v.name, v.version, v.count, v.hash, v.parent, v.note, v.author, v.created_ns, "
-    "h.version = v.version as is_current from dataset_versions v join dataset_heads h on h.name = v.name"
-)
 #: Bound values in one statement; SQLite takes 32,766.
 _BATCH: Final = 30_000
 #: A chunk ends at a content whose hash ends in 9 zero bits: about 512 contents, and inserting one moves one border.
@@ -29,115 +25,11 @@ _BORDER: Final = 512
 _LONGEST_CHUNK: Final = 4096
 
 
-def counts(con: sqlite3.Connection) -> tuple[int, int]:
-    """Return how many datasets and how many versions there are."""
-    names, versions = con.execute("select count(distinct name), count(*) from dataset_versions").fetchone()
-    return names, versions
-
-
-def names(con: sqlite3.Connection) -> list[str]:
-    """Return the names of all datasets."""
-    return [row[0] for row in con.execute("select name from dataset_heads")]
-
-
-def newest(con: sqlite3.Connection, name: str) -> int:
-    """Return the number of the newest version of a dataset, 0 without any."""
-    last = con.execute("select max(version) from dataset_versions where name = ?", (name,)).fetchone()[0]
-    return int(last or 0)
-
-
-def hashed(con: sqlite3.Connection, name: str, prefix: str) -> int:
-    """Return the version of a dataset whose hash starts with ``sha256:ab12``.
-
-    Raises:
-        NotFoundError: None does, or more than one.
-    """
-    digits = prefix.removeprefix("sha256:")
-    fits = [row["version"] for row in versions(con, name) if row["hash"].startswith(digits)]
-    if len(fits) == 1:
-        return int(fits[0])
-    if fits:
-        listed = ", ".join(map(str, fits))
-        raise NotFoundError(f"{name}@{prefix} is the hash of more than one version ({listed}); give more digits")
-    raise NotFoundError(f"no version of {name} has a hash that starts with {prefix}")
-
-
-def versions(con: sqlite3.Connection, name: str | None = None) -> list[Row]:
-    """Return what is known of every version, of one dataset or of all, oldest first."""
-    query = f"{_VERSIONS} where ? is null or v.name = ? order by v.name, v.version"
-    return [dict(row) for row in con.execute(query, (name, name))]
-
-
-def found(store: Store, con: sqlite3.Connection, name: str, version: int | None) -> Row | None:
-    """Return one version, or the one that a name without a number means; None when there is no such one.
-
-    Raises:
-        DamagedStoreError: It is not what was saved, or the name does not mean what it was made to mean.
-    """
-    if version is None:
-        current = store.record(con, "dataset_heads", name)
-        if current is None:
-            return None
-        version = current["version"]
-    row = store.record(con, "dataset_versions", name, version)
-    return None if row is None else dict(row)
-
-
-def head(con: sqlite3.Connection, name: str) -> Row | None:
-    """Return the version that a name without a number means; None when there is no such dataset."""
-    row = con.execute(
-        "select v.* from dataset_heads h join dataset_versions v on v.name = h.name and v.version = h.version "
-        "where h.name = ?",
-        (name,),
-    ).fetchone()
-    return dict(row) if row else None
-
-
-def put(change: Change, name: str, encoded: Sequence[Encoded], *, action: str) -> tuple[Row, bool]:
-    """Make these examples what ``name`` means; return the version and whether it is a new one.
-
-    Content that a version of this name has already is that version again.
-    """
-    con, found_hash = change.con, version_hash(one.hash for one in encoded)
-    before = head(con, name)
-    if before is not None and before["hash"] == found_hash:
-        return before, False
-    row = con.execute(
-        "select * from dataset_versions where name = ? and hash = ? order by version desc limit 1", (name, found_hash)
-    ).fetchone()
-    known = dict(row) if row else None
-    if known is None:
-        known = _new_version(change, name, encoded, found_hash, before)
-        is_new = True
-    else:
-        is_new = False
-    change.replace("dataset_heads", {"name": name, "version": known["version"], "moved_ns": change.at_ns})
-    action = action if is_new else "dataset.restore"
-    change.say(action, f"{name}@{known['version']}", before=_said(before), after=_said(known))
-    return known, is_new
-
-
-def _new_version(change: Change, name: str, encoded: Sequence[Encoded], found_hash: str, before: Row | None) -> Row:
-    con = change.con
+def keep(con: sqlite3.Connection, encoded: Sequence[Encoded]) -> Row:
+    """Keep the examples of a version and return the columns that lead to them."""
     ids = _put_contents(con, encoded)
     chunks = [_put_chunk(con, members) for members in chunked(encoded, ids)]
-    row: Row = {
-        "name": name,
-        "version": newest(con, name) + 1,
-        "hash": found_hash,
-        "chunks": _json(chunks),
-        "count": len(encoded),
-        "parent": before["version"] if before else None,
-        "note": change.reason or "",
-        "author": change.actor,
-        "created_ns": change.at_ns,
-    }
-    change.insert("dataset_versions", row)
-    return row
-
-
-def _said(row: Row | None) -> Row | None:
-    return None if row is None else {key: row[key] for key in ("version", "hash", "count")}
+    return {"chunks": _json(chunks), "count": len(encoded)}
 
 
 def _put_contents(con: sqlite3.Connection, encoded: Sequence[Encoded]) -> list[int]:
@@ -180,7 +72,7 @@ def _put_chunk(con: sqlite3.Connection, members: list[int]) -> int:
     return int(con.execute("select chunk_id from dataset_chunks where hash = ?", (name,)).fetchone()[0])
 
 
-def read(store: Store, con: sqlite3.Connection, version: Row) -> list[tuple[str | None, ...]]:
+def read(store: Store, con: sqlite3.Connection, version: records.Row) -> list[tuple[str | None, ...]]:
     """Return the stored examples of a version in their order: the values of ``FIELDS``.
 
     Raises:
@@ -203,7 +95,11 @@ def read(store: Store, con: sqlite3.Connection, version: Row) -> list[tuple[str 
 
 
 def _refuse_altered(
-    store: Store, con: sqlite3.Connection, version: Row, ids: Sequence[int], rows: dict[int, tuple[str | None, ...]]
+    store: Store,
+    con: sqlite3.Connection,
+    version: records.Row,
+    ids: Sequence[int],
+    rows: dict[int, tuple[str | None, ...]],
 ) -> None:
     """Raise when these contents are not those of a version."""
     hashes = {content_id: example_hash(texts) for content_id, texts in rows.items()}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.datasets._mapping import to_examples
 from lmops.datasets._places import Places
+from lmops.datasets.values import is_missing
 from lmops.errors import NotFoundError, UsageError
 from lmops.store import Bounds
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lmops.datasets._example import Example
     from lmops.store import Store
@@ -40,12 +42,14 @@ _COLUMNS: Final = (
     "is_call",
 )
 _TRACES_AT_ONCE: Final = 1000
+_NO_TRACE: Final = "there is no trace to add"
+_TAKES: Final = "add_traces takes trace ids, a frame of ws.traces.search() or traces; this is a "
 #: Columns of a frame that go into the example beside what the trace has.
 _TAKEN: Final = ("expected", "split", "tags", "cluster", "labels", "feedback")
 
 
-def wanted_traces(given: Any) -> tuple[list[str], dict[str, Row], list[Any]]:
-    """Return (trace ids in order, what came with each id, traces that were given whole).
+def wanted_traces(given: Any) -> tuple[list[str], dict[str, Row], list[Any], list[tuple[str, str]]]:
+    """Return (trace ids in order, what came with each id, traces that were given whole, rows without a trace).
 
     Args:
         given: Trace ids, a frame with a column trace_id, traces, or one of either.
@@ -60,9 +64,18 @@ def wanted_traces(given: Any) -> tuple[list[str], dict[str, Row], list[Any]]:
             raise UsageError(f"the frame has no column trace_id: {', '.join(map(str, given.columns))[:200]}")
         rows = [dict(zip(map(str, given.columns), values, strict=True)) for values in given.itertuples(index=False)]
         extra: dict[str, Row] = {
-            str(row["trace_id"]): {str(key): row[key] for key in _TAKEN if key in row} for row in rows
+            str(row["trace_id"]): {str(key): row[key] for key in _TAKEN if key in row}
+            for row in rows
+            if not is_missing(row["trace_id"])
         }
-        return list(extra), extra, []
+        lost = [
+            (str(row.get("example_id", at)), "has no trace: cases of a run have one with tracing=True")
+            for at, row in enumerate(rows, start=1)
+            if is_missing(row["trace_id"])
+        ]
+        return list(extra), extra, [], lost
+    if not isinstance(given, Iterable):
+        raise UsageError(_TAKES + type(given).__name__)
     ids: list[str] = []
     whole: list[Any] = []
     for one in given:
@@ -71,10 +84,8 @@ def wanted_traces(given: Any) -> tuple[list[str], dict[str, Row], list[Any]]:
         elif isinstance(one, str):
             ids.append(one.strip().lower())
         else:
-            raise UsageError(
-                f"add_traces takes trace ids, a frame of ws.traces.search() or traces; this is a {type(one).__name__}"
-            )
-    return list(dict.fromkeys(ids)), {}, whole
+            raise UsageError(_TAKES + type(one).__name__)
+    return list(dict.fromkeys(ids)), {}, whole, []
 
 
 def examples_of(
@@ -95,10 +106,10 @@ def examples_of(
 
     Raises:
         NotFoundError: A trace is not in the store.
-        UsageError: A place is in none of the traces.
+        UsageError: No trace makes an example, or a place is in none of them.
     """
-    ids, extra, whole = wanted_traces(given)
-    examples, skipped = [], []
+    ids, extra, whole, skipped = wanted_traces(given)
+    examples = []
     places = Places(fields) if fields else None
     for trace_id, root_id, spans in (*_stored(store, ids), *_given(whole)):
         root = next((span for span in spans if span["span_id"] == root_id), None)
@@ -116,6 +127,9 @@ def examples_of(
             examples.append(found)
     if places is not None:
         places.refuse_absent()
+    if not examples:
+        reasons = "; ".join(f"{plain_line(one, 60)}: {why}" for one, why in skipped[:3])
+        raise UsageError(f"none of these {len(skipped)} traces makes an example: {reasons}" if reasons else _NO_TRACE)
     return examples, skipped
 
 

@@ -11,16 +11,17 @@ from lmops.datasets.reading import rows_of
 from lmops.errors import UsageError
 from lmops.evals import _rows
 from lmops.evals import _show as _show
+from lmops.evals._calibrated import uncalibrated
 from lmops.evals._comparison import Comparison, compare, sameness
 from lmops.evals._criteria import Criteria, margins_of, read_criteria, read_pairs, refuse_as_baseline
 from lmops.evals._decide import judge, judge_early, read_verdict, record
 from lmops.evals._differences import Difference
 from lmops.evals._drift import BASELINE_NAME, NAME, Drift, find_baseline, measure
 from lmops.evals._journal import Journal
-from lmops.evals._prepare import TIMEOUT_S, Host, Prepared, prepare, resolve_dataset, settings
+from lmops.evals._prepare import TIMEOUT_S, Asked, Host, Prepared, prepare, resolve_dataset, settings
 from lmops.evals._provenance import code_version, environment
 from lmops.evals._records import Plan, RunStatus, TaskResult, Totals
-from lmops.evals._runs import Run, find_run
+from lmops.evals._runs import Run, RunState, find_run, side_by_side, states
 from lmops.evals._session import Session, Work
 from lmops.evals._verdict import CriterionResult, Verdict, assert_gate
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison", "Criteria", "CriterionResult", "Difference", "Drift", "Evals", "Plan", "Run", "RunStatus",
     "TaskResult", "Totals", "Verdict", "assert_gate", "read_criteria", "read_pairs",
-]  # fmt: skip
+]  # fmt: skip  # many words: packed, they are read at a glance
 __dir__ = only(__all__)
 
 
@@ -76,19 +77,7 @@ class Evals:
         baseline: Run | str | None = None,
     ) -> Work:
         """Return the work on a new run: what :meth:`run` and :meth:`arun` take."""
-        options = settings(
-            concurrency=concurrency,
-            timeout_s=timeout_s,
-            retries=retries,
-            budget_usd=budget_usd,
-            cache=cache,
-            tracing=tracing,
-        )
-        prepared = prepare(
-            self._host,
-            task,
-            dataset,
-            scorers,
+        asked = Asked(
             name=name,
             repeats=repeats,
             prompt=prompt,
@@ -96,9 +85,16 @@ class Evals:
             params=params,
             limit=limit,
             seed=seed,
-            options=options,
-            until=self._until(until, baseline),
+            settings=settings(
+                concurrency=concurrency,
+                timeout_s=timeout_s,
+                retries=retries,
+                budget_usd=budget_usd,
+                cache=cache,
+                tracing=tracing,
+            ),
         )
+        prepared = prepare(self._host, task, dataset, scorers, asked, until=self._until(until, baseline))
         journal = Journal.create(self._project, prepared.plan, code_version=code_version(), environment=environment())
         return Work(journal.run_id, self._session(prepared, journal, is_resumed=False), progress)
 
@@ -267,11 +263,11 @@ class Evals:
             id=id, input=input, expected=expected, output=output, cluster=cluster, repeat=repeat, system=system,
             systems=[systems] if isinstance(systems, str) else systems,
             scores=[scores] if isinstance(scores, str) else scores,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
         made = import_runs(
             self._host, rows_of(data), source, name=name, dataset=dataset, higher_is_better=higher_is_better or {},
             prompt=self._host.prompts.get(prompt) if isinstance(prompt, str) else prompt, model=model,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
         runs = {one: Run(self._store, run_id) for one, run_id in made.items()}
         return runs[name] if system is None and systems is None else runs
 
@@ -281,7 +277,7 @@ class Evals:
         Raises:
             NotFoundError: There is no such run.
         """
-        return Run(self._store, find_run(self._store, run_id))
+        return find_run(self._store, run_id)
 
     def list(self, *, name: str | None = None, limit: int = 50) -> pd.DataFrame:
         """Return the newest runs, one row each.
@@ -327,9 +323,7 @@ class Evals:
             Columns run_id, label (the prompt version, or the name), scorer, mean, low, high, n, coverage,
             cost_per_case_usd, p50_ms; missing values are NaN.
         """
-        from lmops.evals.summaries import side_by_side
-
-        return side_by_side([self._as_run(run) for run in runs], level=level)
+        return side_by_side(states(self._store, runs), level=level)
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
@@ -371,15 +365,20 @@ class Evals:
             allow_changed: Compare although the dataset or a scorer is not the same version.
             seed: Of permutations and the bootstrap.
 
+        Returns:
+            A Comparison that shows itself: ``["exact_match"].outcome``, ``.df()`` (one row a scorer or measure),
+            ``.slices()``, ``.cases()`` (example by example), ``.text``.
+
         Raises:
             UsageError: They cannot be compared; the message says why and what helps.
             NotFoundError: A run, a scorer or a slice that is not there.
         """
+        one, two = states(self._store, [a, b])
         return self._with_view(compare(
-            self._store, self._host.datasets, self._as_run(a), self._as_run(b), scorers=scorers, margin=margin,
-            decide=decide, slices=slices, alpha=alpha, correction=correction, clustered=clustered,
+            self._store, self._host.datasets, one, two, same=sameness(self._store, one.run, two.run), scorers=scorers,
+            margin=margin, decide=decide, slices=slices, alpha=alpha, correction=correction, clustered=clustered,
             allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
-        ))  # fmt: skip
+        ))  # fmt: skip  # arguments that belong together share a line
 
     def gate(
         self,
@@ -399,7 +398,9 @@ class Evals:
             criteria: A mapping, or the path of a YAML or JSON file: ``scorers`` with ``min``, ``max`` and ``max_loss``
                 by scorer, ``min_coverage``, ``max_error_rate``, ``max_cost_usd``, ``max_latency_ms``, ``level``,
                 ``clustered``, and ``missing`` ("worst" or "pairs"): examples with a score on one side only count as the
-                worst that they can be (the default), or are left out. A run with ``until=`` is judged by those.
+                worst that they can be (the default), or are left out. A run with ``until=`` is judged by those. What
+                rests on a judge without a calibration that holds (``ws.feedback.calibrate``) is inconclusive, unless
+                ``allow_uncalibrated`` is true.
             allow_unmatched: As for :meth:`compare`.
             allow_changed: As for :meth:`compare`.
             seed: As for :meth:`compare`.
@@ -409,39 +410,48 @@ class Evals:
             NotFoundError: A run, a scorer or the file is not there.
         """
         refuse_as_baseline(baseline)
-        judged = self._as_run(run)
-        if (until := judged.settings.get("until")) is not None:
-            return self._gate_early(judged, baseline, criteria, until)
+        judged, *others = states(self._store, [run] if baseline is None else [run, baseline])
+        if (until := judged.run.settings.get("until")) is not None:
+            return self._gate_early(judged, others, criteria, until)
         asked = read_criteria(criteria)
-        against = None if baseline is None else self._as_run(baseline)
-        comparison = None
-        if against is not None and asked.needs_baseline:
-            comparison = self.compare(
-                judged, against, scorers=sorted(margins_of(asked)), margin=margins_of(asked), alpha=1 - asked.level,
-                clustered=asked.clustered, allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
-            )  # fmt: skip
-        if against is not None and against.run_id == judged.run_id:
-            raise UsageError(f"run {judged.run_id} is gated against itself: give another run as the baseline")
-        same = [] if against is None else sameness(self._store, judged, against)
-        results = judge(judged, comparison, asked, same=same)
-        return record(self._project, judged, against, asked, results)
+        if not others:
+            results = judge(judged, None, asked) + uncalibrated(self._store, judged.run.scorers, asked)
+            return record(self._project, judged.run, None, asked, results)
+        (against,) = others
+        comparison, same = None, sameness(self._store, judged.run, against.run)
+        if asked.needs_baseline:
+            comparison = compare(
+                self._store, self._host.datasets, judged, against, same=same, scorers=sorted(margins_of(asked)),
+                margin=margins_of(asked), slices=(), alpha=1 - asked.level, correction="bh", clustered=asked.clustered,
+                allow_unmatched=allow_unmatched, allow_changed=allow_changed, seed=seed,
+            )  # fmt: skip  # arguments that belong together share a line
+        if against.run.run_id == judged.run.run_id:
+            raise UsageError(f"run {judged.run.run_id} is gated against itself: give another run as the baseline")
+        results = judge(judged, comparison, asked, same=same) + uncalibrated(self._store, judged.run.scorers, asked)
+        return record(self._project, judged.run, against.run, asked, results)
 
-    def _gate_early(self, run: Run, baseline: Run | str | None, criteria: Any, until: Mapping[str, Any]) -> Verdict:
+    def _gate_early(
+        self, judged: RunState, others: Sequence[RunState], criteria: Any, until: Mapping[str, Any]
+    ) -> Verdict:
         """Return the verdict of a run that was looked at while it ran: by its own criteria, at its own looks."""
         from lmops.evals._prepare import selected
         from lmops.evals._until import replayed, watch_of
 
         asked = read_criteria(until["criteria"])
-        against = None if until["baseline"] is None else Run(self._store, until["baseline"])
-        other = None if baseline is None else self._as_run(baseline).run_id
-        if (criteria is not None and read_criteria(criteria) != asked) or other not in (None, until["baseline"]):
+        run = judged.run
+        given = {one.run.run_id for one in others}
+        if (criteria is not None and read_criteria(criteria) != asked) or given - {until["baseline"]}:
             raise UsageError(
                 f"run {run.run_id} was looked at while it ran, by criteria of its own: judged by others it would pass "
                 "too often. Gate it with those (or none), or run again without until="
             )
+        against = others[0] if others else None
+        if against is None and until["baseline"] is not None:
+            (against,) = states(self._store, [until["baseline"]])
         watch = watch_of(until, selected(self._host, run), run.scorers, against)
-        results = judge_early(run, replayed(self._store, run.run_id, watch))
-        return record(self._project, run, against, asked, results)
+        results = judge_early(judged, replayed(self._store, run.run_id, watch))
+        results += uncalibrated(self._store, run.scorers, asked)
+        return record(self._project, run, None if against is None else against.run, asked, results)
 
     def verdict(self, verdict_id: str) -> Verdict:
         """Return a verdict that was kept.
@@ -504,7 +514,7 @@ class Evals:
         run = self.run(
             version, examples, scorers, name=name, repeats=repeats, concurrency=concurrency, model=model, limit=limit,
             budget_usd=budget_usd, progress=progress,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
         if not run.is_complete:
             raise UsageError(
                 f"run {run.run_id} did not finish ({run.error or run.status}), so that nothing can be said about "
@@ -523,8 +533,6 @@ class Evals:
         return found  # a workspace gives it a live view
 
     def _as_run(self, run: Run | str) -> Run:
-        if not isinstance(run, Run | str):
-            raise UsageError(f"a {type(run).__name__} is no run: give a Run, its id or the name of an experiment")
         return run if isinstance(run, Run) else self.get(run)
 
     # -- steps -----------------------------------------------------------------------------------------------------
@@ -541,4 +549,4 @@ class Evals:
             store=self._store, traces=self._host.traces if options["tracing"] else None,
             models=self._host.models, plan=prepared.plan, task=prepared.task, examples=prepared.examples,
             scorers=prepared.scorers, journal=journal, budget_usd=options["budget_usd"], is_resumed=is_resumed,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from lmops.base.endings import Caught
 from lmops.errors import LmopsError, ModelError
 from lmops.evals._checked import COUNTS
 from lmops.evals._journal import known_sum
@@ -149,7 +150,7 @@ class Cases:
             "scoring_cost_usd": meter.cost_usd, "attempts": attempts, "trace_id": trace_id,
             "cluster": example.cluster, "documents": _listed(result.documents),
             "tool_calls": _listed(result.tool_calls), "started_ns": started_ns, "scores": packed(scores),
-        }  # fmt: skip
+        }  # fmt: skip  # columns that belong together share a line
         return row, outage
 
     # -- the answer ------------------------------------------------------------------------------------------------
@@ -163,23 +164,15 @@ class Cases:
         while True:
             attempts += 1
             token = self._tracer.enter(span) if self._tracer is not None else None
-            error: Exception | None
+            error: Exception | None = None
             try:
-                with timed() as watch:
-                    result, error = as_result(await self._attempt(example, repeat)), None
-            except asyncio.CancelledError as cancelled:
-                if _is_stopping():
-                    raise
-                result, error = _NOTHING, _CancelledTaskError(str(cancelled) or "the task cancelled itself")
-            except Exception as raised:  # recorded: one bad case must not end the others
-                result, error = without_answer(raised), raised
-            except BaseException as raised:  # a library that calls sys.exit ends its case, not the run
-                if isinstance(raised, GeneratorExit) or _is_interrupt(raised):
-                    raise
-                result, error = _NOTHING, RuntimeError(f"the task raised {type(raised).__name__}: {_words(raised)}")
+                with Caught(BaseException) as caught, timed() as watch:
+                    result = as_result(await self._attempt(example, repeat))
             finally:
                 if self._tracer is not None:
                     self._tracer.leave(token)
+            if caught.error is not None:
+                result, error = _failed(caught.error)
             # What was looked up, recorded or kept by a cache, was not waited for.
             latency_ms = None if self._is_looked_up or watch.is_looked_up else watch.ms
             if attempts > 1:
@@ -240,28 +233,33 @@ class Cases:
         return [await self._score(scorer, given) for scorer in self._scorers]
 
     async def _score(self, scorer: Scorer, given: ScoreInput) -> Score:
-        try:
-            if scorer.is_async:
-                async with asyncio.timeout(self._timeout_s):
-                    return await scorer.ascore(given)
-            if scorer.name in self._slow:
-                return await self._threads.run(scorer.score, given)
-            began = time.perf_counter()
-            score = scorer.score(given)
-            if time.perf_counter() - began > _SLOW_S:
-                self._slow.add(scorer.name)
-        except asyncio.CancelledError:
-            if _is_stopping():
-                raise
-            return Score(name=scorer.name, status="error", reason="the scorer cancelled itself")
-        except KeyboardInterrupt as raised:
-            if _is_interrupt(raised):
-                raise
-            return Score(name=scorer.name, status="error", reason="KeyboardInterrupt")
-        except Exception as error:  # a scorer that fails is a score that says so
-            words = _words(error) if str(error) or self._timeout_s is None else f"longer than {self._timeout_s:g} s"
-            return Score(name=scorer.name, status="error", reason=f"{type(error).__name__}: {words}")
+        with Caught(BaseException) as caught:
+            return await self._scored(scorer, given)
+        assert caught.error is not None
+        return Score(name=scorer.name, status="error", reason=self._why_unscored(caught.error))
+
+    async def _scored(self, scorer: Scorer, given: ScoreInput) -> Score:
+        if scorer.is_async:
+            async with asyncio.timeout(self._timeout_s):
+                return await scorer.ascore(given)
+        if scorer.name in self._slow:
+            return await self._threads.run(scorer.score, given)
+        began = time.perf_counter()
+        score = scorer.score(given)
+        if time.perf_counter() - began > _SLOW_S:
+            self._slow.add(scorer.name)
         return score
+
+    def _why_unscored(self, raised: BaseException) -> str:
+        """Return why there is no score; what ends the run goes on."""
+        if isinstance(raised, asyncio.CancelledError) and not _is_stopping():
+            return "the scorer cancelled itself"
+        if isinstance(raised, KeyboardInterrupt) and not _is_interrupt(raised):
+            return "KeyboardInterrupt"
+        if not isinstance(raised, Exception):
+            raise raised
+        words = _words(raised) if str(raised) or self._timeout_s is None else f"longer than {self._timeout_s:g} s"
+        return f"{type(raised).__name__}: {words}"
 
     def _completing(self, meter: Meter) -> Any:
         if self._models is None:
@@ -310,6 +308,18 @@ _NOTHING: Final = TaskResult(None)
 #: What a case keeps of an answer as it is.
 _TAKEN: Final = tuple(name for name in CASES.stored if name in TaskResult.__dataclass_fields__)
 _SPENT: Final = (*COUNTS, "cost_usd")
+
+
+def _failed(raised: BaseException) -> tuple[TaskResult, Exception]:
+    """Return what is recorded of a task that raised: one bad case does not end the others; raise what ends the run."""
+    if isinstance(raised, Exception):
+        return without_answer(raised), raised
+    if isinstance(raised, asyncio.CancelledError) and not _is_stopping():
+        return _NOTHING, _CancelledTaskError(str(raised) or "the task cancelled itself")
+    if isinstance(raised, asyncio.CancelledError | GeneratorExit) or _is_interrupt(raised):
+        raise raised
+    # A library that calls sys.exit ends its case, not the run.
+    return _NOTHING, RuntimeError(f"the task raised {type(raised).__name__}: {_words(raised)}")
 
 
 def _is_stopping() -> bool:

@@ -14,7 +14,8 @@ from lmops.base.units import share
 from lmops.errors import NotFoundError, UsageError, did_you_mean
 from lmops.evals._differences import Difference, adjusted, common_scorers, differences, has_looked, sides, slice_rows
 from lmops.evals._matrix import MEASURES
-from lmops.evals.summaries import number, side_by_side
+from lmops.evals._runs import side_by_side, states
+from lmops.evals.summaries import number
 from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-    from lmops.evals._runs import Run
+    from lmops.evals._recorded import Recorded
+    from lmops.evals._runs import Run, RunState
     from lmops.store import Store
 
 _HEAD: Final = (
@@ -116,7 +118,7 @@ class Comparison(Viewed):
         found = found[found["scorer"].isin(list(directions))]
         found["change"] = (found["a"] - found["b"]) * found["scorer"].map(directions)
         found["_place"] = found["flip"].map({"missing in a": 0, "missing in b": 1}).fillna(2)
-        made: pd.DataFrame = found.sort_values(["_place", "change", "example_id"], ignore_index=True)
+        made: pd.DataFrame = found.sort_values(["_place", "change", "example_id", "scorer"], ignore_index=True)
         return made.drop(columns="_place")
 
     # -- for a reader ----------------------------------------------------------------------------------------------
@@ -144,7 +146,7 @@ class Comparison(Viewed):
         both = {"scores": charts.scores, "cost": charts.quality_and_cost}
         if kind not in both:
             raise UsageError(did_you_mean("figure of a comparison", str(kind), ["difference", *both]))
-        return both[kind](side_by_side([self.b, self.a], level=1 - self.alpha))
+        return both[kind](side_by_side(states(self._store, [self.b, self.a]), level=1 - self.alpha))
 
     def __repr__(self) -> str:
         words = ", ".join(f"{one.name} {one.outcome}{' (exploratory)' * one.is_exploratory}" for one in self.scorers)
@@ -195,9 +197,10 @@ where one.value is not null or two.value is not null
 def compare(
     store: Store,
     datasets: Any,
-    a: Run,
-    b: Run,
+    one: RunState,
+    two: RunState,
     *,
+    same: Sequence[str],
     scorers: Sequence[str] | None,
     margin: Any,
     decide: Sequence[str] | None = None,
@@ -209,7 +212,7 @@ def compare(
     allow_changed: bool,
     seed: int,
 ) -> Comparison:
-    """Return the comparison of two runs.
+    """Return the comparison of two runs, of which nothing more is read.
 
     Raises:
         UsageError: They cannot be compared, or an argument is out of range.
@@ -220,16 +223,13 @@ def compare(
     if correction not in ("holm", "bh", "none"):
         raise UsageError(f"correction={correction!r}: give 'holm', 'bh' or 'none'")
     names = [scorers] if isinstance(scorers, str) else scorers
+    a, b = one.run, two.run
     chosen = common_scorers(a, b, names, allow_changed=allow_changed)
-    found, notes = sides(a, b, allow_unmatched=allow_unmatched, allow_changed=allow_changed)
+    found, notes = sides(one, two, allow_unmatched=allow_unmatched, allow_changed=allow_changed)
     if found.clusters is not None and not clustered:
         found = found._replace(clusters=None)
         notes = [*notes, "examples count as independent, although they have clusters (clustered=False)"]
-
-    if isinstance(margin, Mapping):
-        for name in margin:
-            if name not in a.scorers and name not in MEASURES:
-                raise NotFoundError.of(f"scorer of {a.run_id} to give a margin to", name, [*a.scorers, *MEASURES])
+    _check_margins(margin, a)
 
     def margins(name: str) -> float | None:
         return _margin(margin, name, chosen)
@@ -243,20 +243,23 @@ def compare(
         for run in (a, b)
         if has_looked(run)
     ]
-    notes = [*notes, *sameness(store, a, b), *(note for one in over_all for note in _one_sided(one, a, b))]
+    notes = [*notes, *same, *(note for found_one in over_all for note in _one_sided(found_one, a, b))]
     if len(deciding) < len(chosen):
         notes.append(f"{', '.join(deciding)} decide; the other scorers are exploratory: one look of many")
     sliced: list[Difference] = []
     if slices:
-        places = slice_rows(
-            datasets.get(a.dataset).examples, found.ids, [slices] if isinstance(slices, str) else slices
-        )
-        for name, rows in places.items():
+        asked = [slices] if isinstance(slices, str) else slices
+        for name, rows in slice_rows(datasets.get(a.dataset).examples, found.ids, asked).items():
             sliced += differences(found, chosen, margins=margins, alpha=alpha, rows=rows, name=name, seed=seed)
-        sliced = adjusted(
-            [one for one in sliced if one.kind == "scorer"], correction, alpha, decide=chosen, of="the number of slices"
-        )
+        scored = [one for one in sliced if one.kind == "scorer"]
+        sliced = adjusted(scored, correction, alpha, decide=chosen, of="the number of slices")
     return Comparison(store, a, b, found=over_all, sliced=sliced, notes=notes, alpha=alpha)
+
+
+def _check_margins(margin: Any, run: Run) -> None:
+    for name in margin if isinstance(margin, Mapping) else ():
+        if name not in run.scorers and name not in MEASURES:
+            raise NotFoundError.of(f"scorer of {run.run_id} to give a margin to", name, [*run.scorers, *MEASURES])
 
 
 def _deciding(decide: Sequence[str] | None, margin: Any, chosen: Mapping[str, Any]) -> list[str]:
@@ -277,7 +280,7 @@ def _deciding(decide: Sequence[str] | None, margin: Any, chosen: Mapping[str, An
     return list(named)
 
 
-def _one_sided(one: Difference, a: Run, b: Run) -> list[str]:
+def _one_sided(one: Difference, a: Recorded, b: Recorded) -> list[str]:
     """Return a note on the examples that have a score on one side only."""
     sides = [
         f"{len(ids):,} in {run.run_id} only ({', '.join(ids[:_NAMED])}{', ...' * (len(ids) > _NAMED)})"
@@ -289,11 +292,11 @@ def _one_sided(one: Difference, a: Run, b: Run) -> list[str]:
     return [f"{one.name}: not every example has a score on both sides: {' and '.join(sides)}; they are no pairs"]
 
 
-def sameness(store: Store, a: Run, b: Run) -> list[str]:
+def sameness(store: Store, a: Recorded, b: Recorded) -> list[str]:
     """Return notes when two runs are of one version or gave the same outputs: a comparison then shows no change."""
     found = []
-    alike = all(a.record[name] == b.record[name] for name in ("prompt_hash", "model", "params"))
-    if a.record["prompt_hash"] is not None and alike:
+    alike = (a.prompt_hash, a.model, a.params) == (b.prompt_hash, b.model, b.params)
+    if a.prompt_hash is not None and alike:
         found.append(f"both runs are of the same version, {a.prompt_ref} on {a.model}: what differs is chance")
     other, total = store.sql(_DIFFERING, {"a": a.run_id, "b": b.run_id}).fetchall()[0]
     if total and not other:

@@ -6,6 +6,7 @@ max_error_rate: 0.02
 max_cost_usd: 0.01        # mean of a case
 max_latency_ms: 4000      # 95th percentile
 missing: worst            # what has a score on one side only, or failed, counts as the worst; or "pairs": left out
+allow_uncalibrated: true  # criteria may rest on a judge without a fresh calibration
 scorers:
   source_support: {min: 0.80, max_loss: 0.03}
   answer_length: {max: 120}
@@ -31,12 +32,14 @@ _OF_RUN: Final = (
     "level",
     "clustered",
     "missing",
+    "allow_uncalibrated",
     "min_coverage",
     "max_error_rate",
     "max_cost_usd",
     "max_latency_ms",
     "scorers",
 )
+_WORDS: Final = ("scorers", "clustered", "missing", "allow_uncalibrated")
 _SHARES: Final = ("min_coverage", "max_error_rate")
 _EXAMPLE: Final = "such as {'scorers': {'exact_match': {'min': 0.8, 'max_loss': 0.03}}}"
 _MAX_BYTES: Final = 1_000_000
@@ -56,6 +59,7 @@ class Criteria:
         max_error_rate: Share of the cases that may fail.
         max_cost_usd: Mean cost of a case.
         max_latency_ms: 95th percentile of the latency.
+        allow_uncalibrated: Whether a criterion may rest on a judge without a calibration that holds.
     """
 
     scorers: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -66,6 +70,7 @@ class Criteria:
     max_error_rate: float | None = None
     max_cost_usd: float | None = None
     max_latency_ms: float | None = None
+    allow_uncalibrated: bool = False
 
     @property
     def needs_baseline(self) -> bool:
@@ -79,6 +84,8 @@ class Criteria:
             del found["clustered"]
         if self.missing == _MISSING[0]:
             del found["missing"]
+        if not self.allow_uncalibrated:
+            del found["allow_uncalibrated"]
         return {name: value for name, value in found.items() if value is not None} | {"scorers": self.scorers}
 
 
@@ -139,11 +146,12 @@ def _checked(given: Any, where: str) -> Criteria:
     for name in given:
         if name not in _OF_RUN:
             raise UsageError(f"{where}: {did_you_mean('criterion', str(name), _OF_RUN)}")
-    plain = [name for name in _OF_RUN if name not in ("scorers", "clustered", "missing") and name in given]
+    plain = [name for name in _OF_RUN if name not in _WORDS and name in given]
     values = {name: _number(given[name], f"{where}: {name}") for name in plain}
-    clustered = given.get("clustered", True)
-    if not isinstance(clustered, bool):
-        raise UsageError(f"{where}: clustered is {plain_line(clustered, 40)!r}; give true or false")
+    flags = {"clustered": given.get("clustered", True), "allow_uncalibrated": given.get("allow_uncalibrated", False)}
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise UsageError(f"{where}: {name} is {plain_line(flag, 40)!r}; give true or false")
     missing = given.get("missing", _MISSING[0])
     if missing not in _MISSING:
         raise UsageError(f"{where}: missing is {plain_line(missing, 40)!r}; give 'worst' or 'pairs'")
@@ -155,7 +163,8 @@ def _checked(given: Any, where: str) -> Criteria:
     scorers = _scorers(given.get("scorers") or {}, where)
     if not scorers and len(values) == ("level" in values):
         raise UsageError(f"{where}: nothing is asked; name a criterion, {_EXAMPLE}")
-    return Criteria(scorers=scorers, clustered=clustered, missing=missing, **values)
+    said: dict[str, Any] = {**flags, **values}
+    return Criteria(scorers=scorers, missing=missing, **said)
 
 
 def _scorers(given: Any, where: str) -> dict[str, dict[str, float]]:

@@ -18,17 +18,20 @@ from lmops.errors import DamagedStoreError, NotFoundError, UsageError
 from lmops.evals._rows import verdict_row
 from lmops.evals._verdict import CriterionResult, Outcome, Verdict
 from lmops.evals.summaries import number, scale
-from lmops.prompts.evidence import is_confirmed, verdict_digest
+from lmops.records import is_confirmed, verdict_digest
 from lmops.times import from_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import sqlite3
+    from collections.abc import Mapping, Sequence
 
     from lmops.evals._comparison import Comparison
     from lmops.evals._criteria import Criteria
     from lmops.evals._differences import Difference
     from lmops.evals._matrix import Matrix, Measured
-    from lmops.evals._runs import Run
+    from lmops.evals._recorded import Recorded
+    from lmops.evals._records import Totals
+    from lmops.evals._runs import RunState
     from lmops.evals._until import Watch
     from lmops.evals.summaries import ScorerSummary
     from lmops.records import Project
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def judge(
-    run: Run, comparison: Comparison | None, criteria: Criteria, *, same: Sequence[str] = ()
+    state: RunState, comparison: Comparison | None, criteria: Criteria, *, same: Sequence[str] = ()
 ) -> list[CriterionResult]:
     """Return one result per criterion; the first says whether the run is whole, and where it is as its baseline.
 
@@ -46,12 +49,13 @@ def judge(
     """
     if criteria.needs_baseline and comparison is None:
         raise UsageError("max_loss is a loss against a baseline: give one, gate(run, baseline, criteria)")
+    scorers = state.run.scorers
     for name in criteria.scorers:
-        if name not in run.scorers:
-            raise NotFoundError.of(f"scorer of {run.run_id}", name, run.scorers)
-    whole = _complete(run)
-    found = [replace(whole, reason="; ".join((whole.reason, *same))), *_of_run(run, criteria)]
-    summaries = {one.scorer: one for one in run.summary(level=criteria.level)}
+        if name not in scorers:
+            raise NotFoundError.of(f"scorer of {state.run.run_id}", name, scorers)
+    whole = _complete(state.totals)
+    found = [replace(whole, reason="; ".join((whole.reason, *same))), *_of_run(state, criteria)]
+    summaries = {one.scorer: one for one in state.summary(level=criteria.level)}
     for name, asked in criteria.scorers.items():
         summary = summaries.get(name)
         if summary is None:
@@ -59,27 +63,27 @@ def judge(
             continue
         if criteria.min_coverage is not None:
             found.append(_coverage(summary, criteria.min_coverage))
-        ends = scale(run.scorers[name]["range"])
+        ends = scale(scorers[name]["range"])
         levels = [_level(summary, key, asked[key], ends) for key in ("min", "max") if key in asked]
-        found += [_lost(one, summary, run) if criteria.missing == "worst" else one for one in levels]
+        found += [_lost(one, summary, state.totals) if criteria.missing == "worst" else one for one in levels]
         if "max_loss" in asked and comparison is not None:
             loss = _loss(comparison[name], asked["max_loss"], missing=criteria.missing)
             found.append(replace(loss, reason="; ".join((loss.reason, *same))))
     return found
 
 
-def judge_early(run: Run, watch: Watch) -> list[CriterionResult]:
+def judge_early(state: RunState, watch: Watch) -> list[CriterionResult]:
     """Return the results of a run that was looked at while it ran; what is asked of the run as a whole is as always."""
     decided = watch.outcome is not None or watch.looks == watch.planned
     looked = _made(
         "looked early", "pass" if decided else "inconclusive", watch.said() + "; resume the run" * (not decided)
     )
-    found = [looked, *_of_run(run, watch.criteria)]
+    found = [looked, *_of_run(state, watch.criteria)]
     if watch.criteria.min_coverage is not None:
-        cases = run.totals.cases
-        for one in run.summary(level=watch.criteria.level):
+        totals = state.totals
+        for one in state.summary(level=watch.criteria.level):
             if one.scorer in watch.criteria.scorers:
-                share = one.coverage * run.totals.planned / cases if cases else math.nan
+                share = one.coverage * totals.planned / totals.cases if totals.cases else math.nan
                 found.append(_coverage(replace(one, coverage=share), watch.criteria.min_coverage))
     return [*found, *watch.results()]
 
@@ -90,8 +94,7 @@ def _made(name: str, outcome: Outcome, reason: str, **found: Any) -> CriterionRe
     return CriterionResult(name=name, outcome=outcome, reason=reason, n_needed=found.get("n_needed"), **plain)
 
 
-def _complete(run: Run) -> CriterionResult:
-    totals = run.totals
+def _complete(totals: Totals) -> CriterionResult:
     share = totals.cases / totals.planned if totals.planned else math.nan
     if totals.cases == totals.planned:
         return _made("complete", "pass", f"{totals.cases:,} cases", value=share, asked=1.0)
@@ -99,14 +102,14 @@ def _complete(run: Run) -> CriterionResult:
     return _made("complete", "inconclusive", reason, value=share, asked=1.0)
 
 
-def _of_run(run: Run, criteria: Criteria) -> list[CriterionResult]:
+def _of_run(state: RunState, criteria: Criteria) -> list[CriterionResult]:
     """Return the results of what is asked of the run as a whole."""
     import numpy as np
 
     from lmops.calc.intervals import quantile_interval, score_interval, wilson
 
     found = []
-    totals = run.totals
+    totals, measured = state.totals, state.measured
     if criteria.max_error_rate is not None:
         low, high = (float(end) for end in wilson(totals.errors, totals.cases, criteria.level))
         rate = totals.errors / totals.cases if totals.cases else math.nan
@@ -116,7 +119,6 @@ def _of_run(run: Run, criteria: Criteria) -> list[CriterionResult]:
         found.append(
             _made("max_error_rate", outcome, reason, value=rate, low=low, high=high, asked=criteria.max_error_rate)
         )
-    measured = run.measured()
     went_well = measured.statuses.get("ok", 0)
     if criteria.max_cost_usd is not None:
         known, groups = _known(measured, "cost_usd")
@@ -213,12 +215,12 @@ def _level(summary: ScorerSummary, key: str, asked: float, ends: tuple[float, fl
     return _made(name, "inconclusive", reason, n_needed=needed if needed and needed > summary.n else None, **found)
 
 
-def _lost(one: CriterionResult, summary: ScorerSummary, run: Run) -> CriterionResult:
+def _lost(one: CriterionResult, summary: ScorerSummary, totals: Totals) -> CriterionResult:
     """Return a level that passes as inconclusive when the cases that failed could break it at worst.
 
     What had nothing to measure, such as the sources of a refusal, is no failure and says nothing here.
     """
-    failed, planned = run.totals.errors + summary.errors, run.totals.planned
+    failed, planned = totals.errors + summary.errors, totals.planned
     is_min = one.name.endswith(".min")
     bound = summary.worst if is_min else summary.best  # with everything that is missing
     known = round(summary.coverage * planned)
@@ -266,7 +268,9 @@ def _loss(one: Difference, asked: float, *, missing: str) -> CriterionResult:
                 f"larger, {shown}"
             )
             return _made(name, "inconclusive", reason, **found)
-        reason = f"a larger loss is excluded ({one.outcome.replace('_', '-')}, {p_value}){more * (missing == 'pairs')}"
+        if few and missing == "worst":
+            more = f"; also when {_one_sided(one)} and that is the worst that it can be"
+        reason = f"a larger loss is excluded ({one.outcome.replace('_', '-')}, {p_value}){more}"
         return _made(name, "pass", reason, **found)
     if one.outcome == "worse":
         size = (
@@ -275,8 +279,9 @@ def _loss(one: Difference, asked: float, *, missing: str) -> CriterionResult:
             else (f"there is a loss, {number(low)} at least, and a larger one than {asked:g} is not excluded")
         )
         return _made(name, "fail", f"{size} ({p_value}){more}", **found)
+    unsure = f"and one of more than {asked:g} is not excluded" if one.n_needed else one.reason
     reason = (
-        f"no loss is shown, and one of more than {asked:g} is not excluded ({p_value}); these examples would have "
+        f"no loss is shown, {unsure} ({p_value}); these examples would have "
         f"shown a difference of {number(one.minimum_detectable_effect)}{more}"
     )
     return _made(name, "inconclusive", reason, n_needed=one.n_needed, **found)
@@ -299,7 +304,7 @@ def outcome_of(results: list[CriterionResult]) -> Outcome:
 
 
 def record(
-    project: Project, run: Run, baseline: Run | None, criteria: Criteria, results: list[CriterionResult]
+    project: Project, run: Recorded, baseline: Recorded | None, criteria: Criteria, results: list[CriterionResult]
 ) -> Verdict:
     """Keep a verdict and its audit event, and return it."""
     outcome = outcome_of(results)
@@ -317,10 +322,11 @@ def record(
     evidence = [verdict_id, run.run_id, *([baseline_id] if baseline_id else [])]
     with project.change(evidence=evidence) as change:
         verdict = {**said, "created_ns": change.at_ns, "actor": change.actor}
-        change.insert("verdicts", {**verdict, "event_id": change.event_id})
+        row = {**verdict, "event_id": change.event_id}
+        change.insert("verdicts", row)
         after = {"verdict_id": verdict_id, "outcome": outcome, "prompt_ref": run.prompt_ref}
         change.say("eval.gate", run.run_id, after={**after, "digest": verdict_digest(verdict)})
-    return read_verdict(project.store, verdict_id)
+    return _verdict_of(row)
 
 
 def _as_json(one: CriterionResult) -> dict[str, Any]:
@@ -341,6 +347,10 @@ def read_verdict(store: Store, verdict_id: str) -> Verdict:
                 f"{verdict_id} is not what the audit chain says of it: somebody changed it, so that it is no evidence. "
                 "Gate the run again: ws.evals.gate(...)"
             )
+    return _verdict_of(row)
+
+
+def _verdict_of(row: Mapping[str, Any] | sqlite3.Row) -> Verdict:
     return Verdict(
         verdict_id=row["verdict_id"],
         outcome=row["outcome"],

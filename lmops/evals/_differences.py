@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from lmops.calc.paired import PairedDifference, TestResult
     from lmops.datasets import Example
     from lmops.evals._matrix import Matrix
-    from lmops.evals._runs import Run
+    from lmops.evals._recorded import Recorded
+    from lmops.evals._runs import RunState
 
 _TESTED: Final = ("better", "worse")
 
@@ -124,7 +125,7 @@ class Sides(NamedTuple):
     at_b: Any
 
 
-def sides(a: Run, b: Run, *, allow_unmatched: bool, allow_changed: bool) -> tuple[Sides, list[str]]:
+def sides(one: RunState, two: RunState, *, allow_unmatched: bool, allow_changed: bool) -> tuple[Sides, list[str]]:
     """Return both runs by example, and what a reader has to know.
 
     Raises:
@@ -132,7 +133,7 @@ def sides(a: Run, b: Run, *, allow_unmatched: bool, allow_changed: bool) -> tupl
     """
     import numpy as np
 
-    left, right = a.measured(), b.measured()
+    (a, left), (b, right) = ((state.run, state.measured) for state in (one, two))
     notes = []
     if a.run_id == b.run_id:
         raise UsageError(f"run {a.run_id} is compared with itself")
@@ -175,12 +176,14 @@ def sides(a: Run, b: Run, *, allow_unmatched: bool, allow_changed: bool) -> tupl
     return Sides(common, clusters, left, right, at_a, at_b), notes
 
 
-def has_looked(run: Run) -> bool:
+def has_looked(run: Recorded) -> bool:
     """Return whether a run was looked at while it ran, to stop when its criteria are decided."""
     return run.settings.get("until") is not None
 
 
-def common_scorers(a: Run, b: Run, asked: Sequence[str] | None, *, allow_changed: bool) -> dict[str, dict[str, Any]]:
+def common_scorers(
+    a: Recorded, b: Recorded, asked: Sequence[str] | None, *, allow_changed: bool
+) -> dict[str, dict[str, Any]]:
     """Return the scorers of both runs that are compared.
 
     Raises:
@@ -253,7 +256,7 @@ def differences(
         made.append(_difference(
             measure, "measure", ids, left, right, clusters, ends=(-math.inf, math.inf), margin=margins(measure),
             higher=False, alpha=alpha, place=name, seed=seed,
-        ))  # fmt: skip
+        ))  # fmt: skip  # arguments that belong together share a line
     return made
 
 
@@ -266,7 +269,7 @@ def _taken(matrix: Matrix | None, at: Any) -> Matrix:
 def _difference(
     name: str, kind: str, ids: list[str], left: Matrix, right: Matrix, clusters: list[str | None] | None, *,
     ends: tuple[float, float], margin: float | None, higher: bool, alpha: float, place: str, seed: int,
-) -> Difference:  # fmt: skip
+) -> Difference:  # fmt: skip  # arguments that belong together share a line
     import numpy as np
 
     from lmops.calc.arrays import is_binary
@@ -302,7 +305,7 @@ def _difference(
         low_all=low_all, high_all=high_all, worst=worst, best=best, gained=None if table is None else table.gained,
         lost=None if table is None else table.lost, margin=margin, outcome=decision.outcome, reason=reason,
         n_needed=decision.n_needed, minimum_detectable_effect=least,
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
     return _held(made)
 
 

@@ -43,7 +43,11 @@ _OF_EXAMPLE: Final = ("input", "expected", "metadata", "split", "tags", "cluster
 _ROWS_AT_ONCE: Final = 500
 #: How a file of text writes a number; no spaces, signs of money or commas, which may mean two things.
 _NUMBER: Final = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+#: What looks like a number and may mean two things: it is asked about, never guessed.
+_ALMOST: Final = re.compile(r"[-+]?(\d*[.,]?\d+\s*%|\d*,\d+|\d{1,3}([.,]\d{3})+([.,]\d+)?)", re.ASCII)
 _TRUTHS: Final = {"true": True, "false": False}
+#: What stands in tables where nothing was measured.
+_NOTHING: Final = frozenset({"", "-", "n/a", "na", "#n/a", "<na>", "nan", "none", "null"})
 #: The highest number of a repeat, where there are not as many rows: a number of a chance ("seed 1337") is none.
 _REPEATS: Final = 1000
 
@@ -66,7 +70,7 @@ class Source:
 def import_runs(
     host: Host, rows: Sequence[Mapping[str, Any]], source: Source, *, name: str, dataset: Any,
     higher_is_better: Mapping[str, bool], prompt: Any, model: str | None,
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:  # fmt: skip  # arguments that belong together share a line
     """Write one run for each system and return their ids by the names of the systems.
 
     Raises:
@@ -89,7 +93,7 @@ def import_runs(
         {"name": one, "version": "imported", "higher_is_better": higher_is_better.get(one, True),
          "range": _range(answers, one), "options": None}
         for one in scores
-    ]  # fmt: skip
+    ]  # fmt: skip  # columns that belong together share a line
     repeats = 1 + max(answer["repeat"] for answer in answers)
     if repeats > max(_REPEATS, len(answers)):
         raise UsageError(
@@ -108,7 +112,7 @@ def import_runs(
             model=model or (models.pop() if len(models) == 1 else None), scorers=described,
             settings={"imported": True, "selection": version.selection, "limit": None, "example_ids": None},
             examples=version.count, repeats=repeats,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
         found[system] = _write(host, plan, own, scores, clusters)
     return found
 
@@ -150,7 +154,7 @@ def _case(run_id: str, answer: Row, scores: Sequence[str], clusters: Mapping[str
         "error_type": None if failed is None else "Imported", "error": failed, "attempts": 1,
         "cluster": clusters[answer["id"]], "started_ns": time.time_ns(), "scores": packed(found),
         **{name: stored(value)[0] if isinstance(value, list) else value for name, value in known.items()},
-    }  # fmt: skip
+    }  # fmt: skip  # columns that belong together share a line
     return dict.fromkeys(CASES.stored) | row
 
 
@@ -169,12 +173,14 @@ def _answers(
         "expected": _place("expected", source.expected, _EXPECTED, columns),
         "cluster": _place("cluster", source.cluster, ("cluster",), columns),
         **{field: _place(field, None, (field,), columns) for field in ("metadata", "split", "tags")},
-    }  # fmt: skip
+    }  # fmt: skip  # one line for two places
     if source.systems is not None:
         rows, own = _side_by_side(rows, columns, source.systems)
         places |= {"output": _OWN_OUTPUT}
         system: str | None = _OWN_SYSTEM
-        scores = tuple(source.scores or own)
+        scores = tuple(source.scores) if source.scores is not None else _numeric(rows, own, {_OWN_SYSTEM})
+        for one in scores:
+            _place("scores", one, (), own)
     else:
         system = _place("system", source.system, (), columns)
         _refuse_unsaid_systems(rows, columns, system)
@@ -235,15 +241,36 @@ def _numeric(rows: Sequence[Row], columns: Sequence[str], taken: set[str]) -> tu
     """Return the columns that hold numbers or truths and nothing else that is known.
 
     Texts are numbers where there is nothing but text, as in a CSV file.
+
+    Raises:
+        UsageError: A column holds numbers and something else: left out, a score would be lost without a word.
     """
     is_text = all(isinstance(value, str) or is_missing(value) for row in rows for value in row.values())
     found = []
     for column in columns:
-        values = [value for value in (row.get(column) for row in rows) if not is_missing(value)]
-        given = [_written(value) for value in values] if is_text else values
-        if column not in taken and column not in _KNOWN and values and all(map(_is_number, given)):
+        if column in taken or column in _KNOWN:
+            continue
+        there = [(at, row.get(column)) for at, row in enumerate(rows, start=1) if not _is_nothing(row.get(column))]
+        are_numbers = [_is_number(_written(value) if is_text else value) for _, value in there]
+        unclear = [(at, value) for at, value in there if not _is_number(_written(value))]
+        if any(are_numbers) and not unclear:
             found.append(column)
+        elif sum(are_numbers) + sum(_is_almost(value) for _, value in unclear) > len(there) / 2:
+            at, value = unclear[0]
+            raise UsageError(
+                f"the column {plain_line(column, 60)!r} holds numbers, and {plain_line(value, 40)!r} in row {at}: put "
+                "a number like 0.85 or nothing there, or name the columns that are scores with scores=[...]"
+            )
     return tuple(found)
+
+
+def _is_almost(value: Any) -> bool:
+    return isinstance(value, str) and _ALMOST.fullmatch(value.strip()) is not None
+
+
+def _is_nothing(value: Any) -> bool:
+    """Return whether a cell says that there is no score."""
+    return is_missing(value) or (isinstance(value, str) and value.strip().lower() in _NOTHING)
 
 
 def _written(value: Any) -> Any:
@@ -257,7 +284,7 @@ def _written(value: Any) -> Any:
 def _side_by_side(
     rows: Sequence[Row], columns: Sequence[str], systems: Sequence[str]
 ) -> tuple[list[Row], tuple[str, ...]]:
-    """Return one row for each system, its answer and scores under names of their own, and the names of the scores."""
+    """Return one row for each system, its answer and scores under names of their own, and their names."""
     names: dict[str, dict[str, str]] = {}
     for system in systems:
         longer = [other for other in systems if other != system and other.startswith(system)]
@@ -269,14 +296,14 @@ def _side_by_side(
         if not own and system not in columns:
             raise UsageError(did_you_mean("column of a system", system, columns, hint="named in systems"))
         names[system] = own
-    scores = tuple(dict.fromkeys(one for own in names.values() for one in own if one not in ("output", *_KNOWN)))
+    measured = tuple(dict.fromkeys(one for own in names.values() for one in own if one != "output"))
     found = []
     for row in rows:
         for system, own in names.items():
             text = row.get(system, row.get(own.get("output", _OWN_OUTPUT)))
             known = {field: row.get(column) for field, column in own.items()}
             found.append({**row, **known, _OWN_SYSTEM: system, _OWN_OUTPUT: text})
-    return found, scores
+    return found, measured
 
 
 def _answer(row: Row, number: int, places: Mapping[str, str | None], scores: Sequence[str], system: str) -> Row:
@@ -299,13 +326,13 @@ def _answer(row: Row, number: int, places: Mapping[str, str | None], scores: Seq
         "example": {field: at(field) for field in _OF_EXAMPLE},
         "scores": {one: _score(row.get(one), one, number) for one in scores},
         "known": {one: readable(one, row.get(one)) for one in _KNOWN},
-    }  # fmt: skip
+    }  # fmt: skip  # columns that belong together share a line
 
 
 def _score(value: Any, name: str, number: int) -> float | None:
-    value = _written(value)
-    if is_missing(value):
+    if _is_nothing(value):
         return None
+    value = _written(value)
     if not _is_number(value) or not math.isfinite(float(value)):
         raise UsageError(
             f"row {number}: the score {name!r} is {plain_line(value, 40)!r}; give a number, True or False, or nothing "

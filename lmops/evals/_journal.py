@@ -42,7 +42,7 @@ where run_id = :run_id and owner = :owner
 """
 _SUMMED: Final = (
     "cases", "errors", "unpriced", "input_tokens", "output_tokens", "cost_usd", "scoring_cost_usd"
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 _SUMS: Final = """
 select count(*) filter (status <> 'not_run') as cases, count(*) filter (status in ('error', 'timeout')) as errors,
   count(*) filter (status <> 'not_run' and cost_usd is null) as unpriced, sum(input_tokens)::BIGINT as input_tokens,
@@ -89,7 +89,7 @@ class Journal:
             "lmops_version": lmops_version(), "environment": environment, "actor": project.actor,
             "owner": owner, "pid": process.pid, "pid_started": process.started, "host": process.host,
             "heartbeat_ns": time.time_ns(),
-        }  # fmt: skip
+        }  # fmt: skip  # columns that belong together share a line
         with _taking(owner), project.change() as change:
             change.insert("eval_runs", {**record, "started_ns": change.at_ns})
             change.say("eval.run", run_id, after={name: record[name] for name in ("name", "task", "dataset", "model")})
@@ -160,7 +160,7 @@ class Journal:
             "cost_usd": known_sum(row["cost_usd"] for row in rows),
             "scoring": known_sum(row["scoring_cost_usd"] for row in rows),
             "duration_s": self.seconds, "now": time.time_ns(), "run_id": self.run_id, "owner": self._owner,
-        }  # fmt: skip
+        }  # fmt: skip  # columns that belong together share a line
         with self._project.change(durable=False, wait=wait) as change:
             if rows:
                 change.con.executemany(_INSERT, map(_sealed, rows))
@@ -174,7 +174,7 @@ class Journal:
         """Record cases (example id, repeat, cluster) that were not started."""
         nothing = dict.fromkeys(CASES.stored) | {
             "run_id": self.run_id, "status": "not_run", "output_is_json": 0, "scores": "[]",
-        }  # fmt: skip
+        }  # fmt: skip  # columns that belong together share a line
         rows = [nothing | {"example_id": one, "repeat": repeat, "cluster": cluster} for one, repeat, cluster in keys]
         with self._project.change(durable=False) as change:
             change.con.executemany(f"insert or ignore {_VALUES}", map(_sealed, rows))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 #: What is measured of every case without a scorer.
 MEASURES: Final = ("latency_ms", "cost_usd", "output_tokens")
+#: Columns of a case, and of a score of one.
+_OF_CASES: Final = ("example_id", "repeat", "status", "cluster", *MEASURES)
+_OF_SCORES: Final = ("example_id", "repeat", "status", "scorer", "value")
 
 
 class Measured(NamedTuple):
@@ -40,14 +45,46 @@ class Measured(NamedTuple):
     not_run: list[str]
 
 
-def measured(store: Store, run_id: str) -> Measured:
-    """Return the cases of a run as arrays."""
+_CASES: Final = """
+select {run} as run, example_id, repeat, status, cluster, {measures}, null as scorer, null::DOUBLE as value
+from results where run_id in ({ids})
+union all
+select {run}, example_id, repeat, status, null, {nulls}, scorer, value from scores where run_id in ({ids})
+"""
+
+
+def measured(store: Store, run_ids: Sequence[str]) -> list[Measured]:
+    """Return the cases of each of these runs as arrays, read with one question."""
+    import pyarrow.compute as pc
+
+    marks = [f"${at + 1}" for at in range(len(run_ids))]
+    # A run goes by its place in the list: ids would be the larger part of what is read.
+    places = " ".join(f"when {mark} then {at}" for at, mark in enumerate(marks))
+    query = _CASES.format(
+        run=f"case run_id {places} end" if len(marks) > 1 else "0",
+        measures=", ".join(MEASURES),
+        nulls=", ".join(["null"] * len(MEASURES)),
+        ids=", ".join(marks),
+    )
+    rows = store.sql(query, list(run_ids)).to_arrow_table()
+    is_case, of = pc.is_null(rows["scorer"]).to_numpy(), rows["run"].to_numpy()
+    cases, scores = rows.select(_OF_CASES), rows.select(_OF_SCORES)
+    return [
+        _measured(cases.filter(is_case & (of == at)), scores.filter(~is_case & (of == at))) for at in range(len(marks))
+    ]
+
+
+def _measured(cases: Any, found: Any) -> Measured:  # tables of Arrow, whose stubs do not know what is in them
+    """Return the cases of one run as arrays.
+
+    Args:
+        cases: One row per case.
+        found: One row per case and scorer.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = ("example_id", "repeat", "status", "cluster", *MEASURES)
-    cases = store.sql(f"select {', '.join(columns)} from results where run_id = ?", [run_id]).to_arrow_table()
     # Words stay in Arrow, which knows them by number: as Python objects they would cost seconds for long runs.
     ids: Any = pa.array(sorted(pc.unique(cases["example_id"]).to_pylist()), pa.string())
     rows = pc.index_in(cases["example_id"], value_set=ids).to_numpy()
@@ -55,8 +92,9 @@ def measured(store: Store, run_id: str) -> Measured:
     shape = (len(ids), int(repeats.max()) + 1 if len(repeats) else 0)
     is_ok = _is(cases["status"], "ok")
     measures = {name: _filled(shape, rows, repeats, np.where(is_ok, _floats(cases[name]), np.nan)) for name in MEASURES}
-    query = "select example_id, repeat, scorer, value, status from scores where run_id = ?"
-    found = store.sql(query, [run_id]).to_arrow_table()
+    # A file of cases may be lost while that of their scores is there: a score without its case says nothing.
+    found = found.filter(pc.is_in(found["example_id"], value_set=ids))
+    found = found.filter(found["repeat"].to_numpy() < shape[1])
     where, again = pc.index_in(found["example_id"], value_set=ids).to_numpy(), found["repeat"].to_numpy()
     values = _floats(found["value"])
     is_error, is_unmeasured = (_is(found["status"], word) for word in ("error", "unmeasured"))

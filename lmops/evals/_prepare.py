@@ -7,6 +7,7 @@ import numbers
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from lmops.errors import UsageError
@@ -98,21 +99,33 @@ def _at_least(name: str, value: int, least: int) -> None:
         raise UsageError(f"{name}={value!r}: give a whole number, {least} or more")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How a run was asked for, task, dataset and scorers aside; ``ws.evals.run`` says what each is.
+
+    Args:
+        name: Of the experiment; None for the task's.
+        repeats: Times that each example is asked.
+        prompt: The prompt version of a function, or the task itself.
+        model: None for the prompt's.
+        params: Over those of the prompt.
+        limit: Only the first so many examples.
+        seed: Of the model, and of the order of a run that may stop early.
+        settings: How its cases are run, checked (see ``settings``).
+    """
+
+    name: str | None
+    repeats: int
+    prompt: Any
+    model: str | None
+    params: Mapping[str, Any] | None
+    limit: int | None
+    seed: int | None
+    settings: dict[str, Any]
+
+
 def prepare(
-    host: Host,
-    task: Any,
-    dataset: Any,
-    scorers: Any,
-    *,
-    name: str | None,
-    repeats: int,
-    prompt: Any,
-    model: str | None,
-    params: Mapping[str, Any] | None,
-    limit: int | None,
-    seed: int | None,
-    options: dict[str, Any],
-    until: tuple[Any, Run | None] | None = None,
+    host: Host, task: Any, dataset: Any, scorers: Any, asked: Asked, *, until: tuple[Any, Run | None] | None = None
 ) -> Prepared:
     """Return a run that can start.
 
@@ -120,51 +133,62 @@ def prepare(
         UsageError: Something does not fit together; nothing was run.
         NotFoundError: A dataset, prompt or scorer that is not there.
     """
-    _at_least("repeats", repeats, 1)
-    version = resolve_dataset(host, dataset, name=name)
+    _at_least("repeats", asked.repeats, 1)
+    version = resolve_dataset(host, dataset, name=asked.name)
     examples = version.examples
-    if limit is not None:
-        _at_least("limit", limit, 1)
-        examples = examples[:limit]
+    if asked.limit is not None:
+        _at_least("limit", asked.limit, 1)
+        examples = examples[: asked.limit]
     refuse_bad_examples(version.ref, examples)
     found = resolve_scorers(scorers)
-    made, version_of, asked = make_task(
-        host, task, examples, prompt=prompt, model=model, params=params, cache=options["cache"], seed=seed
+    made, version_of, model = make_task(
+        host,
+        task,
+        examples,
+        prompt=asked.prompt,
+        model=asked.model,
+        params=asked.params,
+        cache=asked.settings["cache"],
+        seed=asked.seed,
     )
     refuse_hopeless_scorers(found, examples, made.kind)
     for scorer in found:
         if scorer.kind == "judge" and isinstance(given := scorer.options.get("params"), Mapping):
             check_params(given)
-    whole = limit is None and version.selection is None
     described = [describe(scorer) for scorer in found]
-    stops = {}
+    settings = _settings(asked, version, examples)
     if until is not None:
         by_name = {one["name"]: one for one in described}
-        stops = {"until": planned(*until, examples, by_name, repeats=repeats, seed=seed or 0)}
+        settings["until"] = planned(*until, examples, by_name, repeats=asked.repeats, seed=asked.seed or 0)
     plan = Plan(
-        name=name or (made.name.rpartition(":")[2] if made.kind == "function" else made.name),
+        name=asked.name or (made.name.rpartition(":")[2] if made.kind == "function" else made.name),
         task_kind=made.kind,  # type: ignore[arg-type]  # one of the three
         task=made.name,
         dataset=version.ref,
         dataset_hash=version.hash,
         prompt_ref=version_of.ref if version_of is not None else None,
         prompt_hash=version_of.hash if version_of is not None else None,
-        model=asked,
-        params={**((version_of.params if version_of is not None else None) or {}), **(params or {})} or None,
+        model=model,
+        params={**((version_of.params if version_of is not None else None) or {}), **(asked.params or {})} or None,
         scorers=described,
-        settings={
-            **options,
-            "selection": version.selection,
-            "limit": limit,
-            "example_ids": None if whole else [example.example_id for example in examples],
-            "given_params": dict(params) if params else None,
-            **stops,
-        },
+        settings=settings,
         examples=len(examples),
-        repeats=repeats,
-        seed=seed,
+        repeats=asked.repeats,
+        seed=asked.seed,
     )
     return Prepared(plan, made, examples, found)
+
+
+def _settings(asked: Asked, version: DatasetVersion, examples: Sequence[Example]) -> dict[str, Any]:
+    """Return how a run was asked for, so that it can go on by its record alone."""
+    whole = asked.limit is None and version.selection is None
+    return {
+        **asked.settings,
+        "selection": version.selection,
+        "limit": asked.limit,
+        "example_ids": None if whole else [example.example_id for example in examples],
+        "given_params": dict(asked.params) if asked.params else None,
+    }
 
 
 def selected(host: Host, run: Run) -> Sequence[Example]:
@@ -237,6 +261,7 @@ def describe(scorer: Scorer) -> dict[str, Any]:
         "name": scorer.name,
         "version": scorer.version,
         "higher_is_better": scorer.higher_is_better,
+        "kind": scorer.kind,
         "range": None if scorer.range is None else list(scorer.range),
         "options": _plain(scorer.options),
     }

@@ -102,6 +102,8 @@ def has_more(store: Store, run: Run, *, retry_errors: bool) -> bool:
     # Counted, not remembered: a file of results may have been lost since.
     query = "select count(*) from results where run_id = ? and status <> 'not_run'"
     there = store.sql(query, [run.run_id]).fetchall()[0][0]
-    has_stopped = run.settings.get("until") is not None and run.status == "finished" and not retry_errors
-    is_whole = has_stopped or (run.status == "finished" and there == run.totals.planned)
-    return not is_whole or bool(retry_errors and run.totals.errors)
+    progress = run.progress()
+    is_finished = progress.status == "finished"
+    has_stopped = run.settings.get("until") is not None and is_finished and not retry_errors
+    is_whole = has_stopped or (is_finished and there == progress.totals.planned)
+    return not is_whole or bool(retry_errors and progress.totals.errors)

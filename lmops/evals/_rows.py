@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lmops.errors import NotFoundError
+from lmops.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,14 +23,28 @@ def run_row(con: sqlite3.Connection, run_id: str) -> sqlite3.Row:
     return row
 
 
+def asked_row(con: sqlite3.Connection, asked: str) -> sqlite3.Row:
+    """Return the row of the run that is meant: by its id, the start of its id, or the newest of an experiment's name.
+
+    Raises:
+        NotFoundError: There is none.
+        UsageError: The start of an id fits several.
+    """
+    rows = con.execute("select run_id, name from eval_runs order by started_ns desc").fetchall()
+    exact = [row["run_id"] for row in rows if row["run_id"] == asked]
+    starting = [row["run_id"] for row in rows if len(asked) > 4 and row["run_id"].startswith(asked)]
+    if not exact and len(starting) > 1:
+        raise UsageError(f"{asked!r} is the start of {len(starting)} runs: {', '.join(starting[:5])}")
+    of_name = [row["run_id"] for row in rows if row["name"] == asked]
+    if found := exact or starting or of_name:
+        return run_row(con, found[0])
+    known = [row["run_id"] for row in rows[:1000]] + [row["name"] for row in rows[:1000]]
+    raise NotFoundError.of("run", asked, known, hint="ws.evals.list() shows them")
+
+
 def count(con: sqlite3.Connection) -> int:
     """Return how many runs there are."""
     return int(con.execute("select count(*) from eval_runs").fetchone()[0])
-
-
-def named(con: sqlite3.Connection) -> list[Any]:
-    """Return run_id and name of every run, newest first."""
-    return con.execute("select run_id, name from eval_runs order by started_ns desc").fetchall()
 
 
 def complete(con: sqlite3.Connection, *, prompt_hash: str, dataset_hash: str, examples: int) -> list[str]:

@@ -2,54 +2,61 @@
 
 from __future__ import annotations
 
-import json
-import time
-from typing import TYPE_CHECKING, Any
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.shown import Shown
-from lmops.errors import NotFoundError, UsageError
-from lmops.evals._records import Totals
-from lmops.evals._rows import named, run_row
-from lmops.evals.summaries import ScorerSummary, summarise
+from lmops.errors import UsageError
+from lmops.evals._matrix import measured
+from lmops.evals._recorded import Progress, Recorded
+from lmops.evals._rows import asked_row, run_row
+from lmops.evals.summaries import summarise
 from lmops.text import plain_line
-from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
-    from datetime import datetime
+    from collections.abc import Sequence
 
     import pandas as pd
 
     from lmops.evals._matrix import Measured
+    from lmops.evals._records import Totals
+    from lmops.evals.summaries import ScorerSummary
     from lmops.store import Store
 
-_JSON = ("params", "scorers", "settings", "environment")
+_SIDE_BY_SIDE: Final = (
+    "run_id",
+    "label",
+    "scorer",
+    "mean",
+    "low",
+    "high",
+    "n",
+    "coverage",
+    "cost_per_case_usd",
+    "p50_ms",
+)
 
 
-class Run(Shown):
+class Run(Shown, Recorded):
     """One run of an evaluation: ``.df()``, ``.scores()``, ``.failures()``, ``.summary()``, ``.totals``.
 
     It reads the store, so that a run that is going on in another process is seen as far as it is.
+
+    Args:
+        store: Where it is.
+        run_id: Which one it is.
+        row: Of the run, where it was read already.
     """
 
-    def __init__(self, store: Store, run_id: str) -> None:
+    def __init__(self, store: Store, run_id: str, *, row: sqlite3.Row | None = None) -> None:
         self._store = store
-        self.run_id = run_id
-        row = self._row()
-        self._record: dict[str, Any] = {
-            name: json.loads(value) if name in _JSON and value else value for name, value in dict(row).items()
-        }
+        super().__init__(self._row(run_id) if row is None else row)
 
-    def _row(self) -> sqlite3.Row:
+    def _row(self, run_id: str) -> sqlite3.Row:
         with self._store.reading() as con:
-            return run_row(con, self.run_id)
-
-    # -- what ran --------------------------------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        """Name of the experiment."""
-        return str(self._record["name"])
+            return run_row(con, run_id)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -57,60 +64,20 @@ class Run(Shown):
         hidden = ("owner", "pid", "pid_started", "host", "heartbeat_ns")
         return {name: value for name, value in self._record.items() if name not in hidden} | {"status": self.status}
 
-    @property
-    def dataset(self) -> str:
-        """The dataset version, such as "golden@2"."""
-        return str(self._record["dataset"])
-
-    @property
-    def dataset_hash(self) -> str:
-        """The hash of the dataset version."""
-        return str(self._record["dataset_hash"])
-
-    @property
-    def prompt_ref(self) -> str | None:
-        """The prompt version, such as "support-answer@3"; None when no prompt was named."""
-        found: str | None = self._record["prompt_ref"]
-        return found
-
-    @property
-    def model(self) -> str | None:
-        """The model that was asked for."""
-        found: str | None = self._record["model"]
-        return found
-
-    @property
-    def scorers(self) -> dict[str, dict[str, Any]]:
-        """Its scorers by name: version, range, higher_is_better."""
-        return {one["name"]: one for one in self._record["scorers"]}
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Concurrency, timeout, retries, budget and what else was set."""
-        found: dict[str, Any] = self._record["settings"]
-        return found
-
-    @property
-    def repeats(self) -> int:
-        """How many times each example is asked."""
-        return int(self._record["repeats"])
-
-    @property
-    def started_at(self) -> datetime:
-        """When it began."""
-        return from_ns(self._record["started_ns"])
-
     # -- how far it is ---------------------------------------------------------------------------------------------
+
+    def progress(self) -> Progress:
+        """Return how far it is now: status, error and totals of one moment."""
+        return Progress.of(self._row(self.run_id))
+
+    def state(self) -> RunState:
+        """Return it as it is now, with its cases as arrays: read once, to be asked as often as wanted."""
+        return states(self._store, [self])[0]
 
     @property
     def status(self) -> str:
         """One of running, finished, interrupted, over_budget, failed, crashed (nobody works on it any more)."""
-        from lmops.evals._journal import is_held
-
-        row = self._row()
-        if row["status"] == "running" and not is_held(row, now_ns=time.time_ns()):
-            return "crashed"
-        return str(row["status"])
+        return self.progress().status
 
     @property
     def is_complete(self) -> bool:
@@ -121,27 +88,12 @@ class Run(Shown):
     @property
     def error(self) -> str | None:
         """What stopped it before its end; None when nothing did."""
-        found: str | None = self._row()["error"]
-        return found
+        return self.progress().error
 
     @property
     def totals(self) -> Totals:
         """Sums over its finished cases, over all sessions."""
-        row = self._row()
-        planned = row["examples"] * row["repeats"]
-        return Totals(
-            cases=row["cases"],
-            planned=planned,
-            errors=row["errors"],
-            not_run=planned - row["cases"],
-            input_tokens=row["input_tokens"],
-            output_tokens=row["output_tokens"],
-            cost_usd=row["cost_usd"],
-            scoring_cost_usd=row["scoring_cost_usd"],
-            unpriced=row["unpriced"],
-            duration_s=row["duration_s"],
-            sessions=row["sessions"],
-        )
+        return self.progress().totals
 
     # -- what came out ---------------------------------------------------------------------------------------------
 
@@ -177,9 +129,7 @@ class Run(Shown):
 
     def measured(self) -> Measured:
         """Return its scores as arrays: examples by repeats."""
-        from lmops.evals._matrix import measured
-
-        return measured(self._store, self.run_id)
+        return measured(self._store, [self.run_id])[0]
 
     def summary(self, *, level: float = 0.95) -> list[ScorerSummary]:
         """Return the mean of each scorer with its interval, coverage and errors.
@@ -187,7 +137,13 @@ class Run(Shown):
         Args:
             level: Confidence level in (0, 1).
         """
-        return summarise(self.measured(), self.scorers, cases=self.totals.planned, level=level)
+        return self.state().summary(level=level)
+
+    def uncalibrated(self) -> dict[str, str]:
+        """Return the scorers that are judges without a calibration that holds, each with why."""
+        from lmops.evals._calibrated import doubts
+
+        return doubts(self._store, self.scorers)
 
     def _frame(self, query: str) -> pd.DataFrame:
         found: pd.DataFrame = self._store.sql(query, [self.run_id]).to_arrow_table().to_pandas()
@@ -196,11 +152,20 @@ class Run(Shown):
     # -- for a reader ----------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        totals = self.totals
+        return self.line(self.progress())
+
+    def line(self, progress: Progress, *, is_silent: bool = True) -> str:
+        """Return it in one line.
+
+        Args:
+            progress: How far it is.
+            is_silent: Whether something may have no score at all: why is said then.
+        """
+        totals = progress.totals
         failed = f", {totals.errors:,} failed" if totals.errors else ""
         return (
-            f"<Run {self.run_id} {plain_line(self.name, 60)} on {self.dataset}: {self.status}, "
-            f"{totals.cases:,} of {totals.planned:,} cases{failed}{self._why_nothing(totals)}>"
+            f"<Run {self.run_id} {plain_line(self.name, 60)} on {self.dataset}: {progress.status}, "
+            f"{totals.cases:,} of {totals.planned:,} cases{failed}{self._why_nothing(totals) if is_silent else ''}>"
         )
 
     def _why_nothing(self, totals: Totals) -> str:
@@ -212,32 +177,111 @@ class Run(Shown):
             found = self._store.sql(f"{query} limit 1", [self.run_id]).fetchall()
             return f": {plain_line(': '.join(filter(None, found[0])), 160)}" if found else ""
         query = (
-            "select scorer, min(reason) from scores where run_id = ? and scorer in (select unnest(?::VARCHAR[])) "
-            "group by scorer having count(value) = 0 and count(*) filter (status = 'error') > 0 order by scorer limit 1"
+            "select scorer, arg_min(reason, (status <> 'error', reason)) from scores where run_id = ? and scorer in "
+            "(select unnest(?::VARCHAR[])) group by scorer having count(value) = 0 "
+            "order by count(*) filter (status = 'error') = 0, scorer"
         )
         found = self._store.sql(query, [self.run_id, list(self.scorers)]).fetchall()
-        return f"; {found[0][0]} has no score: {plain_line(found[0][1], 160)}" if found else ""
+        if not found:
+            return ""
+        more = f" (nor has {', '.join(plain_line(one[0], 60) for one in found[1:])})" if found[1:] else ""
+        return f"; {plain_line(found[0][0], 60)} has no score: {plain_line(found[0][1] or '', 160)}{more}"
 
 
-def find_run(store: Store, asked: str) -> str:
-    """Return the id of the run that is meant.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """A run at one moment; what is made of it reads nothing more.
+
+    Args:
+        run: What ran.
+        progress: How far it was.
+        measured: Its cases as arrays.
+    """
+
+    run: Run
+    progress: Progress
+    measured: Measured
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over its finished cases."""
+        return self.progress.totals
+
+    def summary(self, *, level: float = 0.95) -> list[ScorerSummary]:
+        """Return the mean of each scorer with its interval, coverage and errors.
+
+        Args:
+            level: Confidence level in (0, 1).
+        """
+        return summarise(self.measured, self.run.scorers, cases=self.totals.planned, level=level)
+
+
+def states(store: Store, asked: Sequence[Run | str]) -> list[RunState]:
+    """Return these runs as they are now, all of one moment, with their cases as arrays.
+
+    Args:
+        store: Where they are.
+        asked: Runs, their ids, or names of experiments.
+
+    Raises:
+        NotFoundError: There is no such run.
+        UsageError: Something else than a run or its name was given.
+    """
+    for one in asked:
+        refuse_what_is_no_run(one)
+    with store.reading() as con:
+        rows = [run_row(con, one.run_id) if isinstance(one, Run) else asked_row(con, one) for one in asked]
+    runs = [
+        one if isinstance(one, Run) else Run(store, row["run_id"], row=row)
+        for one, row in zip(asked, rows, strict=True)
+    ]
+    found = measured(store, [run.run_id for run in runs])
+    return [
+        RunState(run=run, progress=Progress.of(row), measured=cases)
+        for run, row, cases in zip(runs, rows, found, strict=True)
+    ]
+
+
+def find_run(store: Store, asked: str) -> Run:
+    """Return the run that is meant: by its id, the start of its id, or the newest of an experiment's name.
 
     Raises:
         NotFoundError: There is none.
         UsageError: The start of an id fits several.
     """
-    if not isinstance(asked, str):
-        raise UsageError(f"a run is named by its id or by the name of its experiment; this is {type(asked).__name__}")
+    refuse_what_is_no_run(asked)
     with store.reading() as con:
-        rows = named(con)
-    for row in rows:
-        if row["run_id"] == asked:
-            return asked
-    starting = [row["run_id"] for row in rows if len(asked) > 4 and row["run_id"].startswith(asked)]
-    if len(starting) > 1:
-        raise UsageError(f"{asked!r} is the start of {len(starting)} runs: {', '.join(starting[:5])}")
-    of_name = [row["run_id"] for row in rows if row["name"] == asked]
-    if found := starting or of_name:
-        return str(found[0])
-    known = [row["run_id"] for row in rows[:1000]] + [row["name"] for row in rows[:1000]]
-    raise NotFoundError.of("run", asked, known, hint="ws.evals.list() shows them")
+        row = asked_row(con, asked)
+    return Run(store, row["run_id"], row=row)
+
+
+def refuse_what_is_no_run(asked: object) -> None:
+    """Raise for what is neither a run nor can name one.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if not isinstance(asked, Run | str):
+        raise UsageError(f"a {type(asked).__name__} is no run: give a Run, its id or the name of an experiment")
+
+
+def side_by_side(states: Sequence[RunState], *, level: float) -> pd.DataFrame:
+    """Return one row per run and scorer, with the mean cost of a case and the median latency of the run."""
+    import numpy as np
+    import pandas as pd
+
+    labels = [plain_line(state.run.prompt_ref or state.run.name, 60) for state in states]
+    made = []
+    for state, label in zip(states, labels, strict=True):
+        run_id = state.run.run_id
+        shown = label if labels.count(label) == 1 else f"{label} ({run_id[-6:]})"
+        measures = state.measured.measures
+        cost, latency = (
+            float(measure(values)) if (values := matrix[~np.isnan(matrix)]).size else math.nan
+            for measure, matrix in ((np.mean, measures["cost_usd"]), (np.median, measures["latency_ms"]))
+        )
+        made += [
+            (run_id, shown, one.scorer, one.mean, one.low, one.high, one.n, one.coverage, cost, latency)
+            for one in state.summary(level=level)
+        ]
+    return pd.DataFrame(made, columns=list(_SIDE_BY_SIDE))

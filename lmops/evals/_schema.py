@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from typing import TYPE_CHECKING, Any, Final
 
-from lmops.store.schema import TIME, Column, Packed, PackedView, Room, Table, View
+from lmops.store.schema import TIME, Becomes, Column, Erased, Packed, PackedView, Room, Table, View
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from lmops.store.schema import Keys
 
 _CASE_KEY: Final = ("run_id", "example_id", "repeat")
+
+
+def cases_over(con: sqlite3.Connection, rows: Keys) -> Iterable[tuple[Any, ...]]:
+    """Yield (run, example) of the runs over versions of data sets that hold erased contents of examples."""
+    contents = json.dumps([key[0] for key in rows.get("example_contents", ())])
+    query = "select content_id, example_id from example_contents where content_id in (select value from json_each(?))"
+    made = dict(con.execute(query, (contents,)).fetchall())
+    if not made:
+        return
+    held: dict[int, list[str]] = {}
+    for row in con.execute("select chunk_id, members from dataset_chunks"):
+        if inside := [made[one] for one in json.loads(row["members"]) if one in made]:
+            held[row["chunk_id"]] = inside
+    examples: dict[str, set[str]] = {}
+    for row in con.execute("select name, version, chunks from dataset_versions"):
+        if found := {one for chunk in json.loads(row["chunks"]) for one in held.get(chunk, ())}:
+            examples[f"{row['name']}@{row['version']}"] = found
+    for row in con.execute("select run_id, dataset from eval_runs").fetchall():
+        yield from ((row["run_id"], one) for one in examples.get(row["dataset"], ()))
+
+
 TABLES: Final = (
     Table(
         "eval_runs",
@@ -16,9 +44,18 @@ TABLES: Final = (
             "duration_s", "heartbeat_ns",
         }),
     ),
-    Table("eval_results", _CASE_KEY, held_by="one hash over all cases and scores of a run"),
+    Table(
+        "eval_results", _CASE_KEY, held_by="one hash over all cases and scores of a run",
+        erased=Erased(
+            "cases of evaluations", traces=("trace_id",), texts=("output", "error"), kin=cases_over, spreads=True,
+            left={
+                "output": Becomes.ERASED, "output_is_json": False, "error": Becomes.ERASED, "documents": None,
+                "tool_calls": None, "cluster": Becomes.WORD, "trace_id": None,
+            },
+        ),
+    ),
     Table("verdicts", ("verdict_id",)),
-)  # fmt: skip
+)  # fmt: skip  # one line for each table where it fits
 VIEWS: Final = (
     View(
         "runs",
@@ -34,7 +71,7 @@ VIEWS: Final = (
             ("prompt_hash", "VARCHAR", "of its content"),
             ("model", "VARCHAR", "model asked for"),
             ("params", "VARCHAR", "JSON object"),
-            ("scorers", "VARCHAR", "JSON list of name, version, range, higher_is_better"),
+            ("scorers", "VARCHAR", "JSON list of name, version, kind, range, higher_is_better"),
             ("settings", "VARCHAR", "JSON object: concurrency, timeout_s, retries, budget_usd, ..."),
             ("examples", "BIGINT", "examples that it is over"),
             ("repeats", "BIGINT", "times each is asked"),
@@ -131,5 +168,7 @@ CASES: Final = Packed(
     owner="run_id",
     old="select run_id from eval_runs where coalesce(ended_ns, heartbeat_ns, started_ns) < ? and run_id not in "
     "(select run_id from verdicts union select baseline_run_id from verdicts where baseline_run_id is not null)",
+    owners=("eval_runs", "cases"),
+    part_left={"rationale": Becomes.ERASED, "detail": None, "reason": Becomes.ERASED, "trace_id": None},
 )
 ROOM: Final = Room(TABLES, VIEWS, CASES)

@@ -119,13 +119,13 @@ class Session:
             run_id=journal.run_id, call=self.task.call, scorers=self.scorers, timeout_s=settings["timeout_s"],
             retries=settings["retries"], models=self.models, is_cached=settings["cache"], tracer=tracer,
             is_looked_up=self.task.kind == "recorded",
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
         watch = self._watch()
         left = self._left()
         runner = Runner(
             journal, cases, left, state, concurrency=settings["concurrency"], budget_usd=self.budget_usd,
             owns_loop=owns_loop, watch=watch,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
         await runner.run()
         not_run = [(example.example_id, repeat, example.cluster) for example, repeat in left]
         journal.write_not_run(not_run)
@@ -151,9 +151,9 @@ class Session:
             return None
         import orjson
 
-        from lmops.evals._runs import Run
+        from lmops.evals._runs import states
 
-        baseline = None if until["baseline"] is None else Run(self.store, until["baseline"])
+        baseline = None if until["baseline"] is None else states(self.store, [until["baseline"]])[0]
         scorers = {one["name"]: one for one in self.plan.scorers}
         watch = watch_of(until, self.examples, scorers, baseline)
         if self.is_resumed:
@@ -179,10 +179,8 @@ class Session:
 
     def _end_early(self, status: str, error: str) -> None:
         """Record an end that has its own error, which a record that fails must not hide."""
-        try:
+        with Logged(log, "the end of run %s could not be recorded; it can be resumed", self.journal.run_id):
             self._end(status, error)
-        except Exception as problem:  # noqa: BLE001  # the run is let go of, and can be resumed all the same
-            log.warning("the end of run %s could not be recorded: %s", self.journal.run_id, problem)
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lmops.calc.sequential import Wager
     from lmops.datasets import Example
-    from lmops.evals._runs import Run
+    from lmops.evals._runs import Run, RunState
     from lmops.evals._verdict import Outcome
     from lmops.store import Store
 
@@ -305,7 +305,7 @@ def planned(
         "seed": seed,
         "repeats": repeats,
     }
-    watch_of(found, examples, scorers, baseline)  # refuses what cannot be watched
+    watch_of(found, examples, scorers, None if baseline is None else baseline.state())  # refuses what cannot be watched
     return found
 
 
@@ -330,7 +330,7 @@ def _clusters(examples: Sequence[Example], criteria: Criteria) -> dict[str, str]
 
 
 def watch_of(
-    until: Mapping[str, Any], examples: Sequence[Example], scorers: Mapping[str, Any], baseline: Run | None
+    until: Mapping[str, Any], examples: Sequence[Example], scorers: Mapping[str, Any], baseline: RunState | None
 ) -> Watch:
     """Return who watches a run."""
     criteria = read_criteria(until["criteria"])
@@ -340,15 +340,15 @@ def watch_of(
     return Watch(criteria, order, scorers, _scores(baseline, criteria), clusters=clusters, repeats=repeats)
 
 
-def _scores(baseline: Run | None, criteria: Criteria) -> dict[str, dict[str, float | None]]:
+def _scores(baseline: RunState | None, criteria: Criteria) -> dict[str, dict[str, float | None]]:
     found: dict[str, dict[str, float | None]] = {}
-    measured = None if baseline is None else baseline.measured()
+    measured = None if baseline is None else baseline.measured
     for name, asked in criteria.scorers.items():
         if measured is None or "max_loss" not in asked:
             found[name] = {}
             continue
         if name not in measured.scores:
-            raise UsageError(f"until: the baseline {baseline.run_id} has no scores of {name}")  # type: ignore[union-attr]  # it was measured
+            raise UsageError(f"until: the baseline {baseline.run.run_id} has no scores of {name}")  # type: ignore[union-attr]  # it was measured
         values = row_means(measured.scores[name]).tolist()
         found[name] = {key: None if math.isnan(one) else one for key, one in zip(measured.ids, values, strict=True)}
     return found

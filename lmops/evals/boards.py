@@ -298,13 +298,16 @@ class CaseSource:
         Raises:
             UsageError: They have no example or no scorer in common.
         """
-        from lmops.evals._comparison import compare
+        from lmops.evals._comparison import compare, sameness
+        from lmops.evals._runs import states
 
+        one, two = states(self._store, [self.runs[a], self.runs[b]])
         return compare(
             self._store,
             self._datasets,
-            self.runs[a],
-            self.runs[b],
+            one,
+            two,
+            same=sameness(self._store, one.run, two.run),
             scorers=None,
             margin=None,
             slices=(),

@@ -1,33 +1,18 @@
-"""What a run says: the mean of each scorer with its interval, coverage and errors, as records and as a frame."""
+"""What a run says: the mean of each scorer with its interval, coverage and errors."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lmops.base.units import share
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import pandas as pd
+    from collections.abc import Mapping
 
     from lmops.evals._matrix import Matrix, Measured
-
-_SIDE_BY_SIDE: Final = (
-    "run_id",
-    "label",
-    "scorer",
-    "mean",
-    "low",
-    "high",
-    "n",
-    "coverage",
-    "cost_per_case_usd",
-    "p50_ms",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,49 +95,8 @@ def summarise(
             method=interval.method, n=interval.n, n_clusters=interval.n_clusters, coverage=bounds.coverage,
             unmeasured=found.unmeasured[name], errors=found.errors[name], worst=bounds.low, best=bounds.high,
             within_sd=math.sqrt(split.within), between_sd=math.sqrt(split.between), flip_rate=flips.pair_rate,
-        ))  # fmt: skip
+        ))  # fmt: skip  # arguments that belong together share a line
     return made
-
-
-class Summed(Protocol):
-    """A run, as far as its summary needs it."""
-
-    run_id: str
-
-    @property
-    def name(self) -> str:
-        """Name of the experiment."""
-
-    @property
-    def prompt_ref(self) -> str | None:
-        """The prompt version."""
-
-    def measured(self) -> Measured:
-        """Return its scores as arrays."""
-
-    def summary(self, *, level: float = 0.95) -> list[ScorerSummary]:
-        """Return the mean of each scorer."""
-
-
-def side_by_side(runs: Sequence[Summed], *, level: float) -> pd.DataFrame:
-    """Return one row per run and scorer, with the mean cost of a case and the median latency of the run."""
-    import numpy as np
-    import pandas as pd
-
-    labels = [plain_line(run.prompt_ref or run.name, 60) for run in runs]
-    made = []
-    for run, label in zip(runs, labels, strict=True):
-        shown = label if labels.count(label) == 1 else f"{label} ({run.run_id[-6:]})"
-        measures = run.measured().measures
-        cost, latency = (
-            float(measure(values)) if (values := matrix[~np.isnan(matrix)]).size else math.nan
-            for measure, matrix in ((np.mean, measures["cost_usd"]), (np.median, measures["latency_ms"]))
-        )
-        made += [
-            (run.run_id, shown, one.scorer, one.mean, one.low, one.high, one.n, one.coverage, cost, latency)
-            for one in run.summary(level=level)
-        ]
-    return pd.DataFrame(made, columns=list(_SIDE_BY_SIDE))
 
 
 def row_means(matrix: Matrix) -> Matrix:
@@ -171,4 +115,4 @@ def scale(ends: list[float | None] | None) -> tuple[float, float]:
 
 def number(value: float | None) -> str:
     """Return a number as a person reads it; "-" for none."""
-    return "-" if value is None or math.isnan(value) else f"{value:.4g}"
+    return "-" if value is None or math.isnan(value) else f"{value + 0.0:.4g}"  # no -0

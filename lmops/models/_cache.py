@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from lmops.base.chat import ToolCall, Usage
-from lmops.errors import ReadOnlyError, StoreError, UsageError
+from lmops.errors import DamagedStoreError, ReadOnlyError, StoreError, UsageError
 from lmops.models._records import Completion
 from lmops.store import unsealed
 
@@ -67,18 +67,20 @@ class ResponseCache:
 
     def get(self, key: str) -> Completion | None:
         """Return the answer kept for a request, marked as cached, or None."""
-        with self._project.reading() as con:
-            row = con.execute("select content from response_cache where key = ?", (key,)).fetchone()
-        if row is None:
-            return None
         try:
-            return _completion(orjson.loads(row["content"]))
-        except (ValueError, TypeError, KeyError):
-            # Damaged, or kept by another version: it is asked again, and kept again.
-            log.warning("the cached answer %s cannot be read and is asked again", key[:12])
+            with self._project.reading() as con:
+                row = self._project.store.record(con, "response_cache", key)
+            return None if row is None else _completion(orjson.loads(row["content"]))
+        except (DamagedStoreError, ValueError, TypeError, KeyError):
+            # Damaged, changed behind the chain's back, or kept by another version: it is asked again, and kept again.
+            log.warning("the cached answer %s cannot be read, or is not what was kept: it is asked again", key[:12])
             with contextlib.suppress(StoreError), self._project.change(durable=False) as change:
                 change.delete("response_cache", key)
-                change.say("model.drop_answer", "response_cache", after={"reason": "it cannot be read"})
+                change.say(
+                    "model.drop_answer",
+                    "response_cache",
+                    after={"reason": "it cannot be read, or is not what was kept"},
+                )
             return None
 
     def put(self, key: str, completion: Completion) -> None:

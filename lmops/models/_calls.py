@@ -323,12 +323,12 @@ class _StreamAttempt:
 
 async def _in_our_words(endpoint: Endpoint, attempt: Callable[[], Awaitable[T]]) -> T:
     """Return the result of an attempt; whatever else it raises becomes an error of ours."""
-    try:
+    with Caught(Exception) as caught:
         return await attempt()
-    except LmopsError:
-        raise
-    except Exception as error:  # a provider's client may raise anything
-        why = scrub(f"{type(error).__name__}: {error}", endpoint)
+    error = caught.error
+    if isinstance(error, LmopsError):
+        raise error
+    why = scrub(f"{type(error).__name__}: {error}", endpoint)
     raise ModelError(f"the request to {endpoint.spec!r} could not be made: {why}", kind="bad_request")
 
 

@@ -12,6 +12,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.endings import Caught
 from lmops.redact import MASK, PLACEHOLDERS, credentials, mask_keys, variants, without
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _MOST_HELD: Final = 8_192
 _STARTS: Final = (
     "sk-", "gsk_", "xai-", "pplx-", "nvapi-", "hf_", "AIza", "ya29.", "GOCSPX-", "AKIA", "ASIA", "ghp_", "gho_", "ghu_",
     "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "sk_", "rk_", "npm_", "pypi-", "eyJ",
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 _WORD: Final = r"[A-Za-z0-9_.=+/~%-]"
 #: The end of a text that may be the beginning of a key: the first letters of one, or one that may go on.
 _OPEN: Final = re.compile(
@@ -154,9 +155,10 @@ class KeyFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask one record, and let it pass."""
-        try:
+        # the logger itself reports a record that cannot be rendered
+        with Caught(Exception) as caught:
             said = record.getMessage()
-        except Exception:  # noqa: BLE001 - the logger itself reports a record that cannot be rendered
+        if caught.error is not None:
             return True
         known = credentials() | _SENT
         masked = mask_keys(without(said, known))

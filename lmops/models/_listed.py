@@ -26,13 +26,13 @@ _PROVIDER_IDS: Final = {
     "gcp.gen_ai": "google", "vertex_ai": "google", "gemini": "google", "aws.bedrock": "aws", "bedrock": "aws",
     "mistral_ai": "mistral", "x_ai": "x-ai", "xai": "x-ai", "moonshot": "moonshotai", "moonshot_ai": "moonshotai",
     "together_ai": "together", "fireworks_ai": "fireworks", "voyage": "voyageai", "voyage_ai": "voyageai",
-}  # fmt: skip
+}  # fmt: skip  # the names of one provider stand together
 #: Frameworks that put their own name where the provider's belongs: the model alone decides.
 _NOT_PROVIDERS: Final = frozenset({
     "langchain", "langgraph", "litellm", "llamaindex", "llama_index", "dspy", "haystack", "strands-agents", "strands",
     "gcp.vertex.agent", "crewai", "autogen", "ag2", "agno", "semantic_kernel", "openai_agents", "pydantic_ai",
     "pydantic-ai", "smolagents", "spring_ai", "vercel", "mastra", "_other", "unknown",
-})  # fmt: skip
+})  # fmt: skip  # many words: packed, they are read at a glance
 #: What stands in front of a model's name, before "/" or ":" -> whose list it names.
 _PREFIXES: Final = {
     **_PROVIDER_IDS,
@@ -44,7 +44,7 @@ _PREFIXES: Final = {
     "groq": "groq", "together": "together", "fireworks": "fireworks", "perplexity": "perplexity",
     "openrouter": "openrouter", "moonshotai": "moonshotai", "cerebras": "cerebras", "voyageai": "voyageai",
     "databricks": "databricks", "novita": "novita", "minimax": "minimax", "zai": "zai",
-}  # fmt: skip
+}  # fmt: skip  # many words: packed, they are read at a glance
 #: Clients that are used to ask other providers too: what the model's name says in front comes after their own list.
 _GATEWAYS: Final = frozenset({None, "openai", "anthropic", "azure"})
 _BEDROCK: Final = re.compile(

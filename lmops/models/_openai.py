@@ -345,24 +345,25 @@ async def read_stream(
     """Yield the text of the chunks that ``begin`` opens; errors are put in words by ``in_words``."""
     pieces, chunks, problem = Pieces(answer, usage_of), None, None
     try:
-        async with asyncio.timeout(call.timeout_s):
-            chunks = await begin()
-            whole = await _whole(chunks)
-        async with contextlib.aclosing(_chunks(chunks if whole is None else whole, call.timeout_s)) as found:
-            async for chunk in found:
-                fault = fault_in(chunk)
-                if fault is not None:
-                    problem = of_fault(fault, call.endpoint, chunk, {})
-                    problem.is_retryable = problem.is_retryable or fault.status is None
-                    break
-                if text := pieces.add(chunk):
-                    yield text
-    except Exception as error:  # turned into an error of ours
-        problem = in_words(error, call.endpoint, call.timeout_s)
+        with Caught(Exception) as caught:
+            async with asyncio.timeout(call.timeout_s):
+                chunks = await begin()
+                whole = await _whole(chunks)
+            async with contextlib.aclosing(_chunks(chunks if whole is None else whole, call.timeout_s)) as found:
+                async for chunk in found:
+                    fault = fault_in(chunk)
+                    if fault is not None:
+                        problem = of_fault(fault, call.endpoint, chunk, {})
+                        problem.is_retryable = problem.is_retryable or fault.status is None
+                        break
+                    if text := pieces.add(chunk):
+                        yield text
     finally:
         close = getattr(chunks, "close", None) or getattr(chunks, "aclose", None)
         if close is not None and inspect.isawaitable(closing := close()):
             await closing
+    if caught.error is not None:
+        problem = in_words(caught.error, call.endpoint, call.timeout_s)
     if problem is None and not pieces.is_finished:
         problem = ModelError(
             f"the stream of {call.endpoint.spec!r} broke off after {len(pieces.text)} characters, before "

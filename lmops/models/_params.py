@@ -28,7 +28,7 @@ _KNOWN: Final = (
     "presence_penalty", "prompt_cache_key", "reasoning_effort", "response_format", "safety_identifier", "seed",
     "service_tier", "stop", "store", "stream_options", "temperature", "tool_choice", "top_logprobs", "top_p", "user",
     "verbosity", "web_search_options",
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 #: What other endpoints take and resembles one of those.
 _FOREIGN: Final = frozenset(
     {
@@ -36,7 +36,7 @@ _FOREIGN: Final = frozenset(
         "random_seed", "reasoning", "repeat_penalty", "repetition_penalty", "stop_token_ids", "stops", "thinking",
         "tools", "top_a", "top_k", "typical_p", "users",
     }
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 _SHORT: Final = {"temp": "temperature", "effort": "reasoning_effort", "max_token": "max_tokens", "t": "temperature"}
 
 

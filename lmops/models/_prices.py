@@ -19,14 +19,14 @@ from lmops.times import to_ns
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
 
     from lmops.base.chat import Usage
     from lmops.models._records import Endpoint
-    from lmops.records import Project
+    from lmops.records import Change, Project
     from lmops.store import PendingChange, Store
 
 Row = dict[str, Any]
@@ -235,34 +235,10 @@ class Prices:
             "cache_write_input_usd_per_mtok": cache_write_input_usd_per_mtok,
         }
         _check_price(model, list(rates.values()))
-        since = 0 if valid_from is None else to_ns(valid_from)
+        since = None if valid_from is None else to_ns(valid_from)
         # A file that is being written has the costs of before: it is finished first, and repriced with the others.
-        with (
-            self._project.store.while_nobody_publishes(),
-            self._project.change(actor=actor, reason=reason) as change,
-        ):
-            known = change.con.execute(
-                "select max(valid_from_ns) from prices where model = ? and provider is ?", (model, provider)
-            ).fetchone()[0]
-            if known is not None and valid_from is None:
-                message = (
-                    f"{model!r} has a price already; a new one needs valid_from, so that older calls keep their cost: "
-                    f"set_price({model!r}, ..., valid_from='2026-01-31')"
-                )
-                raise UsageError(message)
-            change.insert(
-                "prices",
-                {
-                    "model": model,
-                    "provider": provider,
-                    "valid_from_ns": since,
-                    **rates,
-                    "actor": change.actor,
-                    "set_ns": change.at_ns,
-                },
-            )
-            after = {"provider": provider, "valid_from_ns": since, "usd_per_mtok": list(rates.values())}
-            change.say("price.set", model, after=after)
+        with self._project.store.while_nobody_publishes(), self._project.change(actor=actor, reason=reason) as change:
+            _enter(change, model, provider, since, rates)
             work = self._project.store.changes.begin(
                 change.con, kind="reprice", subject=model, arguments={"model": model}, actor=change.actor
             )
@@ -281,6 +257,24 @@ def _check_price(model: str, numbers: Sequence[float | None]) -> None:
     for number in numbers:
         if number is not None and not (isinstance(number, int | float) and 0 <= number < 1e9):
             raise UsageError(f"set_price({model!r}): {number!r} is not a price; give US dollars per million tokens")
+
+
+def _enter(
+    change: Change, model: str, provider: str | None, since: int | None, rates: Mapping[str, float | None]
+) -> None:
+    """Write down a price and say so; only the first one of a model may be for all time."""
+    known = change.con.execute(
+        "select max(valid_from_ns) from prices where model = ? and provider is ?", (model, provider)
+    ).fetchone()[0]
+    if known is not None and since is None:
+        raise UsageError(
+            f"{model!r} has a price already; a new one needs valid_from, so that older calls keep their cost: "
+            f"set_price({model!r}, ..., valid_from='2026-01-31')"
+        )
+    price = {"model": model, "provider": provider, "valid_from_ns": since or 0, **rates}
+    change.insert("prices", {**price, "actor": change.actor, "set_ns": change.at_ns})
+    after = {"provider": provider, "valid_from_ns": since or 0, "usd_per_mtok": list(rates.values())}
+    change.say("price.set", model, after=after)
 
 
 def _price(model: str, provider: str | None, valid_from_ns: int, numbers: Sequence[Any]) -> Price:

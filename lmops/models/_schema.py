@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from lmops.store.schema import TIME, Room, Table, View
+from lmops.store.schema import TIME, Erased, Room, Table, View
 
 TABLES: Final = (
     Table("prices", ("price_id",)),
     Table("model_endpoints", ("name",)),
-    Table("response_cache", ("key",), is_remade=True),
+    Table("response_cache", ("key",), is_remade=True, erased=Erased("cached answers", texts=("content",))),
 )
 VIEWS: Final = (
     View(

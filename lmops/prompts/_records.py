@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lmops.prompts.content import Content
+from lmops.prompts.rendering import analyse, mark_span, render
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ class PromptVersion:
     @property
     def variables(self) -> tuple[str, ...]:
         """Return the names that its templates use, in the order in which they first appear."""
-        from lmops.prompts.rendering import analyse
-
         return tuple(analyse(self.messages))
 
     def render(self, variables: Mapping[str, Any] | None = None, /, **_variables: Any) -> list[Message]:
@@ -91,8 +90,6 @@ class PromptVersion:
             ...     ws.prompts.save("greet", "Say hello to {{ name }}.").render(name="Ada")
             [{'role': 'user', 'content': 'Say hello to Ada.'}]
         """
-        from lmops.prompts.rendering import mark_span, render
-
         given = {**(variables or {}), **_variables}
         messages = render(self.messages, given, ref=self.ref)
         mark_span(self.name, self.version, given)
@@ -102,36 +99,3 @@ class PromptVersion:
         said = {True: " (new)", False: " (its content was saved before; nothing new)", None: ""}[self.is_new]
         note = f": {plain_line(self.note, 60)}" if self.note else ""
         return f"<PromptVersion {self.ref}{said}{note}>"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Move:
-    """One move of an alias; ``event_id`` is its place in the audit chain.
-
-    When ``is_moved`` is False nothing was changed: the alias was there already, or the call was a dry run.
-    """
-
-    name: str
-    alias: str
-    action: str
-    #: None: the alias did not exist
-    from_version: int | None
-    to_version: int
-    at: datetime
-    actor: str
-    reason: str | None = None
-    evidence: tuple[str, ...] = ()
-    is_forced: bool = False
-    event_id: int | None = None
-    is_moved: bool = True
-    is_dry_run: bool = False
-
-    def __repr__(self) -> str:
-        start = "nothing" if self.from_version is None else str(self.from_version)
-        path = f"{self.name}@{self.alias}: {start} -> {self.to_version}"
-        if self.is_dry_run:
-            return f"<Move {path} (dry run: nothing was changed)>"
-        if not self.is_moved:
-            return f"<Move {self.name}@{self.alias} is {self.to_version} already: nothing to do>"
-        forced = ", FORCED" if self.is_forced else ""
-        return f"<Move {path} ({self.action}{forced}, {self.at:%Y-%m-%d %H:%M:%S} UTC by {plain_line(self.actor, 40)})>"

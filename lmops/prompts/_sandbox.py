@@ -38,7 +38,7 @@ _STRING_METHODS: Final = (
     "isnumeric", "isspace", "isupper", "join", "lower", "lstrip", "partition", "removeprefix", "removesuffix",
     "replace", "rfind", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title",
     "upper",
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 _METHODS: Final[dict[type, frozenset[str]]] = {
     str: frozenset(_STRING_METHODS),
     dict: frozenset(("get", "items", "keys", "values")),
@@ -50,7 +50,7 @@ _FILTERS: Final = (
     "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace",
     "reverse", "round", "select", "selectattr", "sort", "string", "sum", "title", "trim", "truncate", "unique", "upper",
     "urlencode", "wordcount",
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 #: What may be written as it is; anything else would write its address in memory.
 _WRITABLE: Final = (str, int, float, type(None), Mapping, list, tuple, set, frozenset, range)
 #: Their result is no larger than what they were given, and they do not read all of it.
@@ -113,20 +113,26 @@ def text_of(value: Any) -> str:
     """Return a value as text, measured first; what was never given is an error."""
     if isinstance(value, str):
         return value
-    refuse_nothing(value)
     _size(value)
+    refuse_nothing(value)
     if not isinstance(value, _WRITABLE):
         raise SecurityError(f"it writes a {type(value).__name__}, which is no text: call it, or use | list or | join")
     return str(value)
 
 
 def refuse_nothing(value: Any) -> None:
-    """Raise for None and NaN: a model would read them as words."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+    """Raise for None and NaN, also within a list or an object: a model would read them as words."""
+    if isinstance(value, Mapping):
+        for pair in value.items():
+            refuse_nothing(pair)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            refuse_nothing(item)
+    elif value is None or (isinstance(value, float) and not math.isfinite(value)):
         said = "nothing (None)" if value is None else f"no number ({value})"
         raise SecurityError(
             f"it writes {said} as text; write {{{{ name | default('...') }}}} or {{% if name is not none %}} for what "
-            "may be missing"
+            "may be missing, {{ name | tojson }} for a list or an object with gaps"
         )
 
 
@@ -389,8 +395,8 @@ def _check_filter(name: str, value: Any, options: list[Any]) -> Any:
     if name == "replace" and len(options) > 1:
         _check_replace(text_of(value), str(options[0]), str(options[1]))
     elif name in ("string", "urlencode", "wordcount", "trim", "title", "upper", "lower", "capitalize", "truncate"):
-        refuse_nothing(value)
         budget().room_for(_size(value))
+        refuse_nothing(value)
     elif name == "indent":
         width = options[0] if options else 4
         width = len(width) if isinstance(width, str) else int(width)
@@ -411,9 +417,8 @@ def _check_replace(text: str, old: str, new: str) -> None:
 
 
 def _check_join(items: list[Any], separator: str) -> None:
-    for item in items:
-        refuse_nothing(item)
     budget().room_for(sum(map(_size, items)) + len(separator) * max(len(items) - 1, 0))
+    refuse_nothing(items)
 
 
 def _tojson(value: Any, indent: int | None = None) -> str:

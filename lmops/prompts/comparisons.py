@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.base.shown import Viewed
-from lmops.traces import NO_EVALUATION, range_sql, time_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,6 +111,8 @@ def compare(
     evaluations: bool = False,
 ) -> PromptComparison:
     """Return how versions of one prompt behaved in the traces of a time range; the arguments are those of Prompts."""
+    from lmops.traces import range_sql, time_range
+
     refs = tuple(f"{name}@{version}" for version in versions)
     bounds = time_range(store, last=last, since=since, until=until)
     frame, mixed = _traces(store, refs, range_sql(bounds), environment, evaluations=evaluations)
@@ -138,6 +139,8 @@ def _traces(
     store: Store, refs: Sequence[str], where: str, environment: str | None, *, evaluations: bool
 ) -> tuple[pd.DataFrame, int]:
     """Return one row a trace that used exactly one of the versions, and how many used more than one."""
+    from lmops.traces import NO_EVALUATION
+
     kept = "true" if evaluations or environment is not None else NO_EVALUATION
     query = (
         "select trace_id, start_at, coalesce(session_id, trace_id) as session_id, latency_ms, status, input_tokens, "

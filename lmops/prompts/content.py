@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import numbers
@@ -11,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lmops.errors import UsageError, did_you_mean
-from lmops.models import check_params
+from lmops.prompts.rendering import analyse
+from lmops.records import text_hash
 
 ROLES: Final = ("system", "developer", "user", "assistant")
 MAX_BYTES: Final = 1_000_000
@@ -48,12 +48,7 @@ class Content:
     @property
     def hash(self) -> str:
         """Return the tagged SHA-256 of the canonical JSON in UTF-8."""
-        return body_hash(self.body)
-
-
-def body_hash(body: str) -> str:
-    """Return the hash of a canonical JSON text."""
-    return "sha256:" + hashlib.sha256(body.encode()).hexdigest()
+        return text_hash(self.body)
 
 
 def from_body(body: str) -> Content:
@@ -84,8 +79,6 @@ def make(
     Raises:
         UsageError: It cannot be a prompt; the message says what is wrong and where.
     """
-    from lmops.prompts.rendering import analyse
-
     text = _text(template, "the template") if isinstance(template, str) else None
     messages = ({"role": "user", "content": text},) if text is not None else _messages(template)
     if not any(message["content"].strip() for message in messages):
@@ -93,6 +86,8 @@ def make(
     if model is not None and not (isinstance(model, str) and model.strip()):
         raise UsageError(f"model={model!r}: give the name of a model, such as 'openai:gpt-5-mini', or leave it out")
     settings = _mapping(params, "params") or {}
+    from lmops.models import check_params
+
     check_params(settings, has_schema=response_schema is not None)
     content = Content(
         messages=messages,

@@ -49,6 +49,11 @@ class PromptFile:
     note: str | None = None
     tags: tuple[str, ...] = ()
 
+    @property
+    def digest(self) -> str:
+        """Return the hash of the content that it has."""
+        return self.content.hash
+
 
 def dump(
     name: str,

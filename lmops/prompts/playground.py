@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lmops.errors import LmopsError, UsageError
+from lmops.prompts.rendering import analyse, render
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -176,8 +177,6 @@ async def _try(
 
 
 def _rendered(candidate: Candidate, variables: Mapping[str, Any]) -> list[Any]:
-    from lmops.prompts.rendering import analyse, render
-
     used = analyse(candidate.messages)
     given = {name: value for name, value in variables.items() if name in used}
     return render(candidate.messages, given, ref=candidate.label)

@@ -1,8 +1,39 @@
-"""What rooms that keep records do alike: who acts and when, rows that change with their event, references."""
+"""What rooms that keep records do alike: who acts and when, rows that change with their event, versions, references."""
 
+from lmops.base.public import only
+from lmops.records.aliases import Tables
 from lmops.records.change import Change
+from lmops.records.evidence import is_confirmed, verdict_digest
+from lmops.records.kinds import Kind, Row
+from lmops.records.moves import Move
 from lmops.records.project import Project
-from lmops.records.refs import LATEST, Ref, split_ref
+from lmops.records.refs import LATEST, Ref, check_word, text_hash
+from lmops.records.states import FREE, States
+from lmops.records.sync import Sync
+from lmops.records.sync_report import SyncReport
+from lmops.records.versioned import Versioned
+from lmops.records.versions import Versions
 from lmops.records.words import check_words
 
-__all__ = ["LATEST", "Change", "Project", "Ref", "check_words", "split_ref"]
+__all__ = [
+    "FREE",
+    "LATEST",
+    "Change",
+    "Kind",
+    "Move",
+    "Project",
+    "Ref",
+    "Row",
+    "States",
+    "Sync",
+    "SyncReport",
+    "Tables",
+    "Versioned",
+    "Versions",
+    "check_word",
+    "check_words",
+    "is_confirmed",
+    "text_hash",
+    "verdict_digest",
+]
+__dir__ = only(__all__)

@@ -127,39 +127,8 @@ class Runbooks:
             KeyboardInterrupt: The caller was interrupted; the kernel is dead and the run is recorded as killed.
         """
         path = _notebook.find(runbook, self._folders())
-        started_at = self._project.now()
-        run = RunbookRun(
-            run_id=secrets.token_hex(6),
-            name=path.stem,
-            notebook=path,
-            status="refused",
-            parameters={},
-            started_at=started_at,
-            actor=self._project.actor,
-        )
         journal = self._journal()
-        try:
-            parent = self._parent(output_dir)
-            notebook, values, defaults = _prepare(path, params or {}, assignments)
-        except RunbookRefusedError as error:
-            journal.refuse(replace(run, error=str(error)))
-            raise
-        folder = _new_folder(parent, run)
-        job = _Job(
-            run=replace(
-                run,
-                status="running",
-                parameters={**defaults, **values},
-                notebook_path=folder / f"{_slug(path.stem)}.ipynb",
-            ),
-            notebook=notebook,
-            values=values,
-            defaults=defaults,
-            beat=lambda: journal.beat(run.run_id),
-            store_path=Path(self._project.store.path).resolve(),
-            cwd=self._folder(),
-            html=html,
-        )
+        job = self._job(journal, path, params or {}, assignments, output_dir, html=html)
         journal.begin(job.run)
         try:
             with _Shown(path.stem, progress=progress) as on_cell:
@@ -171,6 +140,44 @@ class Runbooks:
         if interrupt is not None:
             raise interrupt
         return finished
+
+    def _job(
+        self,
+        journal: Journal,
+        path: Path,
+        params: Mapping[str, object],
+        assignments: Iterable[str],
+        output_dir: str | Path | None,
+        *,
+        html: bool,
+    ) -> _Job:
+        """Return what is to be run; a refusal is recorded."""
+        run = RunbookRun(
+            run_id=secrets.token_hex(6),
+            name=path.stem,
+            notebook=path,
+            status="refused",
+            parameters={},
+            started_at=self._project.now(),
+            actor=self._project.actor,
+        )
+        try:
+            parent = self._parent(output_dir)
+            notebook, values, defaults = _prepare(path, params, assignments)
+        except RunbookRefusedError as error:
+            journal.refuse(replace(run, error=str(error)))
+            raise
+        notebook_path = _new_folder(parent, run) / f"{_slug(path.stem)}.ipynb"
+        return _Job(
+            run=replace(run, status="running", parameters={**defaults, **values}, notebook_path=notebook_path),
+            notebook=notebook,
+            values=values,
+            defaults=defaults,
+            beat=lambda: journal.beat(run.run_id),
+            store_path=Path(self._project.store.path).resolve(),
+            cwd=self._folder(),
+            html=html,
+        )
 
     def _journal(self) -> Journal:
         return Journal(self._project)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from lmops.errors import RunbookError
-from lmops.store import notebook_problem
+from lmops.runbooks._schema import notebook_problem
 from lmops.text import plain
 from lmops.times import from_ns, to_ns
 

@@ -9,10 +9,9 @@ produces says so in its resource (``lmops.sample``, ``lmops.standin``).
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from lmops.base.public import only
+from lmops.base.public import later, only
 from lmops.sample.folder import BuildReport, build, data_dir
 
 if TYPE_CHECKING:
@@ -21,13 +20,5 @@ if TYPE_CHECKING:
 
 __all__ = ["BuildReport", "build", "data_dir", "golden", "release"]
 __dir__ = only(__all__)
-
-_LATER: Final = {"golden": "lmops.sample.questions", "release": "lmops.sample.release"}
-
-
-def __getattr__(name: str) -> Any:
-    """Load what needs the application itself when it is first used."""
-    if name not in _LATER:
-        raise AttributeError(f"module 'lmops.sample' has no attribute {name!r}")
-    globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
-    return globals()[name]
+#: What needs the application itself.
+__getattr__ = later(__name__, {"lmops.sample.questions": ("golden",), "lmops.sample.release": ("release",)})

@@ -41,7 +41,7 @@ _RELEASES: Final = (
         "staging": (STAGING_PROMPT_3_NS, "try it with the staff"),
         "production": (PROMPT_3_NS, "friendlier, as marketing asked"),
     }),
-)  # fmt: skip
+)  # fmt: skip  # a release is one paragraph
 
 
 def messages(version: int) -> list[dict[str, str]]:

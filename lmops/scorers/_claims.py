@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from lmops.scorers._normalise import SPACELESS, marks
 from lmops.scorers._numbers import plain
 from lmops.scorers._phrases import ABBREVIATION, NUMBER_WORDS, OPENER, POLITE, STOP, TURN
-from lmops.scorers._refusals import EXPLAINS, REFUSES
+from lmops.scorers._refusals import explaining, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -244,7 +244,7 @@ def _stated(sentence: str) -> str:
         plain = rest
     if POLITE.search(plain):
         return ""
-    refuses = REFUSES.search(plain)
+    refuses = refusing().search(plain)
     return plain if refuses is None else _beside(plain, refuses)
 
 
@@ -253,11 +253,11 @@ def _beside(sentence: str, refuses: re.Match[str]) -> str:
     lead = sentence[: refuses.start()]
     before = _ENDS_CLAUSE.sub("", lead)
     words, numbers, _ = _analysed(before)
-    is_reason = _CONDITION.search(before) or EXPLAINS.search(before)
+    is_reason = _CONDITION.search(before) or explaining().search(before)
     is_claim = before != lead and len(words) + len(numbers) > 1 and not is_reason
     clauses = _CLAUSE.split(sentence[refuses.end() :])[1:]
     after = [clause for clause in clauses if len(_analysed(clause)[0]) > 1 and _analysed(clause)[1]]
-    after = [clause for clause in after if REFUSES.search(clause) is None]
+    after = [clause for clause in after if refusing().search(clause) is None]
     return ". ".join([before] * is_claim + after)
 
 
@@ -266,12 +266,12 @@ def refuses(text: str) -> bool:
 
     Why not, and what to do instead, belongs to a refusal unless it has a number.
     """
-    if REFUSES.search(text.replace("\u2019", "'")) is None:
+    if refusing().search(text.replace("\u2019", "'")) is None:
         # A pattern that begins a sentence is looked for in each.
         plain = (one.strip(" \t*_#>\"'").replace("\u2019", "'") for one in sentences(text))
-        if not any(REFUSES.search(one) for one in plain):
+        if not any(refusing().search(one) for one in plain):
             return False
-    return all(EXPLAINS.search(claim) and not _analysed(claim)[1] for claim in claims(text))
+    return all(explaining().search(claim) and not _analysed(claim)[1] for claim in claims(text))
 
 
 def sentences(text: str) -> list[str]:

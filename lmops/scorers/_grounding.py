@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
-from lmops.scorers._claims import ENOUGH, Sources, claims
+from lmops.scorers._claims import ENOUGH, Claim, Sources, claims
 from lmops.scorers._normalise import as_text, words
 from lmops.scorers._records import Score
 from lmops.scorers._registry import scorer_factory
@@ -63,18 +63,21 @@ def source_support(*, enough: float = ENOUGH, kept_only: bool = True) -> Callabl
         said = "; ".join(f"{claim.text!r}: {claim.reason}" for claim in wrong[:5])
         judged = min(1.0, sum(len(words(sentence)) for sentence in sentences) / max(1, len(words(answer))))
         said = f"{said or 'every claim stands in a source'} (judged: {len(checked)} claims, {judged:.0%} of the words)"
-        detail = {
-            "claims": len(checked),
-            "supported": round(1 - len(wrong) / len(checked), 4),
-            "judged": round(judged, 4),
-            "coverage": round(sum(claim.coverage for claim in checked) / len(checked), 4),
-            "unsupported": [
-                {"sentence": claim.text, "reason": claim.reason, "nearest": claim.evidence} for claim in wrong
-            ],
-        }
-        return Score.of(sum(claim.support for claim in checked) / len(checked), rationale=said, detail=detail)
+        value = sum(claim.support for claim in checked) / len(checked)
+        return Score.of(value, rationale=said, detail=_detail(checked, wrong, judged))
 
     return score
+
+
+def _detail(checked: list[Claim], wrong: list[Claim], judged: float) -> dict[str, object]:
+    """Return what a score says beside its value, of the claims that were checked and of those that nothing supports."""
+    return {
+        "claims": len(checked),
+        "supported": round(1 - len(wrong) / len(checked), 4),
+        "judged": round(judged, 4),
+        "coverage": round(sum(claim.coverage for claim in checked) / len(checked), 4),
+        "unsupported": [{"sentence": claim.text, "reason": claim.reason, "nearest": claim.evidence} for claim in wrong],
+    }
 
 
 @scorer_factory(range=(0, 1))

@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
-from lmops.models import check_params
 from lmops.scorers import _judge_prompt as prompt
-from lmops.scorers._judge_reading import Verdict, read
 from lmops.scorers._records import Score, ScoreInput
 from lmops.scorers._scorer import Scorer, build
 from lmops.text import plain_line
@@ -23,11 +21,12 @@ from lmops.text import plain_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lmops.scorers._judge_reading import Verdict
     from lmops.scorers._records import Complete
 
 _RAW: Final = 4000
 #: Part of every version: raised when what a judge is sent or how it is read changes.
-REVISION: Final = 4
+REVISION: Final = 5
 _WANTED: Final = {
     "scale": "use 'binary', a range such as '1-5', or {'good': 1, 'bad': 0}",
     "rubric": "give a dict: verdict -> meaning",
@@ -89,7 +88,7 @@ def judge(
     shots = [message for shot in few_shot for message in _shot(name, shot, marks)]
     schema = prompt.schema(marks, may_abstain=may_abstain)
     settings = {"temperature": 0, **(params or {})}
-    check_params(settings, has_schema=True)
+    _check_params(settings)
 
     async def score(
         output: Any,
@@ -166,7 +165,7 @@ def pairwise(
     if against not in ("expected", "production"):
         raise UsageError(f"pairwise {name!r}: against={against!r}: use 'expected' or 'production'")
     _check_kinds(name, params=(params or {}, Mapping))
-    check_params(params or {}, has_schema=True)
+    _check_params(params or {})
 
     async def score(
         output: Any,
@@ -220,7 +219,7 @@ async def compare_pair(
     asking = _Asking(
         complete, model, {"temperature": 0, **(params or {})}, schema, repeat,
         again=prompt.AGAIN.format(shown=prompt.shown(scale)),
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
     values, rationales = [], []
     for first, second, is_turned in ((one, other, False), (other, one, True)):
         parts = ({} if input is None else {"input": input}) | {"first": first, "second": second}
@@ -268,12 +267,12 @@ def panel(name: str, judges: Sequence[Scorer]) -> Scorer:
         output: Any, expected: Any = None, documents: Any = None, tool_calls: Any = None, latency_ms: Any = None,
         cost_usd: Any = None, input_tokens: Any = None, output_tokens: Any = None, trace_id: Any = None,
         example: Any = None, complete: Any = None, embed: Any = None, repeat: int = 0,
-    ) -> Score:  # fmt: skip
+    ) -> Score:  # fmt: skip  # arguments that belong together share a line
         given = ScoreInput(
             output=output, expected=expected, example=example or {}, documents=documents, tool_calls=tool_calls,
             latency_ms=latency_ms, cost_usd=cost_usd, input_tokens=input_tokens, output_tokens=output_tokens,
             trace_id=trace_id, complete=complete, embed=embed, repeat=repeat,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
         return _counted(await asyncio.gather(*(one.ascore(given) for one in members)))
 
     options = {"judges": {one.name: one.version for one in members}}
@@ -315,6 +314,8 @@ class _Asking:
 
     async def verdict(self, messages: prompt.Messages, allowed: Sequence[str]) -> Verdict | None:
         """Return the verdict; None when neither answer could be read."""
+        from lmops.scorers._judge_reading import read
+
         for _ in range(2):
             completion, text = await self._call(messages)
             found = read(completion, text, allowed)
@@ -361,6 +362,13 @@ class _Asking:
         """Return what judging took, apart from what the task took, and what could not be read."""
         took = {"model": self._model, "answered_by": self._answered_by, "calls": self._calls, **self._totals}
         return {"judge": took, "raw": self._raw} if self._raw else {"judge": took}
+
+
+def _check_params(params: Mapping[str, Any]) -> None:
+    """Refuse parameters of a model that it cannot take; only who makes a judge needs to know of models."""
+    from lmops.models import check_params
+
+    check_params(params, has_schema=True)
 
 
 def _check_kinds(name: str, **options: tuple[Any, Any]) -> None:

@@ -1,65 +1,62 @@
 """How a judge's answer is read: the verdict that is its own and stands last, or None. Pure.
 
-What is judged may hold verdicts of its own, and judges repeat what they read. So nothing between quotation marks
-counts, nothing that a sentence hands on ("the output says: ..."), and no JSON inside a sentence. What follows the
-verdict may be a courtesy or a reason, but nothing that takes it back. Where two readings are possible there is no
-verdict: the judge is asked once more, which costs a call; a wrong verdict costs trust.
+1. What is not the judge's own is left out: thinking, quotations, quoted blocks, what a sentence hands on.
+2. An answer that is one object is read by its key for the verdict, and by nothing else.
+3. Otherwise each verdict of the scale that stands in the text is looked at. Its clause *states* it when all the words
+   before it are of the few that verdicts are stated with (``FRAME``): a label ("Verdict:"), the judge ("I give it"),
+   the output as a whole ("this is a", "it fails") or a conclusion ("so:"); and when nothing behind it goes on with it
+   ("pass rate", "5 is the best", "3 or 4", "if ..."). An object in a block of its own states one, too.
+4. The last one that is stated counts; without any, a verdict alone as the last sentence, or as the first.
+5. Where another reading is possible there is none: what is stated cannot be read, is taken back, or stands against
+   another one. The judge is asked once more, which costs a call; a wrong verdict costs trust.
 """
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.scorers import _judge_objects as objects
 from lmops.scorers import _judge_words as words
+from lmops.scorers._judge_objects import Verdict, meant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
+__all__ = ["Verdict", "read"]
 #: Longest answer that is read; a verdict stands at an end of it.
 _LONGEST: Final = 60_000
-#: So many places where an object may begin are tried.
-_BEGINNINGS: Final = 200
 _RATIONALE: Final = 2000
-#: So many verdicts of a text are looked at, the last ones, and so much of what stands before each.
-_VERDICTS: Final = 100
-_BEFORE: Final = 2000
-_KEYS: Final = ("verdict", "rating", "score", "grade", "judgment", "judgement", "decision", "result", "label")
-_REASONS: Final = ("rationale", "reason", "reasoning", "explanation")
-#: Keys whose value is yes or no.
-_FLAGS: Final = ("pass", "passed", "passes", "is_pass", "is_passed", "passing", "correct", "is_correct")
-#: Keys of an object in the place of a verdict: what it is, and where its scale ends.
-_INNER: Final = ("value", *_KEYS, "name", "choice")
-_MOST: Final = ("max", "out_of", "maximum", "max_score", "scale")
-#: The only part of an object that may hold the judge's verdict within; under any other name it may be a quotation.
-_OWN: Final = frozenset(
-    (*_KEYS, "evaluation", "assessment", "judge", "review", "final", "final_verdict", "data", "json")
+#: So much of a sentence is read, its end; so much of what stands before a quotation; so many sentences at the end.
+_SENTENCE: Final = 2000
+_SENTENCES: Final = 1000
+#: So many verdicts of a sentence are looked at, the last ones.
+_MENTIONS: Final = 50
+#: How the row of a table begins that counts.
+_OVERALL: Final = ("overall", "total", "final", "verdict", "summary")
+_UNREADABLE: Final = Verdict(verdict="", rationale=None)
+_HIDDEN: Final = "\u25a0"
+#: What stands for an object, before its number.
+_OBJECT: Final = "\ue000"
+_TOKEN: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)*|[^\W\d_]+(?:['-][^\W\d_]+)*|->|=>|\S")
+_PLAIN: Final = str.maketrans(
+    {"\uff1a": ": ", "\uff0c": ", ", "\u3002": ". ", "\uff01": "! ", "\uff1f": "? ", "\u2019": "'", "\u2018": "'"}
+    | {"\u00a0": " ", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What a judge said."""
-
-    verdict: str
-    rationale: str | None
-
-
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A verdict at a place of the text."""
+class _Stated:
+    """A verdict that a sentence states; None when what it states cannot be read."""
 
-    verdict: str
-    start: int
-    end: int
-    is_own: bool  # stands as a block or a sentence of its own, handed on by nobody
-    is_line: bool  # begins a line
+    verdict: str | None
+    line: int  # of which sentence
+    end: int  # where in it
+    kind: str  # "firm"; "loose" for what only says how the output does; "bare", "first", "end" for a verdict alone
+    is_wish: bool = False
     rationale: str | None = None
-    is_plain: bool = True  # names the verdict; false for what only says how the output does
-    is_wish: bool = False  # "I would give it ..."
 
 
 def read(completion: Any, text: str | None, allowed: Sequence[str]) -> Verdict | None:
@@ -70,15 +67,17 @@ def read(completion: Any, text: str | None, allowed: Sequence[str]) -> Verdict |
         text: Its text.
         allowed: The verdicts that count.
     """
-    parsed = _of_object(getattr(completion, "parsed", None), allowed)
-    if parsed is not None or not text:
-        return parsed
+    found = objects.of_object(getattr(completion, "parsed", None), allowed)
+    if found is not None or not text:
+        return found
     said = _answer(text[-_LONGEST:])
-    whole = _whole(said, allowed)
-    if whole is not None:
-        return whole
-    if _is_object(said):  # an object without a verdict that counts, whatever its texts say
-        return None
+    is_object, found = objects.whole(said, allowed)
+    if is_object:
+        return found
+    answers = words.ANSWERS.fullmatch(said)
+    alone = meant(answers["value"] if answers else said.strip(" \t\n\"'*_.!`[]#:"), allowed)
+    if alone is not None:
+        return Verdict(verdict=alone, rationale=None)
     return _last(said, allowed)
 
 
@@ -89,11 +88,11 @@ def _answer(text: str) -> str:
         text = text[ends[-1].end() :]
     elif (begun := words.THOUGHT.search(text)) is not None:
         text = text[: begun.start()]
-    text = words.STRUCK.sub("", words.SPECIAL.sub("", text))
+    text = words.STRUCK.sub("", words.SPECIAL.sub("", text.replace(_OBJECT, "")))
     text = words.SIGN.sub("", words.STARS.sub(_starred, text)).strip()
     text = words.SPEAKER.sub("", text)
     if (wrapped := words.WRAPPED.fullmatch(text)) is not None:
-        text = wrapped[1].strip()
+        text = wrapped["body"].strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1] and "{" not in text:
         text = text[1:-1].strip()
     return text
@@ -107,442 +106,278 @@ def _starred(found: re.Match[str]) -> str:
     return f"{full}/{full + len(found['empty'])}" if found["empty"] else str(full)
 
 
-def _whole(said: str, allowed: Sequence[str]) -> Verdict | None:
-    """Return the verdict of a text that is one object or one verdict, in a fence or not."""
-    for body in _bodies(said):
-        value = _parsed(body)
-        found = _of_object(value, allowed)
-        if found is not None:
-            return found
-        if isinstance(value, dict):
-            return None
-        answers = words.ANSWERS.fullmatch(body.strip())
-        alone = _meant(answers["value"] if answers else body.strip(" \t\n\"'*_.!`[]#:"), allowed)
-        if alone is not None:
-            return Verdict(verdict=alone, rationale=None)
-        if body.startswith(("{", '"rationale"', '"verdict"')) and not _begins_whole(body):
-            field = words.FIELD.search(body)
-            keys = words.ANY_FIELD.findall(body)
-            if len(keys) == 1 and field is None:
-                field = words.CUT_OFF.match(body)
-            if field is not None and (len(keys) == 1 or re.search(r'["\u201d]\s*\Z', body[: field.start()])):
-                verdict = _meant(field["value"].strip("\"'"), allowed)
-                return None if verdict is None else Verdict(verdict=verdict, rationale=body[:_RATIONALE])
-    return None
-
-
-def _begins_whole(body: str) -> bool:
-    """Return whether a text begins with an object that needs no mending."""
-    end = _object_end(body, 0) if body.startswith("{") else None
-    return end is not None and _parsed(body[:end]) is not None
-
-
-def _bodies(said: str) -> Iterator[str]:
-    yield said
-    if said.startswith(("```", "~~~")):
-        inner = re.sub(r"\A[`~]{3,}[ \t]*\w*\s*", "", said)
-        yield re.sub(r"\s*[`~]{3,}\Z", "", inner)
-    elif said.startswith(('"rationale"', '"verdict"')):
-        yield "{" + said.rstrip().rstrip(",") + ("" if said.rstrip().endswith("}") else "}")
-
-
-def _is_object(said: str) -> bool:
-    return any(isinstance(_parsed(body), dict) for body in _bodies(said))
-
-
 def _last(said: str, allowed: Sequence[str]) -> Verdict | None:
     """Return the judge's own last verdict in a text."""
-    objects = list(_objects(said, allowed))
-    plain = _masked(said, [(one.start, one.end) for one in objects], allowed)
-    spoken = [*_sentences(plain, allowed), *_rows(plain, allowed)]
-    found = sorted([*objects, *spoken], key=lambda one: (one.end, one.start))
-    found = [one for one in found if one.verdict]
-    own = [one for one in found if one.is_own]
-    named = [one for one in own if one.is_plain]
-    if not own:
-        return _bare(said, plain, allowed, also_first=not found)
-    last = (named or own)[-1]
-    # What only says how the output does counts where nothing names the verdict, and says nothing else behind one.
-    loose = [one for one in own if not one.is_plain and (not named or one.start > last.start)]
-    if any(one.verdict != last.verdict for one in loose) or _is_in_doubt(said, last, found, objects):
+    held: list[Verdict] = []
+    sentences = _sentences(_own(said, allowed, held))
+    stated = [one for at in range(len(sentences)) for one in _stated(sentences, at, allowed, held)]
+    firm = [one for one in stated if one.kind == "firm"]
+    loose = [one for one in stated if one.kind == "loose" and (not firm or one.line >= firm[-1].line)]
+    last = [*loose, *firm][-1] if firm or loose else None
+    alone = [one for one in stated if one.kind in ("bare", "end") and (last is None or one.line >= last.line)]
+    found = _closing(sentences, alone)
+    if last is None:
+        found = found or _first(sentences, stated, allowed)
+    elif last.verdict is not None and not _is_undone(sentences, last, allowed):
+        found = None if any(one.verdict != last.verdict for one in [*loose, *alone]) else last
+    if found is None or found.verdict is None:
         return None
-    after = plain[last.end :]
-    if _is_hedged(after, last.verdict, allowed):
+    return Verdict(verdict=found.verdict, rationale=said[:_RATIONALE] if found.rationale is None else found.rationale)
+
+
+def _first(sentences: Sequence[str], stated: Sequence[_Stated], allowed: Sequence[str]) -> _Stated | None:
+    """Return the verdict that a text begins with, when nothing else is stated."""
+    first = next((one for one in stated if one.kind in ("bare", "first") and not one.line), None)
+    if first is None or len({one.verdict for one in stated}) > 1 or _is_undone(sentences, first, allowed):
         return None
-    is_wish = last.is_wish and words.WISHES.search(after) is not None
-    if is_wish or words.TAKES_BACK.search(after.lstrip(" \t.,!*_`)}\"'\u2026")):
-        return _closing(said, plain, allowed)
-    rationale = said[:_RATIONALE] if last.rationale is None else last.rationale
-    return Verdict(verdict=last.verdict, rationale=rationale)
+    named = (one["name"] for sentence in sentences for one in _mentions(tuple(allowed)).finditer(sentence))
+    return first if {meant(name, allowed) for name in named if name} <= {first.verdict} else None
 
 
-def _is_in_doubt(said: str, last: _Found, found: Sequence[_Found], objects: Sequence[_Found]) -> bool:
-    """Return whether another verdict is handed on so that the last one may be too.
-
-    Without marks of quotation, and with a verdict in the same line, whose is whose is not sure; an object has marks.
-    """
-    others = [one for one in found if one.verdict != last.verdict and not one.is_own]
-    if last in objects and any(
-        one.verdict not in ("", last.verdict) and not said[one.end : last.start].strip()
-        for one in objects
-        if one is not last and one.end <= last.start
-    ):
-        return True
-    return not last.is_line and any(one not in objects or one.start > last.start for one in others)
+def _closing(sentences: Sequence[str], bare: Sequence[_Stated]) -> _Stated | None:
+    """Return the verdict that stands alone at the end of a text, but for courtesies; none beside another one."""
+    end = len(sentences)
+    while end > 1 and (not sentences[end - 1].strip() or words.COURTESY.search(sentences[end - 1])):
+        end -= 1
+    return bare[-1] if bare and bare[-1].line == end - 1 and len({one.verdict for one in bare}) == 1 else None
 
 
-def _objects(said: str, allowed: Sequence[str]) -> Iterator[_Found]:
-    """Yield the objects of a text with the verdict of each, own or handed on."""
-    at = tried = 0
-    while tried < _BEGINNINGS and (start := said.find("{", at)) >= 0:
-        tried += 1
-        end = _object_end(said, start)
-        value = None if end is None else _parsed(said[start:end])
-        if end is None or not isinstance(value, dict):
-            at = start + 1
-            continue
+def _is_undone(sentences: Sequence[str], last: _Stated, allowed: Sequence[str]) -> bool:
+    """Return whether what follows a verdict takes it back, or holds another one possible."""
+    rest = sentences[last.line][last.end :]
+    after = "\n".join([rest, *sentences[last.line + 1 :]]).lstrip(" \t.,!)}\"'\u2026")
+    hedge = words.HEDGES.match(rest)
+    is_hedged = hedge is not None and (
+        hedge["value"].isdigit() or meant(hedge["value"], allowed) not in (None, last.verdict)
+    )
+    is_turned = (last.is_wish and words.TURNS.match(after)) or (last.kind == "loose" and words.TURNS.match(rest))
+    return is_hedged or bool(is_turned) or words.TAKES_BACK.search(after) is not None
+
+
+def _own(said: str, allowed: Sequence[str], held: list[Verdict]) -> str:
+    """Return a text with what is not the judge's own blank, and each object of its own as a line with its number."""
+    said = words.FENCED.sub(_unless_handed_on, words.HEADING.sub(r"\1: ", said))
+    said = words.BLOCKQUOTE.sub(_HIDDEN, said)
+    parts: list[str] = []
+    at = 0
+    for start, end, value in objects.each(said):
+        found = objects.of_object(value, allowed)
+        mark = _HIDDEN
+        if found is not None and _is_block(said, start, end):
+            mark = f"\n{_OBJECT}{len(held)}\n"
+            # Two that follow each other and differ: which one is meant is not sure.
+            is_next = bool(held) and not said[at:start].replace("json", "").strip("`~ \n")
+            held.append(_UNREADABLE if is_next and held[-1].verdict != found.verdict else found)
+        parts += [said[at:start], mark]
         at = end
-        verdict = _of_object(value, allowed)
-        before = words.OPEN_FENCE.sub("", said[:start])
-        after = re.sub(r"^\s*(?://|#).*", "", said[end:].partition("\n")[0]).strip(" \t`~*_.!)}")
-        is_block = words.BOUNDARY.search(before) is not None and (not after or _is_sentence(after))
-        yield _Found(
-            verdict.verdict if verdict else "",
-            start,
-            end,
-            is_block and not _is_handed_on(before),
-            before.rstrip(" \t*_`") == "" or before.rstrip(" \t*_`").endswith("\n"),
-            (verdict.rationale if verdict else None) or "",
-        )
-
-
-def _is_sentence(after: str) -> bool:
-    return after[:1].isupper() and words.TAKES_BACK.search(after) is None
-
-
-def _object_end(text: str, start: int) -> int | None:
-    """Return where the object that begins at a brace ends; braces within its strings do not count."""
-    depth, quote, escaped = 0, "", False
-    for place in range(start, min(len(text), start + _LONGEST)):
-        sign = text[place]
-        if quote:
-            if escaped:
-                escaped = False
-            elif sign == "\\":
-                escaped = True
-            elif sign == quote:
-                quote = ""
-        elif sign == '"':
-            quote = sign
-        elif sign == "{":
-            depth += 1
-        elif sign == "}":
-            depth -= 1
-            if not depth:
-                return place + 1
-    return None
-
-
-def _masked(said: str, spans: list[tuple[int, int]], allowed: Sequence[str]) -> str:
-    """Return a text of the same length in which objects and quotations are blank; a quoted verdict alone stays."""
-
-    def blank(found: re.Match[str]) -> str:
-        inner = next((part for part in found.groups() if part is not None), "")
-        if _meant(inner.strip(" .!*_"), allowed) is not None:
-            return found[0]
-        return _hidden(found[0])
-
-    for start, end in spans:
-        said = said[:start] + "\u25a0" * (end - start) + said[end:]
-    said = words.UNDERLINED.sub(r"**\1**", said)
-    said = words.QUOTED.sub(blank, said)
-    for found in words.HEADED.finditer(said):
-        if _meant(words.BARE_ENDS.sub("", found["value"]), allowed) is not None:
-            said = said[: found.start("mark")] + " " + said[found.end("mark") :]
+    text = words.REASON.sub("\n", "".join([*parts, said[at:]]))
+    text = words.TABLE.sub(lambda found: _table(found[0]), words.TAGGED.sub(r" \1: \2 ", text))
+    text = words.QUOTED.sub(lambda found: found[0] if _is_value(found[0], allowed) else _hidden(found[0]), text)
     for pattern in (words.SECTION, words.YAML_TEXT):
-        for found in pattern.finditer(said):
-            if _meant(words.BARE_ENDS.sub("", found["body"]), allowed) is None:
-                said = said[: found.start("body")] + _hidden(found["body"]) + said[found.end("body") :]
-    said = words.BLOCKQUOTE.sub(lambda found: "\u25a0" * len(found[0]), said)
-    return _without_handed_on_blocks(said)
+        text = pattern.sub(lambda found: found[0] if _is_value(found["body"], allowed) else _hidden(found[0]), text)
+    return text
+
+
+def _table(text: str) -> str:
+    """Return a table with a column for the verdict as what it says: in its only row, or in the one over all."""
+    head, *lines = text.strip().split("\n")
+    if len(lines) < 2 or not re.fullmatch(r"[\s|:\-]+", lines[0]):
+        return text
+    names, *rows = [[cell.strip(" *_`") for cell in line.strip(" |").split("|")] for line in (head, *lines[1:])]
+    places = [at for at, name in enumerate(names) if words.FRAME.get(name.casefold()) == "L"]
+    row = rows[-1] if len(rows) == 1 or rows[-1][0].casefold().startswith(_OVERALL) else []
+    return f"verdict: {row[places[0]]}\n" if len(places) == 1 and places[0] < len(row) else text
+
+
+def _is_block(said: str, start: int, end: int) -> bool:
+    """Return whether an object stands apart from the sentences around it, and nobody hands it on."""
+    before = said[:start]
+    after = re.sub(r"^\s*(?://|#).*", "", said[end:].partition("\n")[0]).strip(" \t`~*_.!)}")
+    is_apart = not after or (after[0].isupper() and words.TAKES_BACK.search(after) is None)
+    return is_apart and words.BOUNDARY.search(before) is not None and not _is_handed_on(before)
+
+
+def _is_value(text: str, allowed: Sequence[str]) -> bool:
+    return meant(words.BARE_ENDS.sub("", text), allowed) is not None
 
 
 def _hidden(text: str) -> str:
-    """Return as many blanks as a text has signs, in its lines."""
-    return re.sub(r"[^\n]", "\u25a0", text)
+    """Return a sign that states nothing, and the ends of the lines of a text."""
+    return _HIDDEN + "\n" * text.count("\n")
 
 
-def _without_handed_on_blocks(said: str) -> str:
-    """Return a text with fenced blocks blank that a sentence hands on."""
-    fences = list(words.FENCE.finditer(said))
-    for first, second in zip(fences[::2], fences[1::2], strict=False):
-        if _is_handed_on(said[: first.start()]):
-            said = said[: first.start()] + _hidden(said[first.start() : second.end()]) + said[second.end() :]
-    return said
-
-
-def _sentences(plain: str, allowed: Sequence[str]) -> Iterator[_Found]:
-    """Yield what a text says in words: "Verdict: pass", "I would rate this 4 out of 5", "so it fails"."""
-    seen: set[int] = set()
-    for pattern in (words.TAGGED, words.RATED, words.SAID, words.THUS, words.BOXED):
-        said = ((found, _meant(found["value"].strip(" \"'*_.`"), allowed)) for found in pattern.finditer(plain))
-        for found, verdict in [one for one in said if one[1] is not None][-_VERDICTS:]:
-            at = found.start("value")
-            if verdict is None or at in seen or not _is_on_scale(plain, found, allowed):
-                continue
-            seen.add(at)
-            one = _placed(plain, found, verdict, found.end("value"))
-            if one is not None:
-                yield one
-    for pattern in (words.IS, words.MAKES, words.DOES, words.ARROW, words.BETTER):
-        does = ((found, _loose(found, allowed)) for found in pattern.finditer(plain))
-        for found, verdict in [one for one in does if one[1] is not None][-_VERDICTS:]:
-            if verdict is not None and _is_on_scale(plain, found, allowed):
-                is_plain = bool(found.groupdict().get("so"))
-                one = _placed(plain, found, verdict, found.end(), is_plain=is_plain)
-                if one is not None and one.is_own:
-                    yield one
-
-
-def _placed(plain: str, found: re.Match[str], verdict: str, end: int, *, is_plain: bool = True) -> _Found | None:
-    """Return a verdict with whose it is; None for one that is only supposed: "if the fee were right, ..."."""
-    before = plain[max(0, found.start() - _BEFORE) : found.start()]
-    sentence = re.split(r"[.!?\n]", before)[-1]
-    if words.SUPPOSES.search(sentence):
-        return None
-    line = before.rpartition("\n")[2].strip(" \t\"'*_#-|([>")
-    is_own = words.BOUNDARY.search(before[-200:]) is not None and not _is_handed_on(before)
-    is_drawn = words.CONCLUDES.match(found[0]) or words.REASONS.match(sentence)
-    is_clause = words.CLAUSE.search(before[-200:]) if is_drawn else found.re is words.ARROW
-    if not is_own and is_clause:
-        is_own = words.CLAIMS.search(sentence) is None or words.OWN.search(sentence) is not None
-    is_wish = re.search(r"\bwould\b|['\u2019]d\b", found[0]) is not None
-    return _Found(verdict, found.start(), end, is_own, not line, None, is_plain, is_wish)
-
-
-def _loose(found: re.Match[str], allowed: Sequence[str]) -> str | None:
-    """Return the verdict in what a sentence says of the output: "it is a pass", "it does not meet the criterion"."""
-    parts = found.groupdict()
-    if "object" in parts:
-        verdict = "pass" if parts["pass"] else "fail"
-        says_it = "pass" in found[0].casefold() or "fail" in found[0].casefold() or parts["object"]
-        return next((name for name in allowed if says_it and name.casefold() == verdict), None)
-    value = parts["value"].strip(" \"'*_.`")
-    is_number = value[:1].isdigit()
-    if value.casefold() in words.DIGITS or ("article" in parts and not _is_said(parts, is_number=is_number)):
-        return None
-    return _meant(value, allowed)
-
-
-def _is_said(parts: Mapping[str, str | None], *, is_number: bool) -> bool:
-    """Return whether "it is X" says a verdict: with an article, as a share, or as what should be."""
-    return bool(parts["article"] or parts["should"] or (is_number and re.search(r"\D", parts["value"] or "")))
-
-
-def _rows(plain: str, allowed: Sequence[str]) -> Iterator[_Found]:
-    """Yield the verdict of each table with a column for it: of its only row, or of the one over all."""
-    for table in re.finditer(r"(?:^[ \t]*\|.*(?:\n|\Z))+", plain, re.MULTILINE):
-        head, *lines = table[0].rstrip().split("\n")
-        if len(lines) < 2 or not re.fullmatch(r"[\s|:\-]+", lines[0]):
-            continue
-        names, *rows = [[cell.strip(" *_`") for cell in line.strip(" |").split("|")] for line in (head, *lines[1:])]
-        places = [at for at, name in enumerate(names) if name.casefold() in _KEYS]
-        rows = [rows[-1]] if len(rows) == 1 or words.OVERALL.match(rows[-1][0]) else []
-        cells = [row[at] for row in rows for at in places if at < len(row)]
-        verdict = _meant(cells[0], allowed) if len(cells) == 1 else None
-        if verdict is not None:
-            is_own = not _is_handed_on(plain[: table.start()])
-            yield _Found(verdict, table.start(), table.end(), is_own, is_line=True)
-
-
-def _is_on_scale(plain: str, found: re.Match[str], allowed: Sequence[str]) -> bool:
-    """Return whether no other scale than the judge's is named with a verdict: "4 (out of 10)", "Score (0-10): 4"."""
-    steps = [int(name) for name in allowed if name.lstrip("-").isdigit()]
-    is_valued = "value" in found.re.groupindex
-    out_of = words.OUT_OF.match(plain, found.end("value")) if is_valued else None
-    if not steps:
-        return out_of is None
-    low, high = min(steps), max(steps)
-    if out_of is not None and float(out_of[1]) != high:
-        return False
-    before, after = plain[max(0, found.start() - _BEFORE) : found.start()], plain[found.end() : found.end() + _BEFORE]
-    ends = r"\n|[.!?;](?!\d)"
-    sentence = re.split(ends, before)[-1] + found[0] + re.split(ends, after, maxsplit=1)[0]
-    sentence += "\n" + "".join(re.findall(r"^\W*scale:[^\n]*\n", before, re.IGNORECASE | re.MULTILINE))
-    return all(
-        int(end["high"] or end["top"] or end["most"]) == high and int(end["low"] or low) == low
-        for end in words.ENDS.finditer(sentence)
-    )
+def _unless_handed_on(found: re.Match[str]) -> str:
+    return _hidden(found[0]) if _is_handed_on(found.string[: found.start()]) else found[0]
 
 
 def _is_handed_on(before: str) -> bool:
     """Return whether the words right before something say that it is somebody else's."""
-    lines = before.rstrip(" \t\"'*_`~([").split("\n")
-    lead = lines[-1]
-    if not lead.strip():
-        above = [line for line in lines if line.strip()]
-        lead = above[-1].rstrip() if above else ""
+    lines = before[-_SENTENCE:].rstrip(" \t\"'*_`~([").split("\n")
+    lead = lines[-1].strip()
+    if not lead:
+        lead = next((line.strip() for line in reversed(lines) if line.strip()), "")
         if not lead.endswith((":", "\uff1a")) and words.HANDS_ON.search(lead) is None:
             return False
-    parts = re.split(r"(?<=[.!?])\s+", lead.strip())
-    sentence = parts[-1]
-    if lead.rstrip().endswith((".", "!", "?", ";")):
+    if lead.endswith((".", "!", ";")):
         return False
+    sentence = re.split(r"(?<=[.!?])\s+", lead)[-1]
+    if words.POINTS.search(sentence):
+        return True
     return words.ATTRIBUTES.search(sentence) is not None and words.OWN.search(sentence) is None
 
 
-def _bare(said: str, plain: str, allowed: Sequence[str], *, also_first: bool) -> Verdict | None:
-    """Return a verdict that stands alone as the last line or sentence, or at the very beginning."""
-    lines = _without_courtesies(plain)
-    alone = [_meant(words.BARE_ENDS.sub("", line), allowed) for line in lines]
-    is_first = any(alone[:1]) and not any(alone[1:])
-    if any(alone) and alone[-1:] != [*({*alone} - {None})] and not is_first:
-        return None
-    if any(alone[-1:]) and not _is_handed_on("\n".join(lines[:-1]) + "\n"):
-        return Verdict(verdict=str(alone[-1]), rationale=said[:_RATIONALE])
-    return _closing(said, plain, allowed) or (_first(said, plain, allowed) if also_first else None)
+def _sentences(own: str) -> list[str]:
+    """Return the sentences of a text in plain small letters; the last one of a line keeps its end."""
+    plain = own.translate(_PLAIN).casefold()
+    for pattern, instead in words.PLAINER:
+        plain = pattern.sub(instead, plain)
+    sentences = [one for one in re.split(r"(?<=\n)|(?<=[.!?\u2026])[ \t]+", f"{plain}\n") if one]
+    kept = sentences if len(sentences) <= _SENTENCES else [*sentences[:1], *sentences[-_SENTENCES:]]
+    return [one if len(one) <= _SENTENCE else _HIDDEN + one[-_SENTENCE:] for one in kept]
 
 
-def _first(said: str, plain: str, allowed: Sequence[str]) -> Verdict | None:
-    """Return a verdict at the very beginning, with a reason behind it: "Fail - the fee is missing."."""
-    first = words.FIRST.search(plain)
-    verdict = None if first is None else _meant(first["value"].strip(), allowed)
-    if first is None or verdict is None:
-        return None
-    later = plain[first.end() :].lstrip()
-    is_discourse = first["value"].strip().casefold() in words.DISCOURSE and first["mark"].strip(" .!")
-    is_list = first["value"].isdigit() and re.search(r"^\W*\d+\W", later, re.MULTILINE)
-    is_other = later.casefold().startswith(("but ", "and no", "however", "or ", "yes", "no"))
-    if is_discourse or is_list or is_other or words.TAKES_BACK.search(later):
-        return None
-    if _meant(words.BARE_ENDS.sub("", later), allowed) is not None or _is_hedged(later, verdict, allowed):
-        return None
-    if _is_defined(later, verdict, allowed):
-        return None
-    return Verdict(verdict=verdict, rationale=said[:_RATIONALE])
-
-
-def _is_hedged(after: str, verdict: str, allowed: Sequence[str]) -> bool:
-    """Return whether the sentence goes on with another verdict that may be meant."""
-    hedge = words.HEDGES.match(after)
-    return hedge is not None and _meant(hedge["value"], allowed) not in (None, verdict)
-
-
-def _is_defined(later: str, verdict: str, allowed: Sequence[str]) -> bool:
-    """Return whether later lines begin with other verdicts: then they say what each of them means."""
-    begun = (words.FIRST.search(line) for line in later.split("\n"))
-    return any(_meant(one["value"].strip(), allowed) not in (None, verdict) for one in begun if one)
-
-
-def _without_courtesies(plain: str) -> list[str]:
-    lines = [line for line in plain.split("\n") if line.strip()]
-    while len(lines) > 1 and words.COURTESY.search(lines[-1].strip(" *_")):
-        lines.pop()
-    return lines
-
-
-def _closing(said: str, plain: str, allowed: Sequence[str]) -> Verdict | None:
-    """Return a verdict that is the last sentence: "The fee is missing. Fail."; "no" and "yes" may answer anything."""
-    lines = _without_courtesies(plain)
-    found = words.CLOSING.search(lines[-1][-400:]) if lines else None
-    if found is None or words.POINTS.search(found["before"]):
-        return None
-    value = found["value"].strip(" *_").casefold()
-    verdict = next((name for name in allowed if name.casefold() == value and value not in words.DISCOURSE), None)
-    return None if verdict is None else Verdict(verdict=verdict, rationale=said[:_RATIONALE])
-
-
-def _parsed(body: str) -> Any:
-    """Return the JSON of a text, as strictly as small models write it; None for none."""
-    body = body.strip()
-    if not body.startswith(("{", "[")):
-        return None
-    for text in (body, re.sub(r",\s*([}\]])", r"\1", body), body.translate(_STRAIGHT)):
-        try:
-            # Raw newlines and tabs inside strings are read.
-            return json.loads(text, strict=False, object_pairs_hook=_once)
-        except (ValueError, RecursionError):
+def _stated(sentences: Sequence[str], at: int, allowed: Sequence[str], held: Sequence[Verdict]) -> Iterator[_Stated]:
+    """Yield the verdicts that a sentence states."""
+    sentence = sentences[at]
+    if (number := re.search(rf"{_OBJECT}(\d+)", sentence)) is not None:
+        found = held[int(number[1])]
+        yield _Stated(found.verdict or None, at, len(sentence), "firm", rationale=found.rationale or "")
+        return
+    if sentence.rstrip(" \n\"'").endswith("?"):
+        return
+    for mention in list(_mentions(tuple(allowed)).finditer(sentence))[-_MENTIONS:]:
+        parts, start = _frame(sentence[: mention.start()])
+        if parts is None or words.SUPPOSES.search(sentence, 0, mention.start()):
             continue
-    if len(body) < 20_000:
-        try:
-            return ast.literal_eval(re.sub(r"[\n\t]", " ", body))
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):  # "{{...}}" is a set of objects
-            pass
-    return None
+        is_closed = words.CLOSED.match(sentence, mention.end()) is not None
+        kind = _kind(parts, mention, is_alone=not sentence[:start].strip())
+        if not kind and is_closed and re.fullmatch("[:,]*[AF]*", parts):
+            kind = _alone(sentences, at, start, mention)
+        if not kind or not (is_closed or kind == "firm") or words.WISHED.match(sentence, mention.end()):
+            continue
+        if _is_others(sentences, at, sentence[:start], parts):
+            continue
+        is_read = is_closed and _is_on_scale(sentences, at, allowed)
+        verdict = meant(mention["value"], allowed) if is_read else None
+        yield _Stated(verdict, at, mention.end(), kind, is_wish="would" in sentence[start : mention.start()])
 
 
-_STRAIGHT: Final = {0x201C: '"', 0x201D: '"'}
+@lru_cache(maxsize=64)
+def _mentions(allowed: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the pattern of what may be a verdict: its names, what means yes or no, and numbers of any size."""
+    names = {name.casefold() for name in allowed}
+    weak = {word for word, name in words.YES.items() if name in names}
+    weak |= {word for word, number in words.DIGITS.items() if number in names}
+    is_binary = {"pass", "fail"} <= names
+    named, weakly = (
+        "|".join(re.escape(one).replace(r"\ ", r"[\s_-]") for one in sorted(group, key=len, reverse=True)) or "(?!)"
+        for group in (names, weak - names)
+    )
+    return re.compile(
+        rf"""(?P<value>(?P<number>{words.NUMBER if objects.steps(allowed) else "(?!)"})|(?<![\w\u25a0/])(?:
+            (?P<done>{words.DONE if is_binary else "(?!)"})|(?P<does>{words.DOES if is_binary else "(?!)"})
+            |(?P<name>{named})|(?P<weak>{weakly}))(?!(?!\u3067\u3059|\u3060)[\w\u25a0]|-\w))
+        (?P<better>{words.BETTER if "first" in names else "(?!)"})?
+        (?:\s(?:answer|one|response|output)(?!\w))?(?:\u3067\u3059|\u3060)?""",
+        re.VERBOSE,
+    )
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; a key that it has twice with different values has none."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        found[key] = value if found.get(key, value) == value else None
-    return found
+def _frame(before: str) -> tuple[str | None, int]:
+    """Return the parts of the words that a verdict is stated with, and where they begin; None for other words.
 
-
-def _of_object(value: Any, allowed: Sequence[str]) -> Verdict | None:
-    """Return the verdict of an object; an object or a list that holds nothing else is looked into."""
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if not isinstance(value, dict):
-        return None
-    fields = {str(key).strip().casefold(): one for key, one in value.items()}
-    key = next((name for name in _KEYS if name in fields), None)
-    reason = next((fields[name] for name in _REASONS if isinstance(fields.get(name), str)), None)
-    if key is None and len(fields) == 1:
-        ((name, only),) = fields.items()
-        if isinstance(only, dict):
-            return _of_object(only, allowed) if name in _OWN else None
-    if key is None:
-        flags = {fields[name] for name in _FLAGS if isinstance(fields.get(name), bool)}
-        verdict = _meant(flags.pop(), allowed) if len(flags) == 1 else None
+    They are read backwards, to the beginning of the sentence or of a clause.
+    """
+    tokens = list(_TOKEN.finditer(before))
+    parts: list[str] = []
+    kept, start = 0, -1
+    while tokens:
+        token = tokens.pop()
+        if token[0] in (")", "]"):  # what stands in brackets behind a label
+            while tokens and token[0] not in ("(", "["):
+                token = tokens.pop()
+            continue
+        part = words.FRAME.get(token[0])
+        if part is None:
+            break
+        if part in (":", ","):
+            kept, start = len(parts), token.end()
+        parts.append(part)
+        if part == "C" or (part in ("K", "Q") and parts[-2:-1] not in (["L"], ["N"], ["F"])):
+            kept, start = len(parts), token.start()
     else:
-        inner = fields[key]
-        if isinstance(inner, dict) and len(fields) == 1 and _of_object(inner, allowed) is not None:
-            return _of_object(inner, allowed)
-        inner = _inner(inner, allowed)
-        glossed = words.GLOSSED.fullmatch(inner.strip()) if isinstance(inner, str) else None
-        verdict = _meant(inner, allowed) or _meant(glossed and glossed["value"], allowed)
-    return None if verdict is None else Verdict(verdict=verdict, rationale=reason)
+        kept, start = len(parts), 0
+    return ("".join(reversed(parts[:kept])), start) if start >= 0 else (None, 0)
 
 
-def _inner(value: Any, allowed: Sequence[str]) -> Any:
-    """Return what stands in the place of a verdict: itself, the only one of a list, or the value of an object."""
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if not isinstance(value, dict):
-        return value
-    fields = {str(key).strip().casefold(): one for key, one in value.items()}
-    most = next((fields[key] for key in _MOST if isinstance(fields.get(key), int | float)), None)
-    steps = [int(name) for name in allowed if name.lstrip("-").isdigit()]
-    if most is not None and (not steps or most != max(steps)):
-        return None
-    return next((fields[key] for key in _INNER if key in fields and not isinstance(fields[key], dict)), None)
+def _kind(parts: str, mention: re.Match[str], *, is_alone: bool) -> str:
+    """Return how surely the words before a verdict state it: "firm", "loose" or not at all."""
+    firmly = "firm" if "C" in parts or "K" in parts or "J" in parts else "loose"
+    if mention["done"]:
+        return "firm" if words.DONE_BY.fullmatch(parts) else ""
+    label = words.LABELLED.search(parts)
+    if label is not None:
+        is_line = is_alone and not label.start() and _is_ended(mention)  # "Score 4"
+        is_said = label["sep"] or (is_line and not mention["weak"])
+        is_sure = label[0][0] == "L" or ":" in label[0] or bool(re.search("[IK]|A\\Z", parts) and mention["name"])
+        if is_said and not re.search("SBF*\\Z", parts[: label.start()]):  # "the output's score is 4"
+            return "firm" if is_sure else ""
+    if mention["weak"] or "Z" in parts:
+        return ""
+    if mention["does"]:
+        return firmly if words.DOING.search(parts) else ""
+    if mention["better"]:
+        return firmly if words.COMPARED.search(parts) else ""
+    is_thus = words.THUS.search(parts) and not (parts == "C" and is_alone and mention["number"])  # "So 3 remain."
+    if is_thus or words.OWNED.search(parts) or words.CALLED.search(parts):
+        return "firm"
+    is_share = mention["number"] and (
+        words.UNITS.match(mention.string, mention.end()) or re.search(r"\d\D+\d", mention["value"])
+    )
+    if words.IS.search(parts) and (is_share or not (mention["number"] or mention["name"] in ("pass", "fail"))):
+        return "firm" if is_share else "loose"
+    return ""
 
 
-def _meant(value: Any, allowed: Sequence[str]) -> str | None:
-    """Return the verdict that a value means, or None; a share of another scale than the judge's is none."""
-    if isinstance(value, bool):
-        value = "pass" if value else "fail"
-    if isinstance(value, int | float):
-        value = f"{value:.10g}"
-    if not isinstance(value, str):
-        return None
-    said = " ".join(value.strip(" \t\n\"'*_.`").casefold().split())
-    by_name = {name.casefold(): name for name in allowed}
-    if said in by_name:
-        return by_name[said]
-    if fraction := words.FRACTION.fullmatch(said):
-        steps = [int(name) for name in allowed if name.lstrip("-").isdigit()]
-        if not steps or float(fraction[2]) != max(steps):
-            return None
-        said = fraction[1]
-    said = re.sub(r"\s*\([^()\d]{1,40}\)$", "", words.PLAINLY.sub("", said))
-    said = words.TAIL.sub("", said)
-    if meets := words.MEETS.fullmatch(said):
-        said = "fails" if meets["not"] else "passes"
-    if re.fullmatch(r"-?\d+\.0+", said):
-        said = said.partition(".")[0]
-    return by_name.get(said) or by_name.get(words.DIGITS.get(said, "")) or by_name.get(words.YES.get(said, ""))
+def _alone(sentences: Sequence[str], at: int, start: int, mention: re.Match[str]) -> str:
+    """Return whether a verdict is all that a sentence says ("bare"), or stands at its beginning or its end."""
+    sentence = sentences[at]
+    head, rest = sentence[:start].strip(), sentence[mention.end() :]
+    is_ended = _is_ended(mention)
+    is_line = sentence.endswith("\n") and (not at or sentences[at - 1].endswith("\n"))
+    is_word = mention["name"] and mention["name"] not in words.DISCOURSE
+    if head:
+        return "end" if is_ended and mention["name"] and words.CONCLUDING.search(head) else ""
+    if is_ended and (is_line or is_word):
+        return "bare"
+    is_turn = mention["value"] in words.DISCOURSE and rest[:1] in (",", ":")
+    is_list = mention["number"] and (rest[:1] in (".", ",") or re.match(r"\W+\d", rest))
+    return "" if is_turn or is_list or words.TURNS.match(rest) or mention.re.match(rest.lstrip(" ,:(")) else "first"
+
+
+def _is_ended(mention: re.Match[str]) -> bool:
+    return re.search(r"[^\W_]|[?/+%\u25a0]", mention.string[mention.end() :]) is None
+
+
+def _is_others(sentences: Sequence[str], at: int, head: str, parts: str) -> bool:
+    """Return whether the words before a statement say that it is somebody else's."""
+    if re.match("[AF]*S:", parts):
+        return True
+    if not head.strip():
+        above = next((one for one in reversed(sentences[:at]) if one.strip()), "")
+        return _is_handed_on(above if not above.endswith("\n") else above + "\n")
+    if any(_is_handed_on(head[: colon.end()]) for colon in re.finditer(":", head)):
+        return True
+    claims = list(words.CLAIMS.finditer(head))
+    is_near = bool(claims) and not head[claims[-1].end() :].strip(" ,:")
+    return is_near or (bool(claims) and "I" not in parts and not words.OWN.search(head))
+
+
+def _is_on_scale(sentences: Sequence[str], at: int, allowed: Sequence[str]) -> bool:
+    """Return whether a sentence names no other scale than the judge's: "4 (out of 10)", "Score (0-10): 4"."""
+    numbers = objects.steps(allowed)
+    named = [sentences[at], *(one for one in sentences[:at] if one.startswith("scale:"))] if numbers else []
+    ends = [end for one in named for end in words.ENDS.finditer(one)]
+    lows = {int(end["low"]) for end in ends if end["low"]}
+    highs = {int(end["high"] or end["top"] or end["most"]) for end in ends}
+    return lows <= {min(numbers, default=0)} and highs <= {max(numbers, default=0)}

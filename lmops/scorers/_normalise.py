@@ -11,6 +11,8 @@ from typing import Any, Final
 _SPACE: Final = re.compile(r"\s+")
 _ARTICLES: Final = re.compile(r"\b(?:a|an|the)\b")
 _PLAIN_WORD: Final = re.compile(r"[^\W_]+(?:[.,:]\d+)*")
+#: Latin, Greek, Cyrillic, punctuation, currencies: neither combining marks nor letters of scripts without spaces.
+_NO_MARKS: Final = re.compile("[\\0-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u20cf]*")
 _JOINERS: Final = (0x200C, 0x200D)
 #: Scripts that put no spaces between words: Thai, Lao, Myanmar, Khmer, kana, Han.
 SPACELESS: Final = (
@@ -29,7 +31,7 @@ def marks() -> str:
 
 def _words(text: str) -> list[str]:
     # Most texts need no table of marks, which makes the pattern slower.
-    return (_PLAIN_WORD if text.isascii() else _word()).findall(text)
+    return (_PLAIN_WORD if text.isascii() or _NO_MARKS.fullmatch(text) else _word()).findall(text)
 
 
 @lru_cache(maxsize=1)

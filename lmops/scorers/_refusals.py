@@ -3,6 +3,7 @@
 # ruff: noqa: RUF001 - words of other scripts
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -48,7 +49,24 @@ _ENGLISH: Final = (
     ),
     r"\b(?:i(?:'d| would) (?:rather|prefer) not|i prefer not to)\b",
     r"\b(?:i|we) have no (?:information|way|access|idea|knowledge|data|details|answer|record)\b",
-    r"\b(?:that|this|it)(?:'s| is) (?:not )?something (?:that )?(?:i|we) (?:can|could|am|are|'m|won't|will|do|must)",
+    r"\b(?:that|this|it)(?:'s not| is not| isn't) something (?:that )?(?:i|we)\b",
+    (
+        r"\b(?:that|this|it)(?:'s| is) something (?:that )?(?:i|we)(?:'m|'re| am| are)? "
+        r"(?:(?:can|could|will|would|do|must) ?(?:not|n't)|can't|won't|not|unable)\b"
+    ),
+    (
+        r"\b(?:that|this|it)(?: request| question)?(?:'s| is| falls| lies| goes) (?:well |far )?(?:beyond|outside)"
+        r"(?: of)? (?:my|our) (?:\w+ )?(?:scope|expertise|knowledge|abilit|capabilit|remit|area|competence|role)"
+    ),
+    r"\bno can do\b",
+    r"\b(?:not|n't) (?:appropriate|ethical|safe|right) for me to\b",
+    (
+        r"\b(?:the|an?) (?:answer|information)(?: to (?:that|this|your question))? (?:is|was)(?: not|n't) "
+        rf"(?:available|provided|there|(?:in|part of)\b[^.]{{0,30}}\b{_SOURCE})\b"
+    ),
+    rf"\b(?:is|was|'s) nothing (?:(?:about|on) (?:that|this|it)|in\b[^.]{{0,20}}\b{_SOURCE})\b",
+    r"^no (?:relevant |matching |such )?(?:results?|documents?|sources?)\b[^.]{0,30}\b(?:found|available)\b",
+    r"^no relevant information\b",
     r"\b(?:there (?:is|was)|(?:i|we) (?:have|found|see)) (?:no|not any) (?:information|mention|data|details|answer)\b",
     r"^no (?:information|mention|data|details|answer)\b",
     rf"\b{_SOURCE}(?: (?:that )?(?:i|you) \w+| provided| given| above)? {_SILENT}\b",
@@ -62,10 +80,16 @@ _ENGLISH: Final = (
 )
 _GERMAN: Final = (
     (
-        r"\b(?:ich|wir)\b[^.!?\n]{0,60}\b(?:nicht|keine?[nr]?)\b[^.!?\n]{0,60}\b(?:helfen|weiterhelfen|beantworten|"
+        r"\b(?:ich|wir)\b[^.!?\n]{0,60}\b(?:nicht|nichts|keine?[nr]?)\b[^.!?\n]{0,60}\b(?:helfen|weiterhelfen|beantworten|"
         r"finden|gefunden|sagen|unterstützen|geben|bereitstellen|anbieten|informationen?|angaben|auskunft|in der lage|"
         r"erfüllen|wissen|nachkommen|erstellen|liefern|behilflich)\b"
     ),
+    (
+        r"\b(?:mir|uns)\b[^.!?\n]{0,30}\bkeine?\b[^.!?\n]{0,40}\b(?:informationen?|angaben|daten|auskünfte?|erkenntnisse|"
+        r"hinweise)\b|\b(?:mir|uns) (?:leider )?nicht (?:bekannt|möglich|erlaubt|gestattet)\b"
+    ),
+    r"\bliegt\b[^.!?\n]{0,20}\baußerhalb (?:meine[rs]|unsere[rs])\b",
+    r"\b(?:quellen|dokumenten?|unterlagen|texten?)\b[^.!?\n]{0,20}\b(?:nichts|keine?)\b",
     r"\b(?:ich weiß|weiß ich)\b[^.!?\n]{0,20}\bnicht\b",
     r"\bich\b[^.!?\n]{0,20}\b(?:ablehnen|lehne\b[^.!?\n]{0,30}\bab)\b",
 )
@@ -74,11 +98,16 @@ _FRENCH: Final = (
         r"\b(?:je|nous) (?:ne |n')(?:(?:peux|puis|pouvons|pourrai|saurais|suis|sommes|sais|savons|dispose|disposons|"
         r"parviens|trouve|connais|ai|avons|vous))\b[^.!?\n]{0,25}\b(?:pas|aucune?|rien)\b"
     ),
-    r"\b(?:je|nous) (?:dois|devons) (?:refuser|décliner)\b|\bje refuse\b|\bil m'est impossible\b",
+    r"\b(?:je|nous) (?:dois|devons) (?:refuser|décliner)\b|\bje refuse\b|\bje n'en sais rien\b",
+    r"\bil m'est (?:malheureusement |hélas )?impossible\b|\bce n'est pas quelque chose que je\b",
+    r"\b(?:cela|ça|ceci|cette demande) (?:dépasse|sort de|ne relève pas de) (?:mes|mon) (?:compétence|domaine|rôle)",
+    r"^aucune (?:information|donnée|réponse)\b",
+    r"\b(?:documents?|sources?|textes?) ne (?:mentionnent?|contien(?:nen)?t|précisent?|disent?|dit)\b",
 )
 _JAPANESE: Final = (
     "(?:お答え|回答|お手伝い|対応|お応え|ご案内|提供|お伝え|協力|支援|サポート)(?:すること)?[はが]?でき(?:ません|かねます|ない)",
     "見つ(?:かりません|からない|けられません|けることができません)|(?:わか|分か)りません|情報[はが](?:あり|ござい)ません",
+    "(?:いた|致)?しかねます|情報[はを]持って(?:い|おり)ません|記載(?:が|は)?(?:あり|ござい|されてい)ません|存じません",
     "お断り|お力になれません|お役に立てません|お受けできません",
 )
 _SPANISH: Final = (
@@ -173,31 +202,42 @@ _PRAISE: Final = (
     r"|help (?:feel|think|notic|lov|smil|wonder|admir)ing\b|recommander assez\b|genug (?:empfehlen|danken|loben)\b"
     r"|genoeg (?:aanbevelen|bedanken)\b))"
 )
-#: What says that nothing was found, or that nothing will be said.
-REFUSES: Final = re.compile(
-    _PRAISE
-    + "(?:"
-    + "|".join(
-        (*_ENGLISH, *_GERMAN, *_FRENCH, *_JAPANESE, *_SPANISH, *_ITALIAN, *_PORTUGUESE, *_DUTCH, *_NORDIC, *_POLISH,
-         *_RUSSIAN, *_TURKISH, *_ARABIC, *_CHINESE, *_KOREAN)
+
+
+@functools.cache
+def refusing() -> re.Pattern[str]:
+    """Return what says that nothing was found, or that nothing will be said; read in full when first looked for."""
+    return re.compile(
+        _PRAISE
+        + "(?:"
+        + "|".join(
+            (*_ENGLISH, *_GERMAN, *_FRENCH, *_JAPANESE, *_SPANISH, *_ITALIAN, *_PORTUGUESE, *_DUTCH, *_NORDIC, *_POLISH,
+             *_RUSSIAN, *_TURKISH, *_ARABIC, *_CHINESE, *_KOREAN)
+        )
+        + ")",
+        re.IGNORECASE,
+    )  # fmt: skip  # one line for each way to refuse
+
+
+@functools.cache
+def explaining() -> re.Pattern[str]:
+    """Return what goes with a refusal: why not, and what to do instead.
+
+    It is no claim of a refusing answer as long as it has no number.
+    """
+    return re.compile(
+        r"""\b(?:harm(?:ful)?|illegal|unlawful|unethical|dangerous|unsafe|violat\w+|guidelines?|polic(?:y|ies)|programm\w+
+          |modelo\ de\ (?:ia|lenguaje|linguagem)|inteligencia\ artificial|inteligência\ artificial|modello\ linguistico
+          |intelligenza\ artificiale|taalmodel|ki-modell|sprachmodell|mod[eè]le\ de\ langage
+          |model\ językowy|языковая\ модель|dil\ modeli|inappropriate
+          |not\ appropriate|safety|ethic\w*|privacy|confidential\w*|an?\ ai|language\ model|real[- ]time
+          |knowledge\ cut-?off|training\ data|personal\ (?:opinions?|beliefs?|feelings?)|beyond\ (?:my|the)\ scope
+          |my\ (?:purpose|knowledge|capabilit\w+|role|scope)|against\ (?:my|our|the)|help\ pages?)\b
+          | ^(?:please|you\ (?:may|might|can|could|should)|perhaps|maybe|instead|try|bitte|veuillez|n'hésitez
+            |for\ (?:further|more|legal|medical|professional))\b
+          | ^(?:i|we)(?:'d|\ would|\ can|\ could|'ll|\ will|'m|\ am)?\ (?:be\ )?(?:(?:happy|glad|here|able)\ )?
+            (?:to\ )?(?:strongly\ )?(?:recommend|suggest|encourage|advise|help|assist|offer|discuss|provide|answer|try
+            |understand|appreciate)\b
+          | ^(?:it|this|that)(?:'s|\ is|\ would)\b[^.]{0,40}\b(?:best|important|recommended)\b""",
+        re.IGNORECASE | re.VERBOSE,
     )
-    + ")",
-    re.IGNORECASE,
-)  # fmt: skip
-#: What goes with a refusal: why not, and what to do instead; no claim of a refusing answer as long as it has no number.
-EXPLAINS: Final = re.compile(
-    r"""\b(?:harm(?:ful)?|illegal|unlawful|unethical|dangerous|unsafe|violat\w+|guidelines?|polic(?:y|ies)|programm\w+
-      |modelo\ de\ (?:ia|lenguaje|linguagem)|inteligencia\ artificial|inteligência\ artificial|modello\ linguistico
-      |intelligenza\ artificiale|taalmodel|ki-modell|sprachmodell|mod[eè]le\ de\ langage
-      |model\ językowy|языковая\ модель|dil\ modeli|inappropriate
-      |not\ appropriate|safety|ethic\w*|privacy|confidential\w*|an?\ ai|language\ model|real[- ]time
-      |knowledge\ cut-?off|training\ data|personal\ (?:opinions?|beliefs?|feelings?)|beyond\ (?:my|the)\ scope
-      |my\ (?:purpose|knowledge|capabilit\w+|role|scope)|against\ (?:my|our|the)|help\ pages?)\b
-      | ^(?:please|you\ (?:may|might|can|could|should)|perhaps|maybe|instead|try|bitte|veuillez|n'hésitez
-        |for\ (?:further|more|legal|medical|professional))\b
-      | ^(?:i|we)(?:'d|\ would|\ can|\ could|'ll|\ will|'m|\ am)?\ (?:be\ )?(?:(?:happy|glad|here|able)\ )?
-        (?:to\ )?(?:strongly\ )?(?:recommend|suggest|encourage|advise|help|assist|offer|discuss|provide|answer|try
-        |understand|appreciate)\b
-      | ^(?:it|this|that)(?:'s|\ is|\ would)\b[^.]{0,40}\b(?:best|important|recommended)\b""",
-    re.IGNORECASE | re.VERBOSE,
-)

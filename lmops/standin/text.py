@@ -26,7 +26,7 @@ _SYNONYMS: Final[dict[str, str]] = {
     "motorbike": "motorcycle", "ship": "sail", "ships": "sail", "sailing": "sail", "discount": "reduction",
     "dogs": "dog", "hound": "dog", "lorries": "lorry", "largest": "longest", "rebook": "change", "move": "change",
     "switch": "change", "shift": "change", "postpone": "change", "typo": "spelling", "cot": "cot", "weekly": "week",
-}  # fmt: skip
+}  # fmt: skip  # the forms of one word stand together
 
 
 def words(text: str) -> list[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
+
 #: What belongs to a database, by the endings of the names.
 _PARTS: Final = ("", "-wal", "-journal")
 #: File times move in steps of some milliseconds: a file that is older than this would show that it was written.

@@ -47,6 +47,16 @@ def default_actor() -> str:
         return "unknown"
 
 
+#: The last event, and what the head says it is; of two with one number ``max`` takes the first.
+_ENDS: Final = (
+    "select * from (select event_id, hash from audit order by event_id desc limit 1) "
+    "union all select events, hash from audit_head"
+)
+#: ``json.dumps`` makes one for each call.
+_EVENT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_VALUE: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+
+
 def event_hash(event: Mapping[str, Any]) -> str:
     """Return the SHA-256 of an event: of the JSON list of ``FIELDS``, without spaces, in UTF-8.
 
@@ -55,7 +65,7 @@ def event_hash(event: Mapping[str, Any]) -> str:
     values = [event[name] for name in FIELDS]
     if "records" in event.keys() and event["records"] is not None:  # noqa: SIM118  # the rows of SQLite are no mappings
         values.append(event["records"])
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    text = _EVENT.encode(values)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -143,16 +153,14 @@ def _end(con: sqlite3.Connection) -> tuple[int, str]:
 
     The head says so, and not the last row: an event after a removed tail must not hide that it is gone.
     """
-    last = con.execute("select event_id, hash from audit order by event_id desc limit 1").fetchone()
-    head = con.execute("select events, hash from audit_head").fetchone()
-    end = (int(last[0]), str(last[1])) if last else (0, GENESIS)
-    return (int(head[0]), str(head[1])) if head and head[0] > end[0] else end
+    ends = [(int(row[0]), str(row[1])) for row in con.execute(_ENDS)]
+    return max(ends, key=lambda end: end[0], default=(0, GENESIS))
 
 
 def _json(value: object) -> str | None:
     if value is None:
         return None
-    return _text(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str))
+    return _text(_VALUE.encode(value))
 
 
 def _text(text: str) -> str:

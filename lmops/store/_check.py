@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.errors import NotFoundError, StoreError
 from lmops.store._filesystem import META
 from lmops.store._identity import segment_files
-from lmops.store._notebooks import notebook_problems
 from lmops.store._planner import OPEN
 from lmops.store._quarantine import held
 from lmops.store._repair import APART, Repair
 from lmops.store._tables import filed
-from lmops.store._verify import damage, describe_damage
+from lmops.store._verify import damage, describe_damage, refuse_unread
+from lmops.store.schema import schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lmops.store._engine import Engine
     from lmops.store._maintenance import Maintenance
     from lmops.store._meta import Meta
-    from lmops.store._priced import Priced
     from lmops.store._segments import Segment
     from lmops.store._snapshot import Snapshot
 
@@ -83,16 +82,20 @@ class Check:
         self._blobs = blobs
         self._maintenance = maintenance
 
-    def run(self, *, repair: Priced | None = None, actor: str = "") -> CheckReport:
+    def run(self, *, repair: bool = False, actor: str = "") -> CheckReport:
         """Verify the database, every listed file (size, SHA-256, row count, times) and the keys across files.
 
         Args:
-            repair: Keep what is whole of damaged files, with these prices, and set the files aside.
+            repair: Keep what is whole of damaged files, and set the files aside.
             actor: Who asks for a repair, for the audit chain.
+
+        Raises:
+            StoreError: A file that is to be repaired cannot be read now; nothing was changed.
         """
         with self._meta.read() as con:
             verdicts = [row[0] for row in con.execute("pragma integrity_check")]
-            notebooks = notebook_problems(con, self._folder)
+            checks = [table.check_files for table in schema().tables.values() if table.check_files is not None]
+            notebooks = [problem for check in checks for problem in check(con, self._folder)]
         problems = [f"{META}: {verdict}" for verdict in verdicts if verdict != "ok"] + notebooks
         snapshot = self._engine.snapshot()
         problems += snapshot.harm
@@ -112,11 +115,9 @@ class Check:
             problems += [f"traces: {apart} rows disagree with the spans of their trace"] if apart else []
             problems += self._lost_blobs(snapshot)
         kept: Counter[str] = Counter()
-        if repair is not None and problems:
-            mended = Repair(
-                self._folder, self._meta, self._engine, self._publisher, self._maintenance, self._blobs, actor=actor,
-                priced=repair,
-            )  # fmt: skip
+        if repair and problems:
+            refuse_unread({segment.path: problem for segment, problem in broken})
+            mended = Repair(self._folder, self._meta, self._engine, self._publisher, self._maintenance, actor=actor)
             kept = mended.run(broken)
             lost = Counter({tbl: rows - kept[tbl] for tbl, rows in lost.items() if rows > kept[tbl]})
         return CheckReport(

@@ -19,6 +19,7 @@ from lmops.store._manifest import LOCK, move_manifest
 from lmops.store._meta import counter
 from lmops.store._quarantine import QUARANTINE, set_aside
 from lmops.store._segments import MANIFEST_COLUMNS, SEGMENTS_DIR, Stamp, overlay_tables, seal, to_arrow, write_segment
+from lmops.store._verify import refuse_unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -69,7 +70,9 @@ class Facts(Protocol):
     def manifest(self) -> Snapshot:
         """Return the present state without its tail."""
 
-    def overlay(self, snapshot: Snapshot, spans: Iterable[Row], logs: Iterable[Row]) -> Overlay:
+    def overlay(
+        self, snapshot: Snapshot, spans: Iterable[Row], logs: Iterable[Row], *, to_write: bool = False
+    ) -> Overlay:
         """Return what new rows change over the segments of a snapshot."""
 
 
@@ -150,7 +153,7 @@ class Publisher:
             return 0
         spans = [row for rows in snapshot.tail.values() for row in rows.get("spans", ())]
         logs = [row for rows in snapshot.tail.values() for row in rows.get("logs", ())]
-        self.publish(self._engine.overlay(snapshot, spans, logs), list(snapshot.tail))
+        self.publish(self._engine.overlay(snapshot, spans, logs, to_write=True), list(snapshot.tail))
         return len(spans) + len(logs)
 
     def load(self, rows: Callable[[], Mapping[str, Sequence[Row]]]) -> LoadReport:
@@ -160,7 +163,8 @@ class Publisher:
             # What waits in the inbox comes first, so that a repeat of it is seen as one.
             while self.drain_batch():
                 pass
-            over = self._engine.overlay(self._engine.manifest(), found.get("spans", ()), found.get("logs", ()))
+            new = found.get("spans", ()), found.get("logs", ())
+            over = self._engine.overlay(self._engine.manifest(), *new, to_write=True)
             self.publish(over, [])
         return LoadReport(
             new=over.new_spans,
@@ -190,8 +194,14 @@ class Publisher:
         self._engine.members.learn(written, over)
 
     def is_damaged(self, segment: Segment) -> bool:
-        """Return whether a segment is not what was written: its rows must not go into another one."""
-        return bool(self._engine.verified.broken([segment]))
+        """Return whether a segment is not what was written: its rows must not go into another one.
+
+        Raises:
+            StoreError: The disk or the rights keep it from being read; nothing is known of it.
+        """
+        broken = self._engine.verified.broken([segment])
+        refuse_unread(broken)
+        return bool(broken)
 
     def _newest_rev(self) -> int:
         """Return the highest revision that was given; the files know as well, should the counter be damaged."""

@@ -33,8 +33,8 @@ from lmops.store._verify import DamagedSegmentWarning, Verified, describe_damage
 from lmops.store._views import (
     AROUND,
     AROUND_VIEW,
-    DERIVED_VIEWS,
     FACT_VIEWS,
+    derived_views,
     view_names,
 )
 from lmops.store._whole import WORD, note_of, teach
@@ -87,7 +87,7 @@ class Engine:
         self._told: set[str] = set()
         self.verified = Verified(folder)
         self._tail = Tail(self.overlay)
-        self._seals = Records()
+        self._seals = Records(folder, keeps=not meta.read_only)
         self.members = Membership(folder)
         #: What the questions of this process had to leave out.
         self.left_out: set[str] = set()
@@ -106,11 +106,11 @@ class Engine:
     def _connect(self) -> None:
         config: dict[str, str | bool | int | float | list[str]] = {
             "python_enable_replacements": "false", "memory_limit": f"{self.limits.memory_bytes}B",
-        }  # fmt: skip
+        }  # fmt: skip  # settings that belong together share a line
         self._con = in_memory(config)
         self._con.execute("set global TimeZone='UTC'")  # cursors do not inherit a session's own
         self._con.execute("set enable_progress_bar=false")
-        self._con.execute("set parquet_metadata_cache=true")
+        self._con.execute("set global parquet_metadata_cache=true")
         spill = self._scratch.query_folder()
         self._let_go = weakref.finalize(self, _let_go, self._con, spill, os.getpid())
         self._con.execute(f"set temp_directory={_literal(str(spill))}")
@@ -236,7 +236,9 @@ class Engine:
                 with Asking(cursor):
                     for name, bounds in views.items():
                         self._make_view(cursor, snapshot, name, bounds, files, warn=warn)
-                    _derive(cursor, [name for name, derived in DERIVED_VIEWS.items() if derived.base in views], query)
+                    _derive(
+                        cursor, [one.name for one in derived_views().values() if set(one.bases) <= set(views)], query
+                    )
                     cursor.execute(f"create temp table result as {query}", params)
                     return Answer(cursor.table("result"), cursor, timeout_s)
             except duckdb.InterruptException:
@@ -398,7 +400,7 @@ class Engine:
 
     def record(self, con: sqlite3.Connection, table: str, key: Sequence[Any]) -> sqlite3.Row | None:
         """Return one row of a record table that is what was written, None for none, or raise."""
-        return self._seals.record(con, table, key)
+        return self._seals.record(con, table, key, self._meta.known_rows(con))
 
     def records(self, con: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], list[Altered]]:
         """Return the rows of a record table that are what was written; warn of the others."""
@@ -406,6 +408,13 @@ class Engine:
         for problem in altered.values():
             self._tell(problem, warn=True)
         return rows, list(altered)
+
+    def listed(self, con: sqlite3.Connection, table: str, rows: Iterable[Row]) -> list[Row]:
+        """Return those of some rows of a record table that are what was written; warn of the others."""
+        whole, altered = self._seals.listed(con, table, rows)
+        for problem in altered.values():
+            self._tell(problem, warn=True)
+        return whole
 
     # -- the tail --------------------------------------------------------------------------------------------------
 
@@ -437,23 +446,32 @@ class Engine:
         with self._lock:
             return self._tail.read(snapshot)
 
-    def overlay(self, snapshot: Snapshot, spans: Iterable[Row], logs: Iterable[Row]) -> Overlay:
-        """Return what new rows change over the segments of a snapshot (its tail left out)."""
+    def overlay(
+        self, snapshot: Snapshot, spans: Iterable[Row], logs: Iterable[Row], *, to_write: bool = False
+    ) -> Overlay:
+        """Return what new rows change over the segments of a snapshot (its tail left out).
+
+        Args:
+            snapshot: The segments.
+            spans: New spans.
+            logs: New log events.
+            to_write: It is to be published: not over a file that cannot be read now.
+        """
         files = [segment.path for found in snapshot.segments.values() for segment in found]
         if len(self.members) > 2 * len(files) + 16:
             # Files come and go, here and in other processes; what is remembered of them must not only grow.
             self.members.forget(set(files))
-        return overlay(StoredRows(self, snapshot), spans, logs, self._join_logs)
+        return overlay(StoredRows(self, snapshot, to_write=to_write), spans, logs, self._join_logs)
 
     def replacement(self, snapshot: Snapshot, spans: Iterable[Row]) -> Overlay:
         """Return what changes when these rows take the place of the stored ones with the same keys."""
-        return overlay(StoredRows(self, snapshot), (), (), self._join_logs, replacing=spans)
+        return overlay(StoredRows(self, snapshot, to_write=True), (), (), self._join_logs, replacing=spans)
 
     def logs_by_span(self, snapshot: Snapshot, trace_ids: Collection[str]) -> dict[Key, list[Row]]:
         """Return the stored log events of these traces, by span, in the order of time."""
         found: dict[Key, list[Row]] = {}
         if snapshot.segments.get("logs"):
-            for row in sorted(StoredRows(self, snapshot).logs_of(trace_ids), key=log_order):
+            for row in sorted(StoredRows(self, snapshot, to_write=True).logs_of(trace_ids), key=log_order):
                 found.setdefault((row["trace_id"], row["span_id"]), []).append(row)
         return found
 
@@ -474,10 +492,11 @@ class Engine:
     @contextlib.contextmanager
     def view_reader(self, snapshot: Snapshot, name: str) -> Iterator[pa.RecordBatchReader]:
         """Stream one public view of a snapshot as Arrow batches, whatever its size."""
-        base = DERIVED_VIEWS[name].base if name in DERIVED_VIEWS else name
+        bases = derived_views()[name].bases if name in derived_views() else (name,)
         with contextlib.closing(self.cursor()) as cursor:
-            self._make_view(cursor, snapshot, base, OPEN, [])
-            if name != base:
+            for base in bases:
+                self._make_view(cursor, snapshot, base, OPEN, [])
+            if name not in bases:
                 _derive(cursor, [name], name)
             yield cursor.sql(f"select * from {name}").to_arrow_reader(10_000)  # our own names
 
@@ -485,10 +504,10 @@ class Engine:
 def _derive(cursor: duckdb.DuckDBPyConnection, names: Iterable[str], query: str) -> None:
     """Create those of the derived views that a query names."""
     named = [name for name in names if name in query.lower()]
-    if any(AROUND in DERIVED_VIEWS[name].sql for name in named):
+    if any(AROUND in derived_views()[name].sql for name in named):
         cursor.execute(AROUND_VIEW)
     for name in named:
-        cursor.execute(f"create temp view {name} as {DERIVED_VIEWS[name].sql}")
+        cursor.execute(f"create temp view {name} as {derived_views()[name].sql}")
 
 
 def _let_go(con: duckdb.DuckDBPyConnection, spill: Path, pid: int) -> None:

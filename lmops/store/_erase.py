@@ -8,25 +8,27 @@ as a whole, because SQLite keeps what was deleted in pages that are free.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
+import logging
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
 from lmops.store._chain import append_event
-from lmops.store._erase_plan import ERASED, Plan, Planner, waiting
+from lmops.store._erase_plan import Plan, Planner, hashed, waiting
+from lmops.store._grown import remove_kept
 from lmops.store._hashes import key_text
 from lmops.store._manifest import move_manifest
 from lmops.store._meta import in_words
 from lmops.store._results import result_hashes, seal_case
-from lmops.store.schema import schema
+from lmops.store.schema import Becomes, schema
+from lmops.text import plain_line
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -37,33 +39,25 @@ if TYPE_CHECKING:
     from lmops.store._maintenance import Maintenance
     from lmops.store._meta import Meta
     from lmops.store._segments import Segment
+    from lmops.store.schema import Keys
+
+log = logging.getLogger(__name__)
 
 #: The events of copies that are no backups.
 _EXPORTS: Final = ("store.export", "dataset.export")
+#: So many rows that stay are named, the others counted.
+_NAMED: Final = 20
 #: How long others may hold up that the log of the database is cut.
 _WAIT_S: Final = 10.0
-#: What an example keeps: its place in its versions, its id and its split.
-_EXAMPLE: Final = (
-    "update example_contents set input = ?, expected = null, metadata = null, tags = null, cluster = ?, "
-    "trace_id = null, output = null, documents = null, labels = null where content_id = ?"
-)
-_CASE: Final = (
-    "update eval_results set output = case when output is null then null else ? end, output_is_json = 0, "
-    "error = case when error is null then null else ? end, documents = null, tool_calls = null, cluster = ?, "
-    "trace_id = null, scores = ? where run_id = ? and example_id = ? and repeat = ?"
-)
-_RUN: Final = (
-    "update runbook_runs set parameters = '{}', result = null, failing_cell = null, notebook_path = null, "
-    "html_path = null, sha256 = null, error = ? where run_id = ?"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EraseReport:
     """What was erased, or with ``dry_run`` would be.
 
-    ``backups`` and ``exports`` are copies that still hold it; ``left`` says what could not be erased and why;
-    ``unsearched`` are examples of data sets that name no trace, by data set: nothing says whose texts they are.
+    ``records`` counts the rows of each kind, such as "examples"; ``backups`` and ``exports`` are copies that still hold
+    it; ``left`` says what could not be erased and why; ``alike`` names what only has a stretch of text in common, by
+    kind: it stays unless it is asked for.
     """
 
     by: str
@@ -71,33 +65,28 @@ class EraseReport:
     traces: int
     spans: int
     blobs: int
-    cached_answers: int
-    examples: int
-    cases: int
-    runbook_runs: int
+    records: dict[str, int]
     files: int
     backups: tuple[str, ...] = ()
     exports: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
-    unsearched: dict[str, int] = field(default_factory=dict)
+    alike: dict[str, list[str]] = field(default_factory=dict)
     event_id: int | None = None
 
     def __repr__(self) -> str:
         """Say it in one line, and below what still holds it."""
-        counts = (
+        counts = [
             (self.traces, "traces"), (self.spans, "spans"), (self.blobs, "blobs"),
-            (self.cached_answers, "cached answers"), (self.examples, "examples"), (self.cases, "cases of evaluations"),
-            (self.runbook_runs, "executed runbooks"), (self.files, "other files"),
-        )  # fmt: skip
+            *((count, called) for called, count in self.records.items()), (self.files, "other files"),
+        ]  # fmt: skip  # counts that belong together share a line
         said = ", ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing"
         lines = [f"<EraseReport {'would erase' if self.dry_run else 'erased'} {said}>"]
         lines += [f"  a backup still holds what was there when it was made: {path}" for path in self.backups]
         lines += [f"  an export still holds what was there when it was made: {path}" for path in self.exports]
-        lines += [
-            f"  not searched: {count:,} examples of the data set {name} that name no trace (typed by hand, or from a "
-            f"file); ws.datasets.get({name!r}).filter(lambda one: 'WORD' in str(one.as_dict())) looks into them"
-            for name, count in sorted(self.unsearched.items())
-        ]
+        for called, names in self.alike.items():
+            more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+            shown = ", ".join(plain_line(name, 80) for name in names[:_NAMED])
+            lines += [f"  STAY: {called} with a stretch of text in common, unless they are named: {shown}{more}"]
         lines += [f"  LEFT: {what}" for what in self.left]
         lines += ["  nothing was changed: dry_run=False and a reason erase it"] if self.dry_run else []
         return "\n".join(lines)
@@ -110,14 +99,14 @@ class EraseReport:
 def report(
     plan: Plan, *, dry_run: bool, backups: tuple[str, ...] = (), exports: tuple[str, ...] = (),
     left: tuple[str, ...] = (), event_id: int | None = None,
-) -> EraseReport:  # fmt: skip
+) -> EraseReport:  # fmt: skip  # arguments that belong together share a line
     """Return what a plan says as a report."""
+    called = {table: erased.called for table, erased in schema().erased.items()}
     return EraseReport(
         by=plan.by, dry_run=dry_run, traces=plan.counts.get("traces", 0), spans=plan.counts.get("spans", 0),
-        blobs=len(plan.blobs), cached_answers=len(plan.cached), examples=len(plan.examples), cases=len(plan.cases),
-        runbook_runs=len(plan.runbooks), files=len(plan.files), backups=backups, exports=exports, left=left,
-        unsearched=plan.unsearched, event_id=event_id,
-    )  # fmt: skip
+        blobs=len(plan.blobs), records={called[table]: len(keys) for table, keys in plan.rows.items()},
+        files=len(plan.files), backups=backups, exports=exports, left=left, alike=plan.alike, event_id=event_id,
+    )  # fmt: skip  # arguments that belong together share a line
 
 
 class Eraser:
@@ -126,7 +115,7 @@ class Eraser:
     def __init__(
         self, folder: Path, meta: Meta, engine: Engine, publisher: Publisher, blobs: Blobs, maintenance: Maintenance,
         changes: Changes,
-    ) -> None:  # fmt: skip
+    ) -> None:  # fmt: skip  # arguments that belong together share a line
         self._planner = Planner(folder, meta, engine, blobs)
         self._folder = folder
         self._meta = meta
@@ -137,15 +126,17 @@ class Eraser:
         self._changes = changes
 
     def erase(
-        self, trace_ids: Iterable[str], *, by: str, words: Collection[str], reason: str | None, dry_run: bool,
-        actor: str,
-    ) -> EraseReport:  # fmt: skip
+        self, trace_ids: Iterable[str], *, by: str, words: Collection[str], who: Mapping[str, str], named: Keys,
+        reason: str | None, dry_run: bool, actor: str,
+    ) -> EraseReport:  # fmt: skip  # arguments that belong together share a line
         """Find what has to go, and unless it is a dry run note it and do it; ``ws.erase`` says what that is.
 
         Args:
             trace_ids: The traces.
             by: How they were chosen, for the audit chain.
-            words: Ids of the person or the session, which notebooks may show.
+            words: Ids and other words of the person or the session, which texts may show.
+            who: The id of the user or session that was asked for, by its column.
+            named: Rows of records that were asked for, by table.
             reason: Why, for the audit chain.
             dry_run: Only say what would go.
             actor: Who asks.
@@ -155,15 +146,51 @@ class Eraser:
         """
         if not dry_run:
             self._meta.refuse_read_only()
-        plan = self._planner.plan(trace_ids, by=by, words=words, salt=secrets.token_hex(8))
-        if dry_run or not plan:
-            return report(plan, dry_run=dry_run, backups=self.copies("store.backup"), exports=self.copies(*_EXPORTS))
+        unread, salt = self._maintenance.unreadable(), secrets.token_hex(8)
+        hashes = {column: hashed(salt, value) for column, value in who.items()}
+        plan = self._planner.plan(trace_ids, by=by, words=words, named=named, salt=salt, who=hashes, unread=unread)
+        if dry_run or not (plan or plan.has_more):
+            return report(
+                plan,
+                dry_run=dry_run,
+                backups=self.copies("store.backup"),
+                exports=self.copies(*_EXPORTS),
+                left=tuple(_unread(plan)),
+            )
         if reason is None or not reason.strip():
             raise UsageError("erase(dry_run=False) needs reason='...': the audit chain keeps why, and not what")
         with self._meta.write(durable=True) as con:
             arguments = {"plan": plan.to_dict(), "reason": reason}
             change = self._changes.begin(con, kind="erase", subject="traces", arguments=arguments, actor=actor)
         return self._changes.carry_out(change, self.carry_out)
+
+    def resume(self, change: PendingChange) -> EraseReport:
+        """Finish what was cut short, or look for what had waited for files that could not be read, and erase that."""
+        if not change.passed:
+            return self.carry_out(change)
+        waiting_plan = Plan.kept(change.arguments["plan"])
+        unread = self._maintenance.unreadable()
+        ids, words = self._planner.found_again(waiting_plan, change.passed)
+        named = {table: list(map(tuple, keys)) for table, keys in waiting_plan.rows.items()}
+        plan = self._planner.plan(
+            ids,
+            by=waiting_plan.by,
+            words=words,
+            named=named,
+            salt=waiting_plan.salt,
+            who=waiting_plan.who,
+            unread=unread,
+        )
+        # What came after it was asked for is somebody's again, also when it waits once more.
+        plan = replace(plan, planned_ns=waiting_plan.planned_ns)
+        with self._meta.write(durable=True) as con:
+            arguments = {"plan": plan.to_dict(), "reason": change.arguments["reason"]}
+            begun = self._changes.begin(con, kind="erase", subject="traces", arguments=arguments, actor=change.actor)
+            self._changes.finish(con, change)
+        found = self._changes.carry_out(begun, self.carry_out)
+        for words_left in found.left:
+            log.warning("the %s: %s", change, words_left)
+        return found
 
     def copies(self, *actions: str) -> tuple[str, ...]:
         """Return where the audit chain says that copies were written to, as far as something is still there."""
@@ -177,13 +204,17 @@ class Eraser:
 
     def carry_out(self, change: PendingChange) -> EraseReport:
         """Erase what a noted change holds; safe to repeat."""
-        plan = Plan(**change.arguments["plan"])
+        plan = Plan.kept(change.arguments["plan"])
         with in_words(self._folder):
-            unread = self._maintenance.erase_traces(plan.trace_ids)
-            left = [f"{path} cannot be read and may hold rows of these traces: lmops store check" for path in unread]
+            # What was damaged when the plan was made may have hidden some of them from it; the rest hides them now.
+            found = {one["path"]: one for one in (*plan.unread, *self._maintenance.unreadable())}
+            plan = replace(plan, unread=list(found.values()))
+            self._maintenance.erase_traces(plan.trace_ids)
+            left = _unread(plan)
             self._drop_blobs(plan)
             self._records(plan)
             self._segments_of_results(plan)
+            remove_kept(self._folder)
             left += self._files(plan)
             left += [
                 f"{path} holds spans of these traces that a living process is about to store: erase them once more then"
@@ -196,7 +227,7 @@ class Eraser:
         return report(
             plan, dry_run=False, backups=self.copies("store.backup"), exports=self.copies(*_EXPORTS),
             left=tuple(left), event_id=event_id,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
 
     def _drop_blobs(self, plan: Plan) -> None:
         if not plan.blobs:
@@ -210,30 +241,35 @@ class Eraser:
 
     def _records(self, plan: Plan) -> None:
         """Change the records, in one transaction."""
+        packed = schema().packed
         with self._meta.write(durable=True) as con:
-            con.executemany("delete from response_cache where key = ?", [(key,) for key in plan.cached])
-            with _unlocked(con, "example_contents_no_update"):
-                for one in plan.examples:
-                    row = con.execute("select cluster from example_contents where content_id = ?", (one,)).fetchone()
-                    if row is not None:
-                        con.execute(_EXAMPLE, (json.dumps(ERASED), _word(plan, row["cluster"]), one))
-            query = "select cluster, scores from eval_results where run_id = ? and example_id = ? and repeat = ?"
-            for case in plan.cases:
-                row = con.execute(query, case).fetchone()
-                if row is not None:
-                    scores = _without_words(row["scores"])
-                    con.execute(_CASE, (ERASED, ERASED, _word(plan, row["cluster"]), scores, *case))
-                    seal_case(con, *case)
-            said = f"{ERASED}: it showed traces that were erased"
-            con.executemany(_RUN, [(said, run_id) for run_id in plan.runbooks])
+            for table, keys in plan.rows.items():
+                where = " and ".join(f"{name} = ?" for name in schema().tables[table].key)  # our own names
+                left = schema().erased[table].left
+                with _unlocked(con, table):
+                    for key in keys:
+                        row = con.execute(f"select * from {table} where {where}", key).fetchone()
+                        if row is None:
+                            continue
+                        if left is None:
+                            con.execute(f"delete from {table} where {where}", key)
+                            continue
+                        values = {name: _becomes(rule, row[name], plan) for name, rule in left.items()}
+                        if table == packed.table:
+                            values[packed.parts.name] = _parts_left(row[packed.parts.name], plan)
+                        names = ", ".join(f"{name} = ?" for name in values)
+                        con.execute(f"update {table} set {names} where {where}", [*values.values(), *key])
+                        if table == packed.table:
+                            seal_case(con, *key)
             move_manifest(con)
 
     def _segments_of_results(self, plan: Plan) -> None:
         """Write the segments of results that hold the cases again without their texts."""
-        if not plan.cases:
+        cases = plan.rows.get(schema().packed.table)
+        if not cases:
             return
-        keys = {tuple(case) for case in plan.cases}
-        runs = {run for run, _, _ in keys}
+        keys = {tuple(case) for case in cases}
+        runs = {run for run, *_ in keys}
         with self._publisher.locked():
             replaced: list[Segment] = []
             with self._publisher.files() as written:
@@ -256,27 +292,23 @@ class Eraser:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        try:
-            table = pq.read_table(self._folder / segment.path, partitioning=None)
-        except (OSError, pa.ArrowException):
+        if self._publisher.is_damaged(segment):
             return None
-        if not runs.intersection(table["run_id"].unique().to_pylist()):
+        table = pq.read_table(self._folder / segment.path, partitioning=None)
+        packed = schema().packed
+        if not runs.intersection(table[packed.owner].unique().to_pylist()):
             return None
-        columns = [table[name].to_pylist() for name in ("run_id", "example_id", "repeat")]
+        columns = [table[name].to_pylist() for name in packed.rows.key]
         mask = [key in keys for key in zip(*columns, strict=True)]
         if not any(mask):
             return None
-        changed: dict[str, Callable[[Any], Any]]
-        if tbl == "results":
-            changed = {
-                "output": _erased, "output_is_json": lambda _: False, "error": _erased, "documents": _none,
-                "tool_calls": _none, "cluster": lambda cluster: _word(plan, cluster), "trace_id": _none,
-            }  # fmt: skip
-        else:
-            changed = {"rationale": _erased, "detail": _none, "reason": _erased, "trace_id": _none}
-        for name, change in changed.items():
+        left = packed.part_left if tbl == packed.parts.name else schema().erased[packed.table].left
+        for name, rule in (left or {}).items():
             field = table.schema.field(name)
-            values = [change(value) if hit else value for value, hit in zip(table[name].to_pylist(), mask, strict=True)]
+            values = [
+                _becomes(rule, value, plan) if hit else value
+                for value, hit in zip(table[name].to_pylist(), mask, strict=True)
+            ]
             table = table.set_column(table.schema.get_field_index(name), field, pa.array(values, field.type))
         return table
 
@@ -295,56 +327,67 @@ class Eraser:
         return left
 
     def _say(self, plan: Plan, change: PendingChange, left: Sequence[str]) -> int:
-        """Append the event, which says that and why and not what, and take the note away."""
-        runs = sorted({case[0] for case in plan.cases})
+        """Append the event, which says that and why and not what; only what could not be read stays noted."""
+        packed = schema().packed.table
+        runs = sorted({case[0] for case in plan.rows.get(packed, ())})
         named = {key_text([run_id]): result_hashes(self._engine.sql, run_id).get(run_id) for run_id in runs}
         after = {
             key: value for key, value in report(plan, dry_run=False).to_dict().items()
-            if key not in ("dry_run", "backups", "exports", "left", "unsearched", "event_id") and value
-        }  # fmt: skip
-        rows = [
-            *(("response_cache", key) for key in plan.cached), *(("example_contents", one) for one in plan.examples),
-            *(("runbook_runs", run_id) for run_id in plan.runbooks),
-        ]  # fmt: skip
+            if key not in ("dry_run", "backups", "exports", "left", "alike", "event_id") and value
+        }  # fmt: skip  # one line for what is kept of the report
+        rows = [(table, *key) for table, keys in plan.rows.items() if table != packed for key in keys]
         with self._meta.write(durable=True) as con:
             con.execute("pragma secure_delete = on")
-            event_id = append_event(
+            passed = plan.unread if plan.has_more else ()
+            needs = {"plan": plan.rest().to_dict(), "reason": change.arguments["reason"]}
+            self._changes.leave_passed(con, change, passed, needs)
+            return append_event(
                 con, actor=change.actor, action="store.erase", subject="traces", reason=change.arguments["reason"],
-                after={**after, "left": len(left)}, rows=rows, named={schema().packed.table: named} if named else None,
-            )  # fmt: skip
-            self._changes.finish(con, change)
-        return event_id
+                after={**after, "left": len(left)}, rows=rows, named={packed: named} if named else None,
+            )  # fmt: skip  # arguments that belong together share a line
 
 
 @contextlib.contextmanager
-def _unlocked(con: sqlite3.Connection, trigger: str) -> Iterator[None]:
-    """Take a trigger away for a moment of the caller's transaction."""
-    made = con.execute("select sql from sqlite_master where type = 'trigger' and name = ?", (trigger,)).fetchone()
-    con.execute(f"drop trigger if exists {trigger}")
+def _unlocked(con: sqlite3.Connection, table: str) -> Iterator[None]:
+    """Take the triggers of a table away, which forbid to change it, for a moment of the caller's transaction."""
+    query = "select name, sql from sqlite_master where type = 'trigger' and tbl_name = ?"
+    triggers = con.execute(query, (table,)).fetchall()
+    for trigger in triggers:
+        con.execute(f"drop trigger {trigger['name']}")  # our own names
     yield
-    if made is not None:
-        con.execute(made[0])
+    for trigger in triggers:
+        con.execute(trigger["sql"])
 
 
-def _word(plan: Plan, cluster: str | None) -> str | None:
-    """Return the word that stands for a cluster from now on: one for each, which tells nothing of it."""
-    if cluster is None or cluster.startswith("erased-"):
-        return cluster
-    return f"erased-{hashlib.sha256(f'{plan.salt}{cluster}'.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+def _becomes(rule: Becomes | str | int | None, value: Any, plan: Plan) -> Any:
+    """Return what a value of an erased row becomes."""
+    if not isinstance(rule, Becomes):
+        return rule
+    if rule is Becomes.ERASED:
+        return None if value is None else rule.value
+    if value is None or str(value).startswith(rule.value):
+        return value
+    return rule.value + hashed(plan.salt, value)[:12]
 
 
-def _without_words(scores: str) -> str:
-    """Return the scores of a case with their numbers alone."""
+def _unread(plan: Plan) -> list[str]:
+    """Return what could not be read and may hold more of them, one sentence each."""
+    then = "what is erased now goes from it when it can be read again (lmops store check --repair, or put it back)"
+    if plan.by != "trace_ids" and not plan.who:
+        then += "; more that is meant may be in it, which is not known before: erase it once more then"
+    left = [f"{one['path']} cannot be read: {then}" for one in plan.unread]
+    return left + [
+        f"{path} was set aside, can be read in part at most, and may hold it: nothing brings it back into the store; "
+        "look at it, and remove it"
+        for path in plan.obscure
+    ]
+
+
+def _parts_left(parts: str, plan: Plan) -> str:
+    """Return the parts of a row without their words."""
+    packed = schema().packed
     kept = [
-        [scorer, value, status, _erased(reason), _erased(rationale), None]
-        for scorer, value, status, reason, rationale, _ in json.loads(scores)
+        [_becomes(packed.part_left.get(name, value), value, plan) for name, value in zip(packed.own, part, strict=True)]
+        for part in json.loads(parts)
     ]
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
-
-
-def _erased(text: str | None) -> str | None:
-    return None if text is None else ERASED
-
-
-def _none(_: object) -> None:
-    return None

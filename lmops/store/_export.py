@@ -12,7 +12,7 @@ from lmops.store._backup import undone
 from lmops.store._duck import in_memory
 from lmops.store._filesystem import make_store_folder, remove_file
 from lmops.store._long import KEY, LONG_COLUMNS, resolve
-from lmops.store._views import AROUND_VIEW, DERIVED_VIEWS, view_names
+from lmops.store._views import AROUND_VIEW, derived_views, view_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,7 +123,7 @@ def _write(engine: Engine, blobs: Blobs, out: duckdb.DuckDBPyConnection, words: 
     out.execute("set global TimeZone='UTC'")
     for name in view_names():
         before, after, written = words(name)
-        derived = DERIVED_VIEWS.get(name)
+        derived = derived_views().get(name)
         if derived is not None:
             # From what was written, in which long texts are whole.
             rows += _count(out.execute(f"{before} {derived.sql} {after}"))
@@ -132,7 +132,7 @@ def _write(engine: Engine, blobs: Blobs, out: duckdb.DuckDBPyConnection, words: 
             out.register("source", _whole(reader, blobs) if name == "spans" else reader)
             rows += _count(out.execute(f"{before} select * from source {after}"))
             out.unregister("source")
-        if any(one.base == name for one in DERIVED_VIEWS.values()):
+        if any(name in one.bases for one in derived_views().values()):
             out.execute(f"create temp view {name} as select * from {written}")
         if name == "spans":
             out.execute(AROUND_VIEW)

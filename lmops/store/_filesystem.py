@@ -190,16 +190,23 @@ def filesystem_type(path: Path, mounts: str | None = None) -> str:
         mounts: The mount table in the form of ``/proc/mounts``; read from there by default.
     """
     if mounts is None:
-        try:
-            mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
+        found = path.stat()
+        return _type_here(path, found.st_dev, found.st_ino)
     return _type_below(str(path.resolve()), mounts)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=64)
+def _type_here(path: Path, _device: int, _inode: int) -> str:
+    """Return the type of the file system of a folder, which stays the same as long as it is this one."""
+    try:
+        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return _type_below(str(path.resolve()), mounts)
+
+
 def _type_below(target: str, mounts: str) -> str:
-    """Return the type of the innermost mount that holds a path; a table that has not changed is not read again."""
+    """Return the type of the innermost mount that holds a path."""
     best, kind = "", ""
     for line in mounts.splitlines():
         fields = line.split(" ")

@@ -7,13 +7,9 @@ nobody. So a fork waits for the transactions that are open, and new ones wait fo
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Final, Self
 
 #: A fork waits no longer than this: a transaction that somebody keeps open must not stop the process.
 FORK_WAIT_S: Final = 5.0
@@ -32,24 +28,27 @@ class Gate:
     def _depth(self) -> int:
         return getattr(self._mine, "depth", 0)
 
-    @contextlib.contextmanager
-    def passing(self) -> Iterator[None]:
-        """Count as an open transaction; a thread that has one open may open another at once."""
-        with self._changed:
-            while self._is_forking and not self._depth:
-                self._changed.wait()
-            self._count(1)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._count(-1)
-                if self._is_forking:
-                    self._changed.notify_all()
+    def passing(self) -> Self:
+        """Count as an open transaction inside of it; a thread that has one open may open another at once."""
+        return self
 
-    def _count(self, by: int) -> None:
-        self._open += by
-        self._mine.depth = self._depth + by
+    def __enter__(self) -> Self:
+        """Wait while a fork is under way, then count one more."""
+        with self._changed:
+            depth = self._depth
+            while self._is_forking and not depth:
+                self._changed.wait()
+            self._open += 1
+            self._mine.depth = depth + 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Count one less; a fork may wait for it."""
+        with self._changed:
+            self._open -= 1
+            self._mine.depth = self._depth - 1
+            if self._is_forking:
+                self._changed.notify_all()
 
     def before_fork(self) -> None:
         """Wait for the transactions of other threads, and keep new ones waiting."""

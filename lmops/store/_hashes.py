@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.store.schema import schema
 
@@ -20,14 +20,14 @@ def key_of(table: str) -> tuple[str, ...]:
 
 def key_text(key: Iterable[object]) -> str:
     """Return the key of a row as an event names it: a JSON list."""
-    return json.dumps(list(key), ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return _KEY.encode(list(key))
 
 
 def row_hash(table: str, row: Mapping[str, Any]) -> str:
     """Return the SHA-256 of what a row holds, types included."""
     moving = schema().tables[table].moving if row.get("status") == "running" else ()
     held = {name: value for name, value in row.items() if value is not None and name not in moving}
-    text = json.dumps(held, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain)
+    text = _ROW.encode(held)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -44,3 +44,8 @@ def rows_of(con: sqlite3.Connection, query: str, values: Sequence[object] = ()) 
 def _plain(value: object) -> object:
     """Return bytes in a form that no text has."""
     return ["blob", value.hex()] if isinstance(value, bytes) else repr(value)
+
+
+#: ``json.dumps`` makes one for each call.
+_KEY: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)
+_ROW: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain)

@@ -98,15 +98,15 @@ def refuse_lost(folder: Path) -> None:
         raise _refusal(folder, f"{META} is missing, and its log {log.name} holds {log.stat().st_size:,} bytes")
 
 
-def refuse_other(folder: Path, con: sqlite3.Connection) -> None:
-    """Raise when the database is not the one under which the segments were written last."""
+def refuse_other(folder: Path, con: sqlite3.Connection) -> str | None:
+    """Return the id of the store, None before it has one; raise for a database that is not the one of the segments."""
     # The files first: what is listed meanwhile is then known, and what is swept meanwhile is gone when it is read.
     found = [path for path in segment_files(folder) if path.endswith(".parquet")]
     known = _known(folder, con)
     if known is None:
         if found:
             raise _refusal(folder, f"{META} is empty, and {_words(folder, found)}")
-        return
+        return None
     told = head(folder)
     is_mine = told is None or told[0] == known.store_id
     if told is not None and is_mine and told[1] > known.generation:
@@ -114,7 +114,7 @@ def refuse_other(folder: Path, con: sqlite3.Connection) -> None:
         raise OlderDatabaseError(str(_refusal(folder, found_out)))
     strays = [path for path in found if path not in known.paths]
     if not strays:
-        return
+        return known.store_id
     # A store whose own files are here is itself, whatever lies beside them.
     is_at_home = len(strays) < len(found)
     for path in strays:
@@ -128,6 +128,7 @@ def refuse_other(folder: Path, con: sqlite3.Connection) -> None:
             raise _refusal(folder, f"{META} is of the store {known.store_id}, and {path} of the store {store_id}")
     if not is_at_home and not is_mine:
         raise _refusal(folder, f"{META} is of another store than {JOURNAL}, and {_words(folder, found)}")
+    return known.store_id
 
 
 def _known(folder: Path, con: sqlite3.Connection) -> Known | None:

@@ -30,7 +30,7 @@ from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from lmops.store._meta import Meta
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+#: What a change has passed over, among its arguments; and how one is called that did not come so far.
+_PASSED: Final = "passed"
+_CUT: Final = "was cut short"
 #: The last step of a rescue.
 RESCUE: Final = "rescue"
 #: The changes that a thread of this process works on, by the word that holds them.
@@ -73,8 +76,21 @@ class PendingChange:
         what = f"{self.kind} of {plain_line(self.subject, 80)}"
         return f"{what}, asked for by {plain_line(self.actor, 60)} at {self.started_at:%Y-%m-%d %H:%M:%S} UTC"
 
+    @property
+    def passed(self) -> list[dict[str, Any]]:
+        """The files that it has passed over, because they could not be read: of them alone it is not finished."""
+        found: list[dict[str, Any]] = self.arguments.get(_PASSED, [])
+        return found
+
+    @property
+    def why(self) -> str:
+        """Say why it is not finished."""
+        files = len(self.passed)
+        return f"has passed over {files} {'file' if files == 1 else 'files'} that could not be read" if files else _CUT
+
     def __repr__(self) -> str:
-        return f"<PendingChange {self.change_id} {'running' if self.is_running else 'CUT SHORT'}: {self}>"
+        state = "running" if self.is_running else "WAITS FOR A REPAIR" if self.passed else "CUT SHORT"
+        return f"<PendingChange {self.change_id} {state}: {self}>"
 
 
 class Changes:
@@ -107,6 +123,30 @@ class Changes:
             (_json(progress), time.time_ns(), change.change_id),
         )
 
+    def leave_passed(
+        self,
+        con: sqlite3.Connection,
+        change: PendingChange,
+        passed: Sequence[Mapping[str, Any]],
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Finish a change but for the files that it has passed over, for which another one waits from then on.
+
+        Args:
+            con: The caller's transaction.
+            change: What is finished.
+            passed: The files: the path of each, and where its rows lie in time.
+            arguments: All that the other one needs; those of the change by default.
+        """
+        self.finish(con, change)
+        if passed:
+            needs = change.arguments if arguments is None else arguments
+            con.execute(
+                "insert into pending_changes (kind, subject, arguments, progress, actor, started_ns) "
+                "values (?, ?, ?, '{}', ?, ?)",
+                (change.kind, change.subject, _json({**needs, _PASSED: list(passed)}), change.actor, time.time_ns()),
+            )
+
     def finish(self, con: sqlite3.Connection, change: PendingChange) -> None:
         """Take the note of a finished change away, in the caller's transaction."""
         con.execute("delete from pending_changes where change_id = ?", (change.change_id,))
@@ -136,17 +176,20 @@ class Changes:
         self._let_go(change)
         log.warning("the %s was cut short; lmops.open finishes it when it opens the store the next time", change)
 
-    def resume(self, ways: Mapping[str, Callable[[PendingChange], object]]) -> list[PendingChange]:
+    def resume(
+        self, ways: Mapping[str, Callable[[PendingChange], object]], *, waits: Callable[[PendingChange], bool]
+    ) -> list[PendingChange]:
         """Finish the changes of these kinds that were cut short; return those that were.
 
         Args:
             ways: The work of each kind of change.
+            waits: Whether a change has to wait for something else.
         """
         finished = []
         for change in self.pending():
-            if change.is_running or change.kind not in ways or not self._take(change):
+            if change.is_running or change.kind not in ways or waits(change) or not self._take(change):
                 continue
-            log.warning("the %s was cut short; it is being finished now", change)
+            log.warning("the %s %s; it is being finished now", change, change.why)
             # What is wrong with one change must not keep everybody out of the store.
             with Logged(log, "the %s could not be finished", change, level=logging.ERROR):
                 self.carry_out(self._mine(change), ways[change.kind])

@@ -8,7 +8,6 @@ thread of a kernel waits for a cell, signals are ignored: :func:`hear_when_idle`
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import math
@@ -348,6 +347,8 @@ def hear_when_idle() -> None:
             loop.call_later(_IDLE_S, listen)
 
     if "ipykernel.kernelapp" in sys.modules and threading.current_thread() is threading.main_thread():
+        import asyncio
+
         with contextlib.suppress(RuntimeError):  # no loop runs: no kernel's cell does
             loop = asyncio.get_running_loop()
             loop.call_soon(listen)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.store._long import KEY, LONG_COLUMNS, references, resolve, shorten
 from lmops.store._manifest import move_manifest
 from lmops.store._planner import OPEN
-from lmops.store._tables import STORED
+from lmops.store._segments import records
+from lmops.store._tables import STORED, filed
+from lmops.store._verify import refuse_unread
 
 if TYPE_CHECKING:
     import sqlite3
@@ -209,8 +212,8 @@ class Maintenance:
             if replaced:
                 self._swap(replaced, written, buried, lambda con: note(con, removed))
 
-    def erase_traces(self, trace_ids: Sequence[str]) -> list[str]:
-        """Remove traces with every copy of their rows, at once; return the paths of segments that cannot be read.
+    def erase_traces(self, trace_ids: Sequence[str]) -> None:
+        """Remove traces with every copy of their rows from all segments that can be read, at once.
 
         Replaced files go now, and not after the usual while: a reader that has not opened them yet no longer can.
         """
@@ -223,8 +226,24 @@ class Maintenance:
             self._remove(snapshot, ids, dict.fromkeys(STORED, 0), lambda _con, _removed: None)
             self._forget()
             self._publisher.sweep(grace_s=0)
-        listed = (segment for tbl in STORED for segment in snapshot.segments.get(tbl, ()))
-        return [one.path for one in listed if (self._folder / one.path).exists() and self._publisher.is_damaged(one)]
+
+    def unreadable(self) -> list[dict[str, Any]]:
+        """Return the places of all that is not what was written: path, and where the rows lie in time.
+
+        Segments, also missing ones, and writes of the inbox, which a repair sets aside.
+
+        Raises:
+            StoreError: The disk or the rights keep one from being read; nothing is known of it.
+        """
+        files = self._listed(filed())
+        broken = self._engine.verified.broken(files)
+        refuse_unread(broken)
+        writes = [{"path": path, "min_ns": None, "max_ns": None} for path in self._damaged_writes()]
+        return [*(_place(one) for one in files if one.path in broken), *writes]
+
+    def _damaged_writes(self) -> list[str]:
+        """Return the names of the writes of the inbox that are not what was written."""
+        return [f"inbox/{seq}" for seq in self._engine.snapshot().damaged]
 
     def _has_any(self, segment: Segment, trace_ids: pa.Array[Any]) -> bool:
         """Return whether a segment has a row of these traces, from one column of it."""
@@ -267,7 +286,8 @@ class Maintenance:
         on_segment: Callable[[Collection[int], int, int], None],
         before_segment: Callable[[], None] = lambda: None,
         done: Collection[int] = (),
-    ) -> int:
+        passed: Sequence[Mapping[str, Any]] = (),
+    ) -> tuple[int, list[dict[str, Any]]]:
         """Pass every stored span through ``change`` and settle the traces of those that came out different.
 
         Works segment by segment, so that memory stays bounded and a killed process has rewritten whole segments only.
@@ -279,25 +299,50 @@ class Maintenance:
             before_segment: Called before each segment, while nobody else can publish rows.
             on_segment: Called after each with (ids of the segments done, how many there are, spans changed).
             done: Ids of segments that were done before.
+            passed: What an earlier rewriting has passed over: only what lies where it lay. Empty for all.
 
         Returns:
-            How many spans changed.
+            How many spans changed, and what was passed over because it cannot be read: its path, and where its rows
+            lie in time, whatever file they are in when they are there again.
         """
         self._publisher.drain()
         changed = 0
         seen = set(done)
+        unread: dict[int, Segment] = {}
         while True:
             with self._publisher.locked():
-                segments = self._spans()
-                segment = next((one for one in segments if one.segment_id not in seen), None)
+                segments = [one for one in self._spans() if not passed or _lies_in(one, passed)]
+                segment = next((one for one in segments if one.segment_id not in seen | unread.keys()), None)
                 if segment is None:
-                    return changed
+                    left = [unread[one.segment_id] for one in segments if one.segment_id in unread]
+                    return changed, list(map(_place, left))
+                if self._publisher.is_damaged(segment):
+                    unread[segment.segment_id] = segment
+                    continue
                 before_segment()
                 changed += self._rewrite(segment, change, where, seen)
             on_segment(seen, len(segments), changed)
 
-    def _spans(self) -> tuple[Segment, ...]:
-        return self._engine.manifest().segments.get("spans", ())
+    def has_to_wait(self, passed: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether all that was passed over is still what cannot be read."""
+        paths = {one["path"] for one in passed}
+        there = [one for one in self._listed(filed()) if one.path in paths]
+        broken = paths.intersection([*self._engine.verified.broken(there), *self._damaged_writes()])
+        return bool(paths) and broken == paths
+
+    def _spans(self) -> list[Segment]:
+        """Return the files of spans, and those that may be."""
+        return self._listed(("spans",))
+
+    def _listed(self, tables: Collection[str]) -> list[Segment]:
+        """Return the files of some tables, and all whose record is damaged: it may be one, of any time."""
+        with self._meta.read() as con:
+            listed = records(con)
+        return [
+            one if one.is_intact else replace(one, min_ns=None, max_ns=None)
+            for one in listed
+            if one.tbl in tables or not one.is_intact
+        ]
 
     def _rewrite(self, segment: Segment, change: Change, where: Mapping[str, str] | None, seen: set[int]) -> int:
         """Rewrite what changes of one segment; it, and the segments that hold nothing but such rows, are ``seen``."""
@@ -305,8 +350,6 @@ class Maintenance:
         import pyarrow.compute as pc
 
         seen.add(segment.segment_id)
-        if self._publisher.is_damaged(segment):
-            return 0
         snapshot = self._engine.manifest()
         table, _ = drop_dead(self._read(segment), self.dead("spans"))
         if where:
@@ -331,6 +374,18 @@ class Maintenance:
                 # With them came none of the others of their traces, which may lie in a segment that waits for its turn.
                 seen.update(one.segment_id for one in self._spans() if one.segment_id not in known)
         return len(fresh)
+
+
+def _place(segment: Segment) -> dict[str, Any]:
+    """Return where the rows of a segment lie, whatever file they are in when they are there again."""
+    return {"path": segment.path, "min_ns": segment.min_ns, "max_ns": segment.max_ns}
+
+
+def _lies_in(segment: Segment, places: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether rows of a segment may lie in one of these places; what has no time may lie anywhere."""
+    return segment.min_ns is None or any(
+        place["min_ns"] is None or segment.overlaps(place["min_ns"], place["max_ns"]) for place in places
+    )
 
 
 def _is_small(segment: Segment) -> bool:

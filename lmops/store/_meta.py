@@ -6,11 +6,14 @@ import contextlib
 import errno
 import logging
 import os
+import resource
 import sqlite3
+import tempfile
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from lmops.base.endings import Undone
 from lmops.errors import (
@@ -42,7 +45,6 @@ from lmops.store._shape import migrations, put_right, refuse_unknown, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lmops.store._at_rest import Opened
 
@@ -70,6 +72,7 @@ _OF_THE_DISK: Final = frozenset(
 )
 #: SQLite says "full" only of pages: a quota, a limit of the file's size and the log's index on a full disk are these.
 _FULL: Final = frozenset((sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE))
+_PROBE_BYTES: Final = 1 << 16
 BUSY_TIMEOUT_S: Final = 30.0
 #: A write-ahead log that a burst made longer than this is cut back.
 WAL_BYTES: Final = 64_000_000
@@ -80,6 +83,8 @@ _LOST_AND_MADE: Final = (
 )
 _COUNT: Final = "update counters set value = value + ? where name = ?"
 _COUNTED: Final = "select value from counters where name = ?"
+#: Rows by table and key; None for one that is not there.
+Rows = dict[tuple[Any, ...], sqlite3.Row | None]
 #: Connections that came with a fork. Closing one would meddle with the locks of the process that opened it.
 _INHERITED: list[sqlite3.Connection] = []
 
@@ -90,26 +95,18 @@ def in_words(path: object) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        text = str(error)
-        if "full" in text or error.sqlite_errorcode in _FULL:
-            raise StoreFullError(full_message(f"the store {path}")) from error
-        if "unable to open" in text:
-            _raise_if_too_many(path)
-        cannot_write = "unable to open" in text and os.path.lexists(str(path)) and not _is_writable(str(path))
-        if "readonly" in text or "read-only" in text or cannot_write:
-            message = f"the store {path} cannot be written: {text}; open it with read_only=True or mend its permissions"
-            raise ReadOnlyError(message) from error
-        if "locked" in text or "busy" in text:
-            message = (
-                f"the store {path} stayed locked by another process for {BUSY_TIMEOUT_S:.0f} s; nothing was written"
-            )
-            raise StoreError(message) from error
-        raise StoreError(f"the store {path}: {text}") from error
+        raise _in_words(error, path) from error
     except (sqlite3.InterfaceError, sqlite3.ProgrammingError):
         raise  # a value that cannot be bound, a statement that is wrong: the store is as it was
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        # What SQLite says of a damaged schema may hold its bytes, which are no text.
+        # SQLite takes a disk that gives nothing back for a database that is damaged.
+        failure = _failure(path, os.O_RDONLY)
+        if failure is not None and failure.errno == errno.EIO:
+            raise of_system(failure, f"the store {path}") from error
+        said = "what SQLite says of it is no text" if isinstance(error, UnicodeDecodeError) else error
         message = (
-            f"{path}/{META} is damaged ({error}); restore it from a backup (ws.store.backup writes one), or let "
+            f"{path}/{META} is damaged ({said}); restore it from a backup (ws.store.backup writes one), or let "
             "lmops store rescue build it again from the segments and the newest backup"
         )
         raise DamagedStoreError(message) from error
@@ -119,12 +116,58 @@ def in_words(path: object) -> Iterator[None]:
         raise of_system(error, f"the store {path}") from error
 
 
+def _in_words(error: sqlite3.OperationalError, path: object) -> StoreError:
+    """Return the error of ours for one of SQLite that says nothing of what is in the database."""
+    text = str(error)
+    if "full" in text or error.sqlite_errorcode in _FULL:
+        failure = _failure(path, os.O_RDWR)
+        is_write = error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE
+        if failure is None and is_write and resource.getrlimit(resource.RLIMIT_FSIZE)[0] < 0:
+            failure = OSError(errno.EIO, f"{text} although there is room")
+        if failure is not None and failure.errno == errno.EIO:
+            return of_system(failure, f"the store {path}")
+        return StoreFullError(full_message(f"the store {path}"))
+    if "unable to open" in text:
+        _raise_if_too_many(path)
+    cannot_write = "unable to open" in text and os.path.lexists(str(path)) and not _is_writable(str(path))
+    if "readonly" in text or "read-only" in text or cannot_write:
+        return ReadOnlyError(
+            f"the store {path} cannot be written: {text}; open it with read_only=True or mend its permissions"
+        )
+    if "locked" in text or "busy" in text:
+        return StoreError(
+            f"the store {path} stayed locked by another process for {BUSY_TIMEOUT_S:.0f} s; nothing was written"
+        )
+    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+        return of_system(OSError(errno.EIO, text), f"the store {path}")
+    return StoreError(f"the store {path}: {text}")
+
+
 def _raise_if_too_many(path: object) -> None:
     """Raise when this process can open no further file, which SQLite does not tell from a file that is not there."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
         raise of_system(error, f"the store {path}") from error
+
+
+def _failure(path: object, way: int) -> OSError | None:
+    """Return what the system says of reading the database and its log, or of writing a file beside them."""
+    try:
+        if way == os.O_RDWR:
+            there = next((one for one in (Path(str(path)), *Path(str(path)).parents) if one.is_dir()), None)
+            with tempfile.NamedTemporaryFile(prefix=f"{META}-", dir=there) as file:
+                file.write(bytes(_PROBE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        else:
+            for name in (META, f"{META}-wal"):
+                with Path(str(path), name).open("rb") as file:
+                    while file.read(_PROBE_BYTES):
+                        pass
+    except OSError as error:
+        return error
+    return None
 
 
 def _is_writable(path: str) -> bool:
@@ -155,28 +198,31 @@ class Meta:
             refuse_lost(folder)
             if not read_only:
                 make_file(self.path)
-            refuse_unknown(self.connection(), self.newest, self.path)
-            self._refuse_other()
-            self.version = self._migrate()
+            version = refuse_unknown(self.connection(), self.newest, self.path)
+            store_id = self._refuse_other()
+            self.version = self._migrate(version)
         if self.version > self.newest:
             self.read_only = True
         self._acknowledged = Acknowledged(folder)
         with in_words(folder), GATE.passing():
-            self.store_id = str(_info(self.connection(), "store_id"))
+            self.store_id = store_id or str(_info(self.connection(), "store_id"))
         #: what is known to be lost of what was acknowledged, in words
         self.lost = self._lost_writes()
         #: what dead processes left on the disk and cannot be read: what is wrong, by path in the store
         self.unread: dict[str, str] = {}
 
-    def _refuse_other(self) -> None:
-        """Refuse a database that is not the one of the segments; one that a power cut cut short is completed."""
+    def _refuse_other(self) -> str | None:
+        """Refuse a database that is not the one of the segments, and return its id, None for a new one.
+
+        One that a power cut cut short is completed.
+        """
         try:
-            refuse_other(self.folder, self.connection())
+            return refuse_other(self.folder, self.connection())
         except OlderDatabaseError:
             is_present = self.connection().execute("pragma user_version").fetchone()[0] == self.newest
             if self.read_only or not is_present or not relist(self.folder, self.connection()):
                 raise
-            refuse_other(self.folder, self.connection())
+            return refuse_other(self.folder, self.connection())
 
     def connection(self) -> sqlite3.Connection:
         """Return this thread's connection in this process, opened when needed."""
@@ -209,7 +255,6 @@ class Meta:
     def _connect_to_write(self) -> sqlite3.Connection:
         con = self._open(f"file:{quoted(self.path)}")
         _set_journal_mode(con, "delete" if self.is_network else "wal")
-        con.execute(f"pragma synchronous={'full' if self.is_network else 'normal'}")
         con.execute(f"pragma journal_size_limit={WAL_BYTES}")
         return con
 
@@ -239,13 +284,14 @@ class Meta:
             rows: So many go into the inbox; how many wait there then is in :meth:`waiting_rows`.
         """
         self.refuse_read_only()
-        with in_words(self.folder), GATE.passing(), self._using() as held:
+        with in_words(self.folder), GATE.passing(), self._hold() as held:
             con = held.con
             level = "full" if durable or self.is_network else "normal"
             if held.synchronous != level:
                 con.execute(f"pragma synchronous={level}")
                 held.synchronous = level
             _begin(con, wait=wait)
+            held.began_at = con.total_changes
             with Undone(con.rollback):
                 yield con
                 # Plain statements by the key: "returning" makes a table of its own, ten times as slow.
@@ -259,6 +305,11 @@ class Meta:
             if commits is not None:
                 self._acknowledged.write(self.store_id, commits[0])
 
+    def known_rows(self, con: sqlite3.Connection) -> Rows | None:
+        """Return what is known of rows in this thread's transaction; None in one that has changed something."""
+        held: _Held | None = getattr(self._local, "held", None)
+        return None if held is None or held.con is not con else held.known_rows()
+
     def waiting_rows(self) -> int:
         """Return how many rows waited in the inbox after this thread's last write to it."""
         return self._hold().waiting_rows
@@ -271,12 +322,13 @@ class Meta:
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Run one read transaction: everything read inside is one consistent snapshot."""
-        with in_words(self.folder), GATE.passing(), self._using() as held:
+        with in_words(self.folder), GATE.passing(), self._hold() as held:
             con = held.con
             if con.in_transaction:
                 yield con
                 return
             con.execute("begin")
+            held.began_at = con.total_changes
             try:
                 yield con
             finally:
@@ -292,7 +344,7 @@ class Meta:
         """
         if self.read_only or self.is_network:
             return
-        with in_words(self.folder), GATE.passing(), self._using() as held:
+        with in_words(self.folder), GATE.passing(), self._hold() as held:
             held.con.execute("pragma busy_timeout=0")
             try:
                 held.con.execute("pragma wal_checkpoint(truncate)").fetchall()
@@ -300,13 +352,6 @@ class Meta:
                 log.debug("the log of %s stays as it is: %s", self.path, error)
             finally:
                 held.con.execute(f"pragma busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
-
-    @contextlib.contextmanager
-    def _using(self) -> Iterator[_Held]:
-        """Keep this thread's connection from being closed by another thread."""
-        held = self._hold()
-        with held.lock:
-            yield held
 
     def copy_to(self, path: Path) -> None:
         """Write the database, as it is at one moment and without free pages, into a new file."""
@@ -356,9 +401,9 @@ class Meta:
         con.execute("delete from info where key = ?", (LOST,))
         self.lost = None
 
-    def _migrate(self) -> int:
+    def _migrate(self, version: int) -> int:
+        """Bring a database of this version to the newest, and return the version that it then has."""
         con = self.connection()
-        version = int(con.execute("pragma user_version").fetchone()[0])
         if version > self.newest:
             log.warning(
                 "the store %s has schema %d and this lmops knows %d: opened read-only; pip install -U lmops",
@@ -479,10 +524,34 @@ class _Held:
         #: how commits are synced at present; not known until the first
         self.synchronous: str | None = None
         self.waiting_rows = 0
+        #: ``total_changes`` when the transaction began: what is read after a change of its own may be rolled back
+        self.began_at = -1
+        self._state = (-1, -1)
+        self._rows: Rows = {}
         self.lock = threading.RLock()
         self.pid = os.getpid()
         self._register = register
         register[id(con)] = (con, self.lock)
+
+    def known_rows(self) -> Rows | None:
+        """Return the rows that were found to be what was written in this state of the database."""
+        changes = self.con.total_changes
+        if changes != self.began_at:
+            return None
+        # The version is the connection's own count of what others commit.
+        state = (self.con.execute("pragma data_version").fetchone()[0], changes)
+        if state != self._state:
+            self._state, self._rows = state, {}
+        return self._rows
+
+    def __enter__(self) -> Self:
+        """Keep it from being closed by another thread."""
+        self.lock.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let it be closed."""
+        self.lock.release()
 
     def __del__(self) -> None:
         if self.pid == os.getpid():

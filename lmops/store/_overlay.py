@@ -32,7 +32,7 @@ FACT_COLUMNS: Final = (
     "error_message", "service", "environment", "session_id", "user_id", "requested_model", "model", "prompt_name",
     "prompt_version", "input", "output", "input_tokens", "output_tokens", "cost_usd", "response_id", "scope", "is_call",
     "duplicate_span_ids",
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 
 
 class Stored(Protocol):

@@ -16,8 +16,8 @@ from lmops.errors import QueryError, did_you_mean
 from lmops.store._duck import in_memory
 from lmops.store._views import (
     AROUND_TABLE,
-    DERIVED_VIEWS,
     base_views,
+    derived_views,
     table_ddl,
     view_names,
 )
@@ -53,6 +53,11 @@ OPEN: Final = Bounds(None, None)
 NOWHERE: Final = Bounds(2**63 - 1, -(2**63))
 
 
+#: Plans are kept of so many questions, each of at most so many characters.
+_KEPT: Final = 256
+_KEPT_CHARACTERS: Final = 20_000
+
+
 class Plan(NamedTuple):
     """The base views a query names, each with the time bounds within which it reads them."""
 
@@ -63,8 +68,8 @@ class Planner:
     """Plans queries over the public views."""
 
     def __init__(self) -> None:
-
         self._lock = threading.RLock()
+        self._kept: dict[str, Plan] = {}
         config: dict[str, str | bool | int | float | list[str]] = {
             "enable_external_access": "false",
             "python_enable_replacements": "false",
@@ -77,7 +82,7 @@ class Planner:
         for name, columns in self._base.items():
             self._con.execute(table_ddl(name, columns))
         self._con.execute(AROUND_TABLE)
-        for name, derived in DERIVED_VIEWS.items():
+        for name, derived in derived_views().items():
             self._con.execute(f"create view {name} as {derived.sql}")
         for macro in MACROS:
             self._con.execute(macro)
@@ -95,21 +100,45 @@ class Planner:
         import duckdb
 
         with self._lock:
+            known = self._kept.get(query)
+            if known is not None:
+                return known
             try:
                 self._check_is_read(query)
                 rows = self._con.execute("explain (format json) " + query, params).fetchall()
             except duckdb.Error as error:
                 raise self.explained(error) from error
+            plan = self._planned(query, rows[0][1])
+            if len(query) <= _KEPT_CHARACTERS and self._reads_all(query, plan):
+                if len(self._kept) >= _KEPT:
+                    self._kept.clear()
+                self._kept[query] = plan
+            return plan
+
+    def _reads_all(self, query: str, plan: Plan) -> bool:
+        """Return whether a plan bounds no view that its query reads; then it holds at any time, with any parameters."""
+        rows = self._con.execute("select json_serialize_sql(?)", [query]).fetchall()
+        parsed = json.loads(rows[0][0])
+        if parsed["error"]:
+            return False
+        read = {node["table_name"].lower() for node in _dicts(parsed) if node.get("type") == "BASE_TABLE"}
+        derived = derived_views()
+        bases = {base for name in read for base in (derived[name].bases if name in derived else (name,))}
+        return all(plan.views.get(name, OPEN) == OPEN for name in bases)
+
+    def _planned(self, query: str, explained: str) -> Plan:
+        """Return the plan that an explained query amounts to."""
         views: dict[str, Bounds] = {}
-        for node in _nodes(json.loads(rows[0][1])):
+        for node in _nodes(json.loads(explained)):
             name = str(node.get("extra_info", {}).get("Table", "")).rsplit(".", 1)[-1]
             if name in self._base:
                 bounds = _bounds(node["extra_info"].get("Filters", ()))
                 views[name] = _widest(views[name], bounds) if name in views else bounds
-        text = query.lower()
+        text, derived = query.lower(), derived_views()
         for name in self._names:
             if name in text:
-                views.setdefault(DERIVED_VIEWS[name].base if name in DERIVED_VIEWS else name, NOWHERE)
+                for base in derived[name].bases if name in derived else (name,):
+                    views.setdefault(base, NOWHERE)
         return Plan(views)
 
     def _check_is_read(self, query: str) -> None:
@@ -169,6 +198,18 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:  # JSON
         node = stack.pop()
         yield node
         stack.extend(node.get("children", ()))
+
+
+def _dicts(value: Any) -> Iterator[dict[str, Any]]:  # JSON
+    """Yield every object of a parsed query."""
+    stack = [value]
+    while stack:
+        found = stack.pop()
+        if isinstance(found, dict):
+            yield found
+            stack.extend(found.values())
+        elif isinstance(found, list):
+            stack.extend(found)
 
 
 def _bounds(filters: str | Sequence[str]) -> Bounds:

@@ -18,8 +18,6 @@ Row = dict[str, Any]
 PRICES_KNOWN: Final = "prices_known"
 #: (store, connection, span rows) -> the rows with the costs of the prices as they are
 Reprice = Callable[[Any, "sqlite3.Connection", Sequence[Row]], Sequence[Row]]
-#: span rows -> the same with the costs of the prices as they are
-Priced = Callable[[Sequence[Row]], Sequence[Row]]
 
 
 def unchanged(_: object, __: sqlite3.Connection, rows: Sequence[Row]) -> Sequence[Row]:

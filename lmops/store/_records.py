@@ -18,6 +18,7 @@ from lmops.errors import DamagedStoreError
 from lmops.store._arrow import record_table
 from lmops.store._chain import GENESIS, event_hash
 from lmops.store._filesystem import META
+from lmops.store._grown import Grown
 from lmops.store._hashes import key_of, key_text, row_hash
 from lmops.store._results import misplaced, with_liveness
 from lmops.store._seals import Check, Named, disagreement, note
@@ -25,22 +26,32 @@ from lmops.store._segments import any_text
 from lmops.store.schema import checks, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
-    from lmops.store.schema import Table
+    from lmops.store._meta import Rows
+    from lmops.store.schema import Table, View
 
+Row = dict[str, Any]
 #: The key of a row that is not what was written, and the event that names it.
 Altered = tuple[tuple[Any, ...], int | None]
 #: So many problems of one view are named, the others counted.
 _NAMED: Final = 5
+#: So many single rows a connection remembers.
+_KNOWN_ROWS: Final = 10_000
 
 
 class Records:
-    """What this process knows of the records of one store."""
+    """What this process knows of the records of one store.
 
-    def __init__(self) -> None:
+    Args:
+        folder: The store's.
+        keeps: Whether rows that never change may be put into files.
+    """
+
+    def __init__(self, folder: Path, *, keeps: bool) -> None:
         self._lock = threading.Lock()
         self._tables: tuple[object, dict[str, pa.Table], dict[str, tuple[str, ...]]] = (None, {}, {})
         self._named: Named = {}
@@ -48,12 +59,17 @@ class Records:
         self._last = GENESIS
         self._damaged_events: list[str] = []
         self._examined: set[str] = set()
+        self._grown = Grown(folder, keeps=keeps)
+        #: up to which row growing tables were checked, and what was found wrong with them, by view
+        self._checked: dict[str, int] = {}
+        self._wrong: dict[str, list[str]] = {}
         #: by the content of a row: its key and its hash
         self._known: dict[int, tuple[str, str]] = {}
 
     def forget(self) -> None:
         """Drop the tables that are kept."""
         self._tables = (None, {}, {})
+        self._grown.forget()
 
     def table(self, con: sqlite3.Connection, name: str) -> tuple[pa.Table, tuple[str, ...]]:
         """Return what a view of records shows as Arrow, and what is wrong with it; the caller lets one in at a time."""
@@ -62,11 +78,13 @@ class Records:
         if self._tables[0] != state:
             self._tables = (state, {}, {})
         _, tables, problems = self._tables
+        view = schema().views[name]
+        if view.grows_by is not None and name not in tables:
+            tables[name], problems[name] = self._growing(con, view)
         if name not in problems:
             problems[name] = self.problems(con, name)
         if name in tables:
             return tables[name], problems[name]
-        view = schema().views[name]
         with any_text(con):
             rows = con.execute(view.sql).fetchall()
         if view.gone is not None:
@@ -76,12 +94,34 @@ class Records:
         tables[name] = record_table(view, rows)
         return tables[name], problems[name]
 
-    def record(self, con: sqlite3.Connection, table: str, key: Sequence[Any]) -> sqlite3.Row | None:
+    def _growing(self, con: sqlite3.Connection, view: View) -> tuple[pa.Table, tuple[str, ...]]:
+        """Return what a view that only grows shows, and what is wrong with it."""
+        table, checked = self._grown.read(con, view)
+        if checked is not None:
+            # Other rows than before: those out of a file were checked when it was written.
+            self._checked[view.behind[0]] = checked
+            self._wrong.pop(view.name, None)
+        problems = self.problems(con, view.name)
+        if not problems:
+            self._grown.keep(view)
+        return table, problems
+
+    def record(
+        self, con: sqlite3.Connection, table: str, key: Sequence[Any], rows: Rows | None = None
+    ) -> sqlite3.Row | None:
         """Return one row by its key, None when there is none, in the caller's transaction.
+
+        Args:
+            con: Inside that transaction.
+            table: Where it is.
+            key: Its key.
+            rows: The rows that are known already in this state of the database; this one is added.
 
         Raises:
             DamagedStoreError: It is not what its event wrote, or is gone, or came past the chain.
         """
+        if rows is not None and (table, *key) in rows:
+            return rows[table, *key]
         with self._lock:
             try:
                 row, problem = self._looked_up(con, table, key)
@@ -93,6 +133,10 @@ class Records:
                 f"{META}: {problem}; it is not handed out. A backup has it as it was (lmops store restore); "
                 "lmops audit verify names every record that is not what was written"
             )
+        if rows is not None:
+            if len(rows) >= _KNOWN_ROWS:
+                rows.clear()
+            rows[table, *key] = row
         return row
 
     def _looked_up(
@@ -125,12 +169,37 @@ class Records:
                     problems[_altered(key, named)] = problem
         return rows, {one: f"{META}: {problem}" for one, problem in problems.items()}
 
+    def listed(self, con: sqlite3.Connection, table: str, rows: Iterable[Row]) -> tuple[list[Row], dict[Altered, str]]:
+        """Return those of some rows that are what was written, and what is wrong with the others.
+
+        Args:
+            con: Inside a read transaction.
+            table: Whose rows they are.
+            rows: All columns of each, and perhaps others.
+        """
+        whole: list[Row] = []
+        problems: dict[Altered, str] = {}
+        with self._lock, any_text(con):
+            self._read_chain(con)
+            columns = [row[1] for row in con.execute(f"pragma table_info({table})")]  # our own names
+            for row in rows:
+                key = key_text(row[name] for name in key_of(table))
+                problem = self._problem(con, table, key, {name: row[name] for name in columns})
+                if problem is None:
+                    whole.append(row)
+                else:
+                    problems[_altered(key, self._named_by(table, key))] = f"{META}: {problem}"
+        return whole, problems
+
     def _named_by(self, table: str, key: str) -> tuple[int | None, str | None]:
         return self._named.get(table, {}).get(key, (None, None))
 
-    def _problem(self, con: sqlite3.Connection, table: str, key: str, row: sqlite3.Row | None) -> str | None:
+    def _problem(self, con: sqlite3.Connection, table: str, key: str, row: sqlite3.Row | Row | None) -> str | None:
         """Return what is wrong with a row, None for nothing; rows that wait for their event pass as they are."""
-        digest = None if row is None else self._hash_of(table, row.keys(), tuple(row))[1]
+        digest = None
+        if row is not None:
+            names = list(row.keys())
+            digest = self._hash_of(table, names, tuple(row[name] for name in names))[1]
         named = self._named_by(table, key)
         problem = disagreement(table, key, digest, named)
         if problem is None or (digest is not None and named[1] is not None):
@@ -147,23 +216,29 @@ class Records:
         tables = [schema().tables[name] for name in schema().views[view].behind]
         found: list[str] = []
         with self._lock, any_text(con):
-            for name in ("audit", *(table.name for table in tables)):
+            # One that only grows is counted: a row that is gone from its page is missed as well.
+            paged = [] if schema().views[view].grows_by is not None else tables
+            for name in ("audit", *(table.name for table in paged)):
                 if name not in self._examined:
-                    wrong = misplaced(con, name)
-                    found += wrong
-                    if not wrong:
+                    astray = misplaced(con, name)
+                    found += astray
+                    if not astray:
                         self._examined.add(name)
             found += self._read_chain(con)
             if view == "audit":
                 found += self._missing_events(con)
-            check = Check(con, self._named, self._waiting(con))
+            check = Check(con, self._named, self._waiting(con), self._checked)
             for table in tables:
                 if table.held_by is None:
                     check.compare(table.name, self._hashed(con, table))
             for own_check in checks(tables):
                 own_check(check)
         # A row that no event names came past the chain: that is for "audit verify" to say, no damage.
-        found += [f"{META}: {text}" for event, text in check.problems if event is not None or text in check.damage]
+        wrong = [f"{META}: {text}" for event, text in check.problems if event is not None or text in check.damage]
+        if schema().views[view].grows_by is not None:
+            # What was checked before is not looked at again: what was wrong with it still is.
+            wrong = self._wrong[view] = [*self._wrong.get(view, ()), *wrong]
+        found += wrong
         found = list(dict.fromkeys(found))
         more = len(found) - _NAMED
         return tuple([*found[:_NAMED], f"{META}: {more} more records of {view}"] if more > 0 else found)
@@ -181,9 +256,10 @@ class Records:
             event = dict(row)
             self._events = event["event_id"]
             try:
-                is_whole = event_hash(event) == event["hash"] and event["previous_hash"] == self._last
-                if event_hash(event) == event["hash"]:
+                is_whole = event_hash(event) == event["hash"]
+                if is_whole:
                     note(self._named, event["event_id"], event.get("records"))
+                    is_whole = event["previous_hash"] == self._last
             except (TypeError, ValueError, AttributeError):
                 is_whole = False
             if not is_whole:

@@ -16,7 +16,6 @@ from lmops.store._chain import append_event
 from lmops.store._filesystem import META, inside
 from lmops.store._hashes import key_text
 from lmops.store._identity import segment_files
-from lmops.store._long import resolve, shorten
 from lmops.store._maintenance import drop_dead
 from lmops.store._manifest import move_manifest, replaced_rows, write_dead
 from lmops.store._overlay import FACT_COLUMNS, Overlay, trace_row
@@ -27,6 +26,7 @@ from lmops.store._salvage import described, salvage
 from lmops.store._seals import LOST_CASES, Named, note
 from lmops.store._segments import Segment, any_text, file_sha256, seal
 from lmops.store._tables import filed
+from lmops.store._verify import refuse_unread
 from lmops.store.schema import schema
 
 if TYPE_CHECKING:
@@ -36,12 +36,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from lmops.store._blobs import Blobs
     from lmops.store._drain import Publisher
     from lmops.store._engine import Engine
     from lmops.store._maintenance import Maintenance
     from lmops.store._meta import Meta
-    from lmops.store._priced import Priced
     from lmops.store._segments import Written
     from lmops.store._snapshot import Snapshot
 
@@ -53,25 +51,19 @@ from traces t full join (select trace_id, count(*) as spans from spans group by 
 where t.span_count is distinct from s.spans
 """
 
-#: Rows of a file that are looked at together.
-_AT_ONCE: Final = 8192
-
 
 class Repair:
     """Mends one store."""
 
     def __init__(
-        self, folder: Path, meta: Meta, engine: Engine, publisher: Publisher, maintenance: Maintenance, blobs: Blobs, *,
-        actor: str, priced: Priced,
-    ) -> None:  # fmt: skip
+        self, folder: Path, meta: Meta, engine: Engine, publisher: Publisher, maintenance: Maintenance, *, actor: str
+    ) -> None:
         self._folder = folder
         self._meta = meta
         self._engine = engine
         self._publisher = publisher
         self._maintenance = maintenance
-        self._blobs = blobs
         self._actor = actor
-        self._priced = priced
 
     def run(self, broken: Iterable[tuple[Segment, str]]) -> Counter[str]:
         """Mend the inbox, the manifest and these segments; return the rows kept of the segments, by table."""
@@ -131,7 +123,7 @@ class Repair:
         """Write damaged records of the manifest anew, from the files that they listed."""
         with self._meta.read() as con, any_text(con):
             rows = [dict(row) for row in con.execute("select * from segments")]
-            bad = [row for row in rows if not Segment.from_row(row).is_intact]  # type: ignore[arg-type]
+            bad = [row for row in rows if not Segment.from_row(row).is_intact]  # type: ignore[arg-type]  # a mapping of columns
         listed = {row["path"] for row in rows if row not in bad}
         for row in bad:
             file = self._file_of(row, listed)
@@ -189,8 +181,6 @@ class Repair:
                 table, gone = drop_dead(table, self._maintenance.dead(segment.tbl))
                 buried.update(gone)
             table = self._without_known(segment.tbl, table)
-            if segment.tbl == "spans":
-                table = self._without_repriced(table)
         with self._publisher.files() as written:
             if table is not None and table.num_rows:
                 written.append(self._publisher.write_file(segment.tbl, table))
@@ -206,7 +196,7 @@ class Repair:
                 after = {
                     "problem": problem, "table": segment.tbl, "rows_kept": whole, "rows_lost": segment.rows - whole,
                     "kept_in": [file.path for file in written], "file": f"{QUARANTINE}/{segment.path}",
-                }  # fmt: skip
+                }  # fmt: skip  # columns that belong together share a line
                 self._event(con, segment.path, after if is_there else after | {"file": None})
                 move_manifest(con)
         if is_there:
@@ -222,33 +212,36 @@ class Repair:
         # A file that lost nothing and is another one was written by somebody, who must not be covered up.
         if not lost or not all(rows for _, rows in lost):
             return
+        packed = schema().packed
+        owners, counted = packed.owners
+        key = ", ".join(packed.rows.key)
         query = (
-            "select run_id, count(*) as cases, count(*) filter ((run_id, example_id, repeat) not in "
-            "(select (run_id, example_id, repeat) from scores)) as bare from results group by run_id"
+            f"select {packed.owner}, count(*) as cases, count(*) filter (({key}) not in "
+            f"(select ({key}) from {packed.parts.name})) as bare from {packed.rows.name} group by all"  # our own names
         )
-        there = {row["run_id"]: row for row in self._engine.sql(query).to_arrow_table().to_pylist()}
+        there = {row[packed.owner]: row for row in self._engine.sql(query).to_arrow_table().to_pylist()}
         hashes = result_hashes(self._engine.sql, None)
         with self._meta.write(durable=True) as con:
             named: Named = {}
             for event_id, said in con.execute("select event_id, records from audit where records is not null"):
                 note(named, event_id, said)
-            of_runs = named.get(schema().packed.table, {})
+            of_runs = named.get(packed.table, {})
             gone: dict[str, dict[str, int]] = {}
-            for run in self._engine.records(con, "eval_runs")[0]:
-                row = there.get(run["run_id"], {"cases": 0, "bare": 0})
-                missing = {"cases": run["cases"] - row["cases"], "cases_without_scores": row["bare"]}
-                digest = of_runs.get(key_text([run["run_id"]]), (0, None))[1]
-                if digest is not None and digest != hashes.get(run["run_id"]) and any(missing.values()):
-                    gone[run["run_id"]] = missing
+            for run in self._engine.records(con, owners)[0]:
+                row = there.get(run[packed.owner], {"cases": 0, "bare": 0})
+                missing = {"cases": run[counted] - row["cases"], "cases_without_scores": row["bare"]}
+                digest = of_runs.get(key_text([run[packed.owner]]), (0, None))[1]
+                if digest is not None and digest != hashes.get(run[packed.owner]) and any(missing.values()):
+                    gone[run[packed.owner]] = missing
             # More than the files held was not lost with them.
-            files_lost = sum(rows for tbl, rows in lost if tbl == "results")
+            files_lost = sum(rows for tbl, rows in lost if tbl == packed.rows.name)
             if not gone or sum(one["cases"] for one in gone.values()) != files_lost:
                 return
             left = {key_text([run_id]): hashes.get(run_id) for run_id in gone}
             append_event(
-                con, actor=self._actor, action=LOST_CASES, subject=schema().packed.table, after={"lost": gone},
-                named={schema().packed.table: left},
-            )  # fmt: skip
+                con, actor=self._actor, action=LOST_CASES, subject=packed.table, after={"lost": gone},
+                named={packed.table: left},
+            )  # fmt: skip  # arguments that belong together share a line
 
     def _without_known(self, tbl: str, table: pa.Table) -> pa.Table:
         """Return the rows whose keys no other file has: they may have been read in again from their source."""
@@ -263,25 +256,6 @@ class Repair:
         fresh = asked.join(live, list(keys), join_type="left anti")["at"].combine_chunks().sort()
         return table.take(fresh)
 
-    def _without_repriced(self, table: pa.Table) -> pa.Table:
-        """Publish the spans that have another cost by now, and return the others.
-
-        Whoever set a price while the file could not be read has passed over them. They are there before the file is
-        taken out of the manifest: a repair that is killed between finds them known.
-        """
-        import pyarrow as pa
-
-        keep: list[bool] = []
-        for start in range(0, table.num_rows, _AT_ONCE):
-            rows = [resolve(row, self._blobs) for row in table.slice(start, _AT_ONCE).to_pylist()]
-            now = self._priced(rows)
-            is_same = [new["cost_usd"] == row["cost_usd"] for row, new in zip(rows, now, strict=True)]
-            fresh = [shorten(dict(row), self._blobs) for row, same in zip(now, is_same, strict=True) if not same]
-            if fresh:
-                self._publisher.publish(self._engine.overlay(self._engine.manifest(), fresh, ()), [])
-            keep += is_same
-        return table.filter(pa.array(keep, pa.bool_()))
-
     def _mend_counts(self) -> None:
         with self._meta.write(durable=True) as con:
             _count_inbox(con)
@@ -295,6 +269,8 @@ def _count_inbox(con: sqlite3.Connection) -> None:
 def resettle(engine: Engine, publisher: Publisher) -> None:
     """Put the rows of traces in step with the spans that are there, under the caller's lock."""
     snapshot: Snapshot = engine.manifest()
+    listed = [segment for tbl in ("spans", "traces") for segment in snapshot.segments.get(tbl, ())]
+    refuse_unread(engine.verified.broken(listed))
     apart = engine.rows(snapshot, APART, ("spans", "traces"))
     over = Overlay(dead_traces=[row["trace_id"] for row in apart if row["has_row"]])
     left = [row["trace_id"] for row in apart if row["spans"]]

@@ -184,7 +184,7 @@ class _Rescue:
             path=str(self._folder), store_id=store_id, reason=reason,
             records_from=None if source is None else str(source.path), segments=len(found.files),
             rows=sum(file.rows for file in found.files), lost=tuple(found.lost),
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
 
     def _reason(self) -> str:
         """Return why the store cannot be opened."""
@@ -286,7 +286,7 @@ class _Rescue:
             copied = target.parent / "source" / META
             with contextlib.closing(sqlite3.connect(copied)) as old, contextlib.closing(
                 sqlite3.connect(target / META)
-            ) as new:  # fmt: skip
+            ) as new:  # fmt: skip  # one line for each of the two databases
                 old.backup(new)
         meta = Meta(target, read_only=False, network=False)
         if source is not None and not source.is_whole:
@@ -425,6 +425,8 @@ class _Rescue:
             rev = max((file.rev or 0 for file in found.files), default=0)
             con.execute("update counters set value = max(value, ?) where name = 'rev'", (rev,))
             con.execute("update counters set value = ? where name = 'manifest'", (generation,))
+            # Which segments a change had done is said by numbers that others may have now: it is done again.
+            con.execute("update pending_changes set progress = json_remove(progress, '$.done')")
             # What is lost is said here, and needs not be found out again.
             con.execute("delete from info where key = ?", (LOST,))
             acknowledged = Acknowledged(self._folder).read(meta.store_id)
@@ -435,18 +437,7 @@ class _Rescue:
             owners += [row[0] for row in con.execute(f"select distinct {packed.owner} from {packed.table}")]
             open_rows = [] if source is None or source.is_whole else forsaken(con, sorted(set(owners)))
             found.lost += _in_words(open_rows)
-            # What an older event says of them must not be held against them.
-            withdrawn: dict[str, dict[str, str | None]] = defaultdict(dict)
-            for table, key, is_named in open_rows:
-                if is_named:
-                    withdrawn[table][key] = None
-            append_event(
-                con, actor=self._actor, action="store.rescue", subject="store", reason=reason, named=withdrawn,
-                after={
-                    "records_from": None if source is None else str(source.path), "segments": len(found.files),
-                    "rows": sum(file.rows for file in found.files), "lost": found.lost,
-                },
-            )  # fmt: skip
+            self._say(con, found, source, reason, open_rows)
             # Killed before its last step, it is finished by whoever opens the store next.
             Changes(meta).begin(con, kind=RESCUE, subject="store", arguments={}, actor=self._actor)
             for table, key, _ in open_rows:
@@ -454,6 +445,35 @@ class _Rescue:
         con = meta.connection()
         con.execute("pragma wal_checkpoint(truncate)")
         return generation
+
+    def _say(
+        self,
+        con: sqlite3.Connection,
+        found: _Found,
+        source: _Source | None,
+        reason: str,
+        open_rows: Sequence[tuple[str, str, bool]],
+    ) -> None:
+        """Write the event; what an older one says of the records that are left open must not be held against them."""
+        withdrawn: dict[str, dict[str, str | None]] = defaultdict(dict)
+        for table, key, is_named in open_rows:
+            if is_named:
+                withdrawn[table][key] = None
+        after = {
+            "records_from": None if source is None else str(source.path),
+            "segments": len(found.files),
+            "rows": sum(file.rows for file in found.files),
+            "lost": found.lost,
+        }
+        append_event(
+            con,
+            actor=self._actor,
+            action="store.rescue",
+            subject="store",
+            reason=reason,
+            named=withdrawn,
+            after=after,
+        )
 
     def _swap(self, new: Path, store_id: str, generation: int) -> None:
         """Put the new database in the place of the old one, which is set aside."""

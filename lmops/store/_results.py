@@ -326,7 +326,7 @@ def _arrow(view: PackedView, columns: dict[str, Any]) -> pa.Table:
     kinds: dict[str, Any] = {
         "BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64(), "VARCHAR": pa.string(),
         "BOOLEAN": pa.bool_(),
-    }  # fmt: skip
+    }  # fmt: skip  # many words: packed, they are read at a glance
     made: dict[str, Any] = {}
     for column in view.columns:
         name, sql, _ = column

@@ -56,7 +56,7 @@ def opened(path: Path) -> Stored:
         return Stored(
             file, said.get(FOOTER_TABLE, path.parent.parent.name), said.get(FOOTER_STORE),
             int(said.get(FOOTER_GENERATION, 0)), groups,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
     except (OSError, ValueError, TypeError, UnicodeDecodeError, pa.ArrowException) as error:
         raise_if_of_process(error, path)
         raise DamagedStoreError(f"{path.name}: its footer cannot be read ({error})") from error
@@ -125,4 +125,4 @@ def described(folder: Path, relative: str) -> Written:
     return Written(
         tbl=stored.tbl, path=relative, rows=metadata.num_rows, bytes=path.stat().st_size, raw_bytes=rows.nbytes,
         min_ns=bounds["min"], max_ns=bounds["max"], sha256=file_sha256(path), generation=stored.generation, rev=rev,
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line

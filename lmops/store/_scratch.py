@@ -153,32 +153,33 @@ class Scratch:
         self._own = None
 
     def abandoned(self) -> Iterator[Spilled]:
-        """Yield the facts that dead processes left, oldest first, and remove what else they left."""
+        """Yield the facts that dead processes left, oldest first; a store that is written loses what else they left."""
         try:
             found = sorted(self._root.iterdir(), key=lambda path: path.name)
         except OSError:
             return
         for folder in found:
             if folder != self._own:
-                yield from _inherited(folder)
+                yield from _inherited(folder, read_only=self._read_only)
 
 
 def _checksum(payload: bytes) -> bytes:
     return b"%08x" % zlib.crc32(payload)
 
 
-def _inherited(folder: Path) -> Iterator[Spilled]:
-    """Yield the facts in the folder of a process that is no more; remove the folder when none is left."""
+def _inherited(folder: Path, *, read_only: bool) -> Iterator[Spilled]:
+    """Yield the facts in the folder of a process that is no more; who may write removes it when none is left."""
     try:
-        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(folder / _LOCK, (os.O_RDONLY if read_only else os.O_RDWR) | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         if folder.suffix != _NEW or time.time() - folder.stat().st_mtime > _MAKING_S:
             for path in sorted(folder.glob("spans-*.json")):
                 yield Spilled(path, 0)
-            _clear(folder)
+            if not read_only:
+                _clear(folder)
     except OSError:
         return  # somebody lives there, or has taken it
     finally:
@@ -195,22 +196,42 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _read(scratch: Scratch, problems: dict[str, str]) -> Iterator[tuple[Spilled, dict[str, list[dict[str, Any]]]]]:
+    """Yield what dead processes left with its rows, and note what is wrong with what cannot be read, by name."""
+    for spilled in scratch.abandoned():
+        try:
+            yield spilled, spilled.read()
+        except FileNotFoundError:
+            continue  # its owner has come to storing it meanwhile
+        except (OSError, ValueError) as error:
+            name = _name(spilled)
+            problems[name] = f"{name} cannot be read: {error}"
+            log.warning("%s; it stays where it is, and the facts in it are missing", problems[name])
+
+
+def _name(spilled: Spilled) -> str:
+    return f"{SPILL_DIR}/{spilled.path.parent.name}/{spilled.path.name}"
+
+
+def not_stored(scratch: Scratch) -> dict[str, str]:
+    """Return what a store that is only read lacks of the facts that dead processes left on the disk, by file."""
+    problems: dict[str, str] = {}
+    for spilled, rows in _read(scratch, problems):
+        count = sum(map(len, rows.values()))
+        problems[_name(spilled)] = (
+            f"{_name(spilled)} holds {count:,} rows of a process that is gone: they are missing here until the store "
+            "is opened to write"
+        )
+    return problems
+
+
 def take_back(scratch: Scratch, store: Callable[[Mapping[str, Sequence[dict[str, Any]]]], object]) -> dict[str, str]:
     """Store the facts that dead processes left on the disk; return what is wrong with those that cannot be read.
 
     Storing twice adds nothing: a process that is killed between the two leaves them to the next one.
     """
     problems: dict[str, str] = {}
-    for spilled in scratch.abandoned():
-        try:
-            rows = spilled.read()
-        except FileNotFoundError:
-            continue  # its owner has come to storing it meanwhile
-        except (OSError, ValueError) as error:
-            name = f"{SPILL_DIR}/{spilled.path.parent.name}/{spilled.path.name}"
-            problems[name] = f"{name} cannot be read: {error}"
-            log.warning("%s; it stays where it is, and the facts in it are missing", problems[name])
-            continue
+    for spilled, rows in _read(scratch, problems):
         try:
             store(rows)
         except UsageError:

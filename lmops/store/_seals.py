@@ -185,8 +185,15 @@ def compare(con: sqlite3.Connection, named: Named, results: Callable[[], Mapping
 class Check:
     """One comparison."""
 
-    def __init__(self, con: sqlite3.Connection, named: Named, waiting: Mapping[str, set[str]]) -> None:
+    def __init__(
+        self,
+        con: sqlite3.Connection,
+        named: Named,
+        waiting: Mapping[str, set[str]],
+        checked: dict[str, int] | None = None,
+    ) -> None:
         self.con = con
+        self._checked: dict[str, int] = {} if checked is None else checked
         self._named = named
         self._waiting = waiting
         self.covered = 0
@@ -229,6 +236,14 @@ class Check:
     def said(self, table: str, key: str) -> tuple[int | None, str | None]:
         """Return the event that names a row, and the hash that it names."""
         return self._named.get(table, {}).get(key, (None, None))
+
+    def since(self, table: str) -> int:
+        """Return the number up to which the rows of a growing table were checked before; 0 for none."""
+        return self._checked.get(table, 0)
+
+    def checked(self, table: str, last: int) -> None:
+        """Note the number up to which the rows of a growing table are checked now."""
+        self._checked[table] = last
 
     def differs(self, event: int | None, problem: str) -> None:
         """Note what is not as the chain has it, with the event that says so where one does."""

@@ -75,7 +75,7 @@ FOOTER_TABLE: Final = "lmops.table"
 FOOTER_GROUPS: Final = "lmops.groups"
 _SEALED: Final = (
     "tbl", "path", "rows", "bytes", "raw_bytes", "min_ns", "max_ns", "sha256", "schema_version", "generation", "rev",
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 
 
 _BUFFER_BYTES: Final = 1_000_000
@@ -132,22 +132,24 @@ class Segment:
         return (since_ns is None or self.max_ns >= since_ns) and (until_ns is None or self.min_ns <= until_ns)
 
 
+def records(con: sqlite3.Connection) -> list[Segment]:
+    """Return the records of the manifest, newest last time first, those that have changed since as well."""
+    with any_text(con):
+        rows = con.execute("select * from segments order by max_ns desc, segment_id").fetchall()
+    return [Segment.from_row(row) for row in rows]
+
+
 def manifest(con: sqlite3.Connection) -> tuple[list[Segment], list[str]]:
     """Return the files that the manifest lists, newest last time first, and what is wrong with its records."""
-    good: list[Segment] = []
-    problems: list[str] = []
-    count = 0
-    with any_text(con):
-        for row in con.execute("select * from segments order by max_ns desc, segment_id"):
-            segment = Segment.from_row(row)
-            count += 1
-            if segment.is_intact:
-                good.append(segment)
-            else:
-                problems.append(
-                    f"{META}: the record of the segment {segment.path!r} has changed since it was written; its rows "
-                    "cannot be read, the rest can (ws.store.check(repair=True) puts it right from the file)"
-                )
+    listed_files = records(con)
+    good = [segment for segment in listed_files if segment.is_intact]
+    problems = [
+        f"{META}: the record of the segment {segment.path!r} has changed since it was written; its rows "
+        "cannot be read, the rest can (ws.store.check(repair=True) puts it right from the file)"
+        for segment in listed_files
+        if not segment.is_intact
+    ]
+    count = len(listed_files)
     listed = con.execute("select value from counters where name = 'segments'").fetchone()
     if listed is not None and listed[0] != count:
         problems.append(

@@ -138,15 +138,15 @@ def put_right(con: sqlite3.Connection, version: int, where: object) -> None:
                 con.execute(f"insert or ignore {statement.lstrip()[len('insert ') :]}")
 
 
-def refuse_unknown(con: sqlite3.Connection, newest: int, where: object) -> None:
-    """Raise for a database of a newer release that has not all that this one reads.
+def refuse_unknown(con: sqlite3.Connection, newest: int, where: object) -> int:
+    """Return the version of a database, or raise for one of a newer release that has not all that this one reads.
 
     Raises:
         NewerStoreError: A table or a column is not there any more.
     """
     version = int(con.execute("pragma user_version").fetchone()[0])
     if version <= newest:
-        return
+        return version
     have = shape_of(con).columns
     lacks = [
         f"no table {table}" if table not in have else f"no column {column} in its table {table}"
@@ -159,6 +159,7 @@ def refuse_unknown(con: sqlite3.Connection, newest: int, where: object) -> None:
             f"{where} has schema {version} and {lacks[0]}, which this lmops, knowing schema {newest}, reads: it was "
             "written by a newer release. pip install -U lmops reads it; nothing was changed"
         )
+    return version
 
 
 def _adapt(

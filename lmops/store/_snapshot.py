@@ -125,7 +125,9 @@ class SnapshotReader:
         rows = sum(row[1] for row in waiting if isinstance(row[1], int))
         if not damaged and rows != counter(con, "inbox_rows"):
             known.append(f"{META}: the inbox holds other rows than it should; written ones may be missing")
-        return (*known, *self._meta.unread.values())
+        # Somebody may have stored or set aside what was left on the disk.
+        left = self._meta.unread.items()
+        return (*known, *(problem for name, problem in left if (self._meta.folder / name).exists()))
 
     def _without_tail(self, con: sqlite3.Connection) -> Snapshot:
         """Return the manifest, read again only when it has changed."""

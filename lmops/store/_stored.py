@@ -9,6 +9,7 @@ from lmops.store._limits import Asking
 from lmops.store._overlay import FACT_COLUMNS, MODEL_KINDS_SQL, MOST_SHARED, Overlay
 from lmops.store._planner import OPEN, Bounds
 from lmops.store._tables import STORED
+from lmops.store._verify import refuse_unread
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -51,17 +52,25 @@ class Reading(Protocol):
 class StoredRows:
     """The published rows of one snapshot, as :class:`lmops.store._overlay.Stored`."""
 
-    def __init__(self, engine: Reading, snapshot: Snapshot) -> None:
+    def __init__(self, engine: Reading, snapshot: Snapshot, *, to_write: bool) -> None:
         self._engine = engine
         self._snapshot = snapshot
+        self._to_write = to_write
         self._ranges: dict[frozenset[str], tuple[list[str], Bounds]] = {}
+
+    def _files(self, tbl: str, bounds: Bounds) -> list[Segment]:
+        """Return the readable segments within the bounds; raise when something is to be written over another one."""
+        if self._to_write:
+            listed = [one for one in self._snapshot.segments.get(tbl, ()) if one.overlaps(*bounds)]
+            refuse_unread(self._engine.verified.broken(listed))
+        return self._engine.files(self._snapshot, tbl, bounds)
 
     def _containing(self, tbl: str, ids: Collection[str]) -> tuple[list[Segment], list[str]]:
         """Return the segments that may hold one of these ids, and the ids that may be in one."""
         import pyarrow as pa
 
         while True:
-            segments = self._engine.files(self._snapshot, tbl, OPEN)
+            segments = self._files(tbl, OPEN)
             if not ids or not segments:
                 return [], []
             try:
@@ -140,14 +149,14 @@ class StoredRows:
     def spans_of(self, trace_ids: Collection[str]) -> list[Row]:
         """Return ``FACT_COLUMNS`` of every live span of these traces."""
         ids, bounds = self._range(trace_ids)
-        files = self._engine.files(self._snapshot, "spans", bounds) if ids else []
+        files = self._files("spans", bounds) if ids else []
         where = "stored.trace_id in (select trace_id from asked)"
         return self._rows("spans", FACT_COLUMNS, files, where, {"trace_id": ids})
 
     def whole_spans(self, keys: Collection[Key]) -> list[Row]:
         """Return all columns of these live spans."""
         _, bounds = self._range({key[0] for key in keys})
-        files = self._engine.files(self._snapshot, "spans", bounds) if keys else []
+        files = self._files("spans", bounds) if keys else []
         columns = [name for name, _, _ in STORED["spans"]]
         where = "(stored.trace_id, stored.span_id) in (select (trace_id, span_id) from asked)"
         asked = {"trace_id": [key[0] for key in keys], "span_id": [key[1] for key in keys]}

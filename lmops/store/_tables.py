@@ -61,7 +61,7 @@ SPAN_COLUMNS: Final[tuple[Column, ...]] = (
     ("dialect", "VARCHAR", "openinference, langfuse, mlflow, genai, traceloop, chat, unknown"),
     ("scope", "VARCHAR", "instrumentation scope, name and version"),
     ("normaliser_version", "INTEGER", "version of the alias table that read it"),
-)  # fmt: skip
+)  # fmt: skip  # one line for each column
 
 #: A span's key, out of its row.
 KEY_OF: Final = operator.itemgetter("trace_id", "span_id")
@@ -104,13 +104,13 @@ TRACE_COLUMNS: Final[tuple[Column, ...]] = (
     ("input", "VARCHAR", "preview: what was asked, at most 1,000 characters"),
     ("output", "VARCHAR", "preview: what was answered, at most 1,000 characters"),
     ("is_orphan", "BOOLEAN", "no root span arrived"),
-)  # fmt: skip
+)
 
 #: Set when a trace is put together, so that ``llm_calls`` is a filter and not a join.
 CALL_COLUMNS: Final[tuple[Column, ...]] = (
     ("is_call", "BOOLEAN", "a billable call: a model span with no model span below it, and no duplicate"),
     ("duplicate_span_ids", "VARCHAR[]", "other spans of the same call, as trace_id:span_id"),
-)  # fmt: skip
+)
 
 #: Columns that every stored row has besides its own: the views do not show ``rev``.
 REV: Final[Column] = ("rev", "BIGINT", "revision at which the row was published")

@@ -6,13 +6,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from lmops.errors import raise_if_of_process
+from lmops.errors import StoreError, raise_if_of_process
 from lmops.store._filesystem import META, inside
 from lmops.store._segments import file_sha256
 from lmops.times import from_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from lmops.store._segments import Segment, Written
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Hashing leaves the interpreter alone, so that a few threads share it; more than the disk feeds gain nothing.
 _THREADS: Final = min(4, os.cpu_count() or 1)
 State = tuple[int, int, int]
+#: What is said of a file that the system does not give: nothing is known of what is in it.
+_UNREAD: Final = "cannot be read"
 
 
 class DamagedSegmentWarning(UserWarning):
@@ -56,7 +58,8 @@ class Verified:
             elif known[1] is not None:
                 found[segment.path] = known[1]
         for (segment, state), problem in zip(fresh, self._examined([one for one, _ in fresh]), strict=True):
-            self._known[segment.path] = ((state, segment.sha256), problem)
+            if problem is None or not is_unread(problem):
+                self._known[segment.path] = ((state, segment.sha256), problem)
             if problem is not None:
                 found[segment.path] = problem
         if len(self._known) > 2 * len(segments) + 10_000:
@@ -104,7 +107,26 @@ def damage(folder: Path, segment: Segment) -> str | None:
         return "missing"
     except OSError as error:
         raise_if_of_process(error, path)
-        return f"cannot be read ({error.strerror})"
+        return f"{_UNREAD} ({error.strerror})"
+
+
+def is_unread(problem: str) -> bool:
+    """Return whether a problem of a file lies in the disk or in rights: it may be read later, as it was written."""
+    return problem.startswith(_UNREAD)
+
+
+def refuse_unread(broken: Mapping[str, str]) -> None:
+    """Raise when one of these files cannot be read now: what would be written over it would be there twice, or gone.
+
+    Args:
+        broken: What is wrong with files, by path.
+    """
+    for path, problem in broken.items():
+        if is_unread(problem):
+            raise StoreError(
+                f"{path}: {problem}, which says nothing of what is in it: nothing was changed. Mend the disk or the "
+                "rights and repeat it; or put the file back from a backup, or move it away, and repair the store"
+            )
 
 
 def describe_damage(segment: Segment, problem: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import functools
+from typing import Final
 
 from lmops.store._tables import CALL_COLUMNS, SPAN_COLUMNS, TRACE_COLUMNS
-from lmops.store.schema import TIME, Column, PackedView, View, schema
+from lmops.store.schema import TIME, Column, DerivedView, PackedView, View, schema
 
 _TIMES: Final[tuple[Column, ...]] = (
     ("start_at", TIME, "start, UTC"),
@@ -30,13 +31,6 @@ FACT_VIEWS: Final[dict[str, tuple[Column, ...]]] = {
     "spans": _with_times((*SPAN_COLUMNS, *CALL_COLUMNS)),
     "traces": _with_times(TRACE_COLUMNS),
 }
-
-
-class DerivedView(NamedTuple):
-    """A view over other views."""
-
-    base: str
-    sql: str
 
 
 _AROUND: Final = (
@@ -68,24 +62,27 @@ _IS_ITSELF: Final = (
     "and around.input <> spans.input"
 )
 
-DERIVED_VIEWS: Final[dict[str, DerivedView]] = {
+_OF_SPANS: Final[tuple[DerivedView, ...]] = (
     # What the client reported stands in where no price is known; the cost says so.
-    "llm_calls": DerivedView(
-        "spans",
+    DerivedView(
+        "llm_calls",
+        ("spans",),
         "select * exclude (is_call), case when cost_usd is null then null when cost_usd = reported_cost_usd "
         "then 'reported' else 'computed' end as cost_source from spans where is_call",
     ),
     # A call of a tool that two spans tell of, such as those of an MCP client and of its server, is the outer one's.
-    "tool_calls": DerivedView(
-        "spans",
+    DerivedView(
+        "tool_calls",
+        ("spans",),
         "select trace_id, span_id, tool_name, input as arguments, output as result, latency_ms, status, error_type, "
         "error_message, start_at, service, environment, session_id, user_id from spans where kind = 'tool' "
         f"and not exists ({_AROUND} and around.kind = 'tool' and around.tool_name = spans.tool_name "
         f"and not coalesce({_IS_ITSELF}, false)) and not exists ({_IS_REACHED})",
     ),
     # So is a document that a retriever found through another one.
-    "retrieved_documents": DerivedView(
-        "spans",
+    DerivedView(
+        "retrieved_documents",
+        ("spans",),
         "select trace_id, span_id, (document->>'rank')::BIGINT as rank, document->>'id' as document_id, "
         "(document->>'score')::DOUBLE as score, document->>'content' as content, "
         "(document->'metadata')::VARCHAR as metadata, index_fingerprint, start_at, service, environment "
@@ -93,7 +90,7 @@ DERIVED_VIEWS: Final[dict[str, DerivedView]] = {
         "unnest(documents::JSON::JSON[]) as document from spans where documents is not null "
         f"and not exists ({_AROUND} and around.has_documents) and not exists ({_BEYOND}))",
     ),
-}
+)
 #: What the derived views ask of the span around another: a view of its own, so that times asked for bound the spans.
 AROUND: Final = "spans_around"
 AROUND_VIEW: Final = (
@@ -107,9 +104,16 @@ AROUND_TABLE: Final = (
 )
 
 
+@functools.cache
+def derived_views() -> dict[str, DerivedView]:
+    """Return every view that is made from others."""
+    return {**{view.name: view for view in _OF_SPANS}, **schema().derived}
+
+
 def view_names() -> tuple[str, ...]:
-    """Return the names of all public views."""
-    return (*FACT_VIEWS, *DERIVED_VIEWS, *schema().packed.views, *schema().views)
+    """Return the names of all public views, those that are made from others after these."""
+    own = (view.name for view in _OF_SPANS)
+    return (*FACT_VIEWS, *own, *schema().packed.views, *schema().views, *schema().derived)
 
 
 def base_views() -> dict[str, tuple[Column, ...]]:

@@ -7,15 +7,17 @@ what is declared here.
 
 from __future__ import annotations
 
+import enum
 import functools
 import importlib.util
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
 #: (name, SQL type, what it holds). Text in JSON form is VARCHAR.
 Column = tuple[str, str, str]
@@ -33,11 +35,53 @@ class Checking(Protocol):
     def said(self, table: str, key: str) -> tuple[int | None, str | None]:
         """Return the event that names a row, and the hash that it names."""
 
+    def since(self, table: str) -> int:
+        """Return the number up to which the rows of a growing table were checked before; 0 for none."""
+
+    def checked(self, table: str, last: int) -> None:
+        """Note the number up to which the rows of a growing table are checked now."""
+
     def differs(self, event: int | None, problem: str) -> None:
         """Note what is not as the chain has it, with the event that says so where one does."""
 
     def damaged(self, event: int | None, problem: str) -> None:
         """Note what is not what was once written, whether or not an event says so."""
+
+
+class Becomes(enum.Enum):
+    """What a column of an erased row becomes where something was: nothing stays nothing."""
+
+    #: words that say so
+    ERASED = "[erased]"
+    #: a word that is the same for the same value, and tells nothing of it
+    WORD = "erased-"
+
+
+#: Rows by table, each by the values of its key.
+Keys = Mapping[str, Iterable[tuple[Any, ...]]]
+
+
+class Erased(NamedTuple):
+    """How somebody is erased from a table. A row goes when it is made of an erased trace, or shows something of it.
+
+    Args:
+        called: How reports count its rows, in the plural.
+        left: What columns become; None: the row goes.
+        traces: Columns with the id of the trace that a row is made of.
+        texts: Columns in which somebody may be shown: by an id, or with a stretch of their texts.
+        kin: Returns the rows that belong to erased rows of other tables, by their keys or by how these begin.
+        spreads: The traces that its rows name hold the same words, and go along.
+        names: Returns what rows are called. A row that only has a stretch of text in common is then no one's in
+            particular: it is listed under this name and stays, unless it is asked for.
+    """
+
+    called: str
+    left: Mapping[str, Becomes | str | int | None] | None = None
+    traces: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    kin: Callable[[sqlite3.Connection, Keys], Iterable[tuple[Any, ...]]] | None = None
+    spreads: bool = False
+    names: Callable[[sqlite3.Connection, Iterable[tuple[Any, ...]]], list[str]] | None = None
 
 
 class Table(NamedTuple):
@@ -50,7 +94,10 @@ class Table(NamedTuple):
         held_by: What holds its rows to what was written, where no event names them; None when events do.
         check: Derives from ``held_by`` what must be there, and adds what is wrong to the check.
         is_remade: What is in it can be had again: it is made anew where a store has another form of it.
-        files: Columns that name files of the store, which a backup takes along.
+        files: Columns that name files of the store, which a backup takes along. The first is searched when somebody is
+            erased, and all go with an erased row.
+        check_files: Returns what is wrong with these files, one sentence each, given the folder of the store.
+        erased: How somebody is erased from it; None where nobody can be in it.
     """
 
     name: str
@@ -60,6 +107,8 @@ class Table(NamedTuple):
     check: Callable[[Checking], None] | None = None
     is_remade: bool = False
     files: tuple[str, ...] = ()
+    check_files: Callable[[sqlite3.Connection, Path], list[str]] | None = None
+    erased: Erased | None = None
 
 
 class View(NamedTuple):
@@ -72,6 +121,8 @@ class View(NamedTuple):
         behind: The tables that its rows are, or are found by: what is wrong with one is said with the answer.
         gone: What the ``status`` "running" becomes when the process is gone that works on the row. The last columns of
             ``sql``, which are not shown, then say who that is: pid, its start, host, heartbeat.
+        grows_by: The column that numbers rows which never change and are never numbered anew: only those that came
+            since are read again. It is the first column, and there is one table behind.
     """
 
     name: str
@@ -79,6 +130,21 @@ class View(NamedTuple):
     sql: str
     behind: tuple[str, ...]
     gone: str | None = None
+    grows_by: str | None = None
+
+
+class DerivedView(NamedTuple):
+    """A public view over other views.
+
+    Args:
+        name: Its name.
+        bases: The views over facts and over tables of records that it is made of.
+        sql: One SELECT of DuckDB over them.
+    """
+
+    name: str
+    bases: tuple[str, ...]
+    sql: str
 
 
 class PackedView(NamedTuple):
@@ -114,6 +180,8 @@ class Packed(NamedTuple):
         own: The columns of a part in the order of its list; the others are those of its row.
         owner: The column whose value names many rows together, as events of the audit chain do.
         old: SELECT of the owners that ended before a time (``?``) and that nothing rests on.
+        owners: The table of the owners, and its column that counts their rows.
+        part_left: What the columns of a part become when its row is erased, as in :class:`Erased`.
     """
 
     table: str
@@ -122,6 +190,8 @@ class Packed(NamedTuple):
     own: tuple[str, ...]
     owner: str
     old: str
+    owners: tuple[str, str]
+    part_left: Mapping[str, Becomes | str | int | None]
 
     @property
     def views(self) -> dict[str, PackedView]:
@@ -142,12 +212,14 @@ class Room(NamedTuple):
         views: Its views.
         packed: Its table whose rows move into files; there is one in the whole store.
         migrations: SQL that makes and changes its tables, by number: one count for the whole store, without gaps.
+        derived: Its views over other views.
     """
 
     tables: tuple[Table, ...] = ()
     views: tuple[View, ...] = ()
     packed: Packed | None = None
     migrations: Mapping[int, str] = {}
+    derived: tuple[DerivedView, ...] = ()
 
 
 class Schema(NamedTuple):
@@ -157,6 +229,12 @@ class Schema(NamedTuple):
     views: dict[str, View]
     packed: Packed
     migrations: dict[int, str]
+    derived: dict[str, DerivedView]
+
+    @property
+    def erased(self) -> dict[str, Erased]:
+        """The tables that somebody can be erased from."""
+        return {name: table.erased for name, table in self.tables.items() if table.erased is not None}
 
     @property
     def sealed(self) -> dict[str, Table]:
@@ -190,6 +268,7 @@ def schema() -> Schema:
         views={view.name: view for room in found for view in room.views},
         packed=packed,
         migrations={number: sql for room in found for number, sql in room.migrations.items()},
+        derived={view.name: view for room in found for view in room.derived},
     )
 
 

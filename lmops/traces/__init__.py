@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lmops.base.public import only
-from lmops.calc.rollup import MODEL_KINDS
 from lmops.errors import UsageError
-from lmops.models import Pricer
 from lmops.progress import Progress
 from lmops.redact import Redactor
 from lmops.traces import _show as _show
@@ -17,27 +16,31 @@ from lmops.traces._batch import Batch
 from lmops.traces._decorator import trace
 from lmops.traces._ingest import Ingest, IngestReport, OnError, Source
 from lmops.traces._redact import redact_batch
-from lmops.traces._search import NO_EVALUATION, range_sql, rows_of_trace, search, stats, time_range
+from lmops.traces._rewrite import WAYS, carry_out_renormalise, carry_out_reprice, reprice_rows
+from lmops.traces._search import NO_EVALUATION, bucket_sql, range_sql, rows_of_trace, search, stats, time_range
 from lmops.traces._trace import Span, Trace
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
 
+    from lmops.models import Pricer
     from lmops.redact import Redact
     from lmops.store import PendingChange, Store
     from lmops.traces._exporter import Instrumentation
 
 __all__ = [
     "NO_EVALUATION",
+    "WAYS",
     "Batch",
     "IngestReport",
     "Span",
     "Trace",
     "Traces",
+    "bucket_sql",
+    "carry_out_reprice",
     "decode",
     "join_logs",
     "range_sql",
@@ -85,22 +88,6 @@ def join_logs(row: Row, logs: list[Row]) -> Row:
     from lmops.traces._normalise import apply_logs
 
     return apply_logs(row, logs)
-
-
-def reprice_rows(store: Store, con: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
-    """Return span rows with the costs of the prices that a store has in a transaction."""
-    pricer = Pricer.of(store, con)
-    return [_reprice_row(row, pricer) for row in rows]
-
-
-def _reprice_row(row: Row, pricer: Pricer) -> Row:
-    """Return a span row that was priced before with the cost that it has now; any other row as it is."""
-    from lmops.traces._normalise import renormalise
-
-    if row["kind"] not in MODEL_KINDS:
-        return row
-    # What a price depends on besides the columns is in the attributes.
-    return {**row, "cost_usd": pricer.cost({**row, "usage_units": renormalise(row).get("usage_units")})}
 
 
 class Traces:
@@ -236,73 +223,28 @@ class Traces:
         """Read every stored span again with this version's alias table and prices; return how many changed.
 
         Works segment by segment; what is asked meanwhile sees each segment either before or after. When it is cut
-        short, the next ``lmops.open`` finishes it.
+        short, the next ``lmops.open`` finishes it. Files that cannot be read are passed over; what a repair keeps of
+        them gets its turn then.
         """
         begun = self._begin("renormalise", "every span", {})
         if not progress:
-            return self._store.changes.carry_out(begun, self.carry_out_renormalise)
+            return self._store.changes.carry_out(begun, partial(carry_out_renormalise, self._store))
         with Progress("renormalise", unit="segments") as bar:
-            return self._store.changes.carry_out(
-                begun,
-                lambda change: self.carry_out_renormalise(
-                    change, on_segment=lambda done, total: bar.update(done, total=total)
-                ),
+            work = partial(
+                carry_out_renormalise, self._store, on_segment=lambda done, total: bar.update(done, total=total)
             )
-
-    def carry_out_renormalise(
-        self, change: PendingChange, *, on_segment: Callable[[int, int], None] = lambda _done, _all: None
-    ) -> int:
-        """Do the work of :meth:`renormalise` that is left, and return how many spans changed."""
-        from lmops.traces._normalise import renormalise
-
-        def fresh(row: Row, logs: list[Row], pricer: Pricer) -> Row:
-            made = renormalise(row, logs)
-            pricer.put_costs([made])
-            return made
-
-        return self._rewrite(fresh, change, on_segment=on_segment)
+            return self._store.changes.carry_out(begun, work)
 
     def reprice(self, model: str) -> int:
         """Put the prices as they are now on the stored calls of one model; return how many changed."""
         begun = self._begin("reprice", model, {"model": model})
-        return self._store.changes.carry_out(begun, self.carry_out_reprice)
-
-    def carry_out_reprice(self, change: PendingChange) -> int:
-        """Do the work of :meth:`reprice` that is left, and return how many spans changed."""
-        model = change.arguments["model"]
-
-        def fresh(row: Row, _: list[Row], pricer: Pricer) -> Row:
-            return _reprice_row(row, pricer)
-
-        return self._rewrite(fresh, change, where={"model": model, "requested_model": model})
+        return self._store.changes.carry_out(begun, partial(carry_out_reprice, self._store))
 
     def _begin(self, kind: str, subject: str, arguments: Mapping[str, object]) -> PendingChange:
         with self._store.transaction() as con:
             return self._store.changes.begin(
                 con, kind=kind, subject=subject, arguments=arguments, actor=self._store.actor
             )
-
-    def _rewrite(
-        self,
-        fresh: Callable[[Row, list[Row], Pricer], Row],
-        change: PendingChange,
-        *,
-        where: Mapping[str, str] | None = None,
-        on_segment: Callable[[int, int], None] = lambda _done, _all: None,
-    ) -> int:
-        """Pass the stored spans through ``fresh``, with the prices as they are while nobody else publishes rows."""
-        prices = [self._pricer()]
-
-        def read_prices() -> None:
-            prices[0] = self._pricer()
-
-        return self._store.rewrite_spans(
-            lambda row, logs: fresh(row, logs, prices[0]),
-            where=where,
-            before_segment=read_prices,
-            on_segment=on_segment,
-            pending=change,
-        )
 
     # -- out -------------------------------------------------------------------------------------------------------
 
@@ -317,6 +259,9 @@ class Traces:
         limit: int | None = 100,
     ) -> pd.DataFrame:
         """Return traces, one row each: the columns of the view ``traces``.
+
+        Where users said something, what they said is beside it: ``thumb`` is down where anybody's is, else up;
+        ``comments`` are their words, a line each. A search may name both: ``"thumb = 'down' and cost_usd > 0.01"``.
 
         Args:
             where: A SQL condition over the columns of ``traces`` and, for any other column, over any span of the

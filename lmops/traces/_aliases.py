@@ -119,7 +119,7 @@ KIND_WORDS: Final[dict[str, dict[str, str]]] = {
     # Claude Code
     "span.type": {"llm_request": "llm", "tool": "tool", "interaction": "agent"},
     "mcp.method.name": {"tools/call": "tool", "prompts/get": "prompt", "resources/read": "retriever"},
-}  # fmt: skip
+}  # fmt: skip  # the words of one kind stand together
 
 #: Keys that are known and left alone, with the reason.
 IGNORED: Final[dict[str, str]] = {
@@ -478,7 +478,7 @@ FINISH_REASONS: Final[dict[str, str]] = {
     "content-filter": "content_filter", "content_filtered": "content_filter", "safety": "content_filter",
     "refusal": "content_filter", "recitation": "content_filter", "blocklist": "content_filter",
     "prohibited_content": "content_filter", "spii": "content_filter", "guardrail_intervened": "content_filter",
-}  # fmt: skip
+}  # fmt: skip  # the words of one reason stand together
 
 #: Provider names as clients write them (lower case) -> the OpenTelemetry name; None: not a provider of models.
 PROVIDERS: Final[dict[str, str | None]] = {
@@ -500,7 +500,7 @@ PROVIDERS: Final[dict[str, str | None]] = {
     "spring_ai": None, "spring-ai": None, "vercel": None, "ai-sdk": None, "mastra": None, "instructor": None,
     "guidance": None, "beeai": None, "promptflow": None, "openlit": None, "traceloop": None, "letta": None,
     "mcp": None, "custom": None, "_other": None, "other": None, "unknown": None,
-}  # fmt: skip
+}  # fmt: skip  # the names of one provider stand together
 #: Endings that the AI SDK hangs on a provider's name.
 PROVIDER_ENDINGS: Final = frozenset(
     {

@@ -121,7 +121,7 @@ _RESULT_IDS: Final = ("tool_use_id", "call_id", "tool_call_id", "toolCallId", "t
 _WRAPPERS: Final = (
     "messages", "choices", "generations", "candidates", "contents", "steps", "output", "outputs", "message", "response",
     "prompt", "input", "prompts", "content", "text", "combined_chunk_content", "delta",
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 _SIMPLE_ROLES: Final = frozenset({"user", "assistant", "system"})
 _SIMPLE_KEYS: Final = frozenset({"role", "content", "parts", "finish_reason", "name"})
 _MESSAGE_KEYS: Final = frozenset({"role", "parts", "blocks", "lc", "data", "tool_calls"})
@@ -495,7 +495,7 @@ def plain(value: object) -> str:
 _MEDIA: Final = frozenset({
     "image", "image_url", "input_image", "computer_screenshot", "audio", "input_audio", "video", "document", "media",
     "file", "input_file", "image-data", "file-data",
-})  # fmt: skip
+})  # fmt: skip  # many words: packed, they are read at a glance
 _HELD: Final = frozenset({"image_url", "file_id", "file_data", "input_audio", *_MEDIA_TYPES[1:]})
 
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from lmops.base.endings import Caught
 from lmops.traces._json import text_of
 
 TEXT: Final = "text/plain"
@@ -110,11 +111,12 @@ class _Walk:
             return _CUT
         self._inside.add(id(value))
         try:
-            return self._compound(value, depth)
-        except Exception as error:  # noqa: BLE001 - properties and iterators of any class run here
-            return f"<{type(value).__name__}: {type(error).__name__} while it was read>"
+            # properties and iterators of any class run here
+            with Caught(Exception) as caught:
+                return self._compound(value, depth)
         finally:
             self._inside.discard(id(value))
+        return f"<{type(value).__name__}: {type(caught.error).__name__} while it was read>"
 
     def _compound(self, value: object, depth: int) -> object:
         if isinstance(value, Mapping):

@@ -415,6 +415,9 @@ _DOCUMENT_KEYS: Final = frozenset({"id", "content", "score", "metadata"})
 
 def _document(item: object) -> Canonical | None:
     """Return one document, its rank left at 0; a score or id that is only in the metadata counts."""
+    plainly = _plain_document(item) if isinstance(item, dict) else None
+    if plainly is not None:
+        return plainly
     if isinstance(item, str):
         return {"rank": 0, "id": None, "score": None, "content": item, "metadata": None} if item else None
     if isinstance(item, list) and len(item) == 2 and isinstance(item[0], dict):
@@ -424,9 +427,6 @@ def _document(item: object) -> Canonical | None:
         return document
     if not isinstance(item, dict) or not item:
         return None
-    plainly = _plain_document(item)
-    if plainly is not None:
-        return plainly
     inner = item.get("node", item.get("document"))
     inner = inner if isinstance(inner, dict) else {}
     metadata = structure(item.get("metadata") or item.get("payload") or inner.get("metadata"))

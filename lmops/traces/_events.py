@@ -19,6 +19,7 @@ _ROLES: Final[dict[str, str]] = {
 }
 _CHOICE: Final = "gen_ai.choice"
 _PROMPT, _COMPLETION = "gen_ai.content.prompt", "gen_ai.content.completion"
+_RESULT: Final = "gen_ai.evaluation.result"
 _CONTENT: Final = frozenset({_DETAILS, _CHOICE, _PROMPT, _COMPLETION, *_ROLES})
 
 #: Name, body and attributes of one event.
@@ -34,7 +35,8 @@ def apply_logs(row: dict[str, object], logs: list[dict[str, object]]) -> dict[st
     """Return the row with the content of its log rows where the span itself has none.
 
     Fills ``input``, ``output``, ``finish_reason``, ``response_id``, ``error_type`` and ``error_message``; never
-    replaces a value. Log rows of other spans are left out. Applying the same rows again changes nothing.
+    replaces a value. What evaluations said goes to ``events``. Log rows of other spans are left out. Applying the same
+    rows again changes nothing.
     """
     mine = [
         log
@@ -56,7 +58,21 @@ def apply_logs(row: dict[str, object], logs: list[dict[str, object]]) -> dict[st
         )
     result = dict(row)
     _fill(result, events)
+    _add_results(result, mine)
     return result
+
+
+def _add_results(row: dict[str, object], logs: list[dict[str, object]]) -> None:
+    """Put what evaluations said of a span among its events, where it would be had it been sent as one."""
+    results = [
+        {"name": _RESULT, "time_ns": log.get("time_ns"), "attributes": structure(log.get("attributes")) or {}}
+        for log in logs
+        if log.get("name") == _RESULT
+    ]
+    if results:
+        events = structure(row.get("events"))
+        known: list[object] = events if isinstance(events, list) else []
+        row["events"] = dumps([*known, *(one for one in results if one not in known)])
 
 
 def apply_events(row: dict[str, object], events: list[dict[str, object]]) -> None:

@@ -314,7 +314,7 @@ _MEDIA: Final = ("audio_t", "audiot", "image_t", "imaget", "video_t", "videot")
 
 
 def _says_fees(said: str) -> bool:
-    if any(word in said for word in _FEES):
+    if [word for word in _FEES if word in said]:
         return True
     starts = (found.start() for found in _COUNT.finditer(said))
     return any(said[max(start - 7, 0) : start].lower().endswith(_MEDIA) for start in starts)
@@ -371,10 +371,14 @@ def _reason(said: object) -> str:
     return FINISH_REASONS.get(word, text_said)
 
 
+#: Parts of the keys under which an answer says why it ended.
+_REASON_KEYS: Final = ("finish", "stop_reason", "stopReason", "done_r")
+
+
 def reasons_within(raw: RawSpan, key: str, kind: str) -> str | None:
     """Return the finish reasons inside an answer: of its messages, choices or generations."""
     value = raw.attributes.get(key)
-    if isinstance(value, str) and not any(word in value for word in ("finish", "stop_reason", "stopReason", "done_r")):
+    if isinstance(value, str) and not [word for word in _REASON_KEYS if word in value]:
         return None
     if kind == "embedding":
         return None
@@ -451,7 +455,7 @@ _PLAIN: Final[dict[str, Callable[[RawSpan, str, str], object]]] = {
     "messages_indexed_in": messages_indexed_in, "messages_indexed_out": messages_indexed_out,
     "prompts_indexed": prompts_indexed, "choices_indexed": choices_indexed, "instructions": instructions,
     "asked": asked, "answered": answered,
-}  # fmt: skip
+}  # fmt: skip  # many words: packed, they are read at a glance
 _FACTORIES: Final[dict[str, Callable[[str], Callable[[RawSpan, str, str], object]]]] = {
     "json": within,
     "usage": usage,

@@ -9,6 +9,7 @@ import os
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
+from lmops.base.endings import Caught
 from lmops.errors import IngestError, UsageError
 from lmops.traces._batch import Batch
 from lmops.traces._chat import chat_spans, is_chat
@@ -236,16 +237,16 @@ class _Maker:
         self.spans += 1
         why = problem(raw)
         if why is None:
-            try:
+            # text from outside must never stop a file
+            with Caught(Exception) as caught:
                 row = normalise(raw)
-            except Exception as error:  # text from outside must never stop a file  # noqa: BLE001
-                _log.debug("span cannot be normalised", exc_info=True)
-                why = f"span cannot be normalised: {type(error).__name__}"
-            else:
+            if caught.error is None:
                 self.batch.spans.append(row)
                 # input and output were read from the attributes: this is how large the row is, near enough
                 self.batch.characters += len(str(row["attributes"]))
                 return
+            _log.debug("span cannot be normalised", exc_info=caught.error)
+            why = f"span cannot be normalised: {type(caught.error).__name__}"
         self.batch.rejected.append((self._where(here, f"span {self.spans}"), why))
 
     def _log_record(self, raw: RawLog, here: str) -> None:

@@ -16,7 +16,6 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 from lmops.errors import IngestError, NotFoundError, UsageError, system_in_words
 from lmops.progress import Progress
-from lmops.traces._formats import FORMATS, read
 from lmops.traces._redact import redact_batch
 
 if TYPE_CHECKING:
@@ -107,11 +106,14 @@ class Ingest:
         on_error: OnError,
         redactor: Redactor | None = None,
     ) -> None:
+        from lmops.traces._formats import FORMATS, read  # protobuf is slow to load
+
         if format is not None and format not in FORMATS:
             raise UsageError(f"no format {format!r}; known: {', '.join(sorted(FORMATS))}, or None to find out")
         if on_error not in ("reject", "raise"):
             message = f"on_error={on_error!r}; it is 'reject' (go on and report) or 'raise' (keep nothing of a file)"
             raise UsageError(message)
+        self._batches = read
         self._store = store
         self._pricer = pricer
         self._format = format
@@ -151,7 +153,7 @@ class Ingest:
     def _refuse_bad(self, found: _Input) -> None:
         """Read a whole file before anything of it is kept, so that a bad record leaves nothing behind."""
         with found.open() as handle:
-            for batch in read(handle, format=self._format, name=found.name, fallback_time_ns=found.mtime_ns):
+            for batch in self._batches(handle, format=self._format, name=found.name, fallback_time_ns=found.mtime_ns):
                 if batch.rejected:
                     redact_batch(batch, self._redactor)
                     where, why = batch.rejected[0]
@@ -161,7 +163,7 @@ class Ingest:
     def _read(self, found: _Input, bar: Progress | None) -> None:
         done = bar.done if bar else 0
         with found.open() as handle:
-            for batch in read(handle, format=self._format, name=found.name, fallback_time_ns=found.mtime_ns):
+            for batch in self._batches(handle, format=self._format, name=found.name, fallback_time_ns=found.mtime_ns):
                 redact_batch(batch, self._redactor)
                 self._pricer.put_costs(batch.spans)
                 self._spans += batch.spans

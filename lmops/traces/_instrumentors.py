@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.base.endings import Logged
+from lmops.base.endings import Caught, Logged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ _GENERAL: Final = frozenset(
         "pyramid", "redis", "remoulade", "requests", "sqlalchemy", "sqlite3", "starlette", "system_metrics",
         "threading", "tornado", "tortoiseorm", "urllib", "urllib3", "wsgi",
     }
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 #: Whose spans say most, first.
 _PREFERRED: Final = ("openinference.", "")
 #: Module of a client -> the package whose instrumentor makes its spans.
@@ -88,7 +88,8 @@ class Clients:
     def switch_on(self, provider: object) -> None:
         """Switch on what is installed and not on yet; nothing is raised."""
         for name, point in _chosen(importlib.metadata.entry_points(group=GROUP)).items():
-            try:
+            # somebody else's code runs, and the application must go on
+            with Caught(Exception) as caught:
                 instrumentor = point.load()()
                 if not instrumentor.is_instrumented_by_opentelemetry:
                     instrumentor.instrument(tracer_provider=provider)
@@ -96,12 +97,12 @@ class Clients:
                         # It looked for its client and said in the log what it found.
                         continue
                     self._mine.append(instrumentor)
-            except Exception as error:  # noqa: BLE001 - somebody else's code, and the application must go on
-                self.failed[name] = f"{type(error).__name__}: {error}"
-                _log.warning("the instrumentor of %s could not be switched on: %s", name, error)
-            else:
+            if caught.error is None:
                 self.on[name] = point.dist.name if point.dist is not None else point.value
                 self.failed.pop(name, None)
+            else:
+                self.failed[name] = f"{type(caught.error).__name__}: {caught.error}"
+                _log.warning("the instrumentor of %s could not be switched on: %s", name, caught.error)
         self.missing = {
             module: package
             for module, package in _PACKAGES.items()

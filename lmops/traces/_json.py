@@ -66,6 +66,8 @@ def text_of(value: str) -> str:
 
 def structure(value: object) -> object:
     """Return the value behind JSON text, also when it was encoded twice; other text comes back as it is."""
+    if not isinstance(value, str):
+        return value
     for _ in range(3):
         if not isinstance(value, str) or not value:
             break

@@ -210,7 +210,7 @@ def normalise(raw: RawSpan) -> dict[str, object]:
     resource = raw.resource
     row["environment"] = resource.environment
     _read_columns(raw, row, plan, kind)
-    if raw.attributes.get(EVAL_RUN_ID):
+    if attributes.get(EVAL_RUN_ID):
         # Whatever the process calls itself: what an evaluation asks is no traffic.
         row["environment"] = EVALUATION
     elif row["environment"] is None:
@@ -265,7 +265,7 @@ def _usage(raw: RawSpan, row: dict[str, object], plan: _Plan, kind: str) -> None
     The units are no column: whoever puts the costs takes them off the row.
     """
     columns = plan.by_kind[kind]
-    if any(row.get(column) for column in _WITHIN):
+    if [column for column in _WITHIN if row.get(column)]:
         numbers = {name: number for name, column in _PARTS if isinstance(number := row.get(column), int)}
         beside = plan.stands_beside
         is_beside = beside == "cache" or (beside == "ai" and _is_exclusive(raw))

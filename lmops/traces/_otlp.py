@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ZERO_TRACE: Final = "0" * 32
 _ZERO_SPAN: Final = "0" * 16
 _TIME_MAX: Final = 2**63 - 1
-_HEX: Final = frozenset("0123456789abcdef")
+_HEX: Final = "0123456789abcdef"
 
 
 def problem(raw: RawSpan) -> str | None:
@@ -269,8 +269,10 @@ def span_json(span: object, resource: Resource, scope: str) -> RawSpan:
         _code(status.get("code")),
         message if isinstance(message, str) else "",
         _attributes_json(given.get("attributes")),
-        [_event_json(event) for event in _items(given, "events") if isinstance(event, dict)],
-        [_link_json(link) for link in _items(given, "links") if isinstance(link, dict)],
+        [_event_json(event) for event in _items(given, "events") if isinstance(event, dict)]
+        if "events" in given
+        else [],
+        [_link_json(link) for link in _items(given, "links") if isinstance(link, dict)] if "links" in given else [],
         resource,
         scope,
     )
@@ -334,11 +336,10 @@ def _attributes_json(pairs: object) -> dict[str, object]:
         for pair in pairs:
             if isinstance(pair, dict):
                 key, value = pair.get("key"), pair.get("value")
-                if isinstance(value, dict) and len(value) == 1 and "stringValue" in value:
-                    said = value["stringValue"]
-                    result[str(key or "")] = said if isinstance(said, str) else _any_json(value, 0)
-                else:
-                    result[str(key or "")] = _any_json(value, 0)
+                said = value.get("stringValue") if type(value) is dict and len(value) == 1 else None
+                if type(said) is not str:  # most are texts
+                    said = _any_json(value, 0)
+                result[key if type(key) is str else str(key or "")] = said
     return result
 
 
@@ -347,8 +348,9 @@ def _any_json(value: object, depth: int) -> object:
         return value if isinstance(value, (str, bool, int, float)) else None
     for key, inner in value.items():
         word = key.replace("_v", "V") if "_" in key else key
-        if word in _SCALARS:
-            return _SCALARS[word](inner)
+        read = _SCALARS.get(word)
+        if read is not None:
+            return read(inner)
         if word in ("arrayValue", "kvlistValue"):
             return TOO_DEEP if depth >= MAX_DEPTH else _compound(word, inner, depth)
     return None
@@ -374,6 +376,8 @@ def _bool_or_bytes(value: object) -> bool | str | None:
 
 def _int64(value: object) -> int | str | None:
     """Return a 64-bit integer; one that does not fit stays as text."""
+    if type(value) is int and -(2**63) <= value < 2**63:
+        return value
     if isinstance(value, str):
         try:
             value = int(value) if len(value) <= 40 else value
@@ -409,6 +413,8 @@ _SCALARS: Final[dict[str, Callable[[object], object]]] = {
 
 def whole(value: object) -> int:
     """Return a 64-bit number given as text or number; 0 when there is none, -1 when it is not one."""
+    if type(value) is str and value.isdecimal() and len(value) <= 20:  # as most are
+        return int(value)
     if isinstance(value, dict):
         value = _of_halves(value)
     if isinstance(value, bool):
@@ -419,7 +425,7 @@ def whole(value: object) -> int:
         return 0
     try:
         if isinstance(value, str):
-            return int(value) if value.isdigit() and len(value) <= 20 else int(float(value))
+            return int(float(value))
         return int(value) if isinstance(value, float) else -1
     except (ValueError, OverflowError):
         return -1
@@ -456,9 +462,12 @@ def identity(value: object, size: int) -> str:
     """Return an id of ``size`` bytes as lower-case hex, "" when there is none, other text when it is bad."""
     if not isinstance(value, str):
         return "" if value is None else _bad_id(str(value), size)
-    lower = value.lower()
-    if len(lower) == 2 * size and _HEX.issuperset(lower):
-        return lower
+    if len(value) == 2 * size:
+        if not value.strip(_HEX):
+            return value
+        lower = value.lower()
+        if not lower.strip(_HEX):
+            return lower
     try:
         data = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import SpanProcessor
 
-from lmops.base.endings import Logged
+from lmops.base.endings import Caught, Logged
 from lmops.errors import NewerStoreError, ReadOnlyError, StoreError
 from lmops.types import EVAL_RUN_ID
 
@@ -257,11 +257,11 @@ class StoreProcessor(SpanProcessor):
     def _spill(self, batch: list[ReadableSpan]) -> bool:
         """Put spans on the disk; return whether that was possible."""
         spilled: Spilled | None = None
-        try:
+        # this is the application's thread: what cannot be put on the disk stays in the queue
+        with Caught(Exception) as caught:
             if self._exporter.can_spill:
                 spilled = self._exporter.spill(self._exporter.rows(batch))
-        except Exception as error:  # the application's thread; they stay in the queue
-            self._reason = f"{type(error).__name__}: {error}"
+        self._note(caught.error)
         with self._changed:
             self._spilling = max(self._spilling - len(batch), 0)
             if spilled is not None:
@@ -368,27 +368,30 @@ class StoreProcessor(SpanProcessor):
 
     def _write(self, batch: list[ReadableSpan]) -> int | None:
         """Return how many spans of the batch were committed; None when they have to wait on the disk."""
-        try:
+        with Caught(Exception) as caught:
             rows = self._exporter.rows(batch)
-        except Exception as error:  # counted and reported
-            self._reason = f"{type(error).__name__}: {error}"
-            # One span that cannot be stored must not cost the others.
-            found = [self._write([span]) for span in batch] if len(batch) > 1 else [0]
-            return None if None in found else sum(filter(None, found))
-        return self._commit(rows)
+        if caught.error is None:
+            return self._commit(rows)
+        self._note(caught.error)
+        # One span that cannot be stored must not cost the others.
+        return _sum([self._write([span]) for span in batch] if len(batch) > 1 else [0])
 
     def _commit(self, rows: list[Row]) -> int | None:
         """Return how many rows were committed; None when the store takes none now and the disk may."""
-        try:
+        with Caught(Exception) as caught:
             self._write_all(rows)
-        except (StoreError, OSError) as error:
-            self._reason = f"{type(error).__name__}: {error}"
+        error = caught.error
+        if error is None:
+            return len(rows)
+        self._note(error)
+        if isinstance(error, StoreError | OSError):
             return None if self._exporter.can_spill and not _is_lasting(error) else 0
-        except Exception as error:  # counted and reported
+        return _sum([self._commit([row]) for row in rows] if len(rows) > 1 else [0])
+
+    def _note(self, error: Exception | None) -> None:
+        """Keep why spans could not be written, for the report."""
+        if error is not None:
             self._reason = f"{type(error).__name__}: {error}"
-            found = [self._commit([row]) for row in rows] if len(rows) > 1 else [0]
-            return None if None in found else sum(filter(None, found))
-        return len(rows)
 
     def _write_all(self, rows: list[Row]) -> None:
         """Commit rows, again and again while the store is busy or full; raise when that is hopeless."""
@@ -412,3 +415,8 @@ class StoreProcessor(SpanProcessor):
 def _is_lasting(error: Exception) -> bool:
     """Return whether the store will not take these rows later either."""
     return isinstance(error, ReadOnlyError | NewerStoreError)
+
+
+def _sum(found: list[int | None]) -> int | None:
+    """Return how many were committed of all parts; None when one has to wait."""
+    return None if None in found else sum(filter(None, found))

@@ -41,7 +41,7 @@ class RawSpan:
     __slots__ = (
         "attributes", "end_ns", "events", "indexed", "links", "memo", "name", "parent_span_id", "resource", "scope",
         "span_id", "start_ns", "status_code", "status_message", "trace_id",
-    )  # fmt: skip
+    )  # fmt: skip  # many words: packed, they are read at a glance
 
     def __init__(
         self,

@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import NotFoundError, UsageError, did_you_mean
-from lmops.store import FACT_VIEWS, Bounds
+from lmops.store import Bounds
 from lmops.times import to_ns
-from lmops.traces._predicate import compile_predicate
+from lmops.traces._said import TRACE_COLUMNS, beside, compiled, source_of, touches_spans
 from lmops.types import EVALUATION
 
 if TYPE_CHECKING:
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.store import Store
+    from lmops.traces._predicate import CompiledPredicate
 
-TRACE_COLUMNS: Final = {name: sql for name, sql, _ in FACT_VIEWS["traces"]}
-SPAN_COLUMNS: Final = {name: sql for name, sql, _ in FACT_VIEWS["spans"]}
 _UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|m|h|d|w)\s*")
 #: The condition, over ``traces`` or ``spans``, that something is no part of an evaluation.
@@ -94,7 +93,7 @@ def order_sql(order: str) -> tuple[str, str, bool]:
 
 
 def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit: int | None) -> pd.DataFrame:
-    """Return one row per trace, the columns of the view ``traces``."""
+    """Return one row per trace, the columns of the view ``traces`` and what users said."""
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
         raise UsageError(f"limit={limit!r}: give a number of traces, or None for all")
     ordered, column, descending = order_sql(order)
@@ -104,25 +103,23 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
     def ask(within: Bounds, columns: str = "t.*") -> duckdb.DuckDBPyRelation:
         # A span never starts before its trace, so the lower bound holds for both; the upper one only for traces.
         since = Bounds(within.since_ns, None)
-        predicate = compile_predicate(
-            where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS, span_bounds_sql=range_sql(since, "s.")
-        )
+        predicate = compiled(where, range_sql(since, "s."))
         condition = f"{range_sql(within, 't.')} and {predicate.sql}"
         cut = "" if wanted is None else f"limit {wanted}"
-        query = f"select {columns} from traces t where {condition} order by {ordered} {cut}"
-        return store.sql(query, bounds=since if predicate.touches_spans else within)
+        query = f"select {columns} from {source_of(predicate)} where {condition} order by {ordered} {cut}"
+        return store.sql(query, bounds=since if touches_spans(predicate) else within)
 
     if wanted and column == "start_ns" and descending:
         # A condition is likely to leave few rows: begin with more of them.
         for window in _windows(store, bounds, wanted * (2 if where is None else 64)):
             found = ask(window)
             if window == bounds or len(found) >= wanted:
-                return _frame(found, order, limit)
+                return _frame(store, found, order, limit)
     elif wanted and wanted <= NARROW_ROWS:
         # Sorting keys is much cheaper than sorting rows: first which traces, then their rows.
         keys = ask(bounds, "t.trace_id, t.start_ns").fetchall()
         if not keys:
-            return _frame(ask(bounds), order, limit)
+            return _frame(store, ask(bounds), order, limit)
         starts = ", ".join(str(int(key[1])) for key in keys)
         chosen = store.sql(
             f"select t.* from traces t where t.start_ns in ({starts}) and t.trace_id in ({', '.join('?' * len(keys))}) "
@@ -130,17 +127,17 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
             [key[0] for key in keys],
             bounds=Bounds(min(key[1] for key in keys), max(key[1] for key in keys)),
         )
-        return _frame(chosen, order, limit)
-    return _frame(ask(bounds), order, limit)
+        return _frame(store, chosen, order, limit)
+    return _frame(store, ask(bounds), order, limit)
 
 
-def _frame(relation: duckdb.DuckDBPyRelation, order: str, limit: int | None) -> pd.DataFrame:
+def _frame(store: Store, relation: duckdb.DuckDBPyRelation, order: str, limit: int | None) -> pd.DataFrame:
     """Return the rows, and in the attributes of the frame whether there were more than the limit."""
     from lmops.traces._frame import TraceFrame
 
     frame: pd.DataFrame = relation.df()
     is_cut = bool(limit) and len(frame) > (limit or 0)
-    shown = TraceFrame(frame.iloc[:limit] if is_cut else frame)
+    shown = TraceFrame(beside(store, frame.iloc[:limit] if is_cut else frame))
     shown.attrs.update(limit=limit, is_cut=is_cut, order=order)
     return shown
 
@@ -241,33 +238,18 @@ def stats(
         raise UsageError(did_you_mean("grouping", unknown[0], _OF_CALLS | _OF_TRACES | _OF_BOTH))
     over_calls = bool(_OF_CALLS & set(by))
     since = Bounds(bounds.since_ns, None)
-    predicate = compile_predicate(
-        where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS, span_bounds_sql=range_sql(since, "s.")
-    )
+    predicate = compiled(where, range_sql(since, "s."))
     evaluations = evaluations or "environment" in predicate.trace_columns | predicate.span_columns
-    narrowed = since if predicate.touches_spans else bounds
-    keys = {name: f"{'t' if name in _OF_TRACES or not over_calls else 'c'}.{name}" for name in by}
     if over_calls:
-        source = "llm_calls c"
-        condition = range_sql(bounds, "c.")
-        # What is above a call, and its trace, began before it.
-        narrowed = Bounds(None if bounds.since_ns is None else bounds.since_ns - _ABOVE_NS, bounds.until_ns)
-        if _OF_TRACES & set(by):
-            source += " join (select trace_id, name, status from traces) t using (trace_id)"
-        if predicate.sql != "true":
-            condition += f" and c.trace_id in (select t.trace_id from traces t where {predicate.sql})"
-            narrowed = Bounds(None, None)
-        if not evaluations:
-            condition += f" and c.{NO_EVALUATION} and c.trace_id not in ({_EVALUATED})"
-        if "model" in by:
-            source += _ANSWERED
-            keys["model"] = "coalesce(answered.model, c.model)"
-        if {"prompt_name", "prompt_version"} & set(by):
-            source += _MARKED.format(calls=range_sql(bounds, "c."))
-            keys |= {name: f"coalesce(c.{name}, marked.{name})" for name in keys if name.startswith("prompt_")}
+        source, condition, keys = _of_calls(bounds, by, predicate, evaluations=evaluations)
+        # What is above a call, and its trace, began before it; a condition may look at any time.
+        before = None if bounds.since_ns is None else bounds.since_ns - _ABOVE_NS
+        narrowed = Bounds(before, bounds.until_ns) if predicate.sql == "true" else Bounds(None, None)
     else:
-        source, condition = "traces t", f"{range_sql(bounds, 't.')} and {predicate.sql}"
+        source, condition = source_of(predicate), f"{range_sql(bounds, 't.')} and {predicate.sql}"
         condition += "" if evaluations else f" and t.{NO_EVALUATION}"
+        keys = {name: f"t.{name}" for name in by}
+        narrowed = since if touches_spans(predicate) else bounds
     query = (_CALL_STATS if over_calls else _TRACE_STATS).format(
         bucket=bucket_sql(every, "c.start_ns" if over_calls else "t.start_ns"),
         keys="".join(f", {sql} as {name}" for name, sql in keys.items()),
@@ -282,11 +264,32 @@ def stats(
     frame.insert(place + 1, "error_rate", frame["errors"] / total)
     frame.insert(place + 2, "error_rate_low", low)
     frame.insert(place + 3, "error_rate_high", high)
-    without: pd.DataFrame = frame.drop(columns="bucket")
-    return without if every is None else frame
+    shown: pd.DataFrame = frame.drop(columns="bucket") if every is None else frame
+    return shown
 
 
-_EVALUATED: Final = f"select trace_id from traces where not ({NO_EVALUATION})"
+def _of_calls(
+    bounds: Bounds, by: list[str], predicate: CompiledPredicate, *, evaluations: bool
+) -> tuple[str, str, dict[str, str]]:
+    """Return where figures of calls come from: the source, the condition, and what each grouping is there."""
+    keys = {name: f"{'t' if name in _OF_TRACES else 'c'}.{name}" for name in by}
+    source, condition = "llm_calls c", range_sql(bounds, "c.")
+    if _OF_TRACES & set(by):
+        source += " join (select trace_id, name, status from traces) t using (trace_id)"
+    if predicate.sql != "true":
+        condition += f" and c.trace_id in (select t.trace_id from {source_of(predicate)} where {predicate.sql})"
+    if not evaluations:
+        condition += f" and c.{NO_EVALUATION} and c.trace_id not in ({_EVALUATED})"
+    if "model" in by:
+        source += _ANSWERED
+        keys["model"] = "coalesce(answered.model, c.model)"
+    if {"prompt_name", "prompt_version"} & set(by):
+        source += _MARKED.format(calls=range_sql(bounds, "c."))
+        keys |= {name: f"coalesce(c.{name}, marked.{name})" for name in keys if name.startswith("prompt_")}
+    return source, condition, keys
+
+
+_EVALUATED: Final = f"select trace_id from traces where environment = '{EVALUATION}'"
 #: A call that failed has no model that answered; it counts with the one that most often answers to the asked name.
 _ANSWERED: Final = """
  left join (

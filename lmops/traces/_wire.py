@@ -13,6 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourcePb
 
+from lmops.base.endings import Caught
 from lmops.traces._attributes import ResourceSpans, Span
 from lmops.traces._otlp import log_pb, logs_of, resource_pb, scope_text, span_pb, spans_of
 from lmops.traces._raw import NO_RESOURCE, RawLog, RawSpan, Rejection, Resource, unreadable
@@ -160,9 +161,9 @@ def _scope(stream: ByteStream, resource: Resource) -> Iterator[Item]:
             continue
         data = _take(stream)
         if field == 1:
-            try:
+            with _read() as caught:
                 scope = scope_text(InstrumentationScope.FromString(data))
-            except Exception:  # what is in it comes from outside
+            if caught.error is not None:
                 yield Rejection("", "the instrumentation scope cannot be read")
         else:
             yield _record(data, resource, scope)
@@ -172,19 +173,23 @@ def _record(data: bytes, resource: Resource, scope: str) -> Item:
     signal = record_signal(data)
     if signal == "metrics":
         return Rejection("", _METRICS)
-    try:
+    with _read() as caught:
         if signal == "logs":
             return log_pb(LogRecord.FromString(data))
         return span_pb(Span.FromString(data), resource, scope)
-    except Exception as error:  # as above
-        return unreadable("log record" if signal == "logs" else "span", error)
+    assert caught.error is not None
+    return unreadable("log record" if signal == "logs" else "span", caught.error)
 
 
 def _resource(data: bytes) -> tuple[Resource, str | None]:
-    try:
+    with _read() as caught:
         return resource_pb(ResourcePb.FromString(data)), None
-    except Exception as error:  # as above
-        return NO_RESOURCE, f"the resource cannot be read: {error}"[:300]
+    return NO_RESOURCE, f"the resource cannot be read: {caught.error}"[:300]
+
+
+def _read() -> Caught[Exception]:
+    """What is read comes from outside: whatever it raises is said of it, and the rest goes on."""
+    return Caught(Exception)
 
 
 def _take(stream: ByteStream) -> bytes:

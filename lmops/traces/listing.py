@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lmops.errors import NotFoundError, QueryError, did_you_mean
 from lmops.store import Bounds
-from lmops.traces._predicate import compile_predicate
-from lmops.traces._search import (
-    NO_EVALUATION,
-    SPAN_COLUMNS,
-    TRACE_COLUMNS,
-    range_sql,
-    rows_of_trace,
-    seconds,
-    time_range,
+from lmops.traces._said import (
+    SAID_COLUMNS,
+    compiled,
+    has_feedback,
+    names_said,
+    source_of,
+    touches_spans,
+    with_said,
 )
+from lmops.traces._search import NO_EVALUATION, range_sql, rows_of_trace, seconds, time_range
 from lmops.traces._trace import Trace
+from lmops.types import EVALUATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +51,7 @@ _NS: Final = 1_000_000_000
 _TIME_STEPS_S: Final = (
     1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
     1_209_600, 2_592_000, 7_776_000, 31_536_000,
-)  # fmt: skip
+)  # fmt: skip  # steps of seconds, minutes, hours and days, packed
 _LOG_STEPS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 
 
@@ -101,6 +102,8 @@ COLUMNS: Final[dict[str, ListColumn]] = {
         _column("service", "category"),
         _column("environment", "category"),
         _column("is_orphan", "bool"),
+        _column("thumb", "category"),
+        _column("comments", "text"),
         _column("trace_id", "id"),
     )
 }
@@ -108,7 +111,7 @@ COLUMNS: Final[dict[str, ListColumn]] = {
 
 def check_predicate(where: str | None) -> None:
     """Raise :class:`QueryError` when the text is not a search."""
-    compile_predicate(where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS)
+    compiled(where)
 
 
 class TraceSource:
@@ -157,10 +160,10 @@ class TraceSource:
         Raises:
             QueryError: The search cannot be read or names something unknown.
         """
-        asked = compile_predicate(where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS)
+        asked = compiled(where)
         if "environment" in asked.trace_columns | asked.span_columns:
             return where
-        query = f"select 1 from traces where not ({NO_EVALUATION}) limit 1"
+        query = f"select 1 from traces where environment = '{EVALUATION}' limit 1"
         if not self._store.sql(query).fetchall():
             return where
         return f"{NO_EVALUATION} and ({where})" if where and where.strip() else NO_EVALUATION
@@ -203,12 +206,16 @@ class Listing:
     def __init__(self, store: Store, where: str | None, bounds: Bounds) -> None:
         started = time.perf_counter()
         self._store = store
-        self._predicate = compile_predicate(where, trace_columns=TRACE_COLUMNS, span_columns=SPAN_COLUMNS)
+        self._predicate = compiled(where)
+        #: Whether any user said anything of any trace.
+        self.has_feedback = has_feedback(store)
+        self._source = with_said(SAID_COLUMNS if self.has_feedback else ())
         self._bounds = bounds
         shown = ", ".join(f"{column.sql} as {column.name}" for column in COLUMNS.values())
         # Spans never start before their trace, so the lower bound holds for them too.
-        narrow = Bounds(bounds.since_ns, None) if self._predicate.touches_spans else bounds
-        self._rows = store.sql(f"select {shown} from traces t where {self._condition}", bounds=narrow)
+        is_wide = self.has_feedback or touches_spans(self._predicate)
+        narrow = Bounds(bounds.since_ns, None) if is_wide else bounds
+        self._rows = store.sql(f"select {shown} from {self._source} where {self._condition}", bounds=narrow)
         # The store keeps a result as a table, so its rows have numbers already; counting them anew with
         # row_number() takes twice the time and three times the memory.
         self._table = self._rows.alias
@@ -233,12 +240,15 @@ class Listing:
         condition = f"\nwhere {' and '.join(parts)}" if parts else ""
         direction = "desc" if self.is_descending else "asc"
         tie = "" if physical == "start_ns" else ", t.start_ns desc"
-        return f"select t.*\nfrom traces t{condition}\norder by t.{physical} {direction} nulls last{tie}, t.trace_id"
+        is_said = names_said(self._predicate) or physical in SAID_COLUMNS
+        source = with_said(SAID_COLUMNS) if is_said else "traces t"
+        return f"select t.*\nfrom {source}{condition}\norder by t.{physical} {direction} nulls last{tie}, t.trace_id"
 
     def count_now(self) -> int:
         """Return how many traces match at this moment."""
-        narrow = Bounds(self._bounds.since_ns, None) if self._predicate.touches_spans else self._bounds
-        found = self._store.sql(f"select count(*) from traces t where {self._condition}", bounds=narrow).fetchall()
+        narrow = Bounds(self._bounds.since_ns, None) if touches_spans(self._predicate) else self._bounds
+        source = source_of(self._predicate)
+        found = self._store.sql(f"select count(*) from {source} where {self._condition}", bounds=narrow).fetchall()
         return int(found[0][0])
 
     def sort(self, column: str, *, descending: bool) -> None:

@@ -107,7 +107,7 @@ def test_without_a_view_a_record_is_static():
     found = Seen(name="a")
     assert found._repr_mimebundle_() == ({"text/plain": "Seen(name='a')", "text/html": found._repr_html_()}, {})
     with pytest.raises(UsageError, match=r"lmops\.open\(\)"):
-        found.view  # noqa: B018
+        found.view  # noqa: B018 - it raises
 
 
 @pytest.mark.parametrize("table", [[], [()], [("a",)], [("a", "bb"), ("ccc", "d")]])

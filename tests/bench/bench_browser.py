@@ -3,7 +3,7 @@
 Run by ``python -m tests.bench``; alone: ``python -m tests.bench.bench_browser [traces]``. Prints one line a figure.
 """
 
-# ruff: noqa: E501
+# ruff: noqa: E501 - scripts of the page stand on one line
 from __future__ import annotations
 
 import json
@@ -136,7 +136,7 @@ def measure(lab, browser, store, n):
     page = browser.new_page(viewport={"width": 1500, "height": 950})
     received = []
     # playwright marks its handlers, which a built-in method does not allow
-    page.on("websocket", lambda ws: ws.on("framereceived", lambda frame: received.append(frame)))  # noqa: PLW0108
+    page.on("websocket", lambda ws: ws.on("framereceived", lambda frame: received.append(frame)))  # noqa: PLW0108 - of one argument
     nb = Notebook(lab, page, "bench.ipynb")
     nb.path.write_text(json.dumps(document), "utf-8")
     nb.open()

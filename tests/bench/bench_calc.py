@@ -1,7 +1,7 @@
 """Coverage of the intervals and errors of the sequential tests by simulation: printed, and bars of tests/calc.
 
-Nominal is 95 %; an interval should hold the truth in 94 % of the trials or more, a test err in 5 % or less. At 1,000
-trials a share near .95 is known to about +-.014.
+Nominal is 95 %; an interval should hold the truth in 94 % of the trials or more, a test err in 5 % or less. More trials
+than by default say it more exactly: ``python -m tests.bench.bench_calc 4000``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from collections import Counter
 from functools import partial
 
 import numpy as np
+from scipy.stats import binom
 
+from lmops.calc.active import draw_items, sampled_mean, sampling_probabilities
+from lmops.calc.corrected import corrected_difference, corrected_pass_rate
 from lmops.calc.decide import decide
-from lmops.calc.intervals import mean_interval, score_interval
+from lmops.calc.intervals import mean_interval, proportion_interval, score_interval, wilson
 from lmops.calc.judge import ppi_mean
 from lmops.calc.paired import paired_bootstrap, paired_difference
 from lmops.calc.repeats import pass_k_interval
@@ -22,6 +25,14 @@ from lmops.evals import read_criteria
 from lmops.evals._until import Watch
 
 SIZES, RATES = (20, 50, 200, 1000), (0.5, 0.9, 0.95, 0.99)
+#: Sensitivity and specificity of one judge on two versions.
+JUDGES = (
+    ((0.9, 0.8), (0.7, 0.95)),
+    ((0.95, 0.6), (0.6, 0.95)),
+    ((0.6, 0.6), (0.6, 0.6)),
+    ((0.8, 0.8), (0.8, 0.8)),
+    ((0.95, 0.95), (0.95, 0.95)),
+)
 #: As evaluations ask for the difference of a cost.
 compared = partial(paired_difference, has_ends=False, long_tails=True)
 MEANS = {
@@ -47,6 +58,52 @@ def mean_coverage(make, kind, n, *, trials, seed=0):
     draw, truth = MEANS[kind]
     found = (make(draw(rng, n)) for _ in range(trials))
     return sum(one.low <= truth <= one.high for one in found) / trials
+
+
+def wilson_coverage(rate, n):
+    """How often Wilson's interval of a pass rate holds the truth, exactly: the sum over all numbers of passes."""
+    passes = np.arange(n + 1)
+    low, high = wilson(passes, n)
+    return float(binom.pmf(passes, n, rate)[(low <= rate) & (rate <= high)].sum())
+
+
+def in_clusters(rng, rate, clusters, size, alike):
+    """Verdicts in clusters that share so much of their variance (Beta), and the cluster of each."""
+    codes = np.repeat(np.arange(clusters), size)
+    chances = (
+        np.full(clusters, rate)
+        if not alike
+        else rng.beta(*(part * (1 / alike - 1) for part in (rate, 1 - rate)), clusters)
+    )
+    return (rng.random(codes.size) < chances[codes]).astype(float), codes
+
+
+def clustered_coverage(rate, clusters, size, alike, *, trials, seed=8):
+    """How often the interval of a pass rate of clustered verdicts holds the truth."""
+    rng = np.random.default_rng(seed)
+    found = (
+        proportion_interval(x, clusters=codes)
+        for x, codes in (in_clusters(rng, rate, clusters, size, alike) for _ in range(trials))
+    )
+    return sum(one.low <= rate <= one.high for one in found) / trials
+
+
+def verdict_coverage(rate, n, discordance, *, trials, seed=9, size=None):
+    """How often the interval of the difference of two pass rates on the same items holds the truth.
+
+    The versions disagree on a share of the items and differ by half of it; items in clusters share their verdicts.
+    """
+    rng = np.random.default_rng(seed)
+    truth, held = discordance / 2, 0
+    for _ in range(trials):
+        units = n if size is None else n // size
+        kind, common = rng.random(units), (rng.random(units) < rate).astype(float)
+        up, down = kind < 0.75 * discordance, (kind >= 0.75 * discordance) & (kind < discordance)
+        a, b = np.where(up, 1.0, np.where(down, 0.0, common)), np.where(up, 0.0, np.where(down, 1.0, common))
+        codes = None if size is None else np.repeat(np.arange(units), size)
+        found = paired_difference(a if codes is None else a[codes], b if codes is None else b[codes], clusters=codes)
+        held += found.low <= truth <= found.high
+    return held / trials
 
 
 def plain_t(a, b, clusters):
@@ -94,6 +151,87 @@ def ppi_coverage(rate, n, judge, *, trials, seed=3, size=None):
         found = ppi_mean(y[:n], judged[:n], judged[n:], **given)
         held += found.low <= rate <= found.high
     return held / trials
+
+
+def judged(rng, labels, errors):
+    """Verdicts of a judge of this sensitivity and specificity."""
+    return np.where(labels == 1, rng.random(labels.size) < errors[0], rng.random(labels.size) >= errors[1]).astype(
+        float
+    )
+
+
+def corrected_rate_coverage(rate, errors, labels, *, trials, n=1000, seed=11):
+    """How often the corrected rate holds the truth, how often Wilson's of the verdicts, and how often there is none.
+
+    The labels are of so many items drawn from all, so that a rare outcome has few.
+    """
+    rng = np.random.default_rng(seed)
+    held = raw = known = 0
+    for _ in range(trials):
+        human = (rng.random(labels) < rate).astype(float)
+        verdicts = judged(rng, human, errors)
+        passes = rng.binomial(n, rate * errors[0] + (1 - rate) * (1 - errors[1]))
+        n_pass = int(human.sum())
+        found = corrected_pass_rate(
+            passes,
+            n,
+            sensitivity=verdicts[human == 1].mean() if n_pass else np.nan,
+            n_pass=n_pass,
+            specificity=1 - verdicts[human == 0].mean() if n_pass < labels else np.nan,
+            n_fail=labels - n_pass,
+        )
+        if found.reason is None:
+            known += 1
+            held += found.low <= rate <= found.high
+            low, high = wilson(passes, n)
+            raw += bool(low <= rate <= high)
+    return held / max(known, 1), raw / max(known, 1), trials - known
+
+
+def corrected_difference_coverage(rates, judges, labels, *, trials, n=500, sides="both", clusters=None, seed=12):
+    """How often the corrected difference holds the truth, how often the raw one, and how often there is none.
+
+    Labels are on the same items of both versions ("both"), on different ones ("apart") or on one version ("one").
+    """
+    rng = np.random.default_rng(seed)
+    truth = rates[0] - rates[1]
+    codes = None if clusters is None else np.arange(n) % clusters
+    held = raw = known = 0
+    for _ in range(trials):
+        hard = rng.random(n) if codes is None else rng.random(clusters)[codes]
+        alike = rng.random(n) < 0.6
+        human = [(np.where(alike, hard, rng.random(n)) < rate).astype(float) for rate in rates]
+        verdicts = [judged(rng, one, errors) for one, errors in zip(human, judges, strict=True)]
+        chosen = [rng.permutation(n)[:labels] for _ in range(2)]
+        seen = [np.full(n, np.nan), np.full(n, np.nan)]
+        seen[0][chosen[0]] = human[0][chosen[0]]
+        if sides != "one":
+            where = chosen[0 if sides == "both" else 1]
+            seen[1][where] = human[1][where]
+        found = corrected_difference(*verdicts, labels_a=seen[0], labels_b=seen[1], clusters=codes)
+        if found.reason is None:
+            known += 1
+            held += found.low <= truth <= found.high
+            plain = paired_difference(*verdicts, clusters=codes)
+            raw += plain.low <= truth <= plain.high
+    return held / max(known, 1), raw / max(known, 1), trials - known
+
+
+def sampled_coverage(rate, budget, *, trials, n=1000, good=True, seed=13):
+    """How often the mean of actively drawn labels holds the truth, and how often Wilson's of the labels alone does."""
+    rng = np.random.default_rng(seed)
+    held = plain = 0
+    for trial in range(trials):
+        chance = rng.beta(4 * rate, 4 * (1 - rate), n)
+        human = (rng.random(n) < chance).astype(float)
+        judge = chance if good else 0.5 + 0.5 * rng.random(n)
+        probabilities = sampling_probabilities(np.sqrt(judge * (1 - judge)), budget)
+        drawn = draw_items(probabilities, seed=trial)
+        found = sampled_mean(np.where(drawn, human, np.nan), judge, probabilities)
+        held += found.low <= rate <= found.high
+        low, high = wilson(human[drawn].sum(), drawn.sum())
+        plain += bool(low <= rate <= high)
+    return held / trials, plain / trials
 
 
 def difference_errors(rate_a, rate_b, share, n, *, trials, seed=4):
@@ -169,12 +307,38 @@ def print_stopped(trials):
     for asked, rates, before in (
         ({"min": 0.8}, (0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95), None),
         ({"max_loss": 0.03}, (0.8, 0.85, 0.87, 0.9, 0.93), 0.9),
-    ):  # fmt: skip
+    ):
         for rate in rates:
             found, share = stopped(rate, asked, 500, trials=max(40, trials // 8), before=before)
             shown = ", ".join(f"{name} {count:.2f}" for name, count in sorted(found.items()))
             against = f" against {before}" if before else ""
             print(f"  {asked} at rate {rate}{against}: {shown}; {share:.0%} of the calls")
+
+
+def print_verdicts(trials):
+    print("pass rates, coverage of Wilson's interval, exactly")
+    for n in SIZES:
+        many = [wilson_coverage(rate, n) for rate in np.arange(0.5, 0.991, 0.01)]
+        cells = ", ".join(f"rate {rate} {wilson_coverage(rate, n):.3f}" for rate in RATES)
+        print(f"  n {n:<5} {cells}; rates .5 to .99: mean {np.mean(many):.3f}, least {min(many):.3f}")
+    print("pass rates in clusters that share none, a tenth and a third of their variance, coverage")
+    for clusters in (8, 20, 40):
+        for size in (5, 25):
+            cells = []
+            for rate in RATES:
+                shares = (clustered_coverage(rate, clusters, size, alike, trials=trials) for alike in (0, 0.1, 1 / 3))
+                cells.append(f"rate {rate} {' | '.join(f'{share:.3f}' for share in shares)}")
+            print(f"  {clusters} clusters of {size}: {', '.join(cells)}")
+    print("differences of pass rates on the same items, coverage by the share on which they disagree")
+    for n in SIZES:
+        cells = [f"{share} {verdict_coverage(0.9, n, share, trials=trials):.3f}" for share in (0.02, 0.05, 0.1, 0.3)]
+        print(f"  n {n:<5} {', '.join(cells)}")
+    for clusters in (8, 20, 40):
+        cells = [
+            f"{share} {verdict_coverage(0.9, 5 * clusters, share, trials=trials, size=5):.3f}"
+            for share in (0.02, 0.05, 0.1, 0.3)
+        ]
+        print(f"  {clusters} clusters of five that are alike: {', '.join(cells)}")
 
 
 def print_means(trials):
@@ -195,8 +359,9 @@ def print_costs(trials):
                 plain, now = (
                     cost_coverage(make, n, sigma, trials=trials, ratio=ratio) for make in (paired_difference, compared)
                 )
-                bca = cost_coverage(lambda *a, **k: paired_bootstrap(*a, draws=500, **k), n, sigma,
-                                    trials=trials // 10, ratio=ratio)  # fmt: skip
+                bca = cost_coverage(
+                    lambda *a, **k: paired_bootstrap(*a, draws=500, **k), n, sigma, trials=trials // 10, ratio=ratio
+                )
                 print(f"  ratio {ratio} sigma {sigma:<4} n {n:<5} {plain:.3f} | {now:.3f} | {bca:.3f}")
     print("the same in clusters that share most of their cost, 200 examples: Student's t | with long tails")
     for clusters in (8, 20, 40):
@@ -214,8 +379,9 @@ def print_rates(trials):
     for shape in ((1, 1), (9, 1), (20, 1), (0.5, 0.05)):
         cells = [
             f"{kind}{k} n {n} {pass_k_coverage(kind, k, shape, n, trials=trials):.3f}"
-            for n in (20, 50, 200) for kind, k in (("any", 2), ("all", 4))
-        ]  # fmt: skip
+            for n in (20, 50, 200)
+            for kind, k in (("any", 2), ("all", 4))
+        ]
         print(f"  {shape}: {', '.join(cells)}")
     print("PPI++ of a pass rate, coverage (ten verdicts per label)")
     for judge in ((0.9, 0.8), (0.98, 0.95)):
@@ -229,17 +395,60 @@ def print_rates(trials):
 def print_sequences(trials):
     print("difference_sequence: streams that ever leave the truth out, arrivals until 0 is left out")
     for rate_a, rate_b, share in (
-        (0.5, 0.5, 0.5), (0.95, 0.95, 0.1), (0.99, 0.99, 0.1), (0.9, 0.95, 0.1), (0.5, 0.95, 0.1), (0.8, 0.9, 0.5),
-    ):  # fmt: skip
+        (0.5, 0.5, 0.5),
+        (0.95, 0.95, 0.1),
+        (0.99, 0.99, 0.1),
+        (0.9, 0.95, 0.1),
+        (0.5, 0.95, 0.1),
+        (0.8, 0.9, 0.5),
+    ):
         wrong, stop = difference_errors(rate_a, rate_b, share, 1500, trials=trials // 4)
         print(f"  rates {rate_a} {rate_b}, {share:.0%} in a: {wrong:.3f}, {stop:,.0f}")
     print("betting_test: streams that are stopped, items until then")
     for rate, mean, side in (
-        (0.8, 0.8, "two-sided"), (0.95, 0.95, "below"), (0.7, 0.8, "below"), (0.8, 0.9, "below"), (0.85, 0.8, "above"),
-        (0.98, 0.9, "above"), (0.5, 0.6, "below"),
-    ):  # fmt: skip
+        (0.8, 0.8, "two-sided"),
+        (0.95, 0.95, "below"),
+        (0.7, 0.8, "below"),
+        (0.8, 0.9, "below"),
+        (0.85, 0.8, "above"),
+        (0.98, 0.9, "above"),
+        (0.5, 0.6, "below"),
+    ):
         share, stop = betting(rate, mean, side, 2000, trials=trials // 4)
         print(f"  rate {rate} against {mean}, {side}: {share:.3f}, {stop:,.0f}")
+
+
+def print_corrected(trials):
+    print("corrected pass rates, of 1,000 verdicts: held by the corrected limits, by the raw ones, trials without any")
+    for labels in (50, 100, 300):
+        for rate in (0.5, 0.8, 0.95):
+            found = {
+                (one, other): corrected_rate_coverage(rate, (one, other), labels, trials=trials)
+                for one in (0.6, 0.8, 0.95)
+                for other in (0.6, 0.8, 0.95)
+            }
+            line = "  ".join(f"{held:.3f} {raw:.3f} {none:3d}" for held, raw, none in found.values())
+            print(f"  {labels:4d} labels, rate {rate:.2f}: {line}")
+    print("means of labels that were drawn where the judge is unsure: held, and by Wilson's of the labels alone")
+    for rate in (0.5, 0.8, 0.95):
+        line = "  ".join(
+            "{:.3f} {:.3f}".format(*sampled_coverage(rate, budget, trials=trials, good=good))
+            for budget in (50, 100, 300)
+            for good in (True, False)
+        )
+        print(f"  rate {rate:.2f}: {line}")
+    print("corrected differences of 500 pairs")
+    for sides in ("both", "apart", "one"):
+        for labels in (50, 100, 300):
+            for rates in ((0.8, 0.7), (0.95, 0.9), (0.5, 0.5)):
+                line = "  ".join(
+                    "{:.3f} {:.3f} {:3d}".format(
+                        *corrected_difference_coverage(rates, judges, labels, trials=trials, sides=sides)
+                    )
+                    for judges in JUDGES
+                    if sides != "one" or judges[0] == judges[1]
+                )
+                print(f"  {sides:5s} {labels:4d} labels, {rates}: {line}")
 
 
 def print_needed(trials):
@@ -252,7 +461,17 @@ def print_needed(trials):
 
 
 def main(trials=400):
-    for part in (print_means, print_costs, print_rates, print_sequences, print_needed, print_stopped):
+    print(f"{trials} trials: a coverage near .95 is known to about +-{2 * (0.95 * 0.05 / trials) ** 0.5:.3f}")
+    for part in (
+        print_verdicts,
+        print_means,
+        print_costs,
+        print_rates,
+        print_corrected,
+        print_sequences,
+        print_needed,
+        print_stopped,
+    ):
         part(trials)
 
 

@@ -69,7 +69,7 @@ def main() -> None:
         prompts = Prompts(ws.project)
         for number in (1, 2):
             ws.prompts.save(
-                "p", f"Answer {{{{ question }}}} from {{{{ sources }}}}, take {number}.", params={"n": number}
+                "p", f"Answer {{{{ question }}}} from {{{{ sources }}}}, take {number}.", params={"seed": number}
             )
         ws.prompts.promote("p", 1, to="production")
 

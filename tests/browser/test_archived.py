@@ -1,6 +1,6 @@
 """What is read later, without a kernel: exported offline, on a page that removes every style, and from a saved notebook."""
 
-# ruff: noqa: E501
+# ruff: noqa: E501 - scripts of the page stand on one line
 from __future__ import annotations
 
 import json

@@ -1,6 +1,6 @@
 """The eval explorer in Chromium, with a fake model."""
 
-# ruff: noqa: E501
+# ruff: noqa: E501 - scripts of the page stand on one line
 
 from __future__ import annotations
 

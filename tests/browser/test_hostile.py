@@ -1,6 +1,6 @@
 """Text from traces is hostile: whatever view shows it, nothing of it runs."""
 
-# ruff: noqa: E501
+# ruff: noqa: E501 - scripts of the page stand on one line
 from __future__ import annotations
 
 import json
@@ -123,6 +123,9 @@ CELLS = (
     ("ws.datasets.get('golden').df()", True),
     ("ws.sql('select name, input, output, session_id from traces')", True),
     ("ws.traces.search(\"name = '<img src=x onerror=window.__xss=1>' and nonsense\")", False),
+    ("ws.feedback.record(ids[3], value='<img src=x onerror=window.__xss=1>', name='said')", True),
+    ("ws.feedback.list()", True),
+    ("ws.feedback.stats('said', by='name', every=None)", True),
     ("import os\nos.environ['LMOPS_STATIC'] = '1'\nws.traces.browse()", True),
 )
 
@@ -132,6 +135,9 @@ STATIC = {
     "browser, text": lambda ws, ids: ws.traces.browse()._controller.bundle()["text/plain"],
     "trace, HTML": lambda ws, ids: ws.traces.get(ids[3])._repr_html_(),
     "trace, text": lambda ws, ids: ws.traces.get(ids[3]).text,
+    "figures of feedback, HTML": lambda ws, _ids: ws.feedback.stats(PAYLOADS[0], by="name", every=None)._repr_html_(),
+    "figures of feedback, text": lambda ws, _ids: ws.feedback.stats(PAYLOADS[0], by="name", every=None).text,
+    "signal, HTML": lambda ws, ids: ws.feedback.record(ids[3], value=PAYLOADS[0], name="said")._repr_html_(),
 }
 
 
@@ -142,6 +148,7 @@ def hostile(tmp_path, conversation):
 
     with lmops.open(tmp_path / ".lmops") as ws:
         ws.store.load(spans=hostile_rows(conversation))
+        ws.feedback.record(f"{1:032x}", value="up", name=PAYLOADS[0], comment=PAYLOADS[0], user=PAYLOADS[0])
         yield ws
 
 

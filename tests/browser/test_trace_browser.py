@@ -1,6 +1,6 @@
 """The front end in Chromium, over a real controller: keys, drawing, scale, two views, a lost kernel, hostile text."""
 
-# ruff: noqa: E501
+# ruff: noqa: E501 - scripts of the page stand on one line
 from __future__ import annotations
 
 import pytest
@@ -98,6 +98,25 @@ def test_sort_and_filter_by_click(controller, stage):
     assert set(visible(s, "status")) == {"error"}
     s.page.click(".lm-chip-close")
     s.until(lambda: s.controller.where is None)
+
+
+def test_what_users_said_is_seen_and_filters(controller, stage, traffic):
+    """A column with the thumb; a click on its summary shows what users disliked."""
+    from lmops.feedback._write import write
+    from lmops.feedback.signals import make_signal
+
+    store = traffic(20)
+    with store.transaction() as con:
+        said = [make_signal(trace_id=f"{n:032x}", value=n % 2 == 0) for n in range(1, 7)]
+        list(write(con, said, at_ns=1))
+    s = stage(controller(store=store))
+    assert set(visible(s, "thumb")) == {"", "up", "down"}
+    s.page.wait_for_selector(".lm-th[data-column=thumb] button:has-text('down')")
+    s.page.click(".lm-th[data-column=thumb] button:has-text('down')")
+    s.until(lambda: s.controller.where == "thumb = 'down'")
+    s.page.wait_for_selector(".lm-chip")
+    assert set(visible(s, "thumb")) == {"down"}
+    assert not s.page_errors
 
 
 def test_the_text_field_filters_and_says_what_is_wrong(controller, stage):

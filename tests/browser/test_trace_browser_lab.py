@@ -1,6 +1,6 @@
 """The trace browser in JupyterLab: what only the real page can show."""
 
-# ruff: noqa: E501
+# ruff: noqa: E501 - scripts of the page stand on one line
 from __future__ import annotations
 
 import pytest

@@ -1,6 +1,6 @@
 """The front end in Chromium: focus, mouse, actions, times, errors, and views that go away and come back."""
 
-# ruff: noqa: E501
+# ruff: noqa: E501 - scripts of the page stand on one line
 from __future__ import annotations
 
 import itertools
@@ -130,7 +130,7 @@ def test_keys_in_a_field_are_text(controller, stage):
 def test_rows_are_chosen_marked_and_opened_by_mouse(controller, stage):
     """Click, click with Ctrl and with Shift, click on a box, double click."""
     s = stage(controller(40))
-    cell = lambda i: s.page.locator(f".lm-row[data-index='{i}'] .lm-cell").nth(4)  # noqa: E731
+    cell = lambda i: s.page.locator(f".lm-row[data-index='{i}'] .lm-cell").nth(4)  # noqa: E731 - read twice
     cell(2).click()
     s.until(lambda: s.controller.cursor == f"{38:032x}")
     assert s.controller.selected_ids == [f"{38:032x}"]
@@ -492,7 +492,7 @@ def test_live_does_not_move_what_is_read(controller, stage, traffic, conversatio
     s = stage(controller(store=store, is_live=True))
     opened(s, 3)
     chosen = s.data("selected")
-    top = lambda: s.page.locator(f"{ROW}[data-row-id='{chosen}']").bounding_box()["y"]  # noqa: E731
+    top = lambda: s.page.locator(f"{ROW}[data-row-id='{chosen}']").bounding_box()["y"]  # noqa: E731 - read twice
     before = top()
     store.load(spans=[row for i in range(300, 305) for row in conversation(i)])
     s.page.wait_for_selector(".lm-root[data-total='205']", timeout=8_000)

@@ -75,13 +75,29 @@ def test_items_needed_are_more_than_there_are():
     assert "hardly" in big.reason
 
 
+def test_pairs_that_never_differ_do_not_say_how_many_are_needed():
+    """The reason names both ends: no pair ever differs, and as many as the rule of three leaves possible."""
+    same = [1.0] * 18 + [0.0] * 2
+    found = decide(paired_difference(same, same), margin=0.02)
+    assert (found.outcome, found.n_needed) == ("inconclusive", None)
+    assert found.reason.endswith(
+        "no pair of 20 differs, which does not say how many are needed: 137 if none ever does, 2,950 if 15 % do (rule "
+        "of three)"
+    )
+    outcomes = [decide(paired_difference([1.0] * n, [1.0] * n), margin=0.02).outcome for n in (136, 137)]
+    assert outcomes == ["inconclusive", "non_inferior"]
+    clustered = decide(paired_difference(same * 2, same * 2, clusters=[*range(20)] * 2), margin=0.02)
+    assert "274 if none" in clustered.reason
+
+
 def test_too_few():
     """Nothing and one pair are inconclusive with a reason; five equal pairs show no non-inferiority."""
     assert "no interval" in decide(paired_difference([], []), margin=0.1).reason
     assert decide(paired_difference([1], [1]), margin=0.1).n_needed is None
     few = decide(paired_difference([1] * 5, [1] * 5), margin=0.05)
     assert few.outcome == "inconclusive"
-    assert few.n_needed > 5
+    assert few.n_needed is None
+    assert "no pair of 5 differs" in few.reason
     assert decide(paired_difference([1] * 300, [1] * 300), margin=0.05).outcome == "non_inferior"
     assert "1 cluster" in decide(paired_difference([1, 0], [0, 1], clusters=["a", "a"])).reason
 

@@ -106,3 +106,18 @@ def test_hostile_rows_cannot_drive_the_terminal(run, file):
 def test_looking_needs_a_store(run):
     """Nothing is made by a look."""
     assert "there is no store" in run("dataset", "list", code=2)
+
+
+def test_an_alias_moves_and_comes_back(run, file):
+    """Promoted, protected, looked back on, rolled back; what is shown by its alias is the version."""
+    run("dataset", "save", "golden", file(ROWS))
+    run("dataset", "save", "golden", file(ROWS[:1]))
+    for version in (1, 2):
+        run("dataset", "promote", "golden", version, "--to", "release", "--reason", "checked", "--actor", "ada")
+    assert "golden@release is protected" in run("dataset", "protect", "golden", "release")
+    assert "protected" in run("dataset", "promote", "golden", 1, "--to", "release", code=2)
+    assert json.loads(run("dataset", "show", "golden@release", "--json"))["ref"] == "golden@2"
+    moved = json.loads(run("dataset", "rollback", "golden", "--alias", "release", "--reason", "wrong", "--json"))
+    assert (moved["from_version"], moved["to_version"]) == (2, 1)
+    assert len(json.loads(run("dataset", "history", "golden", "--json"))) == 3
+    assert json.loads(run("dataset", "verify", "--json")) == {"ok": True, "problems": []}

@@ -85,11 +85,11 @@ def test_results_from_elsewhere_become_runs(run, tmp_path):
 
 
 def test_versions_of_a_prompt(run):
-    """One line each, oldest first."""
+    """One row each, newest first."""
     run("prompt", "save", "greet", "-", stdin="Hello {{ name }}")
     run("prompt", "save", "greet", "-", "--note", "kinder", stdin="Dear {{ name }}")
-    assert [line.split()[0] for line in run("prompt", "versions", "greet").splitlines()] == ["greet@1", "greet@2"]
-    assert [one["note"] for one in json.loads(run("prompt", "versions", "greet", "--json"))] == [None, "kinder"]
+    assert [line.split()[0] for line in run("prompt", "versions", "greet").splitlines()] == ["version", "2", "1"]
+    assert [one["note"] for one in json.loads(run("prompt", "versions", "greet", "--json"))] == ["kinder", None]
 
 
 def test_runs_of_runbooks(run):

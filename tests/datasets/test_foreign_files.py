@@ -21,6 +21,8 @@ def first(ws, data, **options):
         {"question": {"q": 1}, "answer": "of production", "ground_truth": {"a": 1}},
         {"inputs": {"q": 1}, "outputs": "of production", "reference_outputs": {"a": 1}},
         {"user_input": {"q": 1}, "response": "of production", "reference": {"a": 1}},
+        {"inputs": {"q": 1}, "expectations": {"expected_response": {"a": 1}}},
+        {"inputs": {"q": 1}, "expectations": {"a": 1}},
     ],
 )
 def test_a_reference_is_found_under_its_usual_names(ws, row):
@@ -42,6 +44,8 @@ def test_a_reference_is_found_under_its_usual_names(ws, row):
         {"input": "q", "solution": "a"},
         {"input": "q", "bestAnswer": "a"},
         {"input": "q", "label": "a"},
+        {"input": "q", "expected_sql": "a"},
+        {"input": "q", "response": "of production", "gold_entities": "a"},
     ],
 )
 def test_a_reference_never_becomes_metadata_in_silence(ws, row):
@@ -55,6 +59,7 @@ def test_a_reference_never_becomes_metadata_in_silence(ws, row):
 def test_a_label_beside_a_reference_or_an_answer_is_metadata(ws):
     """Only where nothing else can be the reference it must be said."""
     assert first(ws, [{"input": "q", "expected": "a", "label": "hard"}]).metadata == {"label": "hard"}
+    assert first(ws, [{"input": "q", "expected": "a", "expected_tool": "t"}]).metadata == {"expected_tool": "t"}
     assert first(ws, [{"input": "q", "output": "a", "label": "good"}]).metadata == {"label": "good"}
 
 

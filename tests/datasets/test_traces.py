@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from lmops.errors import NotFoundError, UsageError
@@ -117,12 +118,15 @@ def test_a_map_gives_fields_and_not_the_text_of_arguments(called):
     assert found.metadata["first"] == "a"
     whole = called.datasets.add_traces("other", ids(called), map={"input": "question", "output": "output.answer"})[0]
     assert (whole.input, whole.output) == ("How many?", "two")
+    kept = called.datasets.add_traces("third", ids(called), map={"metadata": "user", "metadata.k": "k"})[0]
+    assert kept.metadata == {"tier": "gold", "k": 3}
 
 
 @pytest.mark.parametrize(
     ("places", "why"),
     [({"q": "input.qestion"}, "did you mean 'input.question'"), ({"q": 1}, "give a place"),
-     ({"input": "question", "k": "k"}, "one or the other")],
+     ({"input": "question", "k": "k"}, "one or the other"),
+     ({"example_id": "question"}, "which an example has of its trace; say 'input.example_id'")],
 )  # fmt: skip
 def test_a_place_that_is_nowhere_is_named(called, places, why):
     """With the nearest that there is."""
@@ -143,3 +147,18 @@ def test_a_case_of_an_evaluation_adds_its_example(ws):
     found = ws.datasets.add_traces("failures", traces, labels={traces[0]: {"value": "wrong"}}, tags=["seen"])[0]
     assert (found.example_id, found.input, found.expected, found.cluster) == ("e1", {"q": 1}, "a", "c")
     assert (found.tags, found.labels) == (("hard", "seen"), {"value": "wrong"})
+    mapped = ws.datasets.add_traces("mapped", traces, map={"question": "input.question"})[0]
+    assert (mapped.input, mapped.expected) == ({"q": 1}, "a")
+
+
+def test_cases_without_a_trace_are_told_apart(ws, traced):
+    """In a frame they are left out with the reason; alone, and where there is nothing at all, they are refused."""
+    frame = pd.DataFrame({"example_id": ["e1", "e2"], "trace_id": [ids(traced)[0], None]})
+    version = traced.datasets.add_traces("some", frame)
+    assert version.report.skipped[0][0] == "e2"
+    with pytest.raises(UsageError, match="e2: has no trace: cases of a run have one with tracing=True"):
+        traced.datasets.add_traces("none", frame[1:])
+    with pytest.raises(UsageError, match="there is no trace to add"):
+        traced.datasets.add_traces("none", [], map={"q": "input.q"})
+    with pytest.raises(UsageError, match="this is a int"):
+        traced.datasets.add_traces("none", 3)

@@ -34,9 +34,9 @@ def test_refs_name_versions(ws, golden):
     ("ref", "error", "message"),
     [
         ("goldn", NotFoundError, "did you mean 'golden'"),
-        ("golden@7", NotFoundError, "golden has no version 7: it has 1 to 1"),
-        ("golden@x", UsageError, "given as 'name', 'name@3' or 'name@sha256:ab12'"),
-        ("golden@", UsageError, "given as 'name', 'name@3' or 'name@sha256:ab12'"),
+        ("golden@7", NotFoundError, "golden has no version 7: there is version 1 only"),
+        ("golden@x", NotFoundError, r"no alias of golden named 'x'.*ws.datasets.promote\('golden', 1, to='x'\)"),
+        ("golden@", UsageError, "write 'name', 'name@3', 'name@production' or 'name@sha256:ab12'"),
     ],
 )
 def test_refs_that_mean_nothing(ws, golden, ref, error, message):

@@ -22,7 +22,7 @@ from tests.store.helpers import Crash
 def main(template: str, step: str) -> None:
     """Do it."""
     import duckdb  # noqa: F401  # loaded before the forks
-    import pyarrow.parquet  # noqa: F401
+    import pyarrow.parquet  # noqa: F401 - likewise
 
     for at in itertools.count(1, int(step)):
         copy = Path(f"{template}-{at}")

@@ -256,7 +256,7 @@ def test_a_gate_that_stops_when_it_knows(store, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("decision", "code"), [("ok", 0), ("attention", 1), ("fail", 1), ("inconclusive", 3), ("no data", 3)]
 )
-def test_a_runbook_ends_as_it_decided(store, tmp_path, decision, code):
+def test_a_runbook_ends_as_it_decided(store, tmp_path, warm_kernels, decision, code):
     """0 well, 1 against, 3 cannot tell."""
     import nbformat
 

@@ -13,6 +13,7 @@ from lmops.sample.release import release
 ROOT = Path(__file__).resolve().parent.parent.parent / "notebooks"
 GATE = ROOT / "runbooks" / "eval_gate.ipynb"
 DRIFT = ROOT / "runbooks" / "prompt_drift.ipynb"
+pytestmark = pytest.mark.usefixtures("warm_kernels")
 FAST = {"scorers": "source_support refusal", "dry_run": False}
 
 

@@ -169,3 +169,35 @@ def test_texts_beside_numbers_are_no_scores(ws):
     assert [one.mean for one in named.summary()] == [2024.0]
     with pytest.raises(UsageError, match="give a number"):
         ws.evals.import_results([{"id": "a", "output": "x", "right": "1,5"}], scores=["right"])
+
+
+@pytest.mark.parametrize("word", ["N/A", "n/a", "", "-", "null", "None", "nan", None])
+@pytest.mark.parametrize("is_text", [True, False])
+def test_a_score_that_was_not_measured_stays_a_score(ws, tmp_path, word, is_text):
+    """One word for nothing among numbers is an unmeasured case, also beside other scores."""
+    rows = [{"id": n, "input": "q", "acc": 1, "help": word if n == 3 else n % 3} for n in range(10)]
+    file = tmp_path / "answers.csv"
+    pd.DataFrame(rows).to_csv(file, index=False, na_rep="")
+    run = ws.evals.import_results(file if is_text else rows)
+    assert {one.scorer: (one.mean, one.n, one.unmeasured) for one in run.summary()}["help"] == (1.0, 9, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [([1, 0, "error"], "'error' in row 3"), (["85%"] * 3, "'85%' in row 1"), (["0,85"] * 3, "'0,85' in row 1")],
+)
+def test_a_column_that_is_nearly_numbers_is_never_left_out_silently(ws, values, said):
+    """It is refused, also beside other scores, until the scores are named."""
+    rows = [{"id": n, "input": "q", "acc": 1, "other": value} for n, value in enumerate(values)]
+    with pytest.raises(UsageError, match=f"'other' holds numbers, and {said}"):
+        ws.evals.import_results(rows)
+    assert [one.scorer for one in ws.evals.import_results(rows, scores=["acc"]).summary()] == ["acc"]
+
+
+def test_texts_beside_the_scores_of_systems_side_by_side(ws):
+    """A rationale is no score; a score that is not there is named."""
+    rows = [{"id": n, "a": "x", "b": "y", "a_acc": 1, "b_acc": 0, "a_why": "so", "b_why": "no"} for n in range(3)]
+    runs = ws.evals.import_results(rows, systems=["a", "b"])
+    assert [one.scorer for one in runs["b"].summary()] == ["acc"]
+    with pytest.raises(UsageError, match="did you mean 'acc'"):
+        ws.evals.import_results(rows, systems=["a", "b"], scores=["ac"])

@@ -60,6 +60,9 @@ def test_a_gate_does_not_pass_by_pairs_that_vanish(ws, pair):
     verdict = ws.evals.gate(*pair, {"scorers": {"support": {"max_loss": 0.05}}})
     assert verdict.outcome == "inconclusive"
     assert "20 example(s) have a score in the run only (e000, e006" in verdict.reasons[0]
+    wide = ws.evals.gate(*pair, {"scorers": {"support": {"max_loss": 0.5}}})
+    assert wide.outcome == "pass"
+    assert "also when 20 example(s) have a score in the run only (e000, e006" in wide.reasons[-1]
     verdict = ws.evals.gate(*pair, {"missing": "pairs", "scorers": {"support": {"max_loss": 0.05}}})
     assert verdict.outcome == "pass"
     assert "20 example(s) have a score in one run only and are left out" in verdict.text

@@ -93,6 +93,19 @@ def test_a_damaged_segment_is_named_and_its_cases_run_again(ws):
     assert ws.store.check().ok
 
 
+@pytest.mark.parametrize("lost", ["results", "scores"])
+def test_a_run_is_shown_although_one_of_its_files_is_damaged(ws, lost):
+    """Cases and scores lie in files of their own: what is left of either is shown, and a gate cannot pass on it."""
+    run = ws.evals.run(right, rows_of(20), ["exact_match"], progress=False)
+    ws.store.pack_results(least=1, wait=True)
+    for path in (ws.store.path / "segments" / lost).rglob("*.parquet"):
+        path.write_bytes(b"broken")
+    with pytest.warns(DamagedSegmentWarning, match=f"20 rows of {lost}"):
+        assert "20 of 20 cases" in run.text
+    with pytest.warns(DamagedSegmentWarning):
+        assert not ws.evals.gate(run, None, {"scorers": {"exact_match": {"min": 0.5}}})
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     output=st.text(max_size=50) | st.recursive(

@@ -307,6 +307,14 @@ def test_force_needs_a_reason_and_is_shown(prompts, ws):
     assert prompts.history(NAME)["forced"].tolist() == [True]
 
 
+@pytest.mark.parametrize("option", ["force", "dry_run"])
+def test_a_word_is_no_yes(prompts, option):
+    """A "no" would be a yes otherwise."""
+    with pytest.raises(UsageError, match=f"{option}='no': give True or False"):
+        prompts.promote(NAME, 1, to="production", reason="r", **{option: "no"})
+    assert prompts.aliases(NAME) == {}
+
+
 def test_a_rollback_of_a_protected_alias_needs_no_evidence(prompts):
     """Nobody waits for an evaluation while production is on fire."""
     go(prompts, 1, 2)

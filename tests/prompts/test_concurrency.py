@@ -59,7 +59,7 @@ def test_eight_processes_promote_and_roll_back(ws):
     assert ws.prompts.get(f"{NAME}@production").version == history["to"].iloc[-1]
     versions = ws.prompts.versions(NAME)
     assert len(versions) == 1 + sum(one["saved"] for one in done)
-    assert len({one.hash for one in versions}) == len(versions)
+    assert versions["hash"].is_unique
     assert (ws.audit.verify().ok, ws.prompts.verify()) == (True, ())
     assert ws.audit.verify().events == len(versions) + len(history)
 

@@ -12,6 +12,7 @@ from lmops.sample.release import release
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 NAME = "support-answer"
+pytestmark = pytest.mark.usefixtures("warm_kernels")
 
 
 @pytest.fixture

@@ -205,6 +205,15 @@ def test_nothing_is_never_written_as_a_word(text, value):
         render([{"role": "user", "content": text}], {"x": value})
 
 
+@pytest.mark.parametrize("value", [[None, "a"], {"tier": None}, {"a": {"b": [float("nan")]}}])
+@pytest.mark.parametrize("text", ["{{ x }}", "{{ x | upper }}", "{{ 'a' ~ x }}", "{{ [x] | join }}", "{{ (x, 1) }}"])
+def test_gaps_of_lists_and_objects_are_never_written_as_words(text, value):
+    """As JSON they are what they are."""
+    with pytest.raises(UsageError, match=r"name \| tojson"):
+        render([{"role": "user", "content": text}], {"x": value})
+    assert "null" in render([{"role": "user", "content": "{{ x | tojson }}"}], {"x": value})[0]["content"]
+
+
 def test_a_template_may_say_what_stands_for_nothing():
     """With a default, a question, or as JSON."""
     text = "{{ x | default('-') }} {% if x is none %}none{% endif %} {{ x | tojson }}"

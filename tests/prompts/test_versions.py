@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmops.errors import NotFoundError, UsageError
+from lmops.prompts._versions import insert
 from lmops.prompts.content import from_body, make
 
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "{{ question }}"}]
@@ -33,6 +34,20 @@ def test_a_version_is_its_content(ws):
     assert ws.audit.verify().events == 6
 
 
+def test_a_save_that_was_undone_is_not_remembered(ws):
+    """Its number goes to what is saved next."""
+
+    def undone():
+        with ws.project.change() as change:
+            insert(ws.prompts._versions, change, "p", make("undone"), tags=(), parent=None, commit=None)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        undone()
+    ws.prompts.save("p", "kept")
+    assert ws.prompts.get("p@1").template == "kept"
+
+
 def test_line_ends_and_whole_numbers_do_not_make_versions(ws):
     """A file that came from another system has the same content; so has 0.0 for 0."""
     one = ws.prompts.save("p", "a\r\nb\rc", params={"temperature": 0.0, "extra_body": {"top": [1.0]}})
@@ -50,7 +65,7 @@ def test_what_was_saved_comes_back(ws):
         assert ws.prompts.get(ref) == saved
     assert (saved.author, saved.parent, saved.commit, saved.tags) == ("ada", None, "abc", ("x",))
     assert saved.variables == ("question",)
-    assert [one.ref for one in ws.prompts.versions("chat")] == ["chat@1"]
+    assert ws.prompts.versions("chat")["hash"].tolist() == [saved.hash]
     assert ws.prompts.aliases("chat") == {"production": 1}
     assert ws.prompts.list().loc[0, ["name", "newest", "aliases"]].tolist() == ["chat", 1, "production=1"]
 

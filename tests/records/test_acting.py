@@ -15,6 +15,8 @@ def act(ws, folder):
     ws.prompts.sync(folder / "prompts")
     ws.datasets.save("d", [{"input": "a", "expected": "A"}])
     ws.datasets.tag("d", ws.datasets.get("d").ids, add=["x"])
+    ws.datasets.promote("d", 1, to="golden")
+    ws.datasets.protect("d", "golden")
     ws.models.register("house", base_url="http://127.0.0.1:9/v1", model="m")
     ws.models.unregister("house")
     ws.models.set_price("m", input_usd_per_mtok=1, output_usd_per_mtok=2)

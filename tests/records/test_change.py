@@ -90,30 +90,6 @@ def test_words_lose_the_space_around_them():
     assert (check_words(" why\n", "note"), check_words("  ", "note"), check_words(None, "note")) == ("why", None, None)
 
 
-#: The files of each room that hold its statements.
-STATEMENTS = {
-    "audit": {"__init__"},
-    "datasets": {"_schema", "_table"},
-    "evals": {"_journal", "_rows"},
-    "models": {"_cache", "_endpoints", "_prices"},
-    "prompts": {"_aliases", "_versions", "evidence"},
-    "runbooks": {"_journal"},
-}
-
-
-@pytest.mark.parametrize("room", STATEMENTS)
-def test_statements_stand_in_the_files_of_records(room):
-    """Nouns, views and verbs ask those; no other file of a room speaks SQL to the tables of records."""
-    from importlib import resources
-
-    texts = {
-        path.name[:-3]: path.read_text()
-        for path in resources.files("lmops").joinpath(room).iterdir()
-        if path.name.endswith(".py")
-    }
-    assert {name for name, text in texts.items() if re.search(r"con\.execute(many)?\(", text)} <= STATEMENTS[room]
-
-
 def test_only_records_append_events_above_the_store():
     """One place for actor, reason, clock and evidence: no other room writes the chain or opens a transaction."""
     from importlib import resources

@@ -4,7 +4,7 @@ import pytest
 
 from lmops import scorers
 from lmops.errors import UsageError
-from lmops.scorers import ScoreInput
+from lmops.scorers import ScoreInput, _normalise
 from lmops.scorers._normalise import words
 from lmops.scorers._numbers import numbers
 
@@ -227,3 +227,12 @@ def test_vowel_signs_are_letters_and_scripts_without_spaces_are_split():
     assert len(words("\u0e01\u0e34\u0e19")) == 2
     assert words("\uc548\ub155 \ud55c\uad6d") == ("\uc548\ub155", "\ud55c\uad6d")
     assert 0 < value(scorers.token_f1(), "\u6771\u4eac\u3078\u884c\u304f", "\u6771\u4eac\u304b\u3089") < 1
+
+
+@pytest.mark.parametrize(
+    "text", ["Fähre — 6,50 €", "Größe_x 1.2.3", "паром в 7:40", "e\u0301t\u00e9", "किताब und", "今日 a\u200cb"]
+)
+def test_the_quick_way_to_words_finds_the_same(text):
+    """Texts without marks and without unspaced scripts are read faster, and not otherwise."""
+    assert _normalise._words(text) == _normalise._word().findall(text)
+    assert not any(map(_normalise._NO_MARKS.fullmatch, _normalise.marks()))

@@ -6,6 +6,24 @@ import pytest
 from lmops.scorers._claims import claims, refuses
 
 REFUSALS = [
+    "That's outside my scope.",
+    "I'm afraid that isn't something I can help with.",
+    "This is not something I'm able to do.",
+    "It's not appropriate for me to respond.",
+    "No results found.",
+    "The answer is not in the context.",
+    "There's nothing in the documents about that.",
+    "Dazu liegen mir keine Informationen vor.",
+    "Leider kann ich Ihnen dazu nichts sagen.",
+    "Das ist mir leider nicht bekannt.",
+    "Das liegt außerhalb meiner Zuständigkeit.",
+    "In den Dokumenten finde ich dazu nichts.",
+    "Cela dépasse mes compétences.",
+    "Malheureusement, il m'est impossible de répondre.",
+    "Les documents ne mentionnent pas cela.",
+    "Aucune information à ce sujet.",
+    "それについてはお答えしかねます。",
+    "その情報は持っていません。",
     "No puedo ayudarte con eso.",
     "Lo siento, pero no puedo proporcionar esa información.",
     "No tengo información sobre eso.",
@@ -56,6 +74,11 @@ REFUSALS = [
     "Kan jeg desværre ikke hjælpe med.",
 ]
 NONE = [
+    "That's something I can help with: the fee is 20 euro.",
+    "That is outside our opening hours, which are 9 to 5.",
+    "There is nothing in the price that changes after 9.",
+    "Ich habe nichts gegen Sie, die Fähre fährt um 9 Uhr.",
+    "Mir fehlen keine Angaben, die Buchung TL-1 ist bestätigt.",
     "I can't recommend enough this hotel.",
     "I cannot recommend this hotel highly enough.",
     "No puedo estar más de acuerdo.",

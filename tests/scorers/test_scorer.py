@@ -155,7 +155,7 @@ def test_versions_follow_constants_partials_and_callable_objects():
 
 
 @dataclass
-class Callable_:  # noqa: N801
+class Callable_:  # noqa: N801 - named as it is used: a function
     """Equal by value, so it has no hash."""
 
     limit: int

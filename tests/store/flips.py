@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 import lmops
 from lmops.errors import LmopsError
-from lmops.store import Store, append_event, file_sha256, notebook_problem
+from lmops.runbooks._schema import notebook_problem
+from lmops.store import Store, append_event, file_sha256
 from lmops.store._quarantine import keep
 from lmops.store._results import case_seal
 

@@ -87,7 +87,7 @@ def start(*command: object) -> subprocess.Popen[str]:
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def run(*command: object, timeout_s: float = 60) -> str:
+def run(*command: object, timeout_s: float = 300) -> str:
     """Run one of the commands below in a process of its own and return what it prints."""
     process = start(*command)
     out, err = process.communicate(timeout=timeout_s)
@@ -222,12 +222,12 @@ CONNECT = sqlite3.connect
 def crash(template: str, action: str, step: str) -> None:
     """Do something to copies of a store, killed one step later each time, until it is done; print the copies."""
     import duckdb  # noqa: F401  # all that the actions need is loaded before the forks
-    import genai_prices  # noqa: F401
+    import genai_prices  # noqa: F401 - likewise
     import pyarrow.compute
-    import pyarrow.parquet  # noqa: F401
+    import pyarrow.parquet  # noqa: F401 - likewise
 
     import lmops.opening
-    import lmops.traces._normalise  # noqa: F401
+    import lmops.traces._normalise  # noqa: F401 - likewise
 
     at = 1
     while True:

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb  # noqa: F401  # all that is used is loaded before the forks
-import genai_prices  # noqa: F401
+import genai_prices  # noqa: F401 - likewise
 import pyarrow.compute
-import pyarrow.parquet  # noqa: F401
+import pyarrow.parquet  # noqa: F401 - likewise
 
 import lmops
 import lmops.traces._normalise

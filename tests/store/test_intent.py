@@ -123,7 +123,7 @@ def test_a_change_that_fails_stays_and_check_names_it(store: Store, caplog: pyte
     assert not report.ok
     assert "the other of s" in report.problems[0]
     assert "CUT SHORT" in repr(store.pending[0])
-    assert [one.kind for one in store.resume({"other": lambda _: None})] == ["other"]
+    assert [one.kind for one in store.resume({"other": lambda _store, _: None})] == ["other"]
     assert (store.pending, store.check().ok) == ((), True)
 
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_finished_keeps_nobody_out(store: Store, caplog: pytest.L
     for kind in ("broken", "good", "unknown"):
         leave(store, kind=kind)
     caplog.set_level(logging.WARNING)
-    ways = {"broken": lambda _: 1 / 0, "good": lambda _: None}
+    ways = {"broken": lambda _store, _: 1 / 0, "good": lambda _store, _: None}
     assert [one.kind for one in store.resume(ways)] == ["good"]
     assert [(one.kind, one.is_running) for one in store.pending] == [("broken", False), ("unknown", False)]
     assert "could not be finished" in caplog.text
@@ -147,7 +147,7 @@ def test_a_change_at_work_is_not_taken_over(store: Store) -> None:
             "update pending_changes set pid = ?, pid_started = ? where kind = 'other'",
             (os.getppid(), Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[19]),
         )
-    assert store.resume({"other": lambda _: pytest.fail("taken over")}) == []
+    assert store.resume({"other": lambda _store, _: pytest.fail("taken over")}) == []
     assert [one.is_running for one in store.pending] == [True, True]
 
 

@@ -30,7 +30,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
 def test_opening_at_once_makes_one_store(tmp_path: Path) -> None:
     """Six processes open a new store at the same time: one store, and every write is in it."""
     processes = [start("identify", tmp_path / ".lmops") for _ in range(6)]
-    answers = [process.communicate(timeout=60) for process in processes]
+    answers = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0] * 6, answers
     assert len({out for out, _ in answers}) == 1
     with Store.open(tmp_path / ".lmops") as store:

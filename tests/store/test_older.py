@@ -1,7 +1,8 @@
 """Stores of earlier schemas: all that is in them is there after opening, or they are refused in words and left alone.
 
-``fixtures/`` holds a small store of every state of the schema, written by the code of its time: number 1, and the
-states that bore number 5 one after the other before the first release. Each has three traces.
+``fixtures/`` holds a small store of every state of the schema, written by the code of its time: number 1, the states
+that bore number 5 one after the other before the first release, and 9, the last without shared tables of aliases. Each
+has three traces.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import lmops
-from lmops.errors import StoreError
+from lmops.errors import RefusedError, StoreError
 from lmops.store import view_names
 from lmops.store._shape import migrations, shape_of
 
@@ -69,6 +70,34 @@ def test_what_was_saved_is_kept(tmp_path):
         assert ws.sql("select count(*) from examples where dataset = 'd' and expected like '%b%'").fetchall() == [(1,)]
         assert ws.evals.list()["name"].tolist() == ["old"]
         assert ws.sql("select count(*) from audit where subject = 'old'").fetchall() == [(1,)]
+
+
+def test_aliases_of_prompts_are_kept_as_they_were(tmp_path):
+    """Where they point, the way back, the protection: rows, events and hashes are those of the old store."""
+    with lmops.open(unpacked(FIXTURES[-1], tmp_path / ".lmops")) as ws:
+        assert ws.prompts.aliases("q") == {"production": 1, "staging": 3}
+        assert ws.prompts.history("q")["action"].tolist() == ["promote", "promote", "rollback", "promote"]
+        with pytest.raises(RefusedError, match="is protected"):
+            ws.prompts.promote("q", 3, to="production")
+        assert (ws.prompts.verify(), ws.datasets.verify(), ws.audit.verify().ok) == ((), (), True)
+        assert ws.datasets.promote("e", 2, to="golden").to_version == 2
+        assert [ws.datasets.get(f"e{which}").version for which in ("", "@golden")] == [1, 2]
+
+
+def test_a_migration_that_is_interrupted_leaves_the_old_state(tmp_path):
+    """All of it is one transaction: number, tables and rows are those of before, and the next opening migrates."""
+    folder = unpacked(FIXTURES[-1], tmp_path / ".lmops")
+    with database(folder) as con:
+        # Where the migration would make this index, there is something in the way.
+        con.execute("create view alias_moves_alias as select 1")
+        before = list(con.iterdump())
+    with pytest.raises(StoreError):
+        lmops.open(folder)
+    with database(folder) as con:
+        assert (list(con.iterdump()), con.execute("pragma user_version").fetchone()) == (before, (9,))
+        con.execute("drop view alias_moves_alias")
+    with lmops.open(folder) as ws:
+        use(ws)
 
 
 @pytest.mark.parametrize("version", range(2, max(number for number, _ in migrations())))

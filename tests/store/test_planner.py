@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lmops.errors import QueryError
 from lmops.store import DamagedSegmentWarning, Store, view_names
+from lmops.store._planner import Planner
 
 from .helpers import DAY, START, count, llm, shown, span, trace_of
 
@@ -242,3 +243,13 @@ def test_a_pivot_needs_its_values(store: Store) -> None:
     with pytest.raises(QueryError, match="pivot traces on status in") as caught:
         store.sql("pivot traces on status using count(*)")
     assert store.sql(str(caught.value).partition("name them: ")[2]).fetchall() == []
+
+
+def test_a_plan_is_kept_only_where_it_bounds_nothing() -> None:
+    """A question that is asked again with other times reads other files; one without times is planned once."""
+    planner = Planner()
+    query = "select count(*) as traces from spans where start_at > ?"
+    assert planner.plan(query, [SINCE]).views["spans"] != planner.plan(query, [UNTIL]).views["spans"]
+    assert planner.plan("select count(*) as traces from spans") is planner.plan("select count(*) as traces from spans")
+    assert "traces" in planner.plan("select count(*) as traces from spans").views
+    planner.close()

@@ -11,9 +11,12 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+import lmops
+from lmops.cli import main
 from lmops.errors import ReadOnlyError, StoreError
-from lmops.store import Bounds, Store
+from lmops.store import Bounds, DamagedSegmentWarning, Store
 from lmops.store._at_rest import AtRest
 from lmops.store._engine import StaleSnapshotError
 from lmops.store._filesystem import META
@@ -22,7 +25,7 @@ from tests.rights import somebody_else, unwritable
 from .helpers import count, start, trace_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -160,3 +163,63 @@ def _refused(folder: Path) -> None:
     for read_only in (True, False):
         with pytest.raises(StoreError, match="closed to this user"):
             Store.open(folder / "first" / ".lmops", read_only=read_only)
+
+
+#: What may be wrong with a store.
+HARM: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda _: None,
+    "a segment": lambda path: next(path.glob("segments/spans/*/*.parquet")).write_bytes(b"x"),
+    "no segment": lambda path: next(path.glob("segments/spans/*/*.parquet")).unlink(),
+    "a stray": lambda path: (path / "segments/spans/stray.parquet").write_bytes(b"x"),
+    "the inbox": lambda path: edit(path, "update inbox set rows = rows + 1"),
+    "the manifest": lambda path: edit(path, "update segments set rows = 9 where tbl = 'spans'"),
+    "a record": lambda path: edit(path, "update prices set actor = 'eve'"),
+    "the spill": lambda path: next(path.glob("spill/*/spans-*")).write_bytes(b"x"),
+    "no journal": lambda path: (path / "segments.log").unlink(),
+    "a change": lambda path: edit(
+        path,
+        "insert into pending_changes (kind, subject, arguments, progress, actor, started_ns) "
+        "values ('other', 's', '{}', '{}', 'ann', 1)",
+    ),
+}
+
+
+def edit(path: Path, statement: str) -> None:
+    """Change the database of a store behind its back."""
+    with contextlib.closing(sqlite3.connect(path / META)) as con, con:
+        con.execute(statement)
+
+
+@pytest.mark.parametrize("what", HARM)
+def test_a_check_says_the_same_where_nothing_can_be_written(tmp_path: Path, what: str) -> None:
+    """As a command in a folder that cannot be written: the report and the exit code of the same store elsewhere."""
+    path = tmp_path / "first"
+    with lmops.open(path) as ws:
+        ws.models.set_price("m", input_usd_per_mtok=1, output_usd_per_mtok=1)
+        ws.store.load(trace_of("a"))
+        ws.store.append_many({"spans": trace_of("b")})
+        if what == "the spill":
+            ws.store.spill({"spans": trace_of("c")})
+    HARM[what](path)
+    shutil.copytree(path, tmp_path / "copy")
+    command = ["store", "check", "--store"]
+    here = CliRunner().invoke(main, [*command, str(path)])
+    with unwritable(tmp_path / "copy"):
+        there = CliRunner().invoke(main, [*command, str(tmp_path / "copy")])
+    assert (there.output, there.exit_code) == (here.output, here.exit_code)
+    assert (here.exit_code == 0) == (what in ("nothing", "a stray", "no journal"))
+
+
+def test_what_a_dead_process_left_on_the_disk_is_missed(tmp_path: Path) -> None:
+    """A store that is only read cannot store it: it says so on each answer, until somebody does."""
+    with Store.open(tmp_path / "first") as store:
+        store.load(trace_of("a"))
+        store.spill({"spans": trace_of("b")})
+    reader = Store.open(tmp_path / "first", read_only=True)
+    with pytest.warns(DamagedSegmentWarning, match="holds 8 rows of a process that is gone"):
+        assert count(reader) == 8
+    assert not reader.check().ok
+    with Store.open(tmp_path / "first"):
+        assert count(reader) == 16
+    assert reader.check().ok
+    reader.close()

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import lmops
+from lmops.base.chat import Usage
 from lmops.errors import DamagedStoreError, RefusedError
+from lmops.models import Completion
+from lmops.models._cache import ResponseCache
 from lmops.store import DamagedSegmentWarning, Store, append_event
 
 from .helpers import START, count, llm, trace_of
@@ -17,6 +20,8 @@ from .helpers import START, count, llm, trace_of
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from lmops.workspace import Workspace
 
 
 def change(path: Path, sql: str) -> None:
@@ -74,7 +79,7 @@ def test_spilled_facts_that_changed_are_named(tmp_path: Path) -> None:
 #: A change past the chain, and what must not be handed out then.
 ALTERED = [
     ("update prompt_versions set body = replace(body, 'hello', 'howdy')", lambda ws: ws.prompts.get("p@1")),
-    ("update prompt_versions set body = replace(body, 'hello', 'howdy')", lambda ws: ws.prompts.versions("p")),
+    ("update prompt_versions set body = replace(body, 'hello', 'howdy')", lambda ws: ws.prompts.diff("p", 1, 2)),
     ("update prompt_versions set note = cast(x'ff' as text)", lambda ws: ws.prompts.get("p@1")),
     ("update prompt_aliases set version = 2", lambda ws: ws.prompts.get("p@production")),
     ("delete from prompt_aliases", lambda ws: ws.prompts.get("p@production")),
@@ -157,3 +162,90 @@ def test_a_change_that_was_undone_leaves_nothing_behind(tmp_path: Path) -> None:
             ws.store.records(con, "prices")
             raise ZeroDivisionError
         assert ws.prompts.get("p@latest").version == 1
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    """A closed store with two prompts, an alias, and a data set of two versions beside another one."""
+    with lmops.open(tmp_path / "store") as ws:
+        for name in ("greet", "other"):
+            ws.prompts.save(name, "Hello")
+        ws.prompts.promote("greet", 1, to="live", reason="first")
+        for name in ("d", "d", "e"):
+            ws.datasets.save(name, [{"input": f"{name}{ws.datasets.list().size}"}])
+    return tmp_path / "store"
+
+
+EDITS = {
+    "a prompt": (
+        "drop trigger prompt_versions_no_update; update prompt_versions set note = 'eve' where name = 'greet'",
+        {"prompts": ["other"], "kept": []},
+    ),
+    "an alias": (
+        "update prompt_aliases set version = 7",
+        {"aliases": ["", ""]},
+    ),
+    "a version": (
+        "drop trigger dataset_versions_no_update; update dataset_versions set note = 'eve' where version = 2",
+        {"datasets": ["e"], "versions": [1]},
+    ),
+    "what a name means": ("update dataset_heads set version = 1 where name = 'd'", {"datasets": ["e"]}),
+}
+
+
+LISTS: dict[str, Callable[[Workspace], list[object]]] = {
+    "prompts": lambda ws: ws.prompts.list()["name"].tolist(),
+    "aliases": lambda ws: ws.prompts.list()["aliases"].tolist(),
+    "datasets": lambda ws: ws.datasets.list()["name"].tolist(),
+    "kept": lambda ws: ws.prompts.versions("greet")["version"].tolist(),
+    "versions": lambda ws: ws.datasets.versions("d")["version"].tolist(),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_a_list_leaves_out_what_was_altered_and_says_so(listed: Path, what: str) -> None:
+    """As whoever reads the one is refused; the others are listed."""
+    statements, lacking = EDITS[what]
+    with contextlib.closing(sqlite3.connect(listed / "meta.sqlite")) as con:
+        con.executescript(statements)
+    with lmops.open(listed) as ws:
+        for name, found in lacking.items():
+            with pytest.warns(DamagedSegmentWarning, match=r"meta\.sqlite: .* is not what event"):
+                assert LISTS[name](ws) == found
+        if what == "what a name means":
+            with pytest.raises(DamagedStoreError):
+                ws.datasets.versions("d")
+
+
+def test_a_cached_answer_that_was_altered_is_not_given(tmp_path: Path) -> None:
+    """It is forgotten, and asked for again."""
+    path = tmp_path / "store"
+    with lmops.open(path) as ws:
+        cache = ResponseCache(ws.project)
+        said = {"content": "yes", "model": "m", "requested_model": "m", "provider": "p", "latency_ms": 1.0}
+        cache.put("k", Completion(**said, usage=Usage()))
+        with ws.project.change() as told:
+            told.wrote("response_cache", "k")
+            told.say("model.keep_answers", "response_cache")
+        assert cache.get("k") is not None
+    change(path, "update response_cache set content = replace(content, 'yes', 'no')")
+    with lmops.open(path) as ws:
+        assert ResponseCache(ws.project).get("k") is None
+        assert ws.audit.verify().ok
+
+
+def test_what_was_rolled_back_is_not_remembered(tmp_path: Path) -> None:
+    """A record that was read, changed and read again inside of a change that failed is what it was before."""
+    with lmops.open(tmp_path) as ws:
+        ws.prompts.save("p", "one")
+        ws.prompts.save("p", "two")
+        ws.prompts.promote("p", 1, to="production")
+        with contextlib.suppress(ZeroDivisionError), ws.project.change() as made:
+            row = dict(ws.store.record(made.con, "prompt_aliases", "p", "production") or {})
+            made.replace("prompt_aliases", {**row, "version": 2})
+            made.say("prompt.promote", "p@production")
+            again = ws.store.record(made.con, "prompt_aliases", "p", "production")
+            assert again is not None
+            assert again["version"] == 2
+            raise ZeroDivisionError
+        assert ws.prompts.get("p@production").version == 1

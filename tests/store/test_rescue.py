@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -174,7 +175,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert (done.exit_code, "RescueReport" in done.output) == (0, True)
 
 
-@pytest.mark.parametrize(("action", "step"), [("rescue", 29), ("repair", 29)])
+@pytest.mark.parametrize(("action", "step"), [("rescue", 97), ("repair", 29)])
 def test_killed_at_any_point_it_is_repeated(tmp_path: Path, action: str, step: int) -> None:
     """Killed at any statement, the same again completes it: nothing is lost, nothing there twice."""
     template = tmp_path / "store"
@@ -321,6 +322,43 @@ def test_what_an_event_that_is_left_says_is_held_against_a_record(half_readable:
     rescue(half_readable)
     with lmops.open(half_readable) as ws, pytest.raises(DamagedStoreError):
         ws.prompts.get("last@live")
+
+
+@pytest.fixture
+def half_evaluated(tmp_path: Path) -> Path:
+    """A store with two runs: the events of the first, and what was said after it, are lost with their page."""
+    with lmops.open(tmp_path / ".lmops") as ws:
+        ws.datasets.save("d", [{"id": text, "input": text, "expected": text} for text in "ab"])
+        for number in range(12):
+            ws.audit.append(action="note", subject=str(number), reason="long " * 200)
+        ws.evals.run(str.upper, "d", ["exact_match"], progress=False, name="wiped with its page")
+        for number in range(12):
+            ws.audit.append(action="note", subject=str(number), reason="long " * 200)
+        ws.evals.run(str.upper, "d", ["exact_match"], progress=False, name="kept")
+        for number in range(12):
+            ws.audit.append(action="note", subject=str(number), reason="long " * 200)
+    spoil(tmp_path / ".lmops", "audit", b"wiped with its page")
+    return tmp_path / ".lmops"
+
+
+@pytest.mark.filterwarnings("ignore:.*is not what its hash says:lmops.store.DamagedSegmentWarning")
+def test_cases_whose_event_is_lost_can_be_used_and_covered(half_evaluated: Path) -> None:
+    """Run and cases are named as not covered and are as they were; a cover names them with their hash."""
+    report = rescue(half_evaluated)
+    with lmops.open(half_evaluated) as ws:
+        runs = dict(ws.sql("select name, run_id from runs").fetchall())
+        lost = runs["wiped with its page"]
+        with ws.store.reading() as con:
+            waiting = unsealed(con)
+        assert {table for table, key in waiting if key == [lost]} == {"eval_runs", "eval_results"}
+        assert [key for _, key in waiting if key == [runs["kept"]]] == []
+        assert "not covered until lmops audit cover takes them for right" in report.lost[-1]
+        assert ws.sql("select count(*) from results where output in ('A', 'B')").fetchall() == [(4,)]
+        assert ws.audit.cover(reason="looked at") == len(waiting)
+        with ws.store.reading() as con:
+            assert unsealed(con) == []
+            said = con.execute("select records from audit order by event_id desc limit 1").fetchone()
+        assert json.loads(said[0])["eval_results"] == {f'["{lost}"]': ws.store.result_hashes(lost)[lost]}
 
 
 def test_records_of_a_neighbour_are_not_taken(tmp_path: Path) -> None:

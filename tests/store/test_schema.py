@@ -27,7 +27,7 @@ def con() -> Iterator[sqlite3.Connection]:
 
 def test_a_room_is_found_by_its_file() -> None:
     """No list of rooms has to be kept."""
-    assert list(rooms()) == ["datasets", "evals", "models", "prompts", "runbooks", "store"]
+    assert list(rooms()) == ["datasets", "evals", "feedback", "models", "prompts", "records", "runbooks", "store"]
 
 
 def test_nothing_is_declared_twice() -> None:

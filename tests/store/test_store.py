@@ -312,3 +312,12 @@ def test_rows_with_long_texts_come_in_small_row_groups(tmp_path: Path) -> None:
     about = pq.ParquetFile(tmp_path / written.path).metadata
     sizes = [about.row_group(place).num_rows for place in range(about.num_row_groups)]
     assert (sum(sizes), max(sizes)) == (4000, 1024)
+
+
+def test_the_names_of_views_are_had_under_both_names():
+    """As a function, and as the constant that they were."""
+    from lmops import store
+
+    assert store.view_names() == store.VIEW_NAMES
+    with pytest.raises(AttributeError, match="VIEW_NAME'"):
+        store.VIEW_NAME  # noqa: B018

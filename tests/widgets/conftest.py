@@ -1,6 +1,6 @@
 """Small stores for the tests of widgets."""
 
-# ruff: noqa: E501
+# ruff: noqa: E501 - scripts of the page stand on one line
 from __future__ import annotations
 
 import json

@@ -377,3 +377,45 @@ def test_the_logic_needs_no_widget():
     code = "import sys, lmops.widgets.traces.controller; print({'anywidget', 'ipywidgets'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def votes(store, *votes):
+    """Let users say something of traces, given as (number of the trace, value)."""
+    from lmops.feedback._write import write
+    from lmops.feedback.signals import make_signal
+
+    with store.transaction() as con:
+        said = [make_signal(trace_id=f"{n:032x}", value=value, comment=f"<b>{n}</b>") for n, value in votes]
+        list(write(con, said, at_ns=1))
+
+
+def test_what_users_said_is_a_column(controller, traffic):
+    """With a summary of its values, once anybody said something; none before."""
+    store = traffic(5)
+    before = ask(controller(store=store), "hello")
+    assert not {"thumb", "comments"} & {one["name"] for one in before["columns"]}
+    votes(store, (1, "up"), (2, "down"), (3, "down"))
+    browser = controller(store=store)
+    state = ask(browser, "hello")
+    assert "thumb" in state["shown"]
+    place = state["shown"].index("thumb") + 1
+    window = ask(browser, "window", rev=browser._rev, start=0, count=5)
+    assert [row[place] for row in window["rows"]] == [None, None, "down", "down", "up"]
+    top = ask(browser, "summary", rev=browser._rev, column="thumb")["top"]
+    assert [(one["value"], one["count"]) for one in top] == [("down", 2), ("up", 1)]
+    ask(browser, "filter", column="thumb", value="down")
+    assert (browser.where, browser.total) == ("thumb = 'down'", 2)
+    assert browser.df()["thumb"].tolist() == ["down", "down"]
+    assert "down" in browser.bundle()["text/html"]
+
+
+def test_what_users_say_later_is_a_column_after_a_refresh(controller, traffic):
+    """It can be chosen then; before, it is refused."""
+    store = traffic(3)
+    browser = controller(store=store)
+    refused = ask(browser, "columns", shown=["input", "thumb"])
+    assert refused["kind"] == "error"
+    votes(store, (1, "up"))
+    ask(browser, "refresh")
+    state = ask(browser, "columns", shown=["input", "comments"])
+    assert state["shown"] == ["input", "comments"]

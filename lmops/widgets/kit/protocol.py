@@ -11,6 +11,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from lmops.base.endings import Caught
 from lmops.errors import LmopsError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -44,16 +45,23 @@ def answer(controller: C, handlers: Mapping[str, Callable[[C, Message], Message]
         return [{"kind": "error", "id": None, "message": "a message is an object"}]
     ident = message.get("id")
     ident = ident if isinstance(ident, str) and len(ident) <= 60 else None
+    # the page waits for an answer: it is told what went wrong, and goes on
     try:
-        found = handlers[one_of(message, "kind", handlers)](controller, message)
-    except LmopsError as error:
-        return [{"kind": "error", "id": ident, "message": str(error)}]
-    except KeyboardInterrupt:  # the page waits for an answer, and a kernel has no other use for it
+        with Caught(Exception) as caught:
+            found = handlers[one_of(message, "kind", handlers)](controller, message)
+    except KeyboardInterrupt:  # a kernel has no other use for it
         return [{"kind": "error", "id": ident, "message": "it was interrupted"}]
-    except Exception as error:  # the page is told, and goes on
-        log.exception("a widget could not answer a message")
-        return [{"kind": "error", "id": ident, "message": f"{type(error).__name__}: {error}"}]
-    return [as_json({**found, "id": ident, "origin": message.get("view")})]
+    if caught.error is None:
+        return [as_json({**found, "id": ident, "origin": message.get("view")})]
+    return [{"kind": "error", "id": ident, "message": _said(caught.error)}]
+
+
+def _said(error: Exception) -> str:
+    """Return what the page is told of an error; one that is not ours is logged."""
+    if isinstance(error, LmopsError):
+        return str(error)
+    log.error("a widget could not answer a message", exc_info=error)
+    return f"{type(error).__name__}: {error}"
 
 
 def string(message: Message, name: str, limit: int) -> str:

@@ -35,7 +35,7 @@ class PromptDiffController:
     def __init__(self, prompts: Prompts, found: PromptDiff) -> None:
         self._prompts = prompts
         self.name = found.right.name
-        self._versions = prompts.versions(self.name)
+        self._versions = moves.all_versions(prompts, self.name)
         self._seq = 0
         self._rev = 0
         #: called with every state message that Python itself causes
@@ -122,12 +122,12 @@ class PromptDiffController:
 
     def _on_versions(self, message: Message) -> Message:
         left, right = (integer(message, side, 1, moves.MAX_VERSION) for side in ("left", "right"))
-        self._versions = self._prompts.versions(self.name)
+        self._versions = moves.all_versions(self._prompts, self.name)
         self._show(diff(self._get(left), self._get(right)))
         return self.state("versions")
 
     def _on_refresh(self, _message: Message) -> Message:
-        self._versions = self._prompts.versions(self.name)
+        self._versions = moves.all_versions(self._prompts, self.name)
         return self.state("refresh")
 
     def _on_text(self, _message: Message) -> Message:

@@ -37,6 +37,11 @@ def version_row(version: PromptVersion, aliases: dict[str, int]) -> Message:
     }
 
 
+def all_versions(prompts: Prompts, name: str) -> list[PromptVersion]:
+    """Return every version of a prompt, oldest first."""
+    return [prompts.get(f"{name}@{version}") for version in reversed(prompts.versions(name)["version"].tolist())]
+
+
 def alias_rows(prompts: Prompts, name: str) -> list[Message]:
     """Return where the aliases of a prompt point."""
     return [{"alias": alias, "version": version} for alias, version in sorted(prompts.aliases(name).items())]

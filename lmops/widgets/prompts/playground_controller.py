@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.base.endings import Logged
+from lmops.base.endings import Caught, Logged
 from lmops.base.loops import Beside
 from lmops.base.sheet import framed
 from lmops.base.units import duration, money
@@ -20,6 +20,7 @@ from lmops.prompts.rendering import analyse
 from lmops.text import plain, plain_line
 from lmops.widgets.kit.protocol import answer, as_json, handlers_of, integer, one_of, optional_string, string
 from lmops.widgets.kit.static import MAX_ROWS
+from lmops.widgets.prompts import moves
 from lmops.widgets.prompts.playground_static import (
     MAX_COLUMNS,
     MAX_INPUTS,
@@ -85,7 +86,7 @@ class PlaygroundController:
         self.name = name
         self._complete = complete
         self._models = models
-        self._versions = {one.version: one for one in prompts.versions(name)}
+        self._versions = {one.version: one for one in moves.all_versions(prompts, name)}
         self._lock = threading.RLock()
         self._seq = self._next = 0
         self._draft: Draft | None = None
@@ -129,8 +130,9 @@ class PlaygroundController:
 
     def run(self) -> list[Trial]:
         """Try every column on every input and return the answers when all are there."""
-        work = self._start(self._columns, self._inputs)
-        self.on_change(self.state("run"))
+        work = self._begun(self._columns, self._inputs)
+        self.on_change(self.state("run"))  # before the first answer can be told
+        work.start()
         try:
             work.wait()
         except KeyboardInterrupt:
@@ -281,7 +283,7 @@ class PlaygroundController:
         column, row = message.get("column"), message.get("input")
         columns = self._columns if column is None else [find(self._columns, integer(message, "column", 0, 2**53))]
         inputs = self._inputs if row is None else [find(self._inputs, integer(message, "input", 0, 2**53))]
-        self._start(columns, inputs)
+        self._begun(columns, inputs).start()
         return self.state("run")
 
     def _on_cancel(self, _message: Message) -> Message:
@@ -316,7 +318,8 @@ class PlaygroundController:
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
-    def _start(self, columns: Sequence[Column], inputs: Sequence[Input]) -> Beside[None]:
+    def _begun(self, columns: Sequence[Column], inputs: Sequence[Input]) -> Beside[None]:
+        """Note a run and return its work, for the caller to start."""
         with self._lock:
             if self._job is not None:
                 raise UsageError("a run is going on: wait for it or stop it")
@@ -334,18 +337,19 @@ class PlaygroundController:
             work = Beside(lambda: self._work(job, candidates, values, on_trial), name="lmops-playground")
             job.work = work
             self._job, self._ran = job, work
-        work.start()
         return work
 
     async def _work(self, job: _Job, candidates: Any, values: Any, on_trial: Callable[[Trial], None]) -> None:
         said = ""
         try:
-            await try_versions(candidates, values, complete=self._complete, on_trial=on_trial)
+            # whatever it is, the page is told and goes on
+            with Caught(Exception) as caught:
+                await try_versions(candidates, values, complete=self._complete, on_trial=on_trial)
+            if caught.error is not None:
+                log.error("a run of the playground failed", exc_info=caught.error)
+                said = f"{type(caught.error).__name__}: {caught.error}"
         except asyncio.CancelledError:
             said = f"stopped after {job.done} of {job.total} answers"
-        except Exception as error:  # the page is told, and goes on
-            log.exception("a run of the playground failed")
-            said = f"{type(error).__name__}: {error}"
         finally:
             with self._lock:
                 self._job = None
@@ -392,7 +396,7 @@ class PlaygroundController:
 
     def _known(self, number: int) -> int:
         if number not in self._versions:
-            self._versions = {one.version: one for one in self._prompts.versions(self.name)}
+            self._versions = {one.version: one for one in moves.all_versions(self._prompts, self.name)}
         if number not in self._versions:
             raise UsageError(f"{self.name} has no version {number}")
         return number

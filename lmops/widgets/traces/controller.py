@@ -33,6 +33,8 @@ MAX_WINDOW: Final = 500
 MAX_TURNS: Final = 500
 MAX_FOUND: Final = 2_000
 _TRACES_KEPT: Final = 4
+#: Columns that are there when any user said anything.
+_OF_USERS: Final = frozenset({"thumb", "comments"})
 _RANGES: Final = {"1h": "hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 
 #: name -> (heading, width in pixels, shown at first)
@@ -59,6 +61,8 @@ _LAYOUT: Final[dict[str, tuple[str, int, bool]]] = {
     "service": ("service", 110, False),
     "environment": ("environment", 100, False),
     "is_orphan": ("orphan", 64, False),
+    "thumb": ("thumb", 70, True),
+    "comments": ("comments", 240, False),
     "trace_id": ("trace id", 250, False),
 }
 
@@ -95,13 +99,14 @@ class TraceBrowserController(ListController):
         self._where = _clean(where)
         self._range = (last, since, until)
         self._bounds, self._is_archive = source.bounds(last, since, until)
-        self._shown = [name for name, (_, _, is_shown) in _LAYOUT.items() if is_shown]
         self._widths: dict[str, int] = {}
         self.is_live = is_live
         self._traces: OrderedDict[str, tuple[Trace, list[Span]]] = OrderedDict()
         self._summaries: dict[str, Message] = {}
         self._stamp = source.stamp()
         self._listing: Listing = source.listing(self._where, self._bounds)
+        self._has_feedback = self._listing.has_feedback
+        self._shown = [name for name in self._columns if _LAYOUT[name][2]]
 
     def __repr__(self) -> str:
         """Say what is shown."""
@@ -176,7 +181,7 @@ class TraceBrowserController(ListController):
                 "query_ms": self._listing.query_ms,
                 "columns": [
                     {"name": name, "label": label, "kind": COLUMNS[name].kind, "width": self._widths.get(name, width)}
-                    for name, (label, width, _) in _LAYOUT.items()
+                    for name, (label, width, _) in self._columns.items()
                 ],
                 "shown": self._shown,
                 "is_live": self.is_live,
@@ -244,7 +249,7 @@ class TraceBrowserController(ListController):
 
     def _on_columns(self, message: Message) -> Message:
         shown = message.get("shown", self._shown)
-        if not isinstance(shown, list) or not shown or any(name not in _LAYOUT for name in shown):
+        if not isinstance(shown, list) or not shown or any(name not in self._columns for name in shown):
             raise UsageError("columns: give a list of at least one column of the list")
         widths = message.get("widths", {})
         if not isinstance(widths, dict) or any(name not in _LAYOUT for name in widths):
@@ -306,6 +311,11 @@ class TraceBrowserController(ListController):
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    @property
+    def _columns(self) -> dict[str, tuple[str, int, bool]]:
+        """The columns that there are; what users said once any of them has."""
+        return {name: one for name, one in _LAYOUT.items() if self._has_feedback or name not in _OF_USERS}
+
     def _place_of(self, trace_id: str) -> int | None:
         return self._listing.position(trace_id)
 
@@ -332,6 +342,7 @@ class TraceBrowserController(ListController):
         if (column, descending) != (listing.sort_column, listing.is_descending):
             listing.sort(column, descending=descending)
         self._listing = listing
+        self._has_feedback = self._has_feedback or listing.has_feedback
         self._rev += 1
         self._summaries.clear()
 

@@ -110,7 +110,7 @@ _FACTS: Final = (
     "finish_reason", "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_input_tokens",
     "reasoning_tokens", "cost_usd", "reported_cost_usd", "ttft_ms", "tool_name", "index_fingerprint", "response_id",
     "service", "environment", "dialect", "scope",
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 
 
 def span(found: Span, index: int) -> dict[str, Any]:

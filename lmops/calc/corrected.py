@@ -1,0 +1,504 @@
+"""What people would find, from a judge's verdicts on all items and labels on some: a pass rate, or a difference.
+
+A judge that errs makes a difference of pass rates smaller, and one that errs otherwise on one version than on the other
+makes up a difference, or turns it round. Verdicts and labels are 1 (pass) and 0 (fail); differences are a - b.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from lmops.calc.arrays import (
+    Floats,
+    Ints,
+    check_level,
+    cluster_codes,
+    cluster_df,
+    cluster_sums,
+    is_binary,
+    show,
+    t_two_sided_p,
+    t_value,
+    vector,
+    z_value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike
+
+Basis = Literal["own labels", "shared errors"]
+_TOO_FEW = "so few labels do not tell the judge from a coin: there are no limits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectedRate:
+    """A pass rate corrected for the errors of the judge that measured it."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    raw: float  # what the judge said
+    n: int  # verdicts of the judge
+    n_pass: int  # human passes in the calibration
+    n_fail: int
+    share_of_calibration: float  # of the squared error, that which more labels would lower; the rest: more verdicts
+    reason: str | None = None  # why there is no rate, or no limit
+
+    def __repr__(self) -> str:
+        return (
+            f"CorrectedRate({show(self.estimate)} [{show(self.low)}, {show(self.high)}], {self.level:g}, "
+            f"raw {show(self.raw)}, n={self.n}, labels {self.n_pass} pass + {self.n_fail} fail)"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """How many more items of each human label the calibration should hold."""
+
+    add_pass: int
+    add_fail: int
+    target_pass: int  # in all, with those that are there
+    target_fail: int
+
+    def __repr__(self) -> str:
+        return f"Allocation(label {self.add_pass} more passes and {self.add_fail} more fails)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectedDifference:
+    """The difference a - b of two pass rates without the judge's errors; NaN and a reason where none is known."""
+
+    difference: float
+    low: float
+    high: float
+    se: float
+    p_value: float  # two-sided, of "no difference"
+    level: float
+    raw: float  # what the judge said
+    n: int  # pairs with a verdict on both sides
+    n_missing: int
+    n_clusters: int | None
+    n_labels_a: int
+    n_labels_b: int
+    share_of_labels: float  # of the squared error, that which more labels would lower; the rest: more items
+    basis: Basis  # each side by its labels; or one sensitivity and one specificity for both
+    reason: str | None = None  # why there is no difference, or no limit
+
+    def __repr__(self) -> str:
+        found = self.reason or f"{show(self.difference)} [{show(self.low)}, {show(self.high)}], {self.level:g}"
+        return (
+            f"CorrectedDifference({found}, {self.basis}, raw {show(self.raw)}, n={self.n}, "
+            f"labels {self.n_labels_a} + {self.n_labels_b})"
+        )
+
+
+class Errors(NamedTuple):
+    """What is known of a judge from other items: how often it passes human passes and fails human fails."""
+
+    sensitivity: float
+    n_pass: int  # human passes that it was measured on
+    specificity: float
+    n_fail: int
+
+
+def corrected_pass_rate(
+    passes: float,
+    n: int,
+    *,
+    sensitivity: float,
+    n_pass: int,
+    specificity: float,
+    n_fail: int,
+    level: float = 0.95,
+) -> CorrectedRate:
+    """Return the pass rate that people would give, from a judge's verdicts and its calibration.
+
+    ``theta = (p + q0 - 1)/(q0 + q1 - 1)`` with p the judge's rate, q0 specificity, q1 sensitivity, cut to 0..1 (W. J.
+    Rogan, B. Gladen, Am. J. Epidemiology 107 (1978) 71-76). The limits take the error of q0 and q1 in, on counts that
+    are smoothed (z^2/2 to p, one to each outcome of q0 and q1) as in C. Lee et al., "How to correctly report
+    LLM-as-a-judge evaluations", arXiv 2511.21140 (2025). Theirs are a delta method with a shifted centre, which held
+    the truth in 92 % of simulated trials where few labels are fails; these are every theta for which
+    ``|p + q0 - 1 - theta (q0 + q1 - 1)|`` is at most z times its error, ``Var p + (1-theta)^2 Var q0 + theta^2 Var q1``
+    (E. C. Fieller, JRSS B 16 (1954) 175-185): 93 % or more, 98 % where q0 + q1 is near 1. It assumes that the judge
+    errs on these items as it did in the calibration.
+
+    Args:
+        passes: verdicts "pass" among the n.
+        n: verdicts of the judge on items without a label.
+        sensitivity: q1, a fraction.
+        n_pass: human passes it was measured on (m1).
+        specificity: q0, a fraction.
+        n_fail: human fails it was measured on (m0).
+        level: confidence level in (0, 1).
+
+    Returns:
+        A CorrectedRate. NaN and a reason for no verdict, no label of one kind, or a judge no better than chance (q0 +
+        q1 <= 1, also after smoothing): such a judge carries nothing to correct. Where so few labels do not tell it from
+        chance there is a rate without limits.
+
+    Raises:
+        ValueError: a fraction outside 0..1, or more passes than verdicts.
+
+    >>> corrected_pass_rate(400, 1000, sensitivity=0.9, n_pass=200, specificity=0.7, n_fail=200)
+    CorrectedRate(0.1667 [0.05244, 0.2613], 0.95, raw 0.4, n=1000, labels 200 pass + 200 fail)
+    """
+    check_level(level)
+    if not 0 <= passes <= n:
+        raise ValueError(f"passes must be between 0 and n: {passes:g} of {n}")
+    for name, value in (("sensitivity", sensitivity), ("specificity", specificity)):
+        if value < 0 or value > 1:
+            raise ValueError(f"{name} must be between 0 and 1, not {value:g}")
+    errors = Errors(sensitivity, n_pass, specificity, n_fail)
+    reason = "the judge has given no verdict" if not n else no_correction(errors)
+    estimate = low = high = share = math.nan
+    if reason is None:
+        estimate = (passes / n + specificity - 1) / (sensitivity + specificity - 1)
+        z = z_value(level)
+        p, size = (passes + z * z / 2) / (n + z * z), n + z * z
+        (q0, of_q0), (q1, of_q1) = _smoothed(specificity, n_fail), _smoothed(sensitivity, n_pass)
+        of_p, seen, index = p * (1 - p) / size, p + q0 - 1, q0 + q1 - 1
+        theta = _unit(seen / index)
+        labels = (1 - theta) ** 2 * of_q0 + theta**2 * of_q1
+        share = labels / (of_p + labels)
+        limits = _fieller(
+            index**2 - z * z * (of_q0 + of_q1), seen * index - z * z * of_q0, seen**2 - z * z * (of_p + of_q0)
+        )
+        reason = _TOO_FEW if limits is None else None
+        low, high = (math.nan, math.nan) if limits is None else (_unit(limits[0]), _unit(limits[1]))
+    return CorrectedRate(
+        estimate=_unit(estimate),
+        low=low,
+        high=high,
+        level=level,
+        raw=passes / n if n else math.nan,
+        n=n,
+        n_pass=n_pass,
+        n_fail=n_fail,
+        share_of_calibration=share,
+        reason=reason,
+    )
+
+
+def no_correction(errors: Errors) -> str | None:
+    """Return why a judge with these errors has nothing to correct with; None where it has."""
+    if not errors.n_pass:
+        return "no label says pass: the judge's sensitivity is not known"
+    if not errors.n_fail:
+        return "no label says fail: the judge's specificity is not known"
+    smooth = _smoothed(*errors[:2])[0] + _smoothed(*errors[2:])[0]
+    if errors.sensitivity + errors.specificity > 1 and smooth > 1:
+        return None
+    return (
+        f"sensitivity {show(errors.sensitivity)} and specificity {show(errors.specificity)} add up to no more than 1: "
+        "a coin does as well"
+    )
+
+
+def _smoothed(rate: float, size: int) -> tuple[float, float]:
+    """Return a rate with one more in each outcome, and its variance."""
+    smooth = (rate * size + 1) / (size + 2)
+    return smooth, smooth * (1 - smooth) / (size + 2)
+
+
+def _fieller(square: float, middle: float, rest: float) -> tuple[float, float] | None:
+    """Return where ``square x^2 - 2 middle x + rest`` is 0; None where what lies between has no end."""
+    if square <= 0:
+        return None
+    half = math.sqrt(max(0.0, middle**2 - square * rest))
+    return (middle - half) / square, (middle + half) / square
+
+
+def allocate_labels(
+    budget: int, *, rate: float, sensitivity: float, n_pass: int, specificity: float, n_fail: int
+) -> Allocation:
+    """Return how many of the next labels should go to human passes and how many to fails.
+
+    The calibration's part of the error is ``(1-theta)^2 q0(1-q0)/m0 + theta^2 q1(1-q1)/m1``; for a given number of
+    labels it is least at ``m1/m0 = theta sqrt(q1(1-q1)) / ((1-theta) sqrt(q0(1-q0)))`` (J. Neyman 1934, as used by Lee
+    et al., arXiv 2511.21140, section 4). Rates are smoothed by one in each outcome. Whether an item is a pass is known
+    only after labeling: sample from the judge's passes and fails.
+
+    Args:
+        budget: labels still to give, not negative.
+        rate: pass rate theta that is expected, in 0..1 (a corrected one).
+        sensitivity: q1 so far, a fraction; NaN before the first label.
+        n_pass: human passes so far.
+        specificity: q0 so far; NaN before the first label.
+        n_fail: human fails so far.
+
+    Returns:
+        An Allocation that sums to the budget. Without any labels it is the split for an even judge.
+    """
+    if budget < 0:
+        raise ValueError(f"budget must not be negative, not {budget}")
+    q1 = ((0.0 if n_pass == 0 else sensitivity * n_pass) + 1) / (n_pass + 2)
+    q0 = ((0.0 if n_fail == 0 else specificity * n_fail) + 1) / (n_fail + 2)
+    weight_pass = rate * math.sqrt(q1 * (1 - q1))
+    weight_fail = (1 - rate) * math.sqrt(q0 * (1 - q0))
+    total = budget + n_pass + n_fail
+    target = total * weight_pass / (weight_pass + weight_fail)
+    add_pass = min(max(round(target) - n_pass, 0), budget)
+    return Allocation(
+        add_pass=add_pass,
+        add_fail=budget - add_pass,
+        target_pass=n_pass + add_pass,
+        target_fail=n_fail + budget - add_pass,
+    )
+
+
+def corrected_difference(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    labels_a: ArrayLike | None = None,
+    labels_b: ArrayLike | None = None,
+    errors: Errors | None = None,
+    clusters: ArrayLike | Iterable[object] | None = None,
+    level: float = 0.95,
+) -> CorrectedDifference:
+    """Return the difference of two pass rates on the same items that people would find.
+
+    "own labels", where both sides have labels of what the judge passes and of what it fails. With r_v labels of the N_v
+    items of verdict v, of which a share m_v are passes, each item counts ``m_v + [labeled] (N_v/r_v) (y - m_v)``; the
+    paired difference of these is the estimate, and its clustered error holds the pairing, the labels and the items.
+    It assumes nothing of the judge, only that labels were drawn at random among items of one verdict. This is the
+    efficient estimator for a verdict of two values: Chen et al., arXiv 2601.05420 (2026); PPI++, arXiv 2311.01453.
+    A share of few labels is smoothed by one in each outcome in the error, by half of one in the centre of the limits.
+
+    "shared errors", otherwise: ``(p_a - p_b)/J`` with ``J = sensitivity + specificity - 1`` of all labels there are, or
+    of ``errors``. Its limits are Fieller's (E. C. Fieller, JRSS B 16 (1954) 175-185): where the labels cannot tell J
+    from 0 there are none. It assumes that the judge errs alike on both versions, which it need not: J. Fiedler, arXiv
+    2605.06939 (2026), shows signs turned round. The correction: W. J. Rogan, B. Gladen, Am. J. Epidemiology 107 (1978).
+
+    Args:
+        a: the judge's verdicts of one version, 0 or 1 per item; NaN for a missing one.
+        b: its verdicts of the other version on the same items in the same order.
+        labels_a: people's labels of the first version's answers in that order, NaN where there is none; None for none.
+        labels_b: the same of the other version; which items are labeled may differ.
+        errors: of the judge, from other items; used where these hold no labels at all.
+        clusters: the cluster of each item; None for independent items.
+        level: confidence level in (0, 1).
+
+    Returns:
+        A CorrectedDifference over the items with both verdicts.
+
+    Raises:
+        ValueError: different numbers of items, or a value that is not 0 or 1.
+
+    >>> both, one, none = [1] * 40, [1, 0] * 30, [0] * 20
+    >>> judge = Errors(sensitivity=0.9, n_pass=200, specificity=0.7, n_fail=200)
+    >>> corrected_difference(both + one, [*[1, 0] * 20, *none, *both], errors=judge)
+    CorrectedDifference(0.1667 [-0.06615, 0.4051], 0.95, shared errors, raw 0.1, n=100, labels 0 + 0)
+    """
+    check_level(level)
+    columns = [_column(a, "a"), _column(b, "b")]
+    n = columns[0].size
+    for name, given in (("labels_a", labels_a), ("labels_b", labels_b)):
+        columns.append(np.full(n, np.nan) if given is None else _column(given, name))
+    if sizes := {column.size for column in columns} - {n}:
+        raise ValueError(f"verdicts and labels must hold the same items: {n} and {sorted(sizes)}")
+    known = ~np.isnan(columns[0] + columns[1])
+    left, right, human_a, human_b = (column[known] for column in columns)
+    codes = np.arange(n) if clusters is None else cluster_codes(clusters, n)
+    codes = np.unique(codes[known], return_inverse=True)[1].astype(np.int64)
+    sides = (_Side.of(left, human_a), _Side.of(right, human_b))
+    found, basis = _of_own_labels(*sides, codes, level) if left.size else None, "own labels"
+    if found is None:
+        found, basis = _of_shared_errors(*sides, errors, codes, level), "shared errors"
+    return CorrectedDifference(
+        difference=found.difference,
+        low=found.low,
+        high=found.high,
+        se=found.se,
+        p_value=found.p_value,
+        level=level,
+        raw=float((left - right).mean()) if left.size else math.nan,
+        n=int(left.size),
+        n_missing=n - int(left.size),
+        n_clusters=None if clusters is None else int(np.unique(codes).size),
+        n_labels_a=int(sides[0].is_labeled.sum()),
+        n_labels_b=int(sides[1].is_labeled.sum()),
+        share_of_labels=found.share,
+        basis=basis,  # type: ignore[arg-type]  # mypy widens the two literals to str
+        reason=found.reason,
+    )
+
+
+class _Side(NamedTuple):
+    verdicts: Floats
+    labels: Floats
+    is_labeled: np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+    @classmethod
+    def of(cls, verdicts: Floats, labels: Floats) -> _Side:
+        return cls(verdicts, labels, ~np.isnan(labels))
+
+
+class _Found(NamedTuple):
+    difference: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    se: float = math.nan
+    p_value: float = math.nan
+    share: float = math.nan
+    reason: str | None = None
+
+
+class _Expected(NamedTuple):
+    """One side, item by item: what people would say given the verdict, and what the labels add to it."""
+
+    mean: Floats
+    rest: Floats
+    untold: float  # variance that too few labels do not show
+    shift: float  # of the rate, when each share is smoothed
+
+
+def _of_own_labels(a: _Side, b: _Side, codes: Ints, level: float) -> _Found | None:
+    """Return the difference of what people would say of each side; None where a verdict has items and no label."""
+    one, other = _expected(a), _expected(b)
+    if one is None or other is None:
+        return None
+    n = a.verdicts.size
+    explained, rest = one.mean - other.mean, one.rest - other.rest
+    difference = float(explained.mean())
+    untold = (one.untold + other.untold) * _design(rest, codes)
+    total = _variance(explained + rest, codes) + untold
+    df = min(cluster_df(codes), float(a.is_labeled.sum()) - 1, float(b.is_labeled.sum()) - 1)
+    if not (total > 0 and df > 0 and n > 1):
+        return _Found(difference=difference, reason="one item or one cluster has no error")
+    se, centre = math.sqrt(total), difference + one.shift - other.shift
+    half = t_value(level, df) * se
+    return _Found(
+        difference=difference,
+        low=max(-1.0, centre - half),
+        high=min(1.0, centre + half),
+        se=se,
+        p_value=t_two_sided_p(centre / se, df),
+        share=min(1.0, (_variance(rest, codes) + untold) / total),
+    )
+
+
+def _expected(side: _Side) -> _Expected | None:
+    f, n = side.verdicts, side.verdicts.size
+    mean, rest, untold, shift = np.zeros(n), np.zeros(n), 0.0, 0.0
+    for verdict in (0.0, 1.0):
+        of_verdict = f == verdict
+        labeled = of_verdict & side.is_labeled
+        size, r = int(of_verdict.sum()), int(labeled.sum())
+        if not size:
+            continue
+        if not r:
+            return None
+        passes = float(side.labels[labeled].sum())
+        share, smooth = passes / r, (passes + 0.5) / (r + 1)
+        mean[of_verdict] = share
+        rest[labeled] = size / r * (side.labels[labeled] - share)
+        untold += (size / n) ** 2 * max(0.0, smooth * (1 - smooth) - share * (1 - share)) / r
+        shift += size / n * (smooth - share)
+    return _Expected(mean, rest, untold, shift)
+
+
+def _of_shared_errors(a: _Side, b: _Side, errors: Errors | None, codes: Ints, level: float) -> _Found:
+    """Return the raw difference over what the judge sees of a true one."""
+    n = a.verdicts.size
+    if not n:
+        return _Found(reason="no item has a verdict on both sides")
+    judge = _judge(a, b, errors)
+    if isinstance(judge, str):
+        return _Found(reason=judge)
+    raw = a.verdicts - b.verdicts
+    seen, df = float(raw.mean()), cluster_df(codes)
+    if not df > 0:
+        return _Found(difference=seen / judge.youden, reason="one item or one cluster has no error")
+    of_raw = _variance(raw, codes)
+    # one pair each way, as in the interval of Bonett and Price: few pairs that differ say little of the others
+    of_raw = max(of_raw, (2 / (n + 2)) / (n + 2))
+    both = _covariance(raw, judge.influence, codes)
+    of_index = _variance(judge.influence, codes) + judge.untold
+    difference, quantile = seen / judge.youden, t_value(level, df)
+    # |seen - d J|^2 <= t^2 (V_seen - 2 d C + d^2 V_J), solved for d
+    square = judge.youden**2 - quantile**2 * of_index
+    middle = seen * judge.youden - quantile**2 * both
+    limits = _fieller(square, middle, seen**2 - quantile**2 * of_raw)
+    of_labels = difference**2 * of_index
+    total = max(of_raw - 2 * difference * both + of_labels, 1e-300)
+    se = math.sqrt(total) / judge.youden
+    p_value = t_two_sided_p(seen / math.sqrt(of_raw), df)
+    share = min(1.0, of_labels / (of_raw + of_labels))
+    if limits is None:
+        return _Found(_cut(difference), se=se, p_value=p_value, share=share, reason=_TOO_FEW)
+    return _Found(_cut(difference), max(-1.0, limits[0]), min(1.0, limits[1]), se, p_value, share)
+
+
+class _Judge(NamedTuple):
+    youden: float  # sensitivity + specificity - 1
+    influence: Floats  # what each item of the comparison adds to it
+    untold: float  # variance from other items, and that which too few labels do not show
+
+
+def _judge(a: _Side, b: _Side, errors: Errors | None) -> _Judge | str:
+    """Return the sensitivity and specificity that both sides share; a sentence where they are not known."""
+    if errors is not None and not (a.is_labeled.any() or b.is_labeled.any()):
+        untold = _smoothed(*errors[:2])[1] + _smoothed(*errors[2:])[1]
+        index = errors.sensitivity + errors.specificity - 1
+        return no_correction(errors) or _Judge(index, np.zeros(a.verdicts.size), untold)
+    pass_rate, n_pass, of_pass, untold_pass = _rate_right(a, b, 1)
+    fail_rate, n_fail, of_fail, untold_fail = _rate_right(a, b, 0)
+    reason = no_correction(Errors(pass_rate, n_pass, fail_rate, n_fail))
+    return reason or _Judge(pass_rate + fail_rate - 1, of_pass + of_fail, untold_pass + untold_fail)
+
+
+def _rate_right(a: _Side, b: _Side, label: int) -> tuple[float, int, Floats, float]:
+    """Return how often the judge says what people say, of how many, each item's part in that, and variance untold."""
+    n = a.verdicts.size
+    masks = [(side.verdicts, side.labels == label) for side in (a, b)]
+    size = int(sum(int(mask.sum()) for _, mask in masks))
+    influence = np.zeros(n)
+    if not size:
+        return math.nan, 0, influence, 0.0
+    rate = float(sum(float((verdicts[mask] == label).sum()) for verdicts, mask in masks)) / size
+    for verdicts, mask in masks:
+        influence[mask] += n / size * ((verdicts[mask] == label) - rate)
+    smooth = (rate * size + 1) / (size + 2)
+    return rate, size, influence, max(0.0, smooth * (1 - smooth) - rate * (1 - rate)) / size
+
+
+def _column(values: ArrayLike, name: str) -> Floats:
+    data = vector(values, name)
+    if bool((~np.isnan(data)).any()) and not is_binary(data):
+        raise ValueError(f"{name} must be 0 or 1, or NaN for a missing one")
+    return data
+
+
+def _variance(values: Floats, codes: Ints) -> float:
+    """Return the squared error of a mean, over whole clusters."""
+    return _covariance(values, values, codes)
+
+
+def _covariance(x: Floats, y: Floats, codes: Ints) -> float:
+    groups = int(codes.max()) + 1
+    if groups < 2:
+        return math.nan
+    sums = cluster_sums(x - x.mean(), codes) * cluster_sums(y - y.mean(), codes)
+    return float(sums.sum()) * groups / (groups - 1) / x.size**2
+
+
+def _design(values: Floats, codes: Ints) -> float:
+    """Return how much larger clusters make a squared error; at least 1."""
+    alone = _variance(values, np.arange(values.size))
+    return max(1.0, _variance(values, codes) / alone) if alone > 0 else 1.0
+
+
+def _cut(value: float) -> float:
+    return min(1.0, max(-1.0, value))
+
+
+def _unit(value: float) -> float:
+    return min(1.0, max(0.0, value)) if not math.isnan(value) else value

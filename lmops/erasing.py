@@ -1,0 +1,63 @@
+"""Erasing somebody: what was asked, as traces, examples and words that the store can look for in every room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lmops.errors import UsageError
+from lmops.store import PERSONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lmops.datasets import Datasets
+    from lmops.records import Project
+    from lmops.store import EraseReport
+    from lmops.traces import Traces
+
+
+def erase(
+    project: Project,
+    traces: Traces,
+    datasets: Datasets,
+    given: Mapping[str, str | Iterable[str] | None],
+    also: Mapping[str, str | Iterable[str] | None],
+    *,
+    reason: str | None,
+    dry_run: bool,
+) -> EraseReport:
+    """Carry out ``ws.erase``.
+
+    Args:
+        project: Where, and who asks.
+        traces: Of it, to find those that are meant.
+        datasets: Of it, to find the examples.
+        given: Which traces, by ``user_id``, ``session_id``, ``trace_ids`` or ``where``; at most one is not None.
+        also: ``examples`` of data sets, as ``NAME/ID`` or ``NAME@VERSION/ID``, and ``words`` that name the person.
+        reason: Why.
+        dry_run: Only say what would go.
+
+    Raises:
+        UsageError: More than one of ``given``, or nothing at all, or no reason.
+        NotFoundError: There is no such example.
+    """
+    examples, words = ([one] if isinstance(one, str) else list(one or ()) for one in (also["examples"], also["words"]))
+    asked = [(name, value) for name, value in given.items() if value is not None]
+    if len(asked) > 1 or not (asked or examples or words):
+        raise UsageError(
+            "erase: give one of user_id=, session_id=, trace_ids= and where=; examples= and words= add to it, or "
+            "stand alone"
+        )
+    by, value = asked[0] if asked else ("examples" if examples else "words", None)
+    who = {by: value} if by in PERSONS and isinstance(value, str) else {}
+    shown = [*words, *who.values()]
+    return project.store.eraser.erase(
+        traces.ids_of(by, value) if asked else (),
+        by=by,
+        words=shown,
+        who=who,
+        named=datasets.contents_of(examples),
+        reason=reason,
+        dry_run=dry_run,
+        actor=project.actor,
+    )

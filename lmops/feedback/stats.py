@@ -1,0 +1,236 @@
+"""Rates of what users say, over time and by group, with intervals and with how much of the traffic said anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.base.units import share
+from lmops.errors import UsageError, did_you_mean
+from lmops.feedback._records import FeedbackStats
+from lmops.store import FACT_VIEWS
+from lmops.traces import NO_EVALUATION, bucket_sql, range_sql, time_range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    import pandas as pd
+
+    from lmops.calc.intervals import Interval
+    from lmops.store import Bounds, Store
+
+#: Columns of ``traces`` that group them as they are.
+_PLAIN: Final = ("name", "status", "service", "environment", "user_id", "session_id", "error_type", "is_orphan")
+#: Columns of spans, of which a trace may have several values: it counts with each.
+_OF_SPANS: Final = frozenset(name for name, sql, _ in FACT_VIEWS["spans"] if sql == "VARCHAR") - {
+    *_PLAIN,
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "input",
+    "output",
+    "attributes",
+    "events",
+    "resource",
+    "documents",
+    "links",
+    "error_message",
+    "response_id",
+}
+_WORDS: Final = {"hour": "1h", "day": "1d", "week": "1w"}
+#: Where clients put what they say of a trace in words of their own.
+_PLACES: Final = ("{}", "lmops.{}", "metadata.{}", "langfuse.trace.metadata.{}", "langfuse.observation.metadata.{}")
+
+
+def feedback_stats(
+    store: Store,
+    *,
+    name: str,
+    by: str | Sequence[str],
+    every: str | None,
+    last: str | None,
+    since: str | datetime | None,
+    until: str | datetime | None,
+    evaluations: bool,
+) -> FeedbackStats:
+    """Return the rates of the signals of one name; see :meth:`lmops.feedback.Feedback.stats`."""
+    groups = [by] if isinstance(by, str) else list(by)
+    if len(set(groups)) != len(groups):
+        raise UsageError(f"by={groups}: name each grouping once")
+    bounds = time_range(store, last=last, since=since, until=until)
+    kind, notes = _kind(store, name)
+    names = [f"g{place}" for place in range(len(groups))]
+    source, params = _source(store, groups, bounds, every, evaluations=evaluations)
+    keys = ["bucket", *names]
+    frame = _shares(store, source, params, keys, name)
+    said = store.sql(
+        f"select {', '.join(f't.{key}' for key in keys)}, f.value, f.number, "
+        "coalesce(f.user_id, t.user_id, f.trace_id) as who "
+        f"from ({source}) as t join feedback as f on f.trace_id = t.trace_id where f.name = $name and f.kind = $kind",
+        {**params, "name": name, "kind": kind},
+    ).df()
+    frame = _with_rates(frame, said, keys, kind).rename(columns=dict(zip(names, groups, strict=True)))
+    if every is None:
+        frame = frame.drop(columns="bucket")
+    total, given = _totals(store, bounds, name, evaluations=evaluations)
+    return FeedbackStats(
+        frame=frame,
+        name=name,
+        kind=kind,
+        by=tuple(groups),
+        traces=total,
+        with_feedback=given,
+        notes=(*_shared(total, given), *notes, *_several(groups), *_elsewhere(store, name)),
+    )
+
+
+def _kind(store: Store, name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the kind that most signals of a name have, and what to say when some have another."""
+    query = "select name, kind, count(*) from feedback group by 1, 2 order by 3 desc, 2"
+    rows = store.sql(query).fetchall()
+    found = [(kind, count) for one, kind, count in rows if one == name]
+    if rows and not found:
+        raise UsageError(did_you_mean("signal", name, {row[0] for row in rows}))
+    if not found:
+        return "thumb", ("no signal is in the store",)
+    others = sum(count for _, count in found[1:])
+    return found[0][0], (f"{others:,} signals of this name are no {found[0][0]}s and are left out",) if others else ()
+
+
+def _source(
+    store: Store, groups: Sequence[str], bounds: Bounds, every: str | None, *, evaluations: bool
+) -> tuple[str, dict[str, str]]:
+    """Return a query of the traces with their bucket and groups, and its parameters."""
+    bucket = bucket_sql(None if every is None else _WORDS.get(every, every), "start_ns")
+    sql = f"select trace_id, user_id, {bucket} as bucket, {', '.join(_PLAIN)}, prompt_refs from traces where "
+    sql += _condition(bounds, evaluations=evaluations)
+    params: dict[str, str] = {}
+    for place, group in enumerate(groups):
+        if group in _PLAIN:
+            sql = f"select t.*, t.{group} as g{place} from ({sql}) as t"
+        elif group in ("prompt_version", "prompt_ref"):
+            sql = f"select t.*, unnest(coalesce(nullif(t.prompt_refs, []), [null])) as g{place} from ({sql}) as t"
+        else:
+            values = _of_spans(store, group, f"p{place}", params)
+            sql = f"select t.*, v.value as g{place} from ({sql}) as t left join ({values}) as v using (trace_id)"
+    return sql, params
+
+
+def _condition(bounds: Bounds, *, evaluations: bool) -> str:
+    return range_sql(bounds) + ("" if evaluations else f" and {NO_EVALUATION}")
+
+
+def _of_spans(store: Store, group: str, name: str, params: dict[str, str]) -> str:
+    """Return a query of the values that the spans of each trace have of a column or of an attribute."""
+    if group in _OF_SPANS:
+        which = " and kind = 'llm'" if group in ("model", "requested_model", "provider") else ""
+        return f"select distinct trace_id, {group} as value from spans where {group} is not null{which}"
+    values = []
+    for place, form in enumerate(_PLACES):
+        key = form.format(group)
+        params[f"{name}_{place}"] = "/" + key.replace("~", "~0").replace("/", "~1")
+        values.append(f"json_extract_string(attributes, ${name}_{place})")
+    params[name] = group
+    query = (
+        f"select distinct trace_id, coalesce({', '.join(values)}) as value from spans "
+        f"where contains(attributes, ${name}) and coalesce({', '.join(values)}) is not null"
+    )
+    own = {key: value for key, value in params.items() if key == name or key.startswith(f"{name}_")}
+    if not store.sql(f"select 1 from ({query}) limit 1", own).fetchall():
+        known = [*_PLAIN, "prompt_version", *_OF_SPANS]
+        raise UsageError(did_you_mean("grouping", group, known, hint="nor has any span an attribute of this name"))
+    return query
+
+
+def _shares(store: Store, source: str, params: dict[str, str], keys: list[str], name: str) -> pd.DataFrame:
+    """Return traces, and those with a signal, by bucket and group."""
+    columns = ", ".join(keys)
+    frame: pd.DataFrame
+    given = "select distinct trace_id from feedback where name = $name and trace_id is not null"
+    frame = store.sql(
+        f"select {columns}, count(*) as traces, count(f.trace_id) as with_feedback from ({source}) as t "
+        f"left join ({given}) as f on f.trace_id = t.trace_id group by {columns} order by {columns}",
+        {**params, "name": name},
+    ).df()
+    return frame
+
+
+def _totals(store: Store, bounds: Bounds, name: str, *, evaluations: bool) -> tuple[int, int]:
+    """Return how many traces there are, and how many of them have a signal."""
+    rows = store.sql(
+        "select count(*), count(f.trace_id) from traces as t left join (select distinct trace_id from feedback "
+        f"where name = ? and trace_id is not null) as f on f.trace_id = t.trace_id "
+        f"where {_condition(bounds, evaluations=evaluations).replace('start_ns', 't.start_ns')}",
+        [name],
+    ).fetchall()
+    return int(rows[0][0]), int(rows[0][1])
+
+
+def _with_rates(frame: pd.DataFrame, said: pd.DataFrame, keys: list[str], kind: str) -> pd.DataFrame:
+    """Return the frame with the share that gave feedback, and the figures of what they said."""
+    from lmops.calc.intervals import wilson
+
+    low, high = wilson(frame["with_feedback"].to_numpy(), frame["traces"].to_numpy())
+    frame = frame.assign(share=frame["with_feedback"] / frame["traces"], share_low=low, share_high=high)
+    rows = []
+    parts = {_key(key): part for key, part in said.groupby(keys, dropna=False, sort=False)}
+    for row in frame.to_dict("records"):
+        part = parts.get(_key(tuple(row[key] for key in keys)), said.iloc[:0])
+        rows += [{**row, **figures} for figures in _figures(part, kind)]
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=[*frame.columns, *next(_figures(said.iloc[:0], kind))])
+
+
+def _key(values: Any) -> tuple[Any, ...]:
+    """Return a group as something that is equal to itself where a value is missing."""
+    import pandas as pd
+
+    return tuple(None if pd.isna(value) else value for value in values)
+
+
+def _figures(part: pd.DataFrame, kind: str) -> Iterator[dict[str, Any]]:
+    """Yield the figures of the signals of one group; of categories, a row for each."""
+    from lmops.calc.intervals import mean_interval, proportion_interval
+
+    said = {"signals": len(part), "users": int(part["who"].nunique())}
+    who = part["who"].to_numpy() if said["users"] < said["signals"] else None
+    if kind == "thumb":
+        found = proportion_interval(part["number"].to_numpy(float), clusters=who)
+        yield {**said, "up": int((part["number"] == 1).sum()), "down": int((part["number"] == 0).sum()), **_rate(found)}
+    elif kind == "number":
+        found = mean_interval(part["number"].to_numpy(float), clusters=who)
+        yield {**said, "mean": found.estimate, "low": found.low, "high": found.high}
+    elif kind == "category":
+        for value, count in part["value"].value_counts().items() if len(part) else [(None, 0)]:
+            is_it = (part["value"] == value).to_numpy(float)
+            yield {**said, "value": value, "count": count, **_rate(proportion_interval(is_it, clusters=who))}
+    else:
+        yield said
+
+
+def _rate(found: Interval) -> dict[str, float]:
+    return {"rate": found.estimate, "low": found.low, "high": found.high}
+
+
+def _shared(total: int, given: int) -> tuple[str, ...]:
+    if not total:
+        return ("no trace is in this range",)
+    return (f"{share(given / total)} of traffic gave feedback ({given:,} of {total:,} traces); the others may differ",)
+
+
+def _several(groups: Sequence[str]) -> tuple[str, ...]:
+    several = [group for group in groups if group not in _PLAIN]
+    return (f"a trace with several values of {', '.join(several)} counts with each",) if several else ()
+
+
+def _elsewhere(store: Store, name: str) -> tuple[str, ...]:
+    """Say how many signals of a name are on conversations or wait for their trace."""
+    query = (
+        "select count(*) filter (target = 'session'), count(*) filter (target <> 'session' and trace_id is null) "
+        "from feedback where name = ?"
+    )
+    sessions, waiting = store.sql(query, [name]).fetchall()[0]
+    notes = [f"{sessions:,} signals on whole conversations are not in it"] if sessions else []
+    notes += [f"{waiting:,} signals wait for their trace"] if waiting else []
+    return tuple(notes)

@@ -1,0 +1,82 @@
+"""What a room says of its versioned things; everything else about versions is done in ``records``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+
+from lmops.records.aliases import SHARED, Tables
+from lmops.records.refs import LATEST, check_word
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from lmops.store import Store
+
+Row = Mapping[str, Any]
+#: The columns that every table of versions has, beside those of its room.
+COMMON: Final = ("name", "version", "hash", "parent", "note", "author", "created_ns")
+
+
+class Version(Protocol):
+    """What every version says of itself."""
+
+    @property
+    def name(self) -> str:
+        """Of the thing."""
+
+    @property
+    def version(self) -> int:
+        """1, 2, 3, ..."""
+
+    @property
+    def ref(self) -> str:
+        """The name that always means this version, such as "support-answer@7"."""
+
+
+T = TypeVar("T", bound=Version)
+
+
+def _plain_name(name: object) -> str:
+    return check_word(name, "this")
+
+
+def _hash(row: Row) -> dict[str, Any]:
+    return {"hash": row["hash"]}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kind(Generic[T]):
+    """What a room says of its versioned things.
+
+    Args:
+        name: What one is called, such as "prompt"; its events are "prompt.save", "prompt.promote", ...
+        noun: Where a workspace has them, such as "prompts", for messages.
+        table: Its versions, with the columns of ``COMMON`` and those of the room, the key name and version.
+        read: Makes a version of its row, in the transaction that read it.
+        said: What the audit chain says of a version, of its row; its hash by default.
+        own: What listings show beside what all have: column -> its value, of a row.
+        check_name: Returns a name that can be one, or raises UsageError.
+        latest: The words for what a name alone means.
+        heads: A table (name, version, moved_ns) of what a name alone means, where that is the version that was saved
+            last, new or not; without one it is the newest.
+        aliases: Where its aliases are.
+        evidence: The column of a verdict, or of the run that it is about, that names a version of this kind.
+        copied: Hands out what is kept in memory; without it every ``get`` reads the store.
+        problem: What is wrong with a row by itself, None for nothing.
+    """
+
+    name: str
+    noun: str
+    table: str
+    read: Callable[[Store, sqlite3.Connection, Row], T]
+    said: Callable[[Row], dict[str, Any]] = _hash
+    own: Mapping[str, Callable[[Row], Any]] = field(default_factory=dict)
+    check_name: Callable[[object], str] = _plain_name
+    latest: tuple[str, ...] = (LATEST,)
+    heads: str | None = None
+    aliases: Tables = SHARED
+    evidence: str | None = None
+    copied: Callable[[T], T] | None = None
+    problem: Callable[[Row], str | None] = lambda _row: None

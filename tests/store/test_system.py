@@ -79,6 +79,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 found = ws.sql("select count(*) from spans where name <> 'x'").fetchall()
 problems = [one for one in ws.store.check().problems if "cut short" not in one]
 print("whole" if found == count and not problems else f"raw {found} instead of {count}: {problems}")
+sys.stdout.flush()
 os._exit(0)
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -48,14 +49,12 @@ _VALUES = Word(
     read=pairs("a field", convert=_value),
 )
 _RETRY = ("client", "sequence", "at")
+#: An act of a rater or on a queue: it shows what it made.
+_act = functools.partial(Verb, _NOUN, acts=True, text=_text, data=plain_data)
 COMMANDS = [
-    Verb(
-        _NOUN,
+    _act(
         Queues.open,
-        acts=True,
         makes_store=True,
-        text=_text,
-        data=plain_data,
         help="Make a queue NAME of what is to be labelled, or add items to it.",
         example="lmops queue open triage stratified --by service --n 200 --schema support --overlap 0.2",
         words={
@@ -67,52 +66,32 @@ COMMANDS = [
     ),
     Verb(_NOUN, Queues.list, help="List all queues, the newest first.", empty="there are no queues"),
     Verb(_NOUN, Queues.progress, text=_text, data=plain_data, help="Show how far NAME and each of its raters are."),
-    Verb(
-        _NOUN,
+    _act(
         Queues.next,
-        acts=True,
-        text=_text,
-        data=plain_data,
         words={"rater": _RATER},
         help="Hand out the next item of NAME and hold it a while.",
     ),
-    Verb(
-        _NOUN,
+    _act(
         Queues.label,
-        acts=True,
-        text=_text,
-        data=plain_data,
         leave_out=_RETRY,
         help="Keep what a rater says of ITEM, its position or id.",
         example="lmops queue label triage 12 --value verdict=fail --value tone=2 --rater ann",
         words={"item": _ITEM, "values": _VALUES, "rater": _RATER},
     ),
-    Verb(
-        _NOUN,
+    _act(
         Queues.skip,
-        acts=True,
-        text=_text,
-        data=plain_data,
         leave_out=_RETRY,
         help="Pass ITEM by: another rater is asked.",
         words={"item": _ITEM, "rater": _RATER},
     ),
-    Verb(
-        _NOUN,
+    _act(
         Queues.note,
-        acts=True,
-        text=_text,
-        data=plain_data,
         leave_out=_RETRY,
         help="Note WORDS on ITEM.",
         words={"item": _ITEM, "rater": _RATER},
     ),
-    Verb(
-        _NOUN,
+    _act(
         Queues.undo,
-        acts=True,
-        text=_text,
-        data=plain_data,
         leave_out=_RETRY,
         help="Take back what a rater did last in NAME.",
         words={"rater": _RATER},
@@ -123,12 +102,8 @@ COMMANDS = [
         help="List the items of NAME of which raters said different things.",
         empty="raters agree, or somebody decided",
     ),
-    Verb(
-        _NOUN,
+    _act(
         Queues.adjudicate,
-        acts=True,
-        text=_text,
-        data=plain_data,
         help="Decide what holds of ITEM, whatever raters said.",
         words={"item": _ITEM, "values": _VALUES},
     ),
@@ -151,22 +126,14 @@ COMMANDS = [
             ),
         },
     ),
-    Verb(
-        _NOUN,
+    _act(
         Queues.use,
-        acts=True,
-        text=_text,
-        data=plain_data,
         help="Show raters of NAME another version of its schema; labels keep theirs.",
     ),
-    Verb(
-        _NOUN,
+    _act(
         Queues.close,
-        acts=True,
-        text=_text,
-        data=plain_data,
         help="Hand out no more items of NAME and take no more labels.",
     ),
-    Verb(_NOUN, Queues.reopen, acts=True, text=_text, data=plain_data, help="Go on with NAME."),
-    Verb(_NOUN, Queues.archive, acts=True, text=_text, data=plain_data, help="Put NAME away; its labels stay."),
+    _act(Queues.reopen, help="Go on with NAME."),
+    _act(Queues.archive, help="Put NAME away; its labels stay."),
 ]

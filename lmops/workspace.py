@@ -12,7 +12,6 @@ from lmops.models import Models
 from lmops.records import Project
 from lmops.runbooks import Runbooks
 from lmops.traces import WAYS, carry_out_reprice
-from lmops.widgets.feedback.noun import BrowsableFeedback
 from lmops.widgets.prompts.noun import BrowsablePrompts
 from lmops.widgets.traces.noun import BrowsableTraces
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from lmops.store import EraseReport, Store
     from lmops.widgets.evals.noun import BrowsableEvals
+    from lmops.widgets.feedback.noun import BrowsableFeedback
 
 
 class Workspace:
@@ -177,13 +177,14 @@ class Workspace:
     @functools.cached_property
     def feedback(self) -> BrowsableFeedback:
         """What users say and people label: record, list, stats; schemas, queues; agreement, calibrate, ..."""
+        from lmops.widgets.feedback.noun import BrowsableFeedback  # numpy comes with it
+
         return BrowsableFeedback(self.project)
 
     @functools.cached_property
     def evals(self) -> BrowsableEvals:
         """The evaluations: run, resume, compare, explore, gate, drift."""
-        # Half of what opening a store would load are scorers.
-        from lmops.widgets.evals.noun import BrowsableEvals
+        from lmops.widgets.evals.noun import BrowsableEvals  # half of what opening would load are scorers
 
         return BrowsableEvals(self)
 

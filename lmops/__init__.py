@@ -81,7 +81,8 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         message = f"module 'lmops' has no attribute {name!r}"
         raise AttributeError(message)
-    return getattr(importlib.import_module(_HOME.get(name, "lmops.errors")), name)
+    found = globals()[name] = getattr(importlib.import_module(_HOME.get(name, "lmops.errors")), name)
+    return found
 
 
 def __dir__() -> list[str]:

@@ -30,6 +30,7 @@ __all__ = [
     "differences",
     "errors",
     "escape",
+    "failure_modes",
     "feedback",
     "latency",
     "quality_and_cost",
@@ -51,6 +52,7 @@ _MEASURES: Final = frozenset(
         "p50_ms_low", "p50_ms_high", "p95_ms_low", "p95_ms_high", "p50_low", "p50_high", "p95_low", "p95_high",
         "input_tokens", "output_tokens", "cost_usd", "cost_per_trace_usd", "unpriced_calls", "with_feedback", "share",
         "share_low", "share_high", "signals", "users", "up", "down", "rate", "mean", "low", "high", "count",
+        "corrected", "corrected_low", "corrected_high",
     }
 )  # fmt: skip  # many words: packed, they are read at a glance
 _INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -147,7 +149,7 @@ def feedback(frame: pd.DataFrame, *, title: str = "Feedback") -> go.Figure:
 
     Args:
         frame: Columns ``rate`` (a fraction, shown in per cent) or ``mean``, with ``low`` and ``high``; with ``bucket``
-            it is drawn over time.
+            it is drawn over time. What people would find where a judge spoke, ``corrected``, is dotted or an open mark.
         title: Above the figure.
     """
     measure = "rate" if "rate" in frame.columns else "mean"
@@ -158,14 +160,48 @@ def feedback(frame: pd.DataFrame, *, title: str = "Feedback") -> go.Figure:
         for place, (name, part) in enumerate(_groups(frame)):
             _band(figure, part, "low", "high", _colour(place))
             _line(figure, part, measure, escape(name) or measure, colour=_colour(place), dash="solid", hover=hover)
+            if "corrected" in part:
+                label = f"{escape(name)} corrected".strip()
+                _line(figure, part, "corrected", label, colour=_colour(place), dash="dot", hover=hover)
     else:
         part = frame[frame[measure].notna()]
         by = _grouped_by(frame)
         labels = [" · ".join(_name(value) for value in row) for row in part[by].itertuples(index=False, name=None)]
         shown = [escape(label) or measure for label in labels]
         _marks(figure, shown, part, (measure, "low", "high"), name=measure, colour=_colour(0))
+        if "corrected" in part:
+            columns = ("corrected", "corrected_low", "corrected_high")
+            _marks(figure, shown, part, columns, name="corrected", colour=_colour(0), symbol="diamond-open")
     if measure == "rate":
         figure.update_yaxes(tickformat=".0%")
+    return _or_no_data(figure, frame)
+
+
+def failure_modes(frame: pd.DataFrame, *, title: str = "Failure modes") -> go.Figure:
+    """Return how often each failure mode was found, with its interval, a colour a group: ``themes.pivot().df()``.
+
+    Args:
+        frame: Columns mode, failure_mode, of, share, low, high, and the groups before them; at most 8 groups are shown.
+        title: Above the figure.
+    """
+    _need(frame, "mode", "failure_mode", "of", "share", "low", "high")
+    figure = _figure(title, None, y_title=None)
+    by = [*frame.columns[: frame.columns.get_loc("mode")], "of"]
+    modes = frame.drop_duplicates("mode")
+    place = {mode: len(modes) - 1 - at for at, mode in enumerate(modes["mode"].tolist())}
+    groups = list(frame.groupby(by, dropna=False, sort=False))[:_MAX_GROUPS]
+    for number, (key, part) in enumerate(groups):
+        shift = (number - (len(groups) - 1) / 2) * 0.7 / max(len(groups), 1)
+        places = [place[mode] - shift for mode in part["mode"].tolist()]
+        name = " · ".join(escape(_name(value)) for value in key)
+        columns = ("share", "low", "high")
+        _marks(figure, places, part, columns, name=name, colour=_colour(number), is_sideways=True)
+    labels = [escape(_name(value)) for value in modes["failure_mode"].tolist()]
+    figure.update_yaxes(tickmode="array", tickvals=list(place.values()), ticktext=labels, rangemode="normal")
+    highest = [value for value in (*_numbers(frame, "high"), *_numbers(frame, "share")) if value is not None]
+    top = min(1.05, 1.1 * max(highest, default=1.0)) or 1.0
+    figure.update_xaxes(tickformat=".0%", range=[-0.015 * top, top], title="share of items")
+    figure.update_layout(hovermode="closest", height=140 + 44 * max(len(modes), 1))
     return _or_no_data(figure, frame)
 
 
@@ -206,7 +242,9 @@ def scores(frame: pd.DataFrame, *, title: str = "Scores") -> go.Figure:
     """Return the mean of each scorer with its interval, one mark per run: ``ws.evals.summary(runs)``.
 
     Args:
-        frame: Columns label, scorer, mean, low, high; missing limits leave out the bar.
+        frame: Columns label, scorer, mean, low, high; missing limits leave out the bar. Of judges, with calibration,
+            corrected and ppi and their limits, open marks show what people would find, and a name says what speaks
+            against its scores.
         title: Above the figure.
     """
     _need(frame, "label", "scorer", "mean", "low", "high")
@@ -214,8 +252,13 @@ def scores(frame: pd.DataFrame, *, title: str = "Scores") -> go.Figure:
     labels = list(dict.fromkeys(frame["label"].tolist()))
     for place, label in enumerate(labels):
         part = frame[(frame["label"] == label) & frame["mean"].notna()]
-        names = [escape(_name(value)) for value in part["scorer"].tolist()]
-        _marks(figure, names, part, ("mean", "low", "high"), name=escape(_name(label)), colour=_colour(place))
+        shown, colour = escape(_name(label)), _colour(place)
+        _marks(figure, _scorers(part), part, ("mean", "low", "high"), name=shown, colour=colour)
+        for column, words, symbol in _OF_PEOPLE:
+            known = part[part[column].notna()] if column in part else part[:0]
+            if len(known):
+                columns = (column, f"{column}_low", f"{column}_high")
+                _marks(figure, _scorers(known), known, columns, name=f"{shown}, {words}", colour=colour, symbol=symbol)
     figure.update_layout(scattermode="group", scattergap=0.6, hovermode="closest")
     figure.update_yaxes(rangemode="normal")
     return _or_no_data(figure, frame)
@@ -226,7 +269,8 @@ def differences(frame: pd.DataFrame, *, title: str = "Difference, a - b") -> go.
 
     Args:
         frame: Columns name, difference, low, high, outcome; "kind" and "slice" when there are measures or slices, of
-            which the measures are left out, because their unit is another.
+            which the measures are left out, because their unit is another; of judges calibration and corrected with
+            its limits, an open mark.
         title: Above the figure.
     """
     _need(frame, "name", "difference", "low", "high", "outcome")
@@ -236,8 +280,8 @@ def differences(frame: pd.DataFrame, *, title: str = "Difference, a - b") -> go.
     places = list(range(len(part)))
     where = part["slice"].tolist() if "slice" in part else [""] * len(part)
     labels = [
-        escape(f"{_name(name)} [{_name(place)}]" if place else _name(name))
-        for name, place in zip(part["name"].tolist(), where, strict=True)
+        f"{name} {escape(f'[{_name(place)}]')}" if place else name
+        for name, place in zip(_scorers(part, "name"), where, strict=True)
     ]
     for outcome, colour in _OUTCOME_COLOURS.items():
         chosen = (part["outcome"] == outcome).tolist()
@@ -245,6 +289,13 @@ def differences(frame: pd.DataFrame, *, title: str = "Difference, a - b") -> go.
             at = [place for place, is_in in zip(places, chosen, strict=True) if is_in]
             columns = ("difference", "low", "high")
             _marks(figure, at, part[chosen], columns, name=outcome.replace("_", "-"), colour=colour, is_sideways=True)
+    known = part["corrected"].notna().tolist() if "corrected" in part else []
+    if any(known):
+        below = [place - 0.25 for place, is_in in zip(places, known, strict=True) if is_in]  # below the judge's own
+        columns = ("corrected", "corrected_low", "corrected_high")
+        _marks(
+            figure, below, part[known], columns, name="corrected", colour=GREY, is_sideways=True, symbol="diamond-open"
+        )
     if places:
         figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
         figure.update_yaxes(tickmode="array", tickvals=places, ticktext=labels, showgrid=False, rangemode="normal")
@@ -279,7 +330,7 @@ def quality_and_cost(
                 mode="markers+lines",
                 line={"width": 1, "dash": "dot"},
                 marker={"size": 9, "color": _colour(place)},
-                name=escape(_name(scorer)),
+                name=_scorers(part)[0],
                 customdata=labels,
                 hovertemplate="%{customdata}: %{y:.3f} at %{x:,.5g}<extra></extra>",
             )
@@ -288,6 +339,20 @@ def quality_and_cost(
     figure.update_yaxes(rangemode="normal")
     figure.update_layout(hovermode="closest")
     return _or_no_data(figure, known)
+
+
+#: What people would find where a judge scored: by its calibration, by labels on some of the cases.
+_OF_PEOPLE: Final = (("corrected", "corrected", "diamond-open"), ("ppi", "by labels", "circle-open"))
+
+
+def _scorers(part: pd.DataFrame, column: str = "scorer") -> list[str]:
+    """Return the names of scorers; of a judge with what speaks against its scores, in one word."""
+    names = [_name(value) for value in part[column].tolist()]
+    words = [str(value) for value in part["calibration"].tolist()] if "calibration" in part else [""] * len(names)
+    return [
+        escape(name if doubt in ("", "fresh") else f"{name} ({doubt.partition(':')[0]})")
+        for name, doubt in zip(names, words, strict=True)
+    ]
 
 
 #: Good, acceptable, unknown and bad; the legend says the word.
@@ -303,6 +368,7 @@ def _marks(
     name: str,
     colour: str,
     is_sideways: bool = False,
+    symbol: str = "circle",
 ) -> None:
     """Add one mark with its interval per row."""
     import plotly.graph_objects as go
@@ -315,7 +381,7 @@ def _marks(
             y=places if is_sideways else values,
             **{f"error_{along}": bar},
             mode="markers",
-            marker={"size": 9, "color": colour},
+            marker={"size": 9, "color": colour, "symbol": symbol},
             name=name,
             showlegend=True,
             hovertemplate=f"{hover}<extra>{name}</extra>",

@@ -21,7 +21,8 @@ def erase(
     traces: Traces,
     datasets: Datasets,
     given: Mapping[str, str | Iterable[str] | None],
-    also: Mapping[str, str | Iterable[str] | None],
+    examples: str | Iterable[str] | None,
+    words: str | Iterable[str] | None,
     *,
     reason: str | None,
     dry_run: bool,
@@ -33,7 +34,8 @@ def erase(
         traces: Of it, to find those that are meant.
         datasets: Of it, to find the examples.
         given: Which traces, by ``user_id``, ``session_id``, ``trace_ids`` or ``where``; at most one is not None.
-        also: ``examples`` of data sets, as ``NAME/ID`` or ``NAME@VERSION/ID``, and ``words`` that name the person.
+        examples: Of data sets, as ``NAME/ID`` or ``NAME@VERSION/ID``.
+        words: That name the person.
         reason: Why.
         dry_run: Only say what would go.
 
@@ -41,22 +43,22 @@ def erase(
         UsageError: More than one of ``given``, or nothing at all, or no reason.
         NotFoundError: There is no such example.
     """
-    examples, words = ([one] if isinstance(one, str) else list(one or ()) for one in (also["examples"], also["words"]))
+    listed, said = ([one] if isinstance(one, str) else list(one or ()) for one in (examples, words))
     asked = [(name, value) for name, value in given.items() if value is not None]
-    if len(asked) > 1 or not (asked or examples or words):
+    if len(asked) > 1 or not (asked or listed or said):
         raise UsageError(
             "erase: give one of user_id=, session_id=, trace_ids= and where=; examples= and words= add to it, or "
             "stand alone"
         )
-    by, value = asked[0] if asked else ("examples" if examples else "words", None)
+    by, value = asked[0] if asked else ("examples" if listed else "words", None)
     who = {by: value} if by in PERSONS and isinstance(value, str) else {}
-    shown = [*words, *who.values()]
+    shown = [*said, *who.values()]
     return project.store.eraser.erase(
         traces.ids_of(by, value) if asked else (),
         by=by,
         words=shown,
         who=who,
-        named=datasets.contents_of(examples),
+        named=datasets.contents_of(listed),
         reason=reason,
         dry_run=dry_run,
         actor=project.actor,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -61,11 +62,12 @@ def refuse_stranger(*paths: Path, what: str) -> None:
     """
     for path in paths:
         try:
-            owner = path.stat(follow_symlinks=False).st_uid
-            if path.is_symlink() and _is_own(owner):
-                owner = path.stat().st_uid
+            found = os.lstat(path)
+            if stat.S_ISLNK(found.st_mode) and _is_own(found.st_uid):
+                found = path.stat()
         except OSError:
             continue  # what is not there, or cannot be seen, is met when it is opened
+        owner = found.st_uid
         if not _is_own(owner) and not _is_trusted(path):
             where = path if path.is_dir() else path.parent
             raise UntrustedError(

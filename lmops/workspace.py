@@ -150,9 +150,8 @@ class Workspace:
             NotFoundError: There is no such example.
             QueryError: The condition does not parse or names an unknown column.
         """
-        given = {"user_id": user_id, "session_id": session_id, "trace_ids": trace_ids, "where": where}
-        also = {"examples": examples, "words": words}
-        return erase(self.project, self.traces, self.datasets, given, also, reason=reason, dry_run=dry_run)
+        by = {"user_id": user_id, "session_id": session_id, "trace_ids": trace_ids, "where": where}
+        return erase(self.project, self.traces, self.datasets, by, examples, words, reason=reason, dry_run=dry_run)
 
     @functools.cached_property
     def traces(self) -> BrowsableTraces:
@@ -179,7 +178,7 @@ class Workspace:
         """What users say and people label: record, list, stats; schemas, queues; agreement, calibrate, ..."""
         from lmops.widgets.feedback.noun import BrowsableFeedback  # numpy comes with it
 
-        return BrowsableFeedback(self.project)
+        return BrowsableFeedback(self)
 
     @functools.cached_property
     def evals(self) -> BrowsableEvals:

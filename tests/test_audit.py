@@ -2,8 +2,6 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
 
 import pytest
 
@@ -12,6 +10,7 @@ from lmops.audit import Head, verify_export
 from lmops.errors import NotFoundError, UsageError
 from lmops.store import event_hash
 from lmops.store._shape import migrations, statements
+from tests.forked import Program
 
 COLUMNS = (
     "event_id",
@@ -174,7 +173,7 @@ def test_eight_processes_append_without_gaps(ws):
         "import sys, lmops\nwith lmops.open(sys.argv[1], actor=sys.argv[2]) as ws:\n"
         "    for n in range(40): ws.audit.append(action='test.step', subject=str(n))"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code, str(ws.store.path), f"a{n}"]) for n in range(8)]
+    running = [Program(code, ws.store.path, f"a{n}") for n in range(8)]
     assert [process.wait(timeout=300) for process in running] == [0] * 8
     found = ws.audit.verify()
     assert (found.ok, found.events) == (True, 320)

@@ -14,7 +14,8 @@ SEALED = schema().sealed
 #: Tables that hold no record: machinery of the store, facts with a checksum in each row, and what a room can lose.
 OTHERS = {
     "audit", "audit_head", "counters", "dead_rows", "feedback_history", "inbox", "info", "label_history",
-    "pending_changes", "prompt_files", "queue_open", "queue_raters", "queue_turns", "retired", "segments", "unsealed",
+    "pending_changes", "prompt_files", "queue_back", "queue_full", "queue_gone", "queue_raters", "queue_turns",
+    "retired", "segments", "unsealed",
 }  # fmt: skip
 #: Tables whose rows are held by a hash over several of them.
 HELD = {name for name, table in schema().tables.items() if table.check is not None} - OTHERS | {schema().packed.table}
@@ -56,7 +57,9 @@ def full(tmp_path_factory):
         ws.runbooks.run(_notebook(path.parent), progress=False)
         ws.feedback.schemas.save("support", [{"name": "verdict"}])
         ws.feedback.queue("q", ["a" * 32, "b" * 32], schema="support")
+        ws.feedback.queues.gold("q", {"c" * 32: {"verdict": "pass"}})
         ws.feedback.queues.label("q", 1, {"verdict": "pass"}, rater="ann")
+        ws.feedback.themes("q").make("rude", criteria="hurts")
         ws.feedback.queues.adjudicate("q", 1, {"verdict": "fail"}, reason="it is rude")
         labels = [{"item": one, "label": one, "verdict": one, "schema": "support@1"} for one in ("pass", "fail")]
         ws.feedback.calibrate("polite", labels, version="1")

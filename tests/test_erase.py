@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 
 import nbformat
 import pyarrow.parquet as pq
@@ -20,6 +18,7 @@ from lmops.runbooks._journal import Journal
 from lmops.scorers import Score, scorer
 from lmops.store import PendingChange, file_sha256
 from lmops.times import utc_now
+from tests import forked
 
 SECRET = "Rumpelstiltskin"
 STORY = f"My name is {SECRET}, I was born on 7 May 1812 and I live at Straw Lane 3 in Spinningdale."
@@ -202,7 +201,7 @@ def dying(*args, **kwargs):
 setattr(owner, name, dying)
 lmops.open({str(path)!r}).erase(user_id="u-1", reason="asked", dry_run=False)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    done = forked.run(code)
     assert done.returncode == -9, done.stderr
     (change,) = full.store.pending
     assert isinstance(change, PendingChange)
@@ -245,6 +244,16 @@ def test_a_file_of_the_quarantine_that_names_the_trace_goes(full):
     full.erase(user_id="u-1", reason="asked", dry_run=False)
     assert holding(full.store.path, SECRET) == []
     assert [path.name for path in folder.iterdir()] == ["other.json"]
+
+
+def test_a_file_that_a_killed_process_never_listed_goes(full):
+    """It is no part of the store, and somebody's words all the same, also where nothing else is left of them."""
+    full.store.drain()
+    source = next(path for path in full.store.path.glob("segments/spans/*/*.parquet") if holding(path.parent, SECRET))
+    left = source.with_name("0" * 32 + ".parquet")
+    shutil.copy(source, left)
+    full.erase(user_id="u-1", reason="asked", dry_run=False)
+    assert holding(full.store.path, SECRET) == []
 
 
 def test_spans_that_wait_elsewhere_are_named(full):
@@ -510,9 +519,7 @@ def test_killed_while_it_goes_at_last_it_is_finished_by_the_next(ws, damaged, st
     flip(next(one for one in path.glob("segments/spans/**/*.parquet") if "long story" in str(said(one))))
     ws.erase(user_id="u-1", reason="asked", dry_run=False)
     ws.close()
-    assert (
-        subprocess.run([sys.executable, "-c", dying(step, is_after=is_after, path=path)], check=False).returncode == -9
-    )
+    assert forked.run(dying(step, is_after=is_after, path=path)).returncode == -9
     with lmops.open(path) as other:
         assert (other.store.pending, other.store.check().ok, other.audit.verify().ok) == ((), True, True)
         assert other.sql("select user_id from spans union select user_id from traces").fetchall() == [("u-2",)]

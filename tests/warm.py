@@ -1,49 +1,19 @@
-"""Kernels that begin with everything loaded: forked from one process that has imported it, once for all tests.
+"""Kernels that begin with everything loaded.
 
-Most of the time of a short notebook goes into loading the same packages anew. What a test says about the notebook does
-not depend on that; one that says how a kernel starts or ends takes a kernel as users have it.
+What a test says about a notebook does not depend on how its kernel came to be; one that says how a kernel starts or
+ends takes a kernel as users have it.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.loaded"])
-
-
-class Forked:
-    """A process that was forked, with what a provisioner asks a ``subprocess.Popen`` for."""
-
-    stdin = stdout = stderr = None
-
-    def __init__(self, work, *arguments):
-        self._process = CONTEXT.Process(target=work, args=arguments, daemon=True)
-        self._process.start()
-        self.pid = self._process.pid
-
-    def poll(self):
-        return self._process.exitcode
-
-    def wait(self):
-        self._process.join()
-        return self._process.exitcode
-
-    def send_signal(self, number):
-        os.kill(self.pid, number)
-
-    def kill(self):
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self):
-        self.send_signal(signal.SIGTERM)
+from tests.forked import Forked
 
 
 class Warm(LocalProvisioner):

@@ -12,23 +12,27 @@ from typing import Any, Final, NamedTuple, TypeVar
 from lmops.errors import UsageError
 from lmops.text import plain_line
 
+#: Parameters that take what no other does: their annotation is of one of several values.
+_UNNAMED: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 Class = TypeVar("Class", bound=type)
 
 
 class _Kind(NamedTuple):
     types: tuple[type, ...]
     said: str
+    #: what nearly every argument is that fits
+    usual: tuple[type, ...]
 
 
 #: What an annotation allows, by its name, and how that is said; a parameter with any other is left to its function.
 _KINDS: Final = {
-    "bool": _Kind((bool,), "True or False"),
-    "int": _Kind((numbers.Integral,), "a whole number"),
-    "float": _Kind((numbers.Real,), "a number"),
-    "str": _Kind((str,), "a text"),
-    "Mapping": _Kind((Mapping,), "a mapping"),
-    "Sequence": _Kind((Iterable,), "a list"),
-    "Columns": _Kind((str, list, tuple), "the name of a column, or a list of names"),
+    "bool": _Kind((bool,), "True or False", (bool,)),
+    "int": _Kind((numbers.Integral,), "a whole number", (int,)),
+    "float": _Kind((numbers.Real,), "a number", (float, int)),
+    "str": _Kind((str,), "a text", (str,)),
+    "Mapping": _Kind((Mapping,), "a mapping", (dict,)),
+    "Sequence": _Kind((Iterable,), "a list", (list, tuple)),
+    "Columns": _Kind((str, list, tuple), "the name of a column, or a list of names", (str, list, tuple)),
 }
 
 
@@ -42,16 +46,18 @@ def refuses_wrong_kinds(cls: Class) -> Class:
 
 def _checked(method: FunctionType) -> Any:
     signature = inspect.signature(method)
-    kinds = {name: found for name, one in signature.parameters.items() if (found := _kinds(one.annotation))}
+    named = [one for one in signature.parameters.values() if one.kind not in _UNNAMED]
+    kinds = {one.name: found for one in named if (found := _kinds(one.annotation))}
+    usual = {name: frozenset(type_ for kind in found for type_ in kind.usual) for name, found in kinds.items()}
+    places = [one.name for one in named if one.kind is not one.KEYWORD_ONLY]
 
     @functools.wraps(method)
     def call(*args: Any, **options: Any) -> Any:
-        try:
-            given = signature.bind(*args, **options).arguments
-        except TypeError:  # the call itself says better what is missing
-            return method(*args, **options)
-        for name, value in given.items():
-            if name in kinds and value is not None and not any(_is(value, kind) for kind in kinds[name]):
+        # What is missing or too much the call itself says; binding would take longer than many a call.
+        for name, value in (*zip(places, args, strict=False), *options.items()):
+            if value is None or name not in kinds or type(value) in usual[name]:
+                continue
+            if not any(_is(value, kind) for kind in kinds[name]):
                 wanted = " or ".join(kind.said for kind in kinds[name])
                 raise UsageError(f"{name}={plain_line(repr(value), 60)}: give {wanted}")
         return method(*args, **options)

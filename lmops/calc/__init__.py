@@ -1,8 +1,8 @@
 """Statistics and facts as pure functions: standard library and numpy (scipy inside functions), no I/O, no clock.
 
     =============  ====================================================================================================
-    intervals      score_interval (chooses), wilson, jeffreys, proportion_interval, fraction_interval, mean_interval,
-                   clustered_se, quantile_interval, small_n_advice -> Interval
+    intervals      score_interval (chooses), wilson, jeffreys, proportion_interval, weighted_interval,
+                   fraction_interval, mean_interval, clustered_se, quantile_interval, small_n_advice -> Interval
     bootstrap      bca_interval, bootstrap_limits, resampled_sums: items or whole clusters
     paired         paired_difference (repeats, clusters) -> PairedDifference; paired_bootstrap, flips, mcnemar,
                    mcnemar_chi2, sign_flip_test
@@ -19,6 +19,7 @@
     reliability    icc -> Reliability: ICC(1), ICC(2), ICC(3), of one rating or of the average
     judge          calibrate, ppi_mean, position_bias, verbosity_slope, self_preference
     corrected      corrected_pass_rate, corrected_difference of two versions under one judge, allocate_labels
+    needed         labels_for_width: how many more labels a corrected rate needs
     budget         error_budget: what the error comes from, and what next calls or labels take off it
     staleness      staleness: do newer labels disagree with a judge's record? fisher_p
     active         sampling_probabilities, draw_items, sampled_mean: which items to label, and their unbiased mean
@@ -26,6 +27,7 @@
     sequential     betting_sequence, betting_test, bernstein_sequence, normal_sequence, difference_sequence (A/B),
                    msprt, normal_mixture_boundary: bounds that hold however often one looks
     retrieval      recall_at_k, precision_at_k, hit_at_k, reciprocal_rank, average_precision, ndcg_at_k
+    clusters       text_cosines, cosines, silhouettes, group, telling: short texts in groups, and words for each
     rollup         facts of one trace
     usage          tokens as every client says them, in one form
     fees           what an answer says was paid for beside its tokens: searches, sound, pictures

@@ -62,6 +62,7 @@ def error_budget(
     clusters: ArrayLike | Iterable[object] | None = None,
     spend: int = 50,
     level: float = 0.95,
+    is_difference: bool = False,
 ) -> ErrorBudget:
     """Return the parts of a mean score's squared error, and which next calls or labels narrow it most.
 
@@ -70,8 +71,10 @@ def error_budget(
     ``v sum (r_l/C)^2`` with v the variance between its levels, ``(MS_between - M/n)/r``. With the judge's errors these
     are divided by J^2 = (sensitivity + specificity - 1)^2 and judge bias is
     ``((1-theta)^2 q0(1-q0)/m0 + theta^2 q1(1-q1)/m1)/J^2``, as in :func:`lmops.calc.corrected.corrected_pass_rate`. No
-    part is below 0. Sources: variance components of R. L. Brennan, Generalizability Theory (2001), chapters 2 and 3; E.
-    Miller, arXiv 2411.00640 (2024); C. Lee et al., arXiv 2511.21140 (2025).
+    part is below 0. Of a difference d = a - b of verdicts judge bias is
+    ``d^2 (q0(1-q0)/m0 + q1(1-q1)/m1)/J^2``, as if the judge erred alike on both. Sources: variance components of
+    R. L. Brennan, Generalizability Theory (2001), chapters 2 and 3; E. Miller, arXiv 2411.00640 (2024); C. Lee et al.,
+    arXiv 2511.21140 (2025).
 
     More calls lower items by n/(n + m), noise by the calls that there are, a setting by its levels; more labels lower
     judge bias, allotted by :func:`lmops.calc.corrected.allocate_labels`.
@@ -84,6 +87,7 @@ def error_budget(
         clusters: the cluster of each item; None for independent items.
         spend: calls, or labels, to give next.
         level: confidence level in (0, 1), of the half-width.
+        is_difference: whether the scores are differences of verdicts, a - b.
 
     Returns:
         An ErrorBudget. One column: noise is part of items, its own part NaN. A setting with one level: NaN.
@@ -109,13 +113,14 @@ def error_budget(
         estimate = math.nan
     else:
         youden = errors.sensitivity + errors.specificity - 1
-        estimate = min(1.0, max(0.0, (estimate + errors.specificity - 1) / youden))
+        shift, least = (0.0, -1.0) if is_difference else (errors.specificity - 1, 0.0)
+        estimate = min(1.0, max(least, (estimate + shift) / youden))
         parts = {name: part / youden**2 for name, part in parts.items()}
-        parts["judge bias"] = _bias(estimate, errors)
+        parts["judge bias"] = _bias(estimate, errors, is_difference=is_difference)
     se = math.sqrt(_total(parts))
     steps = [*_calls(parts, levels, n, columns, spend)]
     if errors is not None and reason is None and n:
-        steps.append(_labels(parts, errors, estimate, spend))
+        steps.append(_labels(parts, errors, estimate, spend, is_difference=is_difference))
     return ErrorBudget(
         estimate=estimate,
         se=se,
@@ -171,13 +176,14 @@ def _between(by_column: Floats, groups: list[list[int]], noise: float) -> float:
     return max(0.0, (square - noise) / typical) * float(np.square(sizes / columns).sum())
 
 
-def _bias(rate: float, errors: Errors) -> float:
+def _bias(rate: float, errors: Errors, *, is_difference: bool) -> float:
     (q0, m0), (q1, m1) = (
         ((right * size + 1) / (size + 2), size + 2)
         for right, size in ((errors.specificity, errors.n_fail), (errors.sensitivity, errors.n_pass))
     )
     youden = errors.sensitivity + errors.specificity - 1
-    return ((1 - rate) ** 2 * q0 * (1 - q0) / m0 + rate**2 * q1 * (1 - q1) / m1) / youden**2
+    of_fails, of_passes = (rate, rate) if is_difference else (1 - rate, rate)
+    return (of_fails**2 * q0 * (1 - q0) / m0 + of_passes**2 * q1 * (1 - q1) / m1) / youden**2
 
 
 def _calls(
@@ -201,10 +207,10 @@ def _calls(
             yield Step(name, spend, math.sqrt(_total(other)), advice)
 
 
-def _labels(parts: Mapping[str, float], errors: Errors, rate: float, spend: int) -> Step:
+def _labels(parts: Mapping[str, float], errors: Errors, rate: float, spend: int, *, is_difference: bool) -> Step:
     split = allocate_labels(
         spend,
-        rate=rate,
+        rate=0.5 if is_difference else rate,  # of a difference both errors count alike
         sensitivity=errors.sensitivity,
         n_pass=errors.n_pass,
         specificity=errors.specificity,
@@ -212,7 +218,8 @@ def _labels(parts: Mapping[str, float], errors: Errors, rate: float, spend: int)
     )
     later = errors._replace(n_pass=split.target_pass, n_fail=split.target_fail)
     advice = f"label {split.add_pass} more passes and {split.add_fail} more fails"
-    return Step("labels", spend, math.sqrt(_total({**parts, "judge bias": _bias(rate, later)})), advice)
+    less = {**parts, "judge bias": _bias(rate, later, is_difference=is_difference)}
+    return Step("labels", spend, math.sqrt(_total(less)), advice)
 
 
 def _total(parts: Mapping[str, float]) -> float:

@@ -45,16 +45,16 @@ class CorrectedRate:
     high: float
     level: float
     raw: float  # what the judge said
-    n: int  # verdicts of the judge
-    n_pass: int  # human passes in the calibration
-    n_fail: int
+    n: float  # verdicts of the judge, or so many independent ones that they are worth
+    n_pass: float  # human passes in the calibration, or so many independent ones as they are worth
+    n_fail: float
     share_of_calibration: float  # of the squared error, that which more labels would lower; the rest: more verdicts
     reason: str | None = None  # why there is no rate, or no limit
 
     def __repr__(self) -> str:
         return (
             f"CorrectedRate({show(self.estimate)} [{show(self.low)}, {show(self.high)}], {self.level:g}, "
-            f"raw {show(self.raw)}, n={self.n}, labels {self.n_pass} pass + {self.n_fail} fail)"
+            f"raw {show(self.raw)}, n={self.n:g}, labels {self.n_pass:g} pass + {self.n_fail:g} fail)"
         )
 
 
@@ -64,8 +64,8 @@ class Allocation:
 
     add_pass: int
     add_fail: int
-    target_pass: int  # in all, with those that are there
-    target_fail: int
+    target_pass: float  # in all, with those that are there
+    target_fail: float
 
     def __repr__(self) -> str:
         return f"Allocation(label {self.add_pass} more passes and {self.add_fail} more fails)"
@@ -103,19 +103,19 @@ class Errors(NamedTuple):
     """What is known of a judge from other items: how often it passes human passes and fails human fails."""
 
     sensitivity: float
-    n_pass: int  # human passes that it was measured on
+    n_pass: float  # human passes that it was measured on; of clusters, or drawn unequally, so many as they are worth
     specificity: float
-    n_fail: int
+    n_fail: float
 
 
 def corrected_pass_rate(
     passes: float,
-    n: int,
+    n: float,
     *,
     sensitivity: float,
-    n_pass: int,
+    n_pass: float,
     specificity: float,
-    n_fail: int,
+    n_fail: float,
     level: float = 0.95,
 ) -> CorrectedRate:
     """Return the pass rate that people would give, from a judge's verdicts and its calibration.
@@ -131,9 +131,10 @@ def corrected_pass_rate(
 
     Args:
         passes: verdicts "pass" among the n.
-        n: verdicts of the judge on items without a label.
+        n: verdicts of the judge on items without a label; where they are not independent (clusters, repeats), so many
+            that they are worth, and passes at their rate.
         sensitivity: q1, a fraction.
-        n_pass: human passes it was measured on (m1).
+        n_pass: human passes it was measured on (m1), or so many independent ones as they are worth.
         specificity: q0, a fraction.
         n_fail: human fails it was measured on (m0).
         level: confidence level in (0, 1).
@@ -201,7 +202,7 @@ def no_correction(errors: Errors) -> str | None:
     )
 
 
-def _smoothed(rate: float, size: int) -> tuple[float, float]:
+def _smoothed(rate: float, size: float) -> tuple[float, float]:
     """Return a rate with one more in each outcome, and its variance."""
     smooth = (rate * size + 1) / (size + 2)
     return smooth, smooth * (1 - smooth) / (size + 2)
@@ -216,7 +217,7 @@ def _fieller(square: float, middle: float, rest: float) -> tuple[float, float] |
 
 
 def allocate_labels(
-    budget: int, *, rate: float, sensitivity: float, n_pass: int, specificity: float, n_fail: int
+    budget: int, *, rate: float, sensitivity: float, n_pass: float, specificity: float, n_fail: float
 ) -> Allocation:
     """Return how many of the next labels should go to human passes and how many to fails.
 
@@ -244,7 +245,7 @@ def allocate_labels(
     weight_fail = (1 - rate) * math.sqrt(q0 * (1 - q0))
     total = budget + n_pass + n_fail
     target = total * weight_pass / (weight_pass + weight_fail)
-    add_pass = min(max(round(target) - n_pass, 0), budget)
+    add_pass = min(max(round(round(target) - n_pass), 0), budget)
     return Allocation(
         add_pass=add_pass,
         add_fail=budget - add_pass,
@@ -259,6 +260,8 @@ def corrected_difference(
     *,
     labels_a: ArrayLike | None = None,
     labels_b: ArrayLike | None = None,
+    chances_a: ArrayLike | None = None,
+    chances_b: ArrayLike | None = None,
     errors: Errors | None = None,
     clusters: ArrayLike | Iterable[object] | None = None,
     level: float = 0.95,
@@ -268,8 +271,9 @@ def corrected_difference(
     "own labels", where both sides have labels of what the judge passes and of what it fails. With r_v labels of the N_v
     items of verdict v, of which a share m_v are passes, each item counts ``m_v + [labeled] (N_v/r_v) (y - m_v)``; the
     paired difference of these is the estimate, and its clustered error holds the pairing, the labels and the items.
-    It assumes nothing of the judge, only that labels were drawn at random among items of one verdict. This is the
-    efficient estimator for a verdict of two values: Chen et al., arXiv 2601.05420 (2026); PPI++, arXiv 2311.01453.
+    It assumes nothing of the judge, only that labels were drawn at random among items of one verdict, or with
+    ``chances`` that are known: then each label counts by the inverse of its own. This is the efficient estimator for a
+    verdict of two values: Chen et al., arXiv 2601.05420 (2026); PPI++, arXiv 2311.01453.
     A share of few labels is smoothed by one in each outcome in the error, by half of one in the centre of the limits.
 
     "shared errors", otherwise: ``(p_a - p_b)/J`` with ``J = sensitivity + specificity - 1`` of all labels there are, or
@@ -282,6 +286,9 @@ def corrected_difference(
         b: its verdicts of the other version on the same items in the same order.
         labels_a: people's labels of the first version's answers in that order, NaN where there is none; None for none.
         labels_b: the same of the other version; which items are labeled may differ.
+        chances_a: how likely each item of the first version was to be labeled, in (0, 1], where that differs among
+            items of one verdict; only those of labeled items are looked at. None: alike.
+        chances_b: the same of the other version.
         errors: of the judge, from other items; used where these hold no labels at all.
         clusters: the cluster of each item; None for independent items.
         level: confidence level in (0, 1).
@@ -290,7 +297,7 @@ def corrected_difference(
         A CorrectedDifference over the items with both verdicts.
 
     Raises:
-        ValueError: different numbers of items, or a value that is not 0 or 1.
+        ValueError: different numbers of items, a value that is not 0 or 1, or a chance outside (0, 1].
 
     >>> both, one, none = [1] * 40, [1, 0] * 30, [0] * 20
     >>> judge = Errors(sensitivity=0.9, n_pass=200, specificity=0.7, n_fail=200)
@@ -302,13 +309,17 @@ def corrected_difference(
     n = columns[0].size
     for name, given in (("labels_a", labels_a), ("labels_b", labels_b)):
         columns.append(np.full(n, np.nan) if given is None else _column(given, name))
+    columns += [
+        np.ones(n) if chances is None else _weights_of(chances, labels, name)
+        for name, chances, labels in (("chances_a", chances_a, columns[2]), ("chances_b", chances_b, columns[3]))
+    ]
     if sizes := {column.size for column in columns} - {n}:
         raise ValueError(f"verdicts and labels must hold the same items: {n} and {sorted(sizes)}")
     known = ~np.isnan(columns[0] + columns[1])
-    left, right, human_a, human_b = (column[known] for column in columns)
+    left, right, human_a, human_b, weights_a, weights_b = (column[known] for column in columns)
     codes = np.arange(n) if clusters is None else cluster_codes(clusters, n)
     codes = np.unique(codes[known], return_inverse=True)[1].astype(np.int64)
-    sides = (_Side.of(left, human_a), _Side.of(right, human_b))
+    sides = (_Side.of(left, human_a, weights_a), _Side.of(right, human_b, weights_b))
     found, basis = _of_own_labels(*sides, codes, level) if left.size else None, "own labels"
     if found is None:
         found, basis = _of_shared_errors(*sides, errors, codes, level), "shared errors"
@@ -335,10 +346,11 @@ class _Side(NamedTuple):
     verdicts: Floats
     labels: Floats
     is_labeled: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    weights: Floats  # of labels: the inverse of the chance that each had
 
     @classmethod
-    def of(cls, verdicts: Floats, labels: Floats) -> _Side:
-        return cls(verdicts, labels, ~np.isnan(labels))
+    def of(cls, verdicts: Floats, labels: Floats, weights: Floats) -> _Side:
+        return cls(verdicts, labels, ~np.isnan(labels), weights)
 
 
 class _Found(NamedTuple):
@@ -391,15 +403,18 @@ def _expected(side: _Side) -> _Expected | None:
     for verdict in (0.0, 1.0):
         of_verdict = f == verdict
         labeled = of_verdict & side.is_labeled
-        size, r = int(of_verdict.sum()), int(labeled.sum())
+        size = int(of_verdict.sum())
         if not size:
             continue
-        if not r:
+        if not labeled.any():
             return None
-        passes = float(side.labels[labeled].sum())
-        share, smooth = passes / r, (passes + 0.5) / (r + 1)
+        weights = side.weights[labeled]
+        whole = float(weights.sum())
+        r = whole**2 / float(np.square(weights).sum())  # so many labels of one weight would tell as much
+        share = float((weights * side.labels[labeled]).sum()) / whole
+        smooth = (share * r + 0.5) / (r + 1)
         mean[of_verdict] = share
-        rest[labeled] = size / r * (side.labels[labeled] - share)
+        rest[labeled] = size / whole * weights * (side.labels[labeled] - share)
         untold += (size / n) ** 2 * max(0.0, smooth * (1 - smooth) - share * (1 - share)) / r
         shift += size / n * (smooth - share)
     return _Expected(mean, rest, untold, shift)
@@ -475,6 +490,17 @@ def _column(values: ArrayLike, name: str) -> Floats:
     if bool((~np.isnan(data)).any()) and not is_binary(data):
         raise ValueError(f"{name} must be 0 or 1, or NaN for a missing one")
     return data
+
+
+def _weights_of(chances: ArrayLike, labels: Floats, name: str) -> Floats:
+    """Return the inverse of each labeled item's chance."""
+    given = vector(chances, name)
+    if given.size != labels.size:
+        return given  # refused with the sizes of the others
+    is_labeled = ~np.isnan(labels)
+    if not bool(((given[is_labeled] > 0) & (given[is_labeled] <= 1)).all()):
+        raise ValueError(f"{name} must be above 0 and at most 1 for every labeled item")
+    return 1 / np.where(is_labeled, given, 1.0)
 
 
 def _variance(values: Floats, codes: Ints) -> float:

@@ -185,10 +185,18 @@ def proportion_interval(
     rate = float(values.mean()) if n else math.nan
     if clusters is None:
         low, high = wilson(values.sum(), n, level)
-        return Interval(estimate=rate, low=float(low), high=float(high), level=level, n=n, n_missing=missing,
-                        se=math.sqrt(rate * (1 - rate) / n) if n else math.nan, n_effective=float(n),
-                        method="wilson")  # fmt: skip  # arguments that belong together share a line
-    codes = cluster_codes(clusters, data.size)[known]
+        return Interval(
+            estimate=rate,
+            low=float(low),
+            high=float(high),
+            level=level,
+            n=n,
+            n_missing=missing,
+            se=math.sqrt(rate * (1 - rate) / n) if n else math.nan,
+            n_effective=float(n),
+            method="wilson",
+        )
+    codes = np.unique(cluster_codes(clusters, data.size)[known], return_inverse=True)[1]  # some may have lost all
     groups = int(np.unique(codes).size)
     se = clustered_se(values, codes)
     effective = math.nan
@@ -197,9 +205,18 @@ def proportion_interval(
         effective = alike if se == 0 else _sure(min(rate * (1 - rate) / se**2, float(n)), alike, values, codes)
     # an effective number need not be whole
     limits = _wilson(np.float64(rate * effective), np.float64(effective), t_value(level, cluster_df(codes)))  # type: ignore[arg-type]
-    return Interval(estimate=rate, low=float(limits[0]), high=float(limits[1]), level=level, n=n, n_missing=missing,
-                    se=se, n_clusters=groups, n_effective=effective,
-                    method="wilson, clustered")  # fmt: skip  # as above
+    return Interval(
+        estimate=rate,
+        low=float(limits[0]),
+        high=float(limits[1]),
+        level=level,
+        n=n,
+        n_missing=missing,
+        se=se,
+        n_clusters=groups,
+        n_effective=effective,
+        method="wilson, clustered",
+    )
 
 
 def _sure(effective: float, alike: float, values: Floats, codes: Ints) -> float:
@@ -207,6 +224,68 @@ def _sure(effective: float, alike: float, values: Floats, codes: Ints) -> float:
     means = cluster_sums(values, codes) / cluster_sums(np.ones_like(values), codes)
     weight = math.pow(min((means < 1).sum(), (means > 0).sum()), 1.5)
     return min(effective, (weight + 1) / (weight / effective + 1 / alike))
+
+
+def weighted_interval(
+    outcomes: ArrayLike,
+    weights: ArrayLike,
+    *,
+    clusters: ArrayLike | Iterable[object] | None = None,
+    level: float = 0.95,
+) -> Interval:
+    """Return the weighted rate of outcomes, such as that of a population of which they were drawn unequally.
+
+    With weights 1 / probability it is Hajek's estimator ``p = sum(w y) / sum(w)``; its squared error v is that of the
+    cluster sums of ``w (y - p) / sum(w)``, times G / (G - 1) (linearisation). The interval is Wilson's at ``n_eff = p(1
+    - p)/v`` as in :func:`proportion_interval`, with Kish's number of clusters of equal weight, ``sum(W)^2 / sum(W^2)``,
+    in place of v where all are alike. It takes no account of strata, so it is rather wide for a stratified draw. Equal
+    weights give :func:`proportion_interval`.
+
+    Source: C.-E. Saerndal, B. Swensson, J. Wretman, Model Assisted Survey Sampling (1992), sections 5.7 and 5.9 (ratio
+    of two totals); L. Kish, Survey Sampling (1965), section 11.7 (effective number).
+
+    Args:
+        outcomes: one value in 0..1 per item; NaN are left out.
+        weights: one positive weight per item.
+        clusters: the cluster of each item; None for independent items.
+        level: confidence level in (0, 1).
+
+    Returns:
+        An Interval in fractions. All NaN for n = 0; limits NaN for one cluster.
+
+    Raises:
+        ValueError: a value outside 0..1, a weight that is not positive, or not one weight and cluster per item.
+    """
+    data, given = vector(outcomes, "outcomes"), vector(weights, "weights")
+    if data.shape != given.shape or not bool(np.all(given > 0)):
+        raise ValueError("weights must be positive numbers, one per item")
+    groups = None if clusters is None else cluster_codes(clusters, data.size)
+    plain = proportion_interval(data, clusters=groups, level=level)
+    known = ~np.isnan(data)
+    values, kept = data[known], given[known]
+    if not values.size or bool(np.all(kept == kept[0])):
+        return plain
+    codes = np.unique(np.arange(values.size) if groups is None else groups[known], return_inverse=True)[1]
+    share = kept / kept.sum()
+    rate = min(float(share @ values), 1.0)
+    sums, sizes = cluster_sums(share * (values - rate), codes), cluster_sums(share, codes)
+    count = int(sizes.size)
+    if count < 2:
+        return replace(plain, estimate=rate, low=math.nan, high=math.nan, method="wilson, weighted")
+    alike = 1 / float(sizes @ sizes)
+    variance = count / (count - 1) * float(sums @ sums)
+    effective = alike
+    if variance > 0:
+        effective = _sure(min(rate * (1 - rate) / variance, float(values.size)), alike, values, codes)
+    # an effective number need not be whole
+    limits = _wilson(np.float64(rate * effective), np.float64(effective), t_value(level, cluster_df(codes)))  # type: ignore[arg-type]
+    found: dict[str, Any] = {
+        "estimate": rate,
+        "low": float(limits[0]),
+        "high": float(limits[1]),
+        "se": math.sqrt(variance),
+    }
+    return replace(plain, **found, n_effective=effective, method="wilson, weighted")
 
 
 def fraction_interval(

@@ -7,7 +7,7 @@ specificity the share of human fails that it fails.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from lmops.calc.arrays import (
     vector,
     z_value,
 )
-from lmops.calc.intervals import Interval, _wilson, clustered_se, proportion_interval
+from lmops.calc.intervals import Interval, _wilson, clustered_se, proportion_interval, weighted_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -123,16 +123,22 @@ def calibrate(
     labels: ArrayLike,
     *,
     clusters: ArrayLike | Iterable[object] | None = None,
+    weights: ArrayLike | None = None,
     level: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
 ) -> Calibration:
     """Return sensitivity, specificity (Wilson), kappa, AC1 (bootstrap) and base rates of a judge against people.
 
+    Where items were drawn unequally, as more of what the judge fails, rates of the items as they are say something of
+    the draw: with ``weights`` sensitivity, specificity, agreement and base rates are those of what they were drawn
+    from (C. B. Begg, R. A. Greenes, Biometrics 39 (1983) 207-215). Kappa and AC1 are those of the items.
+
     Args:
         verdicts: the judge's, 0 or 1 per item; NaN are left out with their label.
         labels: people's, 0 or 1 per item in the same order.
         clusters: the cluster of each item (a session, an annotator's batch); None for independent items.
+        weights: of each item, 1 over the chance that it was drawn with; None: alike.
         level: confidence level in (0, 1).
         draws: resamples for kappa and AC1.
         seed: of the resampling.
@@ -141,20 +147,25 @@ def calibrate(
         A Calibration; a rate over no item (no human fail, say) is NaN.
 
     Raises:
-        ValueError: different numbers of items, or a value that is not 0 or 1.
+        ValueError: different numbers of items, a value that is not 0 or 1, or a weight that is not positive.
     """
     judge, human = _verdicts(verdicts, "verdicts"), _verdicts(labels, "labels")
-    if judge.size != human.size:
-        raise ValueError(f"verdicts and labels must hold the same items: {judge.size} and {human.size}")
+    weight = np.ones(human.size) if weights is None else vector(weights, "weights")
+    if not judge.size == human.size == weight.size:
+        raise ValueError(
+            f"verdicts, labels and weights must hold the same items: {judge.size}, {human.size} and {weight.size}"
+        )
     known = ~np.isnan(judge) & ~np.isnan(human)
     codes = None if clusters is None else cluster_codes(clusters, known.size)[known]
-    judge, human = judge[known], human[known]
+    judge, human, weight = judge[known], human[known], weight[known]
     n = int(judge.size)
     both = np.column_stack((judge, human))
+    heaviest = float(weight.max()) if n else math.nan
     options: dict[str, Any] = {"categories": (0.0, 1.0), "level": level, "draws": draws, "seed": seed}
 
     def rate(outcomes: Floats, part: Any) -> Interval:
-        return proportion_interval(outcomes[part], clusters=None if codes is None else codes[part], level=level)
+        groups = None if codes is None else codes[part]
+        return drawn_rate(outcomes[part], weight[part], heaviest=heaviest, clusters=groups, level=level)
 
     return Calibration(
         sensitivity=rate(judge, human == 1),
@@ -162,8 +173,8 @@ def calibrate(
         raw_agreement=rate((judge == human).astype(np.float64), slice(None)),
         kappa=cohen_kappa(judge, human, clusters=codes, **options),
         ac1=gwet_ac1(both, clusters=codes, **options),
-        base_rate=float(human.mean()) if n else math.nan,
-        judge_rate=float(judge.mean()) if n else math.nan,
+        base_rate=float(np.average(human, weights=weight)) if n else math.nan,
+        judge_rate=float(np.average(judge, weights=weight)) if n else math.nan,
         true_pass=int(((judge == 1) & (human == 1)).sum()),
         false_pass=int(((judge == 1) & (human == 0)).sum()),
         true_fail=int(((judge == 0) & (human == 0)).sum()),
@@ -171,6 +182,31 @@ def calibrate(
         n=n,
         n_missing=int(known.size) - n,
     )
+
+
+def drawn_rate(
+    outcomes: Floats, weights: Floats, *, heaviest: float, clusters: Ints | None = None, level: float = 0.95
+) -> Interval:
+    """Return the rate of some items of a weighted sample, on no more items than the heaviest of it allow for.
+
+    What a judge rarely gets wrong may be what was rarely drawn: none of these in the sample says little. So the items
+    are worth at most ``sum(weights)/heaviest``, so many of the heaviest weight.
+
+    Args:
+        outcomes: 0 or 1 per item.
+        weights: of these items.
+        heaviest: weight of any item of the whole sample.
+        clusters: of these items, as codes; None for independent items.
+        level: confidence level in (0, 1).
+    """
+    found = weighted_interval(outcomes, weights, clusters=clusters, level=level)
+    worth = float(weights.sum()) / heaviest if outcomes.size else 0.0
+    if not found.n_effective > worth * (1 + 1e-9):
+        return found
+    df = cluster_df(np.arange(outcomes.size) if clusters is None else np.unique(clusters, return_inverse=True)[1])
+    # an effective number need not be whole
+    low, high = _wilson(np.float64(found.estimate * worth), np.float64(worth), t_value(level, df))  # type: ignore[arg-type]
+    return replace(found, low=float(low), high=float(high), n_effective=worth, method="wilson, weighted")
 
 
 def ppi_mean(
@@ -214,31 +250,16 @@ def ppi_mean(
         ValueError: different numbers of labels and judged scores, a weight outside 0..1, or folds below 1.
     """
     check_level(level)
-    y, f, extra = vector(labels, "labels"), vector(judged, "judged"), vector(unlabeled, "unlabeled")
-    if y.size != f.size:
-        raise ValueError(f"labels and judged must hold the same items: {y.size} and {f.size}")
     if weight is not None and not 0 <= weight <= 1:
         raise ValueError(f"weight must be between 0 and 1, not {weight:g}")
     if folds is not None and folds < 1:
         raise ValueError(f"folds must be at least 1, not {folds}")
-    known = ~np.isnan(y) & ~np.isnan(f)
-    given, is_there = extra.size, ~np.isnan(extra)
-    y, f, extra = y[known], f[known], extra[is_there]
+    (y, f), codes = _known(clusters, labels=labels, judged=judged)
+    (extra,), others_codes = _known(unlabeled_clusters, unlabeled=unlabeled)
     n, others = int(y.size), int(extra.size)
     if n == 0:
-        return PpiMean(
-            estimate=math.nan,
-            low=math.nan,
-            high=math.nan,
-            level=level,
-            se=math.nan,
-            weight=math.nan,
-            n=0,
-            n_unlabeled=others,
-            n_effective=math.nan,
-        )
-    codes = None if clusters is None else cluster_codes(clusters, known.size)[known]
-    others_codes = None if unlabeled_clusters is None else cluster_codes(unlabeled_clusters, given)[is_there]
+        nothing = dict.fromkeys(("estimate", "low", "high", "se", "weight", "n_effective"), math.nan)
+        return PpiMean(**nothing, level=level, n=0, n_unlabeled=others)
     split = folds if folds is not None else (10 if n < 200 else 1)
     weights = np.full(n, weight) if weight is not None else _weights(y, f, extra, min(split, n), codes)
     w = float(weights.mean())
@@ -264,6 +285,17 @@ def ppi_mean(
         n_unlabeled=others,
         n_effective=plain / se**2 if se > 0 else math.nan,
     )
+
+
+def _known(clusters: ArrayLike | Iterable[object] | None, **given: ArrayLike) -> tuple[list[Floats], Ints | None]:
+    """Return the scores of the items that have all of them, and the clusters of these items."""
+    columns = [vector(values, name) for name, values in given.items()]
+    sizes = [column.size for column in columns]
+    if len(set(sizes)) > 1:
+        raise ValueError(f"{' and '.join(given)} must hold the same items: {' and '.join(map(str, sizes))}")
+    known = ~np.isnan(columns).any(axis=0)
+    codes = None if clusters is None else cluster_codes(clusters, known.size)[known]
+    return [column[known] for column in columns], codes
 
 
 def _copies(codes: Ints | None, n: int) -> float:

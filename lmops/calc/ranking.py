@@ -105,21 +105,14 @@ def bradley_terry(
     if n == 0:
         return _ranking((), (math.nan,) * 3, level=level)
     place = {name: k for k, name in enumerate(names)}
-    size, tails = len(names), ((1 - level) / 2, (1 + level) / 2)
+    size = len(names)
     cells = np.array([place[a] * size + place[b] for a, b in zip(first, second, strict=True)], dtype=np.int64)[known]
     codes = None if items is None else cluster_codes(items, known.size)[known]
     rows, times = _rows(cells, result[known], size, codes)
     total = (times @ rows)[None, :]
     strengths, bonus = (fitted[0] for fitted in _fit(total, size, prior, position=position))
-    limits, bonus_limits, beaten = np.full((2, size), np.nan), np.full(2, np.nan), np.zeros(size, dtype=np.int64)
-    if times.sum() > 1:
-        sums = resampled_sums(rows, counts=times, draws=draws, seed=seed)
-        replicas, bonuses = _fit(sums, size, prior, position=position)
-        fitted = ~np.isnan(replicas[:, 0])
-        if fitted.mean() >= 0.95:
-            replicas, bonuses = replicas[fitted], bonuses[fitted]
-            limits, bonus_limits = np.quantile(replicas, tails, axis=0), np.quantile(bonuses, tails)
-            beaten = (np.quantile(replicas[:, :, None] - replicas[:, None, :], tails[0], axis=0) > 0).sum(axis=0)
+    sums = resampled_sums(rows, counts=times, draws=draws if times.sum() > 1 else 0, seed=seed)
+    limits, bonus_limits, beaten = _limits(*_fit(sums, size, prior, position=position), level)
     first_wins, second_wins = total[0].reshape(2, size, size)
     wins = first_wins.sum(axis=1) + second_wins.sum(axis=0)
     games = (first_wins + second_wins).sum(axis=1) + (first_wins + second_wins).sum(axis=0)
@@ -191,7 +184,8 @@ def _fit(sums: Floats, size: int, prior: float, *, position: bool) -> tuple[Floa
     p, bonus = np.ones((len(sums), size)), np.ones(len(sums))
     exists = np.ones(len(sums), dtype=bool)
     if prior == 0:
-        exists = np.array([_is_connected(a + b.swapaxes(0, 1)) for a, b in zip(ahead, behind, strict=True)])
+        linked = (_is_connected(a + b.swapaxes(0, 1)) for a, b in zip(ahead, behind, strict=True))
+        exists = np.fromiter(linked, dtype=bool)
         exists &= (home > 0) & (behind.sum(axis=(1, 2)) > 0) if position else True
     with np.errstate(divide="ignore", invalid="ignore"):
         for _ in range(_STEPS):
@@ -207,6 +201,20 @@ def _fit(sums: Floats, size: int, prior: float, *, position: bool) -> tuple[Floa
             if not moved.size or float(moved.max()) < _CLOSE:
                 break
     return np.where(exists[:, None], np.log(p), np.nan), np.where(exists, np.log(bonus), np.nan)
+
+
+def _limits(strengths: Floats, bonuses: Floats, level: float) -> tuple[Floats, Floats, Ints]:
+    """Return limits of the strengths and of the bonus, and by how many each is beaten, from resamples of them.
+
+    Where more than 5 % of them, or all, have no maximum, the limits are NaN and nobody is beaten.
+    """
+    size, tails = strengths.shape[1], ((1 - level) / 2, (1 + level) / 2)
+    fitted = ~np.isnan(strengths[:, 0])
+    if not fitted.size or fitted.mean() < 0.95:
+        return np.full((2, size), np.nan), np.full(2, np.nan), np.zeros(size, dtype=np.int64)
+    kept, differences = strengths[fitted], strengths[fitted][:, :, None] - strengths[fitted][:, None, :]
+    beaten = (np.quantile(differences, tails[0], axis=0) > 0).sum(axis=0)
+    return np.quantile(kept, tails, axis=0), np.quantile(bonuses[fitted], tails), beaten
 
 
 def _is_connected(beats: Floats) -> bool:

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmops.calc.arrays import Floats, check_open_unit, is_binary, show, vector
+from lmops.calc.arrays import Floats, Ints, check_open_unit, cluster_codes, is_binary, show, vector
+from lmops.calc.judge import drawn_rate
 from lmops.calc.multiple import holm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import ArrayLike
 
     from lmops.calc.corrected import Errors
+    from lmops.calc.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,15 @@ class Staleness:
         )
 
 
-def staleness(record: Errors, verdicts: ArrayLike, labels: ArrayLike, *, alpha: float = 0.05) -> Staleness:
+def staleness(
+    record: Errors,
+    verdicts: ArrayLike,
+    labels: ArrayLike,
+    *,
+    clusters: ArrayLike | Iterable[object] | None = None,
+    weights: ArrayLike | None = None,
+    alpha: float = 0.05,
+) -> Staleness:
     """Return whether newer labels show another sensitivity or specificity than a record.
 
     Fisher's exact test of each, adjusted by Holm: with a judge that has not changed a record is called stale in at most
@@ -49,6 +61,8 @@ def staleness(record: Errors, verdicts: ArrayLike, labels: ArrayLike, *, alpha: 
         record: sensitivity and specificity of the record, and the human passes and fails behind them.
         verdicts: the judge's on items that were labeled since, 0 or 1; NaN are left out with their label.
         labels: people's of the same items.
+        clusters: the cluster of each item; items then count as so many independent ones as they are worth.
+        weights: of each item, 1 over the chance that it was drawn with; likewise. None: alike.
         alpha: share of false alarms, in (0, 1).
 
     Raises:
@@ -62,26 +76,28 @@ def staleness(record: Errors, verdicts: ArrayLike, labels: ArrayLike, *, alpha: 
     judge, human = vector(verdicts, "verdicts"), vector(labels, "labels")
     if judge.size != human.size:
         raise ValueError(f"verdicts and labels must hold the same items: {judge.size} and {human.size}")
+    weight = np.ones(human.size) if weights is None else vector(weights, "weights")
+    codes = np.arange(human.size) if clusters is None else cluster_codes(clusters, human.size)
     known = ~np.isnan(judge + human)
-    judge, human = judge[known], human[known]
+    judge, human, weight, codes = judge[known], human[known], weight[known], codes[known]
     if judge.size and not is_binary(np.concatenate((judge, human))):
         raise ValueError("verdicts and labels must be 0 or 1, or NaN for a missing one")
-    right, size = _right(judge, human, 1)
-    right_fail, size_fail = _right(judge, human, 0)
+    groups = None if clusters is None else codes
+    of_pass, of_fail = (_right(judge, human, label, weight, groups) for label in (1, 0))
     adjusted = holm(
         [
-            _against(record.sensitivity, record.n_pass, right, size),
-            _against(record.specificity, record.n_fail, right_fail, size_fail),
+            _against(record.sensitivity, record.n_pass, of_pass),
+            _against(record.specificity, record.n_fail, of_fail),
         ]
     )
     return Staleness(
         is_stale=bool((adjusted <= alpha).any()),
         sensitivity_p=float(adjusted[0]),
         specificity_p=float(adjusted[1]),
-        sensitivity=right / size if size else math.nan,
-        specificity=right_fail / size_fail if size_fail else math.nan,
-        n_pass=size,
-        n_fail=size_fail,
+        sensitivity=of_pass.estimate,
+        specificity=of_fail.estimate,
+        n_pass=of_pass.n,
+        n_fail=of_fail.n,
         alpha=alpha,
     )
 
@@ -115,13 +131,17 @@ def fisher_p(successes_a: int, n_a: int, successes_b: int, n_b: int) -> float:
     return min(1.0, float(chances[chances <= observed * (1 + 1e-9)].sum() / chances.sum()))
 
 
-def _right(judge: Floats, human: Floats, label: int) -> tuple[int, int]:
-    of_label = human == label
-    return int((judge[of_label] == label).sum()), int(of_label.sum())
+def _right(judge: Floats, human: Floats, label: int, weight: Floats, codes: Ints | None) -> Interval:
+    part = human == label
+    right = (judge[part] == label).astype(np.float64)
+    groups = None if codes is None else codes[part]
+    return drawn_rate(right, weight[part], heaviest=float(weight.max(initial=0.0)), clusters=groups)
 
 
-def _against(rate: float, n: int, right: int, size: int) -> float:
-    return fisher_p(round(rate * n), n, right, size) if n and size else math.nan
+def _against(rate: float, n: float, newer: Interval) -> float:
+    """Return how likely two such rates are; each on so many whole items as it is worth."""
+    n, size = math.floor(n), 0 if math.isnan(newer.n_effective) else math.floor(newer.n_effective + 1e-9)
+    return fisher_p(round(rate * n), n, round(newer.estimate * size), size) if n and size else math.nan
 
 
 def _log_choose(n: int, k: int) -> float:

@@ -11,6 +11,7 @@ from lmops.cli.build import Noun
 from lmops.cli.demo import demo
 from lmops.cli.erase import erase
 from lmops.cli.ingest import collect, ingest
+from lmops.cli.label import label
 from lmops.cli.look import search, show, sql
 from lmops.cli.printing import speak_plainly
 from lmops.cli.trust import trust
@@ -26,7 +27,7 @@ def main() -> None:
     speak_plainly()
 
 
-for one in (demo, ingest, collect, search, show, sql, erase, trust):
+for one in (demo, ingest, collect, label, search, show, sql, erase, trust):
     main.add_command(one)
 for name, room, said in (
     ("trace", "traces", "Figures over traces; read or price them again."),

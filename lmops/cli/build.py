@@ -72,6 +72,7 @@ class Verb:
         help: What it does, and the exit codes beside 0 and 2.
         example: A command that somebody would type.
         words: How its arguments are written, where :data:`COMMON` and the verb itself do not say it.
+        of: The argument of what makes the noun, where it is made for one thing; it comes first.
         leave_out: Arguments that are not offered.
         acts: It changes something: ``--actor`` says who.
         makes_store: It makes a store where there is none.
@@ -88,6 +89,7 @@ class Verb:
     help: str
     example: str = ""
     words: Mapping[str, Word] = field(default_factory=dict)
+    of: str | None = None
     leave_out: Collection[str] = ()
     acts: bool = False
     makes_store: bool = False
@@ -103,7 +105,8 @@ class Verb:
         name = self.name or self.verb.__name__.replace("_", "-")
         epilog = f"Example: {self.example}" if self.example else None
         made = click.command(name=name, help=self.help, epilog=epilog)(self._run)
-        made.params = [_parameter(one, self._word(one), documented.get(one.name, "")) for one in self._shown()]
+        made.params = [] if self.of is None else [click.Argument([self.of], metavar=self.of.upper())]
+        made.params += [_parameter(one, self._word(one), documented.get(one.name, "")) for one in self._shown()]
         progress = (QUIET,) if self._shows_progress() else ()
         for one in (*progress, *((ACTOR,) if self.acts else ()), STORE, JSON):
             made = one(made)
@@ -118,7 +121,9 @@ class Verb:
             taken = {one.name: _read(one, self._word(one), given[one.name]) for one in self._shown()}
             if self._shows_progress():
                 taken["progress"] = not (quiet or as_json)
-            method = functools.partial(getattr(operator.attrgetter(self.noun)(ws), self.verb.__name__), **taken)
+            noun = operator.attrgetter(self.noun)(ws)
+            noun = noun if self.of is None else noun(given[self.of])
+            method = functools.partial(getattr(noun, self.verb.__name__), **taken)
             found = interruptible(method, as_json=as_json) if self.takes_long else method()
             if self.empty is not None:
                 print_frame(found, as_json=as_json, empty=self.empty)

@@ -115,7 +115,7 @@ def _first_score_error(run: Run) -> str | None:
 
 
 def _comparison_code(found: Comparison) -> int:
-    outcomes = {one.outcome for one in found.scorers if not one.is_exploratory}
+    outcomes = {one.corrected_outcome or one.outcome for one in found.scorers if not one.is_exploratory}
     return 1 if "worse" in outcomes else 3 if "inconclusive" in outcomes else 0
 
 
@@ -264,7 +264,8 @@ COMMANDS = [
         "evals", Evals.compare,
         example="lmops eval compare candidate baseline --margin source_support=0.02 --slice language",
         help="Compare RUN with BASELINE, paired by example.\n\nEnds with 1 when a scorer that decides is worse, 3 when "
-        "one is inconclusive, 0 when all are better or non-inferior.",
+        "one is inconclusive, 0 when all are better or non-inferior; of a judge the corrected outcome counts, where "
+        "there is one.",
         words={
             "a": Word(metavar="RUN"), "b": Word(metavar="BASELINE"), "scorers": _ONLY,
             "decide": Word(

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from lmops.cli.build import Verb
+from lmops.cli.build import Noun, Verb
 from lmops.cli.words import Word, pairs
 from lmops.errors import UsageError
 from lmops.feedback import Feedback
@@ -90,6 +90,7 @@ COMMANDS = [
         example="lmops feedback stats --by prompt_version --every day --last 14d",
         words={
             "name": Word(is_argument=True, metavar="[NAME]"),
+            "where": Word(help="Only traces that a condition finds, as for search.", metavar="CONDITION"),
             "by": Word(flags=("--by",), help="Group by it; may be repeated.", metavar="COLUMN", is_many=True),
             "every": Word(
                 help="Length of the intervals; 'all' for one row a group.",
@@ -104,4 +105,5 @@ COMMANDS = [
         help="List the signals whose trace is not in the store yet.",
         empty="no feedback waits for its trace",
     ),
+    Noun("themes", "lmops.cli.themes:COMMANDS", "Error analysis: notes of raters, sorted into failure modes."),
 ]

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 from lmops.cli.aliases import alias_commands
 from lmops.cli.build import Verb
 from lmops.cli.printing import plain_data
-from lmops.cli.words import Word
-from lmops.errors import UsageError, system_in_words
+from lmops.cli.words import Word, json_file
 from lmops.feedback import LabelSchemas
-
-
-def _fields(given: str) -> Any:
-    """Return the fields that a file of JSON lists."""
-    with system_in_words(given):
-        text = Path(given).read_text("utf-8")
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{given} is no JSON: {error}") from None
-
 
 COMMANDS = [
     Verb(
@@ -39,7 +23,7 @@ COMMANDS = [
                 flags=("--fields",),
                 help="JSON file: a list of objects with name, kind, criteria, options.",
                 metavar="FILE",
-                read=lambda given: _fields(given) if given else [{"name": "verdict"}],
+                read=lambda given: json_file(given) if given else [{"name": "verdict"}],
                 is_many=False,
                 default="",
             ),

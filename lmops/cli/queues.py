@@ -8,7 +8,7 @@ from typing import Any
 
 from lmops.cli.build import Verb
 from lmops.cli.printing import plain_data
-from lmops.cli.words import Word, pairs
+from lmops.cli.words import Word, json_file, pairs
 from lmops.feedback import Queues
 
 _NOUN = "feedback.queues"
@@ -36,6 +36,11 @@ def _items(given: str | None) -> Any:
     if given is None or "," not in given:
         return [given] if given is not None and len(given) == 32 else given
     return [one.strip() for one in given.split(",") if one.strip()]
+
+
+def _answers(given: str) -> Any:
+    """Return known answers out of a JSON file, or the name of a queue with decisions."""
+    return json_file(given) if given.endswith(".json") else given
 
 
 _ITEM = Word(metavar="ITEM", read=_item, is_argument=True, is_many=False)
@@ -125,6 +130,24 @@ COMMANDS = [
                 read=pairs("a share", convert=float),
             ),
         },
+    ),
+    _act(
+        Queues.gold,
+        help="Mix items whose answers are known into what raters of NAME are handed.",
+        example="lmops queue gold triage known.json --share 0.05",
+        words={"answers": Word(metavar="FILE", read=_answers)},
+    ),
+    Verb(_NOUN, Queues.accuracy, text=_text, data=plain_data, help="Show how often raters of NAME gave known answers."),
+    _act(
+        Queues.ask_again,
+        help="Hand out again what was labelled in NAME under earlier versions of its schema.",
+    ),
+    _act(
+        Queues.rebuild,
+        text=lambda names: f"derived anew: {', '.join(names) or 'no queue'}",
+        data=list,
+        words={"name": Word(is_argument=True, metavar="[NAME]")},
+        help="Derive anew from what raters did what holds of each item of NAME, of all queues by default.",
     ),
     _act(
         Queues.use,

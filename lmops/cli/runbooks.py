@@ -31,9 +31,12 @@ _DECIDED: Final = {
     "worse": 1,
     "drifted": 1,
     "drifted silently": 1,
+    "stale": 1,
     "inconclusive": 3,
     "unknown": 3,
     "no data": 3,
+    "uncalibrated": 3,
+    "needs labels": 3,
 }
 
 
@@ -89,8 +92,9 @@ def run_runbook(
 ) -> None:
     """Run the runbook NAME (a name or a path) and record the run.
 
-    Ends with 0 when it went well; with 1 when it failed, or decided against (fail, attention, refused, drifted); with 3
-    when it could not tell (inconclusive, unknown, no data); with 2 when it was not run.
+    Ends with 0 when it went well; with 1 when it failed, or decided against (fail, attention, refused, drifted,
+    stale); with 3 when it could not tell (inconclusive, unknown, no data, uncalibrated, needs labels); with 2 when it
+    was not run.
     """
     end_like_an_interrupt()
     with workspace(store, as_json=as_json) as ws:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from lmops.errors import UsageError
+from lmops.errors import UsageError, system_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -185,3 +186,13 @@ def option(name: str, **_more: Any) -> Callable[[Any], Any]:
     flags = word.flags or (f"--{name.replace('_', '-')}",)
     said = {"help": word.help, "metavar": word.metavar, "type": word.type, "multiple": bool(word.is_many)}
     return click.option(*flags, name, **(said | _more))
+
+
+def json_file(given: str) -> Any:
+    """Return what a file of JSON holds."""
+    with system_in_words(given):
+        text = Path(given).read_text("utf-8")
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{given} is no JSON: {error}") from None

@@ -18,7 +18,8 @@ from lmops.datasets._mapping import Columns, refuse_repeated_ids, to_examples
 from lmops.datasets._records import DatasetVersion, SaveReport
 from lmops.datasets._schema import FIELDS, held_examples
 from lmops.datasets._select import repeated, split_names
-from lmops.datasets._traces import examples_of, merged
+from lmops.datasets._traces import examples_of as examples_of
+from lmops.datasets._traces import merged as merged
 from lmops.datasets._versions import KIND, checked_name, record
 from lmops.datasets.reading import rows_of
 from lmops.errors import NotFoundError, UsageError
@@ -156,7 +157,7 @@ class Datasets(Versioned[DatasetVersion]):
 
         An example takes the input and output of the trace's root, the retrieved documents, the tool calls (in the
         metadata), and the session as its cluster; its id and ``trace_id`` are the trace's. The trace of a case of an
-        evaluation adds the example that was evaluated, as it is.
+        evaluation adds the example that was evaluated, with what is expected where the frame says it.
 
         Args:
             name: The dataset; made when there is none.

@@ -41,6 +41,7 @@ DEFAULTS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip  # one line for each field
 #: What somebody's application answered, unless nothing else can be the reference.
 _EITHER: Final = frozenset({"answer", "outputs"})
+_REFERENCES: Final = frozenset(DEFAULTS["expected"]) - _EITHER
 _REFERENCE: Final = re.compile(
     r"(^|_)(expected|reference|ground_?truth|gold(en)?|ideal|correct|desired)"
     r"(_(answers?|outputs?|responses?|labels?|values?|results?|completions?|summar(y|ies)|texts?))?$"
@@ -75,7 +76,7 @@ def to_examples(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Columns]
     """
     names = list(dict.fromkeys(str(name) for row in rows for name in row))
     if chosen.get("input") is None and _place("input", None, names) is None:
-        rows = unwrapped(rows, frozenset(DEFAULTS["expected"]) - _EITHER)
+        rows = unwrapped(rows, _REFERENCES)
         names = list(dict.fromkeys(str(name) for row in rows for name in row))
     places = {field: _place(field, chosen.get(field), names) for field in DEFAULTS}
     if chosen.get("output") is None:
@@ -148,12 +149,11 @@ def _found(name: str, names: Sequence[str]) -> str | None:
 
 def _refuse_lost_references(rest: Sequence[str], expected: Any, output: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     """Raise when a column that must be a reference would become metadata, where no scorer looks."""
-    known = frozenset(DEFAULTS["expected"]) - _EITHER
     lost = [
         name
         for name in rest
         if (
-            normal(name) in known
+            normal(name) in _REFERENCES
             or _REFERENCE.search(normal(name))
             or (expected is None and _SURELY.search(normal(name)))
             or (expected is None and output is None and _ALONE.search(normal(name)))
@@ -206,10 +206,10 @@ def _example(row: Mapping[str, Any], places: Mapping[str, Any], rest: Sequence[s
 
 def _expectation(place: Any, value: Any) -> Any:
     """Return a reference; MLflow's object of expectations that holds nothing else is that one."""
-    names = frozenset(DEFAULTS["expected"]) - _EITHER
-    if isinstance(place, str) and normal(place) == "expectations" and isinstance(value, dict) and len(value) == 1:
+    # The value first: it is looked at for every row, and the name of a column takes long to make normal.
+    if isinstance(value, dict) and len(value) == 1 and isinstance(place, str) and normal(place) == "expectations":
         ((name, only),) = value.items()
-        return only if normal(name) in names else value
+        return only if normal(name) in _REFERENCES else value
     return value
 
 

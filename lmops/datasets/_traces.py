@@ -118,7 +118,8 @@ def examples_of(
         said |= (labels or {}).get(trace_id) or {}
         original = evaluated(_json((root or {}).get("attributes")) or {})
         if original is not None:
-            examples.append(replace(original, labels={**(original.labels or {}), **said} or None))
+            expected = original.expected if is_missing(taken.get("expected")) else taken["expected"]
+            examples.append(replace(original, expected=expected, labels={**(original.labels or {}), **said} or None))
             continue
         found = _example(trace_id, root, spans, taken, said, places)
         if found is None:
@@ -134,10 +135,16 @@ def examples_of(
 
 
 def merged(before: Example, after: Example) -> Example:
-    """Return the example of a trace that is there already: as it was, with what the new one adds."""
+    """Return the example of a trace that is there already: as it was, with what the new one adds.
+
+    An expected answer that a label gave goes with that label.
+    """
+    old, new = before.labels or {}, after.labels or {}
+    is_withdrawn = any(new[name] is None and old.get(name) == before.expected for name in new)
+    is_kept = after.expected is None and not is_withdrawn
     return replace(
         before,
-        expected=before.expected if after.expected is None else after.expected,
+        expected=before.expected if is_kept else after.expected,
         split=after.split or before.split,
         tags=tuple(sorted({*before.tags, *after.tags})),
         labels={**(before.labels or {}), **(after.labels or {})} or None,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Row = Mapping[str, Any]
-_SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+_LINES: Final = (".jsonl", ".ndjson")
+_SUFFIXES: Final = (*_LINES, ".json", ".csv", ".tsv", ".parquet")
 #: Cells of text that hold JSON when they look like it.
 _JSON_CELLS: Final = frozenset(name for field in JSON_FIELDS for name in DEFAULTS[field])
 #: Lists of rows inside an object, as the interfaces of other tools answer.
@@ -50,8 +51,33 @@ def rows_of(data: Any) -> list[Row]:
         NotFoundError: There is no such file.
         UsageError: It is none of these, or a row of it cannot be read; the message names its place.
     """
+    rows = []
+    for place, row in each_of(data):
+        if isinstance(row, UsageError):
+            raise UsageError(f"{place}: {row}") from row
+        rows.append(row)
+    return rows
+
+
+def each_of(data: Any) -> Iterator[tuple[str, Row | UsageError]]:
+    """Yield the rows of some data, each with its place; a line of a text file that cannot be read is an error instead.
+
+    Args:
+        data: As of :func:`rows_of`.
+
+    Raises:
+        NotFoundError: There is no such file.
+        UsageError: It is none of these, or cannot be read as a whole.
+    """
     if isinstance(data, str | os.PathLike):
-        return _file(Path(data))
+        yield from _file(Path(data))
+        return
+    for number, row in enumerate(_given(data), start=1):
+        yield f"row {number}", row
+
+
+def _given(data: Any) -> list[Row]:
+    """Return the rows of what is no file."""
     if isinstance(data, DatasetVersion):
         return [example.as_dict() for example in data.examples]
     if hasattr(data, "to_pylist"):
@@ -92,7 +118,7 @@ def _frame(frame: Any) -> list[Row]:
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _file(path: Path) -> list[Row]:
+def _file(path: Path) -> Iterable[tuple[str, Row | UsageError]]:
     if path.is_dir():
         raise UsageError(f"{path} is a folder: give a file in it ({', '.join(_SUFFIXES)})")
     kind = path.suffix.lower()
@@ -100,14 +126,16 @@ def _file(path: Path) -> list[Row]:
     if is_packed:
         kind = Path(path.stem).suffix.lower()
     if kind not in _SUFFIXES or (is_packed and kind == ".parquet"):
-        raise UsageError(f"{path.name}: a dataset is read from {', '.join(_SUFFIXES)} (text also as .gz)")
+        raise UsageError(f"{path.name}: rows are read from {', '.join(_SUFFIXES)} (text also as .gz)")
     if not path.is_file():
         raise NotFoundError(f"there is no file {path}")
     if kind == ".parquet":
-        return _parquet(path)
+        return _numbered(_parquet(path), path.name)
     try:
         body = _unpacked(path) if is_packed else path.read_bytes()
         encoding = "utf-16" if body[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+        if kind in _LINES and encoding == "utf-8-sig":
+            return _jsonl(body.removeprefix(codecs.BOM_UTF8).split(b"\n"), path.name)
         text = body.decode(encoding)
     except UnicodeDecodeError as error:
         said = "UTF-16" if encoding == "utf-16" else "UTF-8"
@@ -115,8 +143,13 @@ def _file(path: Path) -> list[Row]:
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise UsageError(f"{path.name} is not a whole gzip file: {error}") from error
     if kind in (".csv", ".tsv"):
-        return list(_csv(text, path.name, "\t" if kind == ".tsv" else None))
-    return _json(text, path.name) if kind == ".json" else _jsonl(text, path.name)
+        return _csv(text, path.name, "\t" if kind == ".tsv" else None)
+    return _numbered(_json(text, path.name), path.name) if kind == ".json" else _jsonl(text.split("\n"), path.name)
+
+
+def _numbered(rows: Iterable[Row], name: str) -> Iterator[tuple[str, Row]]:
+    for number, row in enumerate(rows, start=1):
+        yield f"{name}, row {number}", row
 
 
 def _unpacked(path: Path) -> bytes:
@@ -171,22 +204,27 @@ def _json(text: str, name: str) -> list[Row]:
     return [_row(row, number) for number, row in enumerate(found, start=1)]
 
 
-def _jsonl(text: str, name: str) -> list[Row]:
-    rows: list[Row] = []
-    for number, line in enumerate(text.split("\n"), start=1):
+def _jsonl(lines: Iterable[str | bytes], name: str) -> Iterator[tuple[str, Row | UsageError]]:
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
+        yield f"{name}, line {number}", row_of_line(line)
+
+
+def row_of_line(line: str | bytes) -> Row | UsageError:
+    """Return the object on a line of JSON, or why it is none."""
+    try:
+        found = exact_json(line, long_as_text=True)
+    except (ValueError, RecursionError) as error:
         try:
-            row = exact_json(line, long_as_text=True)
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"{name}, line {number}: not JSON: {plain_line(error, 200)}") from error
-        if not isinstance(row, dict):
-            raise UsageError(f"{name}, line {number}: a {type(row).__name__}, not an object")
-        rows.append(row)
-    return rows
+            _ = line if isinstance(line, str) else line.decode()
+        except UnicodeDecodeError as undecoded:
+            return UsageError(f"not UTF-8 (byte {undecoded.start:,} of the line): convert it first")
+        return UsageError(f"not JSON: {plain_line(error, 200)}")
+    return found if isinstance(found, dict) else UsageError(f"a {type(found).__name__}, not an object")
 
 
-def _csv(text: str, name: str, delimiter: str | None) -> Iterator[Row]:
+def _csv(text: str, name: str, delimiter: str | None) -> Iterator[tuple[str, Row | UsageError]]:
     """Yield the rows of a CSV file: every cell is text ("007" stays "007"), an empty one is missing.
 
     Without a delimiter it is the one that makes most columns of the header: a comma, a semicolon, a tab or a bar.
@@ -212,9 +250,14 @@ def _csv(text: str, name: str, delimiter: str | None) -> Iterator[Row]:
         for cells in reader:
             if not cells:
                 continue
+            place = f"{name}, line {reader.line_num}"
             if len(cells) != len(heads):
-                raise UsageError(f"{name}, line {reader.line_num}: {len(cells)} cells, the header has {len(heads)}")
-            yield {head: _text_cell(head, value) if value else None for head, value in zip(heads, cells, strict=True)}
+                yield place, UsageError(f"{len(cells)} cells, the header has {len(heads)}")
+                continue
+            yield (
+                place,
+                {head: _text_cell(head, value) if value else None for head, value in zip(heads, cells, strict=True)},
+            )
     except csv.Error as error:
         raise UsageError(f"{name}, line {reader.line_num}: {error}") from error
     finally:

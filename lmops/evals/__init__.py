@@ -312,11 +312,11 @@ class Evals:
         found = (Run(self._store, run_id) for run_id in ids)
         return next((run for run in found if set(scorers) <= set(run.scorers)), None)
 
-    def summary(self, runs: Sequence[Run | str], *, level: float = 0.95) -> pd.DataFrame:
+    def summary(self, runs: Sequence[Run | str] | Run | str, *, level: float = 0.95) -> pd.DataFrame:
         """Return one row per run and scorer, to be shown side by side (``lmops.charts.scores``).
 
         Args:
-            runs: Runs, their ids, or names of experiments.
+            runs: Runs, their ids, or names of experiments; or one of these.
             level: Confidence level in (0, 1).
 
         Returns:

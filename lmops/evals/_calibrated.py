@@ -1,18 +1,73 @@
-"""Whether the judges that criteria rest on have a calibration that holds: one without is no ground for a verdict."""
+"""What the verdicts of judges are worth: the one place that says whether a calibration holds, asked by all.
+
+A judge without one that holds is uncalibrated, or its calibration is stale, wherever its scores are shown; and it is no
+ground for a verdict.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.evals._verdict import CriterionResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lmops.evals._criteria import Criteria
+    from lmops.feedback import JudgeCalibration
     from lmops.store import Store
 
     Scorers = Mapping[str, Mapping[str, Any]]
+
+#: Of a judge whose calibration holds.
+FRESH: Final = "fresh"
+
+
+class Trust(NamedTuple):
+    """Whether a calibration of a judge holds.
+
+    Args:
+        record: The newest calibration of a judge of this name; None where there is none.
+        words: "fresh", "uncalibrated: ..." or "stale: ...".
+    """
+
+    record: JudgeCalibration | None
+    words: str
+
+    @property
+    def is_fresh(self) -> bool:
+        """It holds."""
+        return self.words == FRESH
+
+
+def trust_in(store: Store, scorers: Scorers) -> dict[str, Trust]:
+    """Return whether a calibration holds, for each of the scorers that is a judge.
+
+    Args:
+        store: Where the calibrations are.
+        scorers: Those of a run, as it recorded them.
+    """
+    judges = {name: scorer for name, scorer in scorers.items() if scorer.get("kind") == "judge"}
+    if not judges:
+        return {}
+    from lmops.feedback import known_calibration
+
+    found = {}
+    for name, scorer in judges.items():
+        model = (scorer.get("options") or {}).get("model")
+        record = known_calibration(store, name, scorer["version"], model)
+        words = FRESH
+        if record is None:
+            words = "uncalibrated: it has no calibration"
+        elif not record.is_fresh:
+            words = f"stale: {'; '.join(record.stale)}"
+        found[name] = Trust(record, words)
+    return found
+
+
+def doubts(store: Store, scorers: Scorers) -> dict[str, str]:
+    """Return why there is no calibration that holds, for each of the scorers that is a judge and has none."""
+    return {name: trust.words for name, trust in trust_in(store, scorers).items() if not trust.is_fresh}
 
 
 def uncalibrated(store: Store, scorers: Scorers, criteria: Criteria) -> list[CriterionResult]:
@@ -38,19 +93,6 @@ def uncalibrated(store: Store, scorers: Scorers, criteria: Criteria) -> list[Cri
     ]
 
 
-def doubts(store: Store, scorers: Scorers) -> dict[str, str]:
-    """Return why there is no calibration that holds, for each of the scorers that is a judge and has none."""
-    judges = {name: scorer for name, scorer in scorers.items() if scorer.get("kind") == "judge"}
-    if not judges:
-        return {}
-    from lmops.feedback import known_calibration
-
-    found = {}
-    for name, scorer in judges.items():
-        model = (scorer.get("options") or {}).get("model")
-        record = known_calibration(store, name, scorer["version"], model)
-        if record is None:
-            found[name] = "uncalibrated: it has no calibration"
-        elif not record.is_fresh:
-            found[name] = f"uncalibrated: {'; '.join(record.stale)}"
-    return found
+def notes_on(judges: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a sentence on each judge whose scores are shown without a calibration that holds."""
+    return [f"the judge {name} is {words}" for name, words in judges if words not in ("", FRESH)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import operator
 import random
 import threading
 import time
@@ -20,7 +21,7 @@ from lmops.evals._records import Case, TaskResult
 from lmops.evals._schema import CASES
 from lmops.evals._task import as_result, without_answer
 from lmops.evals._threads import Threads
-from lmops.evals._tracing import in_run
+from lmops.evals._tracing import InRun
 from lmops.models import timed
 from lmops.scorers import Score, ScoreInput
 from lmops.text import as_text, plain
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 
 _MAX_ERROR: Final = 10_000
 _JSON: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-#: A scorer that holds up the loop for so long is moved to a thread.
+#: A scorer that holds up the loop for so long is moved to a thread, when it does so so many times in a row: once, it
+#: may have waited for a busy machine.
 _SLOW_S: Final = 0.02
+_SLOW_TIMES: Final = 2
 _BACKOFF_S: Final = 0.5
 _MAX_BACKOFF_S: Final = 30.0
 #: Errors that say that the endpoint is gone rather than that this case is bad.
@@ -98,6 +101,7 @@ class Cases:
         is_looked_up: bool = False,
     ) -> None:
         self._run_id = run_id
+        self._run = InRun(run_id)
         self._call = call
         self._scorers = tuple(scorers)
         self._timeout_s = timeout_s
@@ -107,7 +111,7 @@ class Cases:
         self._tracer = tracer
         self._is_looked_up = is_looked_up
         self._random = random.Random()  # jitter; of its own, so that no global seed matters
-        self._slow: set[str] = set()
+        self._slow: dict[str, int] = {}
         self._threads = Threads()
         self._needs_models = any({"complete", "embed"} & set(scorer.parameters) for scorer in scorers)
 
@@ -117,8 +121,11 @@ class Cases:
 
     async def row(self, example: Example, repeat: int) -> tuple[Case, str | None]:
         """Return the finished row of a case, and what kind of outage made it fail, if one did."""
-        with in_run(self._run_id):
+        token = self._run.enter()
+        try:
             return await self._row(example, repeat)
+        finally:
+            self._run.leave(token)
 
     async def _row(self, example: Example, repeat: int) -> tuple[Case, str | None]:
         started_ns = time.time_ns()
@@ -143,7 +150,8 @@ class Cases:
         trace_id = result.trace_id
         if span is not None and self._tracer is not None:
             trace_id = self._tracer.end(span, output, scores, error)
-        row = {name: getattr(result, name) for name in _TAKEN} | {
+        row = {
+            **dict(zip(_TAKEN, _taken(result), strict=True)),
             "run_id": self._run_id, "example_id": example.example_id, "repeat": repeat, "status": status,
             "output": output, "output_is_json": is_json, "error_type": error_type, "error": message,
             "latency_ms": latency_ms,
@@ -242,12 +250,15 @@ class Cases:
         if scorer.is_async:
             async with asyncio.timeout(self._timeout_s):
                 return await scorer.ascore(given)
-        if scorer.name in self._slow:
+        slow_times = self._slow.get(scorer.name, 0)
+        if slow_times >= _SLOW_TIMES:
             return await self._threads.run(scorer.score, given)
         began = time.perf_counter()
         score = scorer.score(given)
         if time.perf_counter() - began > _SLOW_S:
-            self._slow.add(scorer.name)
+            self._slow[scorer.name] = slow_times + 1
+        elif slow_times:
+            self._slow[scorer.name] = 0
         return score
 
     def _why_unscored(self, raised: BaseException) -> str:
@@ -307,6 +318,7 @@ class _CancelledTaskError(RuntimeError):
 _NOTHING: Final = TaskResult(None)
 #: What a case keeps of an answer as it is.
 _TAKEN: Final = tuple(name for name in CASES.stored if name in TaskResult.__dataclass_fields__)
+_taken: Final = operator.attrgetter(*_TAKEN)
 _SPENT: Final = (*COUNTS, "cost_usd")
 
 

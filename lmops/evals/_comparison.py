@@ -12,10 +12,12 @@ from lmops.base.sheet import aligned, html_table
 from lmops.base.shown import Viewed
 from lmops.base.units import share
 from lmops.errors import NotFoundError, UsageError, did_you_mean
+from lmops.evals._calibrated import notes_on
+from lmops.evals._corrected_pairs import corrected_differences
 from lmops.evals._differences import Difference, adjusted, common_scorers, differences, has_looked, sides, slice_rows
 from lmops.evals._matrix import MEASURES
 from lmops.evals._runs import side_by_side, states
-from lmops.evals.summaries import number
+from lmops.evals.summaries import interval_words, number
 from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from lmops.evals._runs import Run, RunState
     from lmops.store import Store
 
+_OF_PEOPLE: Final = "corrected"
 _HEAD: Final = (
     "scorer",
     "a (pairs)",
@@ -39,6 +42,7 @@ _HEAD: Final = (
     "n",
     "coverage",
     "verdict",
+    _OF_PEOPLE,
     "why",
 )
 #: So many examples are named where some have a score on one side only.
@@ -149,25 +153,30 @@ class Comparison(Viewed):
         return both[kind](side_by_side(states(self._store, [self.b, self.a]), level=1 - self.alpha))
 
     def __repr__(self) -> str:
-        words = ", ".join(f"{one.name} {one.outcome}{' (exploratory)' * one.is_exploratory}" for one in self.scorers)
+        words = ", ".join(
+            f"{one.name} {one.outcome}{f' (corrected: {one.corrected_outcome})' if one.corrected_outcome else ''}"
+            f"{' (exploratory)' * one.is_exploratory}"
+            for one in self.scorers
+        )
         return f"<Comparison {self.a.run_id} against {self.b.run_id}: {words}>"
 
     @property
     def text(self) -> str:
         """The comparison as text."""
         lines = [f"a: {_named(self.a)}", f"b: {_named(self.b)}", *(f"note: {note}" for note in self.notes), ""]
-        lines += aligned([_HEAD, *map(_row, self.differences)])
+        lines += aligned(_table(self.differences))
         if self.slice_differences:
-            shown = [_row(one) for one in self.slice_differences if one.kind == "scorer"]
-            lines += ["", "slices (p adjusted)", *aligned([_HEAD, *shown])]
+            shown = [one for one in self.slice_differences if one.kind == "scorer"]
+            lines += ["", "slices (p adjusted)", *aligned(_table(shown))]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         head = f"<div><b>a</b> {escape(_named(self.a))}<br><b>b</b> {escape(_named(self.b))}</div>"
         notes = "".join(f"<div>{escape(note)}</div>" for note in self.notes)
-        body = html_table(_HEAD, [_row(one) for one in self.differences])
-        sliced = [_row(one) for one in self.slice_differences if one.kind == "scorer"]
-        more = f"<div>slices (p adjusted)</div>{html_table(_HEAD, sliced)}" if sliced else ""
+        heads, *rows = _table(self.differences)
+        body = html_table(heads, rows)
+        heads, *sliced = _table([one for one in self.slice_differences if one.kind == "scorer"])
+        more = f"<div>slices (p adjusted)</div>{html_table(heads, sliced)}" if sliced else ""
         return f"<div>{head}{notes}{body}{more}</div>"
 
 
@@ -234,7 +243,12 @@ def compare(
     def margins(name: str) -> float | None:
         return _margin(margin, name, chosen)
 
-    over_all = differences(found, chosen, margins=margins, alpha=alpha, seed=seed)
+    is_same = {name: a.scorers[name]["version"] == b.scorers[name]["version"] for name in chosen}
+
+    def corrected(made: list[Difference], rows: Any = None) -> list[Difference]:
+        return corrected_differences(made, found, (one.judged, two.judged), is_same=is_same, rows=rows)
+
+    over_all = corrected(differences(found, chosen, margins=margins, alpha=alpha, seed=seed))
     deciding = _deciding(decide, margin, chosen)
     many = f"{len(deciding)} scorers"
     over_all = adjusted(over_all, "holm", alpha, decide=deciding, of=many)
@@ -244,15 +258,20 @@ def compare(
         if has_looked(run)
     ]
     notes = [*notes, *same, *(note for found_one in over_all for note in _one_sided(found_one, a, b))]
+    notes += notes_on([(made.name, made.calibration) for made in over_all])
     if len(deciding) < len(chosen):
         notes.append(f"{', '.join(deciding)} decide; the other scorers are exploratory: one look of many")
-    sliced: list[Difference] = []
-    if slices:
-        asked = [slices] if isinstance(slices, str) else slices
-        for name, rows in slice_rows(datasets.get(a.dataset).examples, found.ids, asked).items():
-            sliced += differences(found, chosen, margins=margins, alpha=alpha, rows=rows, name=name, seed=seed)
-        scored = [one for one in sliced if one.kind == "scorer"]
-        sliced = adjusted(scored, correction, alpha, decide=chosen, of="the number of slices")
+    asked = [slices] if isinstance(slices, str) else slices
+    parts = slice_rows(datasets.get(a.dataset).examples, found.ids, asked) if asked else {}
+    sliced = [
+        one
+        for name, rows in parts.items()
+        for one in corrected(
+            differences(found, chosen, margins=margins, alpha=alpha, rows=rows, name=name, seed=seed), rows
+        )
+        if one.kind == "scorer"
+    ]
+    sliced = adjusted(sliced, correction, alpha, decide=chosen, of="the number of slices")
     return Comparison(store, a, b, found=over_all, sliced=sliced, notes=notes, alpha=alpha)
 
 
@@ -338,6 +357,15 @@ def _named(run: Run) -> str:
     return f"{run.run_id} {plain_line(run.name, 60)}{prompt}{model}, {run.dataset}"
 
 
+def _table(found: Sequence[Difference]) -> list[tuple[str, ...]]:
+    """Return the headings and the rows; what people would find has its column where a judge scored."""
+    rows = [_HEAD, *map(_row, found)]
+    if any(one.calibration for one in found):
+        return rows
+    place = _HEAD.index(_OF_PEOPLE)
+    return [(*row[:place], *row[place + 1 :]) for row in rows]
+
+
 def _row(one: Difference) -> tuple[str, ...]:
     name = f"{one.name} [{one.slice}]" if one.slice else one.name
     flips = "" if one.gained is None else f"+{one.gained} -{one.lost}"
@@ -353,6 +381,8 @@ def _row(one: Difference) -> tuple[str, ...]:
         why += f"; {number(one.worst)} to {number(one.best)} with what is missing"
     if one.missing_a or one.missing_b:
         why += f"; over all its examples a has {number(one.overall_a)}, b {number(one.overall_b)}"
+    if one.calibration:
+        why += f"; {plain_line(_corrected_words(one), 300)}"
     return (
         plain_line(name, 80),
         number(one.mean_a),
@@ -364,5 +394,13 @@ def _row(one: Difference) -> tuple[str, ...]:
         f"{one.n:,}",
         share(one.coverage),
         one.outcome.replace("_", "-"),
+        interval_words(one.corrected, one.corrected_low, one.corrected_high) if one.calibration else "",
         why,
     )
+
+
+def _corrected_words(one: Difference) -> str:
+    """Return what people would find where a judge found this, or why that is not known."""
+    if not one.corrected_outcome:
+        return f"not corrected: {one.correction}"
+    return f"corrected {one.correction}: {one.corrected_outcome.replace('_', '-')}"

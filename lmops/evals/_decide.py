@@ -15,6 +15,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError
+from lmops.evals._people import Ground, difference_of_people, rate_of_people
 from lmops.evals._rows import verdict_row
 from lmops.evals._verdict import CriterionResult, Outcome, Verdict
 from lmops.evals.summaries import number, scale
@@ -64,20 +65,36 @@ def judge(
         if criteria.min_coverage is not None:
             found.append(_coverage(summary, criteria.min_coverage))
         ends = scale(scorers[name]["range"])
-        levels = [_level(summary, key, asked[key], ends) for key in ("min", "max") if key in asked]
-        found += [_lost(one, summary, state.totals) if criteria.missing == "worst" else one for one in levels]
+        told, ground = rate_of_people(summary, ends)
+        levels = [_level(told, key, asked[key], ends) for key in ("min", "max") if key in asked]
+        if criteria.missing == "worst":
+            levels = [_lost(one, told, state.totals) for one in levels]
+        found += [_grounded(one, ground, criteria) for one in levels]
         if "max_loss" in asked and comparison is not None:
-            loss = _loss(comparison[name], asked["max_loss"], missing=criteria.missing)
-            found.append(replace(loss, reason="; ".join((loss.reason, *same))))
+            difference, ground = difference_of_people(comparison[name])
+            loss = _loss(difference, asked["max_loss"], missing=criteria.missing)
+            found.append(_grounded(replace(loss, reason="; ".join((loss.reason, *same))), ground, criteria))
     return found
+
+
+def _grounded(one: CriterionResult, ground: Ground, criteria: Criteria) -> CriterionResult:
+    """Return a result that says by which number it was decided, where a judge scored."""
+    if not ground.words:
+        return one
+    told = replace(one, reason=f"{one.reason}; {ground.words}")
+    if ground.is_corrected:
+        return replace(told, n_needed=None)  # what is missing may be labels, and not examples
+    is_ground = criteria.allow_uncalibrated or not ground.is_none
+    return told if is_ground else replace(told, outcome="inconclusive", reason=ground.words, n_needed=None)
 
 
 def judge_early(state: RunState, watch: Watch) -> list[CriterionResult]:
     """Return the results of a run that was looked at while it ran; what is asked of the run as a whole is as always."""
     decided = watch.outcome is not None or watch.looks == watch.planned
-    looked = _made(
-        "looked early", "pass" if decided else "inconclusive", watch.said() + "; resume the run" * (not decided)
-    )
+    said = watch.said() + "; resume the run" * (not decided)
+    if judges := sorted(watch.criteria.scorers.keys() & state.judged.trust.keys()):
+        said += f"; its bounds take {', '.join(judges)} by the judge's own word, not corrected"
+    looked = _made("looked early", "pass" if decided else "inconclusive", said)
     found = [looked, *_of_run(state, watch.criteria)]
     if watch.criteria.min_coverage is not None:
         totals = state.totals
@@ -280,10 +297,9 @@ def _loss(one: Difference, asked: float, *, missing: str) -> CriterionResult:
         )
         return _made(name, "fail", f"{size} ({p_value}){more}", **found)
     unsure = f"and one of more than {asked:g} is not excluded" if one.n_needed else one.reason
-    reason = (
-        f"no loss is shown, {unsure} ({p_value}); these examples would have "
-        f"shown a difference of {number(one.minimum_detectable_effect)}{more}"
-    )
+    least = one.minimum_detectable_effect
+    seen = "" if math.isnan(least) else f"; these examples would have shown a difference of {number(least)}"
+    reason = f"no loss is shown, {unsure} ({p_value}){seen}{more}"
     return _made(name, "inconclusive", reason, n_needed=one.n_needed, **found)
 
 

@@ -60,6 +60,13 @@ class Difference:
         reason: Why.
         n_needed: Examples in all that would decide; None when decided or when none would.
         minimum_detectable_effect: The least difference that these examples would find four times in five.
+        calibration: Of a judge "fresh", "uncalibrated: ..." or "stale: ..."; empty for other scorers.
+        corrected: The difference that people would find; NaN where it cannot be computed.
+        corrected_low: Lower limit of its interval.
+        corrected_high: Upper limit.
+        corrected_p: Two-sided p-value.
+        corrected_outcome: What its interval says, in the words of ``outcome``; empty where there is none.
+        correction: By which labels or calibration, or why there is none.
     """
 
     name: str
@@ -94,6 +101,13 @@ class Difference:
     reason: str
     n_needed: int | None
     minimum_detectable_effect: float
+    calibration: str = ""
+    corrected: float = math.nan
+    corrected_low: float = math.nan
+    corrected_high: float = math.nan
+    corrected_p: float = math.nan
+    corrected_outcome: str = ""
+    correction: str = ""
 
     def __repr__(self) -> str:
         from lmops.evals.summaries import number
@@ -391,6 +405,8 @@ def adjusted(
     names = set(decide)
     family = [one for one in made if one.name in names]
     values = dict(zip(map(id, family), adjust([one.p_value for one in family], method).tolist(), strict=True))  # type: ignore[arg-type]  # checked by adjust
+    of_people = [one.corrected_p if one.corrected_outcome else one.p_value for one in family]
+    corrected = dict(zip(map(id, family), adjust(of_people, method).tolist(), strict=True))  # type: ignore[arg-type]  # checked by adjust
     result = []
     for one in made:
         if id(one) not in values:
@@ -399,14 +415,17 @@ def adjusted(
         p_value = values[id(one)]
         told = replace(one, p_adjusted=p_value)
         if one.outcome in _TESTED and p_value > alpha:
-            told = replace(told, outcome=_without_test(one), reason=f"{one.reason}, but not after correction for {of}")
+            left = _without_test(one, one.low_all, one.high_all)
+            told = replace(told, outcome=left, reason=f"{one.reason}, but not after correction for {of}")
+        if one.corrected_outcome in _TESTED and corrected[id(one)] > alpha:
+            told = replace(told, corrected_outcome=_without_test(one, one.corrected_low, one.corrected_high))
         result.append(told)
     return result
 
 
-def _without_test(one: Difference) -> str:
+def _without_test(one: Difference, low: float, high: float) -> str:
     """Return what is left of an outcome that a test no longer carries: a loss beyond the margin stays excluded."""
-    low = one.low_all if one.higher_is_better else -one.high_all
+    low = low if one.higher_is_better else -high
     return "non_inferior" if one.margin is not None and low > -one.margin else "inconclusive"
 
 

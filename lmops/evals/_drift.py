@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lmops.base.units import share
+from lmops.evals._people import difference_of_people
 from lmops.evals._rows import baseline as newest_baseline
 from lmops.evals.summaries import number
 from lmops.text import escape, plain_line
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lmops.evals._comparison import Comparison
+    from lmops.evals._differences import Difference
+    from lmops.evals._people import Ground
     from lmops.evals._runs import Run
     from lmops.store import Store
 
@@ -76,9 +79,12 @@ class Drift:
 
     @property
     def worse(self) -> tuple[str, ...]:
-        """The scorers by which today is worse."""
-        found = self.comparison.scorers if self.comparison is not None else ()
-        return tuple(one.name for one in found if one.outcome == "worse")
+        """The scorers by which today is worse; of a judge, by what people would find where that can be computed."""
+        return tuple(one.name for one, ground in self._told if one.outcome == "worse" and not ground.is_none)
+
+    @property
+    def _told(self) -> list[tuple[Difference, Ground]]:
+        return [difference_of_people(one) for one in (self.comparison.scorers if self.comparison is not None else ())]
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -94,8 +100,8 @@ class Drift:
             said.append(f"model before: {_identities(self.before)}; now: {_identities(self.after)}")
         said += [
             f"{one.name}: {one.outcome.replace('_', '-')}, {one.difference:+.4g} "
-            f"({number(one.low)} to {number(one.high)})"
-            for one in (self.comparison.scorers if self.comparison is not None else ())
+            f"({number(one.low)} to {number(one.high)}){f'; {ground.words}' if ground.words else ''}"
+            for one, ground in self._told
         ]
         return tuple(said)
 

@@ -7,6 +7,7 @@ that was taken for dead writes nothing any more.
 from __future__ import annotations
 
 import contextlib
+import operator
 import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -151,14 +152,11 @@ class Journal:
             self._write([{name: _encodable(value) for name, value in row.items()} for row in rows], wait=wait)
 
     def _write(self, rows: Sequence[Case], *, wait: bool) -> None:
+        status, read, written, cost, scoring = zip(*map(_counted_of, rows), strict=True) if rows else ((),) * 5
         moved = {
-            "cases": len(rows),
-            "errors": sum(row["status"] != "ok" for row in rows),
-            "unpriced": sum(row["cost_usd"] is None for row in rows),
-            "input_tokens": known_sum(row["input_tokens"] for row in rows),
-            "output_tokens": known_sum(row["output_tokens"] for row in rows),
-            "cost_usd": known_sum(row["cost_usd"] for row in rows),
-            "scoring": known_sum(row["scoring_cost_usd"] for row in rows),
+            "cases": len(rows), "errors": len(rows) - status.count("ok"), "unpriced": cost.count(None),
+            "input_tokens": known_sum(read), "output_tokens": known_sum(written), "cost_usd": known_sum(cost),
+            "scoring": known_sum(scoring),
             "duration_s": self.seconds, "now": time.time_ns(), "run_id": self.run_id, "owner": self._owner,
         }  # fmt: skip  # columns that belong together share a line
         with self._project.change(durable=False, wait=wait) as change:
@@ -247,9 +245,13 @@ def known_sum(values: Iterable[Any]) -> Any:
     return sum(known) if known else None
 
 
+_values_of: Final = operator.itemgetter(*CASES.stored)
+_counted_of: Final = operator.itemgetter("status", "input_tokens", "output_tokens", "cost_usd", "scoring_cost_usd")
+
+
 def _sealed(row: Case) -> tuple[Any, ...]:
     """Return the values of a case in the order of its row, its checksum last."""
-    values = [row[name] for name in CASES.stored]
+    values = _values_of(row)
     return (*values, case_seal(values))
 
 

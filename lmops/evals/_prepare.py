@@ -55,6 +55,10 @@ class Host(Protocol):
     def traces(self) -> Traces:
         """The traces."""
 
+    @property
+    def feedback(self) -> Any:
+        """What people label."""
+
 
 class Prepared(NamedTuple):
     """A run that can start."""

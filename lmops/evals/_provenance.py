@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import platform
@@ -27,8 +28,9 @@ def code_version() -> str | None:
         return found.head + ("" if found.changes("--untracked-files=no") == "" else "+")
 
 
+@functools.cache
 def environment() -> str:
-    """Return Python, platform and the packages that matter, as JSON."""
+    """Return Python, platform and the packages that matter, as JSON; a process keeps those that it began with."""
     packages = {}
     for name in _PACKAGES:
         try:

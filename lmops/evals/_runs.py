@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.shown import Shown
 from lmops.errors import UsageError
+from lmops.evals._calibrated import doubts
+from lmops.evals._corrected import Judged, judged_of, with_correction
 from lmops.evals._matrix import measured
 from lmops.evals._recorded import Progress, Recorded
 from lmops.evals._rows import asked_row, run_row
-from lmops.evals.summaries import summarise
+from lmops.evals.summaries import scale, summarise
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -25,6 +28,17 @@ if TYPE_CHECKING:
     from lmops.evals.summaries import ScorerSummary
     from lmops.store import Store
 
+_CORRECTED: Final = (
+    "corrected",
+    "corrected_low",
+    "corrected_high",
+    "correction",
+    "ppi",
+    "ppi_low",
+    "ppi_high",
+    "ppi_labels",
+    "ppi_note",
+)
 _SIDE_BY_SIDE: Final = (
     "run_id",
     "label",
@@ -36,6 +50,8 @@ _SIDE_BY_SIDE: Final = (
     "coverage",
     "cost_per_case_usd",
     "p50_ms",
+    "calibration",
+    *_CORRECTED,
 )
 
 
@@ -132,7 +148,7 @@ class Run(Shown, Recorded):
         return measured(self._store, [self.run_id])[0]
 
     def summary(self, *, level: float = 0.95) -> list[ScorerSummary]:
-        """Return the mean of each scorer with its interval, coverage and errors.
+        """Return the mean of each scorer with its interval, coverage and errors; of a judge what people would find too.
 
         Args:
             level: Confidence level in (0, 1).
@@ -141,8 +157,6 @@ class Run(Shown, Recorded):
 
     def uncalibrated(self) -> dict[str, str]:
         """Return the scorers that are judges without a calibration that holds, each with why."""
-        from lmops.evals._calibrated import doubts
-
         return doubts(self._store, self.scorers)
 
     def _frame(self, query: str) -> pd.DataFrame:
@@ -196,11 +210,13 @@ class RunState:
         run: What ran.
         progress: How far it was.
         measured: Its cases as arrays.
+        judged: What is known of its judges.
     """
 
     run: Run
     progress: Progress
     measured: Measured
+    judged: Judged
 
     @property
     def totals(self) -> Totals:
@@ -213,20 +229,28 @@ class RunState:
         Args:
             level: Confidence level in (0, 1).
         """
-        return summarise(self.measured, self.run.scorers, cases=self.totals.planned, level=level)
+        scorers = self.run.scorers
+        found = summarise(self.measured, scorers, cases=self.totals.planned, level=level)
+        return [
+            with_correction(one, self.measured, self.judged, scale(scorers[one.scorer]["range"]), level)
+            for one in found
+        ]
 
 
-def states(store: Store, asked: Sequence[Run | str]) -> list[RunState]:
+def states(store: Store, asked: Sequence[Run | str] | Run | str) -> list[RunState]:
     """Return these runs as they are now, all of one moment, with their cases as arrays.
 
     Args:
         store: Where they are.
-        asked: Runs, their ids, or names of experiments.
+        asked: Runs, their ids, or names of experiments; or one.
 
     Raises:
         NotFoundError: There is no such run.
         UsageError: Something else than a run or its name was given.
     """
+    if isinstance(asked, str) or not isinstance(asked, Iterable):
+        asked = [asked]
+    asked = list(asked)
     for one in asked:
         refuse_what_is_no_run(one)
     with store.reading() as con:
@@ -237,8 +261,8 @@ def states(store: Store, asked: Sequence[Run | str]) -> list[RunState]:
     ]
     found = measured(store, [run.run_id for run in runs])
     return [
-        RunState(run=run, progress=Progress.of(row), measured=cases)
-        for run, row, cases in zip(runs, rows, found, strict=True)
+        RunState(run=run, progress=Progress.of(row), measured=cases, judged=judged)
+        for run, row, cases, judged in zip(runs, rows, found, judged_of(store, runs), strict=True)
     ]
 
 
@@ -281,7 +305,20 @@ def side_by_side(states: Sequence[RunState], *, level: float) -> pd.DataFrame:
             for measure, matrix in ((np.mean, measures["cost_usd"]), (np.median, measures["latency_ms"]))
         )
         made += [
-            (run_id, shown, one.scorer, one.mean, one.low, one.high, one.n, one.coverage, cost, latency)
+            (
+                run_id,
+                shown,
+                one.scorer,
+                one.mean,
+                one.low,
+                one.high,
+                one.n,
+                one.coverage,
+                cost,
+                latency,
+                one.calibration,
+                *(getattr(one, name) for name in _CORRECTED),
+            )
             for one in state.summary(level=level)
         ]
     return pd.DataFrame(made, columns=list(_SIDE_BY_SIDE))

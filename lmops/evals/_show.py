@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from lmops.base.sheet import aligned, html_table
 from lmops.base.shown import html_of, text_of
 from lmops.base.units import money, share
+from lmops.evals._calibrated import FRESH
 from lmops.evals._runs import Run
 from lmops.evals.summaries import number
 from lmops.text import escape, plain_line
@@ -19,26 +20,28 @@ if TYPE_CHECKING:
     from lmops.evals._runs import RunState
     from lmops.evals.summaries import ScorerSummary
 
+_OF_JUDGES: Final = ("corrected", "by labels (PPI++)")
 _HEAD: Final = ("scorer", "mean", "95 % interval", "coverage", "unmeasured", "errors", "note")
 
 
-def _rows(run: Run, found: Sequence[ScorerSummary]) -> list[tuple[str, ...]]:
+def _rows(found: Sequence[ScorerSummary]) -> list[tuple[str, ...]]:
     """Return the summary of a run as rows of text."""
     from lmops.calc.intervals import small_n_advice
 
-    doubted = run.uncalibrated()
     made: list[tuple[str, ...]] = []
+    has_judge = _has_judge(found)
     for one in found:
         note = small_n_advice(one.n, n_clusters=one.n_clusters) or ""
         if not math.isnan(one.flip_rate):
             note = f"repeats differ in {share(one.flip_rate)} of pairs. {note}".strip()
-        if one.scorer in doubted:
-            note = f"{plain_line(doubted[one.scorer], 200)}. {note}".strip()
+        if one.calibration:
+            note = f"{_judged(one)}. {note}".strip()
         made.append(
             (
                 plain_line(one.scorer, 60),
                 number(one.mean),
                 f"{number(one.low)} to {number(one.high)}",
+                *((one.corrected_words, one.ppi_words) if has_judge else ()),
                 share(one.coverage),
                 f"{one.unmeasured:,}",
                 f"{one.errors:,}",
@@ -46,6 +49,24 @@ def _rows(run: Run, found: Sequence[ScorerSummary]) -> list[tuple[str, ...]]:
             )
         )
     return made
+
+
+def _head(found: Sequence[ScorerSummary]) -> tuple[str, ...]:
+    """Return the headings; what people would find has its columns where a judge scored."""
+    return (*_HEAD[:3], *_OF_JUDGES, *_HEAD[3:]) if _has_judge(found) else _HEAD
+
+
+def _has_judge(found: Sequence[ScorerSummary]) -> bool:
+    return any(one.calibration for one in found)
+
+
+def _judged(one: ScorerSummary) -> str:
+    """Return what is known of a judge, and why something is not corrected."""
+    parts = [one.calibration] if one.calibration != FRESH else []
+    if one.correction not in parts:
+        parts.append(one.correction if one.correction.startswith("by ") else f"not corrected: {one.correction}")
+    parts.append(f"by labels: {one.ppi_note}" if one.ppi_labels else one.ppi_note)
+    return plain_line("; ".join(parts), 300)
 
 
 def _facts(run: Run, progress: Progress) -> list[tuple[str, str]]:
@@ -73,9 +94,9 @@ def run_text(run: Run) -> str:
     state = run.state()
     found = state.summary()
     lines = [_line(run, state, found), *(f"  {name:8} {value}" for name, value in _facts(run, state.progress))]
-    table = _rows(run, found)
+    table = _rows(found)
     if table:
-        lines += ["", *aligned([_HEAD, *table])]
+        lines += ["", *aligned([_head(found), *table])]
     return "\n".join(lines)
 
 
@@ -86,7 +107,7 @@ def run_html(run: Run) -> str:
     found = state.summary()
     head = " · ".join(f"{escape(name)}: {escape(value)}" for name, value in _facts(run, state.progress))
     line = escape(_line(run, state, found)[1:-1])
-    return f"<div><b>{line}</b><div>{head}</div>{html_table(_HEAD, _rows(run, found))}</div>"
+    return f"<div><b>{line}</b><div>{head}</div>{html_table(_head(found), _rows(found))}</div>"
 
 
 def _line(run: Run, state: RunState, found: Sequence[ScorerSummary]) -> str:

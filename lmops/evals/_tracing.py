@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -10,7 +9,7 @@ import orjson
 from lmops.types import EVAL_RUN_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from lmops.datasets import Example
     from lmops.evals._records import Plan
@@ -21,16 +20,26 @@ _MAX_TEXT: Final = 65_000
 _EVENT: Final = "gen_ai.evaluation.result"
 
 
-@contextlib.contextmanager
-def in_run(run_id: str) -> Iterator[None]:
-    """Let every span that is made inside, by the task or a judge, say which run it belongs to."""
-    from opentelemetry import context
+class InRun:
+    """Lets every span that is made between the two, by the task or a judge, say which run it belongs to.
 
-    token = context.attach(context.set_value(EVAL_RUN_ID, run_id))
-    try:
-        yield
-    finally:
-        context.detach(token)
+    Args:
+        run_id: The run.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        from opentelemetry import context
+
+        self._context = context
+        self._inside = context.set_value(EVAL_RUN_ID, run_id)
+
+    def enter(self) -> Any:
+        """Return what ``leave`` takes."""
+        return self._context.attach(self._inside)
+
+    def leave(self, token: Any) -> None:
+        """Put the context back."""
+        self._context.detach(token)
 
 
 class CaseTracer:

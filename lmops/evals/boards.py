@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import LmopsError, NotFoundError, UsageError
+from lmops.evals._calibrated import notes_on
 from lmops.evals.summaries import scale
 from lmops.text import plain_line
 
@@ -281,6 +282,17 @@ class CaseSource:
         ).fetchall()
         return dict(found)
 
+    def cases(self, run_id: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the cases of a run, each repeat one: trace_id, run_id, example_id, repeat, in the order of the ids."""
+        query = (
+            "select trace_id, run_id, example_id, repeat from results where run_id = $run and "
+            "example_id in (select unnest($ids)) order by repeat"
+        )
+        rows = self._store.sql(query, {"run": run_id, "ids": list(ids)}).fetchall()
+        place = {example_id: at for at, example_id in enumerate(ids)}
+        rows.sort(key=lambda row: place[row[2]])
+        return [dict(zip(("trace_id", "run_id", "example_id", "repeat"), row, strict=True)) for row in rows]
+
     def outputs(self) -> dict[str, dict[str, tuple[str | None, str | None]]]:
         """Return (output, error) of the first answer by run and example."""
         found = self._table(
@@ -322,6 +334,11 @@ class CaseSource:
     def summary(self, run: int) -> list[ScorerSummary]:
         """Return the mean of each scorer of a run with its interval and coverage."""
         return self.runs[run].summary()
+
+    def doubts(self) -> list[str]:
+        """Return a sentence on each judge of these runs that has no calibration that holds."""
+        found = [one for run in self.runs for one in run.uncalibrated().items()]
+        return list(dict.fromkeys(notes_on(found)))
 
     def _table(self, query: str, more: Sequence[Any] = ()) -> dict[str, list[Any]]:
         """Return columns; ``(?)`` in the query stands for all runs."""

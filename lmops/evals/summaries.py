@@ -36,6 +36,18 @@ class ScorerSummary:
         within_sd: Spread between repeats of one example; NaN without repeats.
         between_sd: Spread between examples; NaN without repeats.
         flip_rate: Probability that two repeats of one example differ; NaN without repeats.
+        calibration: Of a judge "fresh", "uncalibrated: ..." or "stale: ..."; empty for other scorers.
+        corrected: The share of passes that people would give, by the errors that the calibration found; NaN where it
+            cannot be computed.
+        corrected_low: Lower limit of its interval.
+        corrected_high: Upper limit.
+        correction: By which calibration, or why there is none.
+        ppi: The mean that people would give, by labels on some of these cases and the scores of all (PPI++; doubly
+            robust where the chances of being labelled differ); NaN where it cannot be computed.
+        ppi_low: Lower limit of its interval.
+        ppi_high: Upper limit.
+        ppi_labels: How many labels.
+        ppi_note: Of which queue, or why there are none.
     """
 
     scorer: str
@@ -54,12 +66,33 @@ class ScorerSummary:
     within_sd: float
     between_sd: float
     flip_rate: float
+    calibration: str = ""
+    corrected: float = math.nan
+    corrected_low: float = math.nan
+    corrected_high: float = math.nan
+    correction: str = ""
+    ppi: float = math.nan
+    ppi_low: float = math.nan
+    ppi_high: float = math.nan
+    ppi_labels: int = 0
+    ppi_note: str = ""
 
     def __repr__(self) -> str:
+        judged = f", {plain_line(self.calibration, 60)}" if self.calibration else ""
         return (
             f"<{plain_line(self.scorer, 60)} {number(self.mean)} [{number(self.low)}, {number(self.high)}], "
-            f"n={self.n}, coverage {share(self.coverage)}>"
+            f"n={self.n}, coverage {share(self.coverage)}{judged}>"
         )
+
+    @property
+    def corrected_words(self) -> str:
+        """The corrected rate with its limits; "-" where there is none."""
+        return interval_words(self.corrected, self.corrected_low, self.corrected_high)
+
+    @property
+    def ppi_words(self) -> str:
+        """The mean by labels with its limits; "-" where there is none."""
+        return interval_words(self.ppi, self.ppi_low, self.ppi_high)
 
 
 def summarise(
@@ -111,6 +144,13 @@ def scale(ends: list[float | None] | None) -> tuple[float, float]:
     """Return the ends of a scorer's scale; infinite where it has none."""
     low, high = ends or (None, None)
     return (-math.inf if low is None else low), (math.inf if high is None else high)
+
+
+def interval_words(value: float, low: float, high: float) -> str:
+    """Return a figure with its limits as a person reads it; "-" where there is none."""
+    if math.isnan(value):
+        return "-"
+    return number(value) if math.isnan(low) else f"{number(value)} [{number(low)}, {number(high)}]"
 
 
 def number(value: float | None) -> str:

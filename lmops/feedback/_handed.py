@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lmops.errors import ConflictError, NotFoundError, UsageError
 from lmops.feedback import _turns
 from lmops.feedback._label_records import Kept, Turn
+from lmops.feedback._schema import GONE
 from lmops.text import plain_line
 from lmops.times import from_ns
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lmops.feedback._turns import Act
+
+_MOST_AT_ONCE: Final = 10_000
 
 
 def check_rater(name: object) -> str:
@@ -30,12 +33,38 @@ def check_rater(name: object) -> str:
     return words
 
 
+def items_given(item: int | str | Sequence[int | str]) -> list[int | str]:
+    """Return the items that one act is on.
+
+    Raises:
+        UsageError: There is none, or there are too many.
+    """
+    given = [item] if isinstance(item, int | str) else list(item)
+    if not 0 < len(given) <= _MOST_AT_ONCE:
+        raise UsageError(f"{len(given):,} items: give 1 to {_MOST_AT_ONCE:,} at once")
+    return given
+
+
 def refuse_closed(row: sqlite3.Row) -> None:
     if row["status"] != "open":
         name = row["queue"]
         raise ConflictError(
             f"queue {name} is {row['status']} by {plain_line(row['actor'], 60)}: ws.feedback.queues.reopen({name!r}) "
             "goes on with it. Nothing was changed"
+        )
+
+
+def refuse_gone(con: sqlite3.Connection, name: str, position: int) -> None:
+    """Refuse an item that nobody can look at any more.
+
+    Raises:
+        ConflictError: Its trace was removed.
+    """
+    query = f"select 1 from queue_items i where i.queue = ? and i.position = ? and ({GONE})"
+    if con.execute(query, (name, position)).fetchone() is not None:
+        raise ConflictError(
+            f"item {position} of {name}: its trace was removed with old ones, or erased. Nothing was changed; what was "
+            "said of it before stays"
         )
 
 
@@ -73,7 +102,7 @@ def turn_of(con: sqlite3.Connection, queue: sqlite3.Row, position: int, rater: s
     )
 
 
-def kept(act: Act, positions: Sequence[int], seq: int, *, is_repeated: bool = False) -> Kept:
+def kept(act: Act, positions: Sequence[int], seq: int, *, is_repeated: bool = False, undid: str | None = None) -> Kept:
     return Kept(
         seq=seq,
         action=act.action,
@@ -81,4 +110,5 @@ def kept(act: Act, positions: Sequence[int], seq: int, *, is_repeated: bool = Fa
         client=act.client,
         sequence=act.sequence,
         is_repeated=is_repeated,
+        undid=None if undid is None else json.loads(undid),
     )

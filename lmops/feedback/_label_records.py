@@ -67,7 +67,9 @@ class Queue(Shown):
     """What is to be labelled, by whom and under which schema.
 
     ``k`` raters are asked for a share ``overlap`` of the ``count`` items and one for the others; ``raters`` is empty
-    where everybody may label. ``added`` items came with the call that returned it.
+    where everybody may label. In the ``order`` "random" each rater has an order of their own. ``gold_share`` of what a
+    rater is handed are items whose answers are known; they are counted. ``added`` items came with the call that
+    returned it.
     """
 
     name: str
@@ -80,6 +82,8 @@ class Queue(Shown):
     overlap: float
     raters: tuple[str, ...]
     is_blind: bool
+    order: str = "given"
+    gold_share: float | None = None
     added: int = 0
 
     @property
@@ -113,7 +117,8 @@ class Turn(Shown):
 class Kept(Shown):
     """That an act of a rater is in the store: its place in the history, and the items that it was on.
 
-    ``is_repeated`` says that it was there already: a page may send again what it heard no answer to.
+    ``is_repeated`` says that it was there already: a page may send again what it heard no answer to. ``undid`` is what
+    was said and is taken back by it.
     """
 
     seq: int
@@ -122,6 +127,7 @@ class Kept(Shown):
     client: str
     sequence: int
     is_repeated: bool = False
+    undid: Values | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,25 +144,34 @@ class Adjudication(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaterProgress:
-    """How far one rater is: ``seconds`` are those that labels were said to have taken, each at most two minutes."""
+    """How far one rater is: ``seconds`` are those that labels were said to have taken, each at most two minutes.
+
+    ``old`` labels were made under a version of the schema that is asked again.
+    """
 
     rater: str
     done: int
     skipped: int
     held: int
     seconds: float
+    old: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueProgress(Shown):
-    """How far a queue is: ``done`` of its ``items`` have a label by all that were asked."""
+    """How far a queue is: ``done`` of its ``items`` have a label by all that were asked.
+
+    The traces of ``gone`` others were removed with old ones, or erased: nobody is handed them. Items whose answers are
+    known are not counted.
+    """
 
     queue: str
     items: int
     done: int
     raters: tuple[RaterProgress, ...]
+    gone: int = 0
 
     @property
     def is_done(self) -> bool:
-        """All that were asked have labelled every item."""
-        return self.done == self.items
+        """All that were asked have labelled every item that is left."""
+        return self.done + self.gone == self.items

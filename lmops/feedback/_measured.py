@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lmops.calc.corrected import CorrectedRate, Errors
+    from lmops.calc.corrected import Allocation, CorrectedRate, Errors
     from lmops.calc.raters import FieldAgreement
 
 Limits = tuple[float | None, float | None, float | None]
@@ -119,6 +119,10 @@ class JudgeCalibration(Shown):
         flip_rate: Share of pairs of repeats of one item that disagree.
         length_slope: Judge minus people, per unit of length.
         advice: What to label next.
+        worth_pass: So many independent items the human passes are worth, fewer than there are where they came in
+            clusters or were drawn unequally; None: as many as there are.
+        worth_fail: The same of the human fails.
+        used: What it was measured on, in sentences, where labels and verdicts were picked up.
         author: Who made it.
         created_at: When.
         stale: Why it does not hold any more; empty while it does.
@@ -145,6 +149,9 @@ class JudgeCalibration(Shown):
     advice: str
     author: str
     created_at: datetime
+    worth_pass: float | None = None
+    worth_fail: float | None = None
+    used: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
 
     @property
@@ -154,20 +161,37 @@ class JudgeCalibration(Shown):
 
     @property
     def errors(self) -> Errors:
-        """What corrections take: sensitivity and specificity, NaN where not known, and the labels behind them."""
+        """What corrections take: sensitivity and specificity, NaN where not known, and what the labels are worth."""
         from lmops.calc.corrected import Errors
 
         sensitivity, specificity = (
             math.nan if rate[0] is None else rate[0] for rate in (self.sensitivity, self.specificity)
         )
-        return Errors(sensitivity, self.n_pass, specificity, self.n_fail)
+        n_pass = self.n_pass if self.worth_pass is None else self.worth_pass
+        n_fail = self.n_fail if self.worth_fail is None else self.worth_fail
+        return Errors(sensitivity, n_pass, specificity, n_fail)
 
-    def corrected(self, passes: float, n: int, *, level: float = 0.95) -> CorrectedRate:
+    def labels_needed(self, width: float, *, level: float = 0.95) -> Allocation | None:
+        """Return how many more labels of each class make a corrected rate's interval at most so wide; None if none do.
+
+        Args:
+            width: Of the interval of the pass rate, from its low to its high end, as far as labels decide it.
+            level: Confidence level in (0, 1).
+
+        Returns:
+            ``add_pass`` and ``add_fail``: both 0 where it is narrow enough.
+        """
+        from lmops.calc.needed import labels_for_width
+
+        rate = math.nan if self.judge_rate is None else self.judge_rate
+        return labels_for_width(width, self.errors, judge_rate=rate, level=level)
+
+    def corrected(self, passes: float, n: float, *, level: float = 0.95) -> CorrectedRate:
         """Return the pass rate that people would give where the judge passes so many of n; its ``reason`` if none.
 
         Args:
             passes: Verdicts "pass" among the n.
-            n: Verdicts of the judge.
+            n: Verdicts of the judge, or as many independent ones as they are worth.
             level: Confidence level in (0, 1).
         """
         from lmops.calc.corrected import corrected_pass_rate
@@ -176,3 +200,61 @@ class JudgeCalibration(Shown):
         return corrected_pass_rate(
             passes, n, sensitivity=sensitivity, n_pass=n_pass, specificity=specificity, n_fail=n_fail, level=level
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaterAccuracy:
+    """How often a rater gave answers that are known.
+
+    Args:
+        rater: Who.
+        n: Known answers that the rater was asked for.
+        right: Of them, those that the rater gave.
+        rate: Their share with its 95 % interval.
+        early: The share in the earlier half; None where there is none.
+        late: The share in the later half.
+        p: That halves of one rater who does not change differ so much, adjusted for the number of raters; None: not
+            known.
+        is_drifting: Whether that is below .05.
+    """
+
+    rater: str
+    n: int
+    right: int
+    rate: tuple[float, float, float]
+    early: float | None
+    late: float | None
+    p: float | None
+    is_drifting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldAccuracy(Shown):
+    """How often raters gave answers that are known: :meth:`df` by rater, :meth:`over_time` answer by answer."""
+
+    queue: str
+    raters: tuple[RaterAccuracy, ...]
+    answers: tuple[tuple[str, datetime, int, bool], ...] = field(repr=False)
+
+    def df(self) -> pd.DataFrame:
+        """Return one row per rater: n, right, rate, low, high, early, late, p, is_drifting."""
+        import pandas as pd
+
+        columns = ["rater", "n", "right", "rate", "low", "high", "early", "late", "p", "is_drifting"]
+        rows = [
+            (one.rater, one.n, one.right, *one.rate, one.early, one.late, one.p, one.is_drifting) for one in self.raters
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def over_time(self) -> pd.DataFrame:
+        """Return one row per answer: rater, said_at, position, is_right, and the rate of the rater so far."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.answers, columns=["rater", "said_at", "position", "is_right"])
+        so_far = frame.groupby("rater")["is_right"].transform(lambda right: right.astype(float).expanding().mean())
+        return frame.assign(rate=so_far.astype(float))
+
+    @property
+    def drifting(self) -> tuple[str, ...]:
+        """The raters who drift."""
+        return tuple(one.rater for one in self.raters if one.is_drifting)

@@ -22,7 +22,8 @@ Change = Literal["new", "changed", "same", "late"]
 class Signal(Shown):
     """What a user said of one answer, span, trace or conversation; ``value`` is text, ``number`` of thumbs and numbers.
 
-    ``at_ns`` is when it was said, None where nobody says; ``key`` tells signals of nobody known apart.
+    ``at_ns`` is when it was said, None where nobody says; ``key`` tells signals of nobody known apart. ``is_waiting``
+    says that what it is on is not in the store yet; None: nobody looked.
     """
 
     target: Target
@@ -42,6 +43,7 @@ class Signal(Shown):
     at_ns: int | None = None
     key: str | None = None
     change: Change | None = None
+    is_waiting: bool | None = None
 
     @property
     def place(self) -> str:

@@ -1,4 +1,4 @@
-"""What holds of an item that several people labelled, where they disagreed, and examples made of it."""
+"""What holds of an item that several people labelled, and where they disagreed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from lmops.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-    from lmops.datasets import Datasets, DatasetVersion, Example
-    from lmops.feedback._label_records import LabelSchema, Queue, Values
+    from lmops.feedback._label_records import LabelSchema, Values
     from lmops.store import Store
 
 #: What is written, and so never the same of two people.
 _WRITTEN: Final = ("critique",)
 _READ: Final = (
-    "select position, item, trace_id, rater, is_adjudicated, schema_version, field_values, probability "
-    "from labels where queue = ? and field_values is not null order by position, said_at, rater"
+    "select position, item, trace_id, rater, is_adjudicated, schema_version, field_values, probability, run_id, "
+    "example_id, repeat from labels where queue = ? and field_values is not null and not is_gold "
+    "order by position, said_at, rater"
 )
 
 
@@ -34,6 +34,9 @@ class Said(NamedTuple):
     schema_version: int
     values: Values
     probability: float | None
+    run_id: str | None = None
+    example_id: str | None = None
+    repeat: int | None = None
 
 
 class Settled(NamedTuple):
@@ -52,7 +55,7 @@ def labels_of_queue(store: Store, queue: str) -> list[list[Said]]:
     """Return the labels of a queue, those of one item together."""
     found: dict[int, list[Said]] = defaultdict(list)
     for row in store.sql(_READ, [queue]).fetchall():
-        found[row[0]].append(Said._make((*row[:6], json.loads(row[6]), row[7])))
+        found[row[0]].append(Said._make((*row[:6], json.loads(row[6]), *row[7:])))
     return list(found.values())
 
 
@@ -62,13 +65,21 @@ def chosen_part(value: Any) -> str:
     return json.dumps(bare, ensure_ascii=False, sort_keys=True)
 
 
-def settle(labels: Sequence[Said]) -> Settled:
-    """Return what holds of one item: a decision, else in each field what most raters said, if any is ahead."""
+def settle(labels: Sequence[Said], written: Collection[str] = ()) -> Settled:
+    """Return what holds of one item: a decision, else in each field what most raters said, if any is ahead.
+
+    Args:
+        labels: Of the item, the oldest first.
+        written: Fields of text: no two people write the same, so the newest text holds.
+    """
     decided = [one for one in labels if one.is_adjudicated]
     counted = decided or labels
     values: Values = {}
     for field in dict.fromkeys(name for one in counted for name in one.values):
         given = [one.values[field] for one in counted if field in one.values]
+        if field in written:
+            values[field] = given[-1]
+            continue
         (most, times), *others = Counter(map(chosen_part, given)).most_common(2)
         if not others or others[0][1] < times:
             values[field] = next(value for value in given if chosen_part(value) == most)
@@ -84,18 +95,28 @@ def settle(labels: Sequence[Said]) -> Settled:
     )
 
 
-def disputes(items: Iterable[Sequence[Said]]) -> list[tuple[int, str, str | None, str, str]]:
-    """Return (position, item, trace, field, answers as JSON) of what raters said differently and nobody decided."""
+def disputes(items: Iterable[Sequence[Said]], written: Collection[str] = ()) -> list[tuple[Any, ...]]:
+    """Return the rows of :meth:`lmops.feedback.Queues.disagreements`: said differently, and decided by nobody.
+
+    Fields that are ``written`` are left out: no two people write the same.
+    """
     found = []
     for labels in items:
         if any(one.is_adjudicated for one in labels):
             continue
-        for field in dict.fromkeys(name for one in labels for name in one.values):
+        for field in dict.fromkeys(name for one in labels for name in one.values if name not in written):
             answers = {one.rater: one.values[field] for one in labels if field in one.values}
             if len(set(map(chosen_part, answers.values()))) > 1:
                 one = labels[0]
-                found.append((one.position, one.item, one.trace_id, field, json.dumps(answers, ensure_ascii=False)))
+                said = json.dumps(answers, ensure_ascii=False)
+                case = (one.run_id, one.example_id, one.repeat)
+                found.append((one.position, one.item, one.trace_id, field, said, *case))
     return found
+
+
+def texts_of(schema: LabelSchema) -> list[str]:
+    """Return the fields of text of a schema."""
+    return [field.name for field in schema.fields if field.kind == "text"]
 
 
 def text_field(schema: LabelSchema, asked: str | None) -> str | None:
@@ -104,85 +125,9 @@ def text_field(schema: LabelSchema, asked: str | None) -> str | None:
     Raises:
         UsageError: There is no such field of text.
     """
-    texts = [field.name for field in schema.fields if field.kind == "text"]
+    texts = texts_of(schema)
     if asked is None:
         return texts[0] if len(texts) == 1 else None
     if asked not in texts:
         raise UsageError(did_you_mean(f"text field of {schema.ref}", asked, texts))
     return asked
-
-
-def rows_for_dataset(
-    settled: Iterable[Settled], queue: Queue, schema: LabelSchema, *, expected: str | None
-) -> dict[str, dict[str, Any]]:
-    """Return what becomes part of the example of each trace: its labels, where they come from, the right answer."""
-    rows = {}
-    for one in settled:
-        if one.trace_id is None:
-            continue
-        source = {
-            "queue": queue.name,
-            "schema": [f"{queue.schema}@{version}" for version in one.schema_versions],
-            "raters": list(one.raters),
-            "is_adjudicated": one.is_adjudicated,
-            "probability": one.probability,
-            "strategy": queue.strategy,
-        }
-        # A field that nobody answers any more is said to be empty: examples keep what they are not told of.
-        labels = {field.name: one.values.get(field.name) for field in schema.fields} | one.values
-        correction = None if expected is None else one.values.get(expected)
-        rows[one.trace_id] = {"labels": {**labels, "labelled": source}, "expected": correction}
-    return rows
-
-
-def changes(rows: Mapping[str, Mapping[str, Any]], known: Mapping[str | None, Example], queue: str) -> str:
-    """Return what a new version changes, in words."""
-    new = sum(trace_id not in known for trace_id in rows)
-    corrected = relabelled = 0
-    for trace_id, row in rows.items():
-        before = known.get(trace_id)
-        if before is not None:
-            relabelled += any((before.labels or {}).get(name) != value for name, value in row["labels"].items())
-            corrected += row["expected"] is not None and row["expected"] != before.expected
-    parts = (f"{new} new", f"{relabelled} with other labels", f"{corrected} with another expected answer")
-    return f"labels of queue {queue}: {', '.join(parts)}"
-
-
-def add_rows(
-    store: Store,
-    datasets: Datasets,
-    dataset: str,
-    rows: Mapping[str, Mapping[str, Any]],
-    *,
-    split: str | None,
-    queue: str,
-    note: str,
-) -> DatasetVersion:
-    """Add examples to a data set in one version whose note says what changed; traces that are gone are left out.
-
-    Raises:
-        UsageError: None of the traces is in the store any more.
-    """
-    import pandas as pd
-
-    there = {
-        row[0]
-        for row in store.sql(
-            "select trace_id from traces where trace_id in (select unnest($ids))", {"ids": list(rows)}
-        ).fetchall()
-    }
-    if not there:
-        raise UsageError(f"none of the {len(rows)} labelled traces of queue {queue} is in the store (any more)")
-    kept = {trace_id: row for trace_id, row in rows.items() if trace_id in there}
-    is_known = dataset in set(datasets.list()["name"])
-    known = {one.trace_id: one for one in datasets.get(dataset).examples} if is_known else {}
-    lost = f"; {len(rows) - len(kept)} whose trace is gone are left out" if len(kept) < len(rows) else ""
-    frame = pd.DataFrame(
-        {
-            "trace_id": list(kept),
-            "labels": pd.Series([row["labels"] for row in kept.values()], dtype=object),
-            "expected": pd.Series([row["expected"] for row in kept.values()], dtype=object),
-        }
-    )
-    said = note or changes(kept, known, queue) + lost
-    return datasets.add_traces(dataset, frame, split=split, tags=("labelled",), note=said)

@@ -8,10 +8,11 @@ from typing import Any, Final
 from lmops.base.sheet import aligned, framed
 from lmops.base.shown import html_of, text_of
 from lmops.base.units import share
-from lmops.feedback._label_records import Adjudication, Kept, LabelField, LabelSchema, Queue, QueueProgress, Turn
+from lmops.feedback._budget import JudgeBudget
+from lmops.feedback._improve import JudgeImprovement
 from lmops.feedback._measured import JudgeCalibration, Limits, RaterAgreement
 from lmops.feedback._records import FeedbackStats, ImportReport, Signal
-from lmops.text import escape, plain, plain_line
+from lmops.text import escape, plain_line
 
 _CHANGES: Final = {
     "new": "kept",
@@ -27,7 +28,8 @@ def _(signal: Signal) -> str:
     who = "" if signal.user_id is None else f" by {plain_line(signal.user_id, 60)}"
     did = "" if signal.change is None else f": {_CHANGES[signal.change]}"
     said = f"{plain_line(signal.name, 60)} {plain_line(signal.value, 200)}{comment}{who}"
-    return f"{said} on {signal.target} {plain_line(signal.place, 60)}{did}"
+    waits = f"; it waits: this {signal.target} is not in the store yet" if signal.is_waiting else ""
+    return f"{said} on {signal.target} {plain_line(signal.place, 60)}{did}{waits}"
 
 
 @text_of.register(ImportReport)
@@ -63,7 +65,7 @@ def _(found: FeedbackStats) -> str:
 
 def _table(found: FeedbackStats) -> tuple[list[str], list[list[str]]]:
     """Return the headings and the rows, an interval in one cell."""
-    hidden = {"share_low", "share_high", "low", "high"}
+    hidden = {"share_low", "share_high", "low", "high", "corrected_low", "corrected_high"}
     names = [str(name) for name in found.frame.columns if name not in hidden]
     rows = found.frame.to_dict("records")
     return names, [[_cell(name, row, found.kind) for name in names] for row in rows]
@@ -79,6 +81,8 @@ def _cell(name: str, row: dict[Any, Any], kind: str) -> str:
         return f"{value:%Y-%m-%d %H:%M}"
     if name == "share":
         return _interval(value, row["share_low"], row["share_high"], is_share=True)
+    if name == "corrected":
+        return _interval(value, row["corrected_low"], row["corrected_high"], is_share=True)
     if name in ("rate", "mean"):
         return _interval(value, row["low"], row["high"], is_share=kind != "number")
     return f"{value:,}" if isinstance(value, int) else plain_line(value, 60)
@@ -107,10 +111,16 @@ def _(found: JudgeCalibration) -> str:
 
 @html_of.register(JudgeCalibration)
 def _(found: JudgeCalibration) -> str:
-    notes = "".join(f"<p>{escape(note)}</p>" for note in _notes(found))
+    notes = "".join(f"<div>{escape(note)}</div>" for note in _notes(found))
     return framed(_judged(found), ["figure", "value"], _worth(found)) + notes
 
 
+_COEFFICIENTS: Final = {
+    "cohen_kappa": "Cohen's kappa",
+    "fleiss_kappa": "Fleiss' kappa",
+    "krippendorff_alpha": "Krippendorff's alpha",
+    "gwet_ac1": "Gwet's AC1",
+}
 _AGREED: Final = ["field", "coefficient", "value", "raw", "items", "raters", "in dispute"]
 
 
@@ -122,7 +132,7 @@ def _agreement(found: RaterAgreement) -> list[list[str]]:
     return [
         [
             plain_line(one.field, 60),
-            name.replace("_", " "),
+            _COEFFICIENTS.get(name, name),
             _limits((one_of.value, one_of.low, one_of.high)),
             share(None if math.isnan(one_of.raw) else one_of.raw),
             f"{one_of.n:,}",
@@ -155,14 +165,20 @@ def _worth(found: JudgeCalibration) -> list[list[str]]:
         ("repeats that disagree", share(found.flip_rate)),
         ("slope with length", _limits(found.length_slope)),
     ]
-    return [[name, value] for name, value in rows if value != "-"]
+    return [[name, value] for name, value in rows if value not in ("", "-")]
 
 
 def _notes(found: JudgeCalibration) -> list[str]:
     notes = [f"stale: {plain_line(reason, 300)}" for reason in found.stale]
+    _, n_pass, _, n_fail = found.errors
+    if n_pass + n_fail < 0.95 * (found.n_pass + found.n_fail):
+        notes.append(
+            f"labels in clusters, or drawn unequally, tell as much as {n_pass:.0f} pass and {n_fail:.0f} fail that are "
+            "independent"
+        )
     if found.n_disputed:
         notes.append(f"{found.n_disputed:,} items that as many people pass as fail are left out")
-    return [*notes, found.advice]
+    return [*notes, *(plain_line(one, 300) for one in found.used), found.advice]
 
 
 def _limits(found: Limits) -> str:
@@ -172,57 +188,98 @@ def _limits(found: Limits) -> str:
     return f"{value:.3f}" if low is None or high is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
-@text_of.register(LabelSchema)
-def _(schema: LabelSchema) -> str:
-    lines = [schema.ref, *([plain(schema.criteria)] if schema.criteria else [])]
-    return "\n".join([*lines, *(f"  {_field(field)}" for field in schema.fields)])
+@text_of.register(JudgeBudget)
+def _(found: JudgeBudget) -> str:
+    return "\n".join([_budgeted(found), *aligned([_SOURCES, *_sources(found)]), *_next_steps(found), *_words(found)])
 
 
-def _field(field: LabelField) -> str:
-    """Return a field on one line: what it is, how it is chosen, what it means."""
-    keys = ", ".join(f"{plain_line(value, 40)} [{plain_line(key, 1)}]" for value, key in field.keys.items())
-    needed = ", required" if field.is_required else ""
-    said = f": {plain_line(field.criteria, 200)}" if field.criteria else ""
-    return f"{field.name} ({field.kind.replace('_', ' ')}{needed}){said}{f' - {keys}' if keys else ''}"
+@html_of.register(JudgeBudget)
+def _(found: JudgeBudget) -> str:
+    notes = "".join(f"<div>{escape(note)}</div>" for note in (*_next_steps(found), *_words(found)))
+    return framed(_budgeted(found), _SOURCES, _sources(found)) + notes
 
 
-@text_of.register(Queue)
-def _(queue: Queue) -> str:
-    asked = "one rater an item"
-    if queue.k > 1:
-        asked = f"{queue.k} raters for {share(queue.overlap)} of them, one for the others"
-    who = f" by {plain_line(', '.join(queue.raters), 200)}" if queue.raters else ""
-    added = f" ({queue.added:,} added)" if queue.added else ""
-    return f"queue {queue.name}, {queue.status}: {queue.count:,} items{added} under {queue.schema_ref}{who}; {asked}"
+@text_of.register(JudgeImprovement)
+def _(found: JudgeImprovement) -> str:
+    changed = [_CASES, *_changed(found)]
+    lines = [_improved(found), *aligned([_versions(found), *_side_by_side(found)])]
+    return "\n".join([*lines, *(["", *aligned(changed)] if len(changed) > 1 else [])])
 
 
-@text_of.register(QueueProgress)
-def _(progress: QueueProgress) -> str:
-    rows = [
-        [
-            plain_line(one.rater, 60),
-            *(f"{n:,}" for n in (one.done, one.skipped, one.held)),
-            f"{one.seconds / one.done:.0f} s" if one.done else "-",
-        ]
-        for one in progress.raters
+@html_of.register(JudgeImprovement)
+def _(found: JudgeImprovement) -> str:
+    changed = _changed(found)
+    more = framed("what changed", _CASES, changed) if changed else ""
+    return framed(_improved(found), _versions(found), _side_by_side(found)) + more
+
+
+_CASES: Final = ["item", "people", "before", "after", "change"]
+_MOST_CASES: Final = 20
+
+
+def _improved(found: JudgeImprovement) -> str:
+    kept = "the new version is kept" if found.is_better else "the old version is kept"
+    p_value = "-" if found.p_value is None else f"{found.p_value:.2g}"
+    shown = f"{len(found.examples)} examples out of {found.n_learning:,} items"
+    return (
+        f"judge {plain_line(found.candidate.name, 60)}, {shown}, measured on {found.n_held_out:,} others: {kept} "
+        f"(p {p_value}, asked {found.alpha:g})"
+    )
+
+
+def _versions(found: JudgeImprovement) -> list[str]:
+    return ["figure", f"before: {found.before.version}", f"after: {found.after.version}"]
+
+
+def _side_by_side(found: JudgeImprovement) -> list[list[str]]:
+    before, after = found.before, found.after
+    return [
+        ["right", _limits(before.right), _limits(after.right)],
+        ["sensitivity", _limits(before.sensitivity), _limits(after.sensitivity)],
+        ["specificity", _limits(before.specificity), _limits(after.specificity)],
+        ["more often right by", "", _limits(found.difference)],
     ]
-    head = f"queue {progress.queue}: {progress.done:,} of {progress.items:,} items done"
-    return "\n".join([head, *aligned([["rater", "done", "skipped", "held", "each"], *rows])] if rows else [head])
 
 
-@text_of.register(Turn)
-def _(turn: Turn) -> str:
-    said = "" if turn.said is None else f": {plain_line(turn.said, 200)}"
-    return f"item {turn.position} of {turn.queue}, {plain_line(turn.item, 100)}{said}"
+def _changed(found: JudgeImprovement) -> list[list[str]]:
+    """Return the first cases whose verdict changed, those that broke first."""
+    words = {1.0: "pass", 0.0: "fail"}
+    cases = sorted((change, item, said) for item, *said, change in found.cases() if change)
+    return [
+        [plain_line(item, 60), *(words.get(one, "-") for one in said), change]
+        for change, item, said in cases[:_MOST_CASES]
+    ]
 
 
-@text_of.register(Kept)
-def _(kept: Kept) -> str:
-    on = ", ".join(map(str, kept.positions[:5])) + (", ..." if len(kept.positions) > 5 else "")
-    return f"{kept.action} of item {on}: {'there already' if kept.is_repeated else 'kept'}"
+_SOURCES: Final = ["source", "share of the error", "half-width alone"]
 
 
-@text_of.register(Adjudication)
-def _(made: Adjudication) -> str:
-    decided = f"item {made.position} of {made.queue}: {plain_line(made.values, 200)}"
-    return f"{decided}, decided by {plain_line(made.actor, 60)} (event {made.event_id})"
+def _budgeted(found: JudgeBudget) -> str:
+    what = f"difference of {' and '.join(found.runs)}" if found.is_difference else f"mean of {', '.join(found.runs)}"
+    half = found.found.half_width
+    limits = "" if math.isnan(half) else f" ± {half:.3f}"
+    estimate = "-" if math.isnan(found.found.estimate) else f"{found.found.estimate:.3f}"
+    return f"{plain_line(found.judge, 100)}, {plain_line(what, 200)}: {estimate}{limits}, {found.found.n:,} examples"
+
+
+def _sources(found: JudgeBudget) -> list[list[str]]:
+    shares = found.found.shares
+    half = found.found.half_width / found.found.se if found.found.se > 0 else math.nan
+    return [
+        [
+            "few examples" if name == "items" else name,
+            "not known" if math.isnan(part) else share(shares[name]),
+            "" if math.isnan(part) else f"{half * math.sqrt(part):.3f}",
+        ]
+        for name, part in found.found.parts.items()
+    ]
+
+
+def _words(found: JudgeBudget) -> list[str]:
+    return [plain_line(note, 300) for note in found.notes]
+
+
+def _next_steps(found: JudgeBudget) -> list[str]:
+    """Return what to spend the next calls or labels on, with the half-width that is left."""
+    half = found.found.half_width / found.found.se if found.found.se > 0 else math.nan
+    return [f"{place}. {one.advice}: ± {half * one.se:.3f}" for place, one in enumerate(found.steps, start=1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.calc.arrays import is_missing
 from lmops.calc.raters import agreement_by_field
@@ -16,18 +16,33 @@ if TYPE_CHECKING:
 
     from lmops.store import Store
 
+_FIELDS: Final = (
+    "select fields from label_schemas where (name, version) in "
+    "(select distinct schema, schema_version from labels where queue = $queue)"
+)
+
 
 def labels_of(store: Store, queue: str) -> list[dict[str, Any]]:
-    """Return the labels of a queue, one row per item, field and rater; decisions on disputes are left out.
+    """Return the labels of a queue, one row per item, field and rater; decisions and known answers are left out.
 
-    Tags, choices and stretches are no categories that raters could agree on: they are left out too.
+    Texts, tags, choices and stretches are no categories that raters could agree on: they are left out too.
     """
-    query = "select item, rater, field_values from labels where queue = $queue and not is_adjudicated order by seq"
+    written = {
+        field["name"]
+        for (fields,) in store.sql(_FIELDS, {"queue": queue}).fetchall()
+        for field in json.loads(fields)
+        if field["kind"] == "text"
+    }
+    query = (
+        "select item, rater, field_values from labels where queue = $queue and not is_adjudicated and not is_gold "
+        "order by seq"
+    )
     return [
         {"item": item, "rater": rater, "field": field, "value": plain}
         for item, rater, values in store.sql(query, {"queue": queue}).fetchall()
         for field, value in json.loads(values or "{}").items()
-        if not isinstance(plain := value.get("value") if isinstance(value, dict) else value, list | dict)
+        if field not in written
+        and not isinstance(plain := value.get("value") if isinstance(value, dict) else value, list | dict)
     ]
 
 

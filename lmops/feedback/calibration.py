@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
+    from lmops.calc.intervals import Interval
     from lmops.records import Project
     from lmops.store import Store
 
@@ -39,16 +40,34 @@ class Judge(NamedTuple):
     model: str | None
 
 
-def judge_of(judge: Any, version: str | None, model: str | None) -> Judge:
-    """Return which judge is meant: a scorer says it, otherwise name and version do."""
+def judge_of(store: Store, judge: Any, version: str | None = None, model: str | None = None) -> Judge:
+    """Return which judge is meant: a scorer says it, or a name with its version, by default that of the newest run."""
     if isinstance(judge, Scorer):
         asked = judge.options.get("model")
         return Judge(judge.name, judge.version, None if asked is None else str(asked))
     if not isinstance(judge, str) or not judge.strip():
         raise UsageError(f"judge={judge!r:.80}: give the scorer, or its name with version=")
-    if not version:
-        raise UsageError(f"judge={judge!r:.80}: give version= with the name, or the scorer itself")
-    return Judge(judge, version, model)
+    if version:
+        return Judge(judge, version, model)
+    judges = _of_runs(store)
+    if judge not in judges:
+        known = f" (judges of runs: {plain_line(', '.join(sorted(judges)), 200)})" if judges else ""
+        raise UsageError(
+            f"judge={judge!r:.80}: no run has a judge of this name{known}; give version= with the name, or the scorer "
+            "itself"
+        )
+    return judges[judge] if model is None else judges[judge]._replace(model=model)
+
+
+def _of_runs(store: Store) -> dict[str, Judge]:
+    """Return the judges that runs were scored by, each in the version of its newest run."""
+    found: dict[str, Judge] = {}
+    for (scorers,) in store.sql("select scorers from runs order by started_at, run_id").fetchall():
+        for one in json.loads(scorers):
+            if one.get("kind") == "judge":
+                asked = (one.get("options") or {}).get("model")
+                found[one["name"]] = Judge(one["name"], one["version"], None if asked is None else str(asked))
+    return found
 
 
 class _Item(NamedTuple):
@@ -58,16 +77,16 @@ class _Item(NamedTuple):
     length: float
     cluster: object
     is_disputed: bool
+    weight: float
 
 
-def measure(project: Project, judge: Judge, labels: Any) -> JudgeCalibration:
+def measure(project: Project, judge: Judge, labels: Any, *, used: Sequence[str] = ()) -> JudgeCalibration:
     """Measure a judge and keep the record; see :meth:`lmops.feedback.Feedback.calibrate`."""
     rows = read_labels(labels, ("item", "label", "verdict"), doing="calibrate")
     schema = _schema(rows)
     items = _items(rows)
     verdicts, human = [item.verdicts[0] for item in items], [item.label for item in items]
-    clusters = [item.cluster for item in items] if any(item.cluster is not None for item in items) else None
-    found = calibrate(verdicts, human, clusters=clusters)
+    found = calibrate(verdicts, human, clusters=_clusters(items), weights=[item.weight for item in items])
     if not found.n:
         raise UsageError(f"calibrate: none of the {len(items)} items has both a label that is no tie and a verdict")
     figures = {
@@ -75,6 +94,7 @@ def measure(project: Project, judge: Judge, labels: Any) -> JudgeCalibration:
         "n_disputed": sum(item.is_disputed for item in items),
         **_habits(items),
         "advice": _advice(found),
+        "used": list(used),
     }
     with project.change() as change:
         row = {
@@ -97,6 +117,8 @@ def latest(store: Store, judge: Judge, schema: str | None = None) -> JudgeCalibr
         row = _newest(con, judge, schema)
         if row is None:
             return None
+        if schema is None and row["schema"] is not None:
+            schema = _in_use(con, row["schema"])
         whole = store.record(con, "calibrations", row["number"])
     record = _record(dict(whole if whole is not None else row))
     moved = [
@@ -111,13 +133,45 @@ def latest(store: Store, judge: Judge, schema: str | None = None) -> JudgeCalibr
     return _with_stale(record, moved)
 
 
-def recheck(project: Project, judge: Judge, labels: Any, *, alpha: float) -> JudgeCalibration:
-    """Hold newer labels against the record; see :meth:`lmops.feedback.Feedback.recheck`."""
+def by_name(store: Store, name: str) -> tuple[JudgeCalibration | None, bool]:
+    """Return the newest calibration of any version of a judge, and whether there is a judge of this name at all."""
+    with store.reading() as con:
+        row = con.execute("select * from calibrations where judge = ? order by number desc limit 1", (name,)).fetchone()
+        whole = None if row is None else store.record(con, "calibrations", row["number"])
+    if row is not None:
+        return _record(dict(whole if whole is not None else row)), True
+    query = "select scorers from runs where contains(scorers, $name)"
+    judged = (json.loads(scorers) for (scorers,) in store.sql(query, {"name": name}).fetchall())
+    is_judge = any(one["name"] == name and one.get("kind") == "judge" for scorers in judged for one in scorers)
+    return None, is_judge
+
+
+def known(project: Project, judge: Judge) -> JudgeCalibration:
+    """Return the newest record of a judge.
+
+    Raises:
+        NotFoundError: There is none.
+    """
     record = latest(project.store, judge)
     if record is None:
         raise NotFoundError(f"judge {judge.name!r:.80} has no calibration yet: ws.feedback.calibrate(judge, labels)")
+    return record
+
+
+def recheck(project: Project, judge: Judge, labels: Any, *, alpha: float) -> JudgeCalibration:
+    """Hold newer labels against the record; see :meth:`lmops.feedback.Feedback.recheck`."""
+    if not 0 < alpha < 1:
+        raise UsageError(f"alpha={alpha!r}: give a share of false alarms between 0 and 1, such as 0.05")
+    record = known(project, judge)
     items = _items(read_labels(labels, ("item", "label", "verdict"), doing="recheck"))
-    found = staleness(record.errors, [item.verdicts[0] for item in items], [item.label for item in items], alpha=alpha)
+    found = staleness(
+        record.errors,
+        [item.verdicts[0] for item in items],
+        [item.label for item in items],
+        clusters=_clusters(items),
+        weights=[item.weight for item in items],
+        alpha=alpha,
+    )
     if not found.is_stale:
         return record
     parts = [
@@ -140,11 +194,18 @@ def recheck(project: Project, judge: Judge, labels: Any, *, alpha: float) -> Jud
 def _newest(con: sqlite3.Connection, judge: Judge, schema: str | None) -> sqlite3.Row | None:
     """Return the newest row of this version and schema, else of any version."""
     row: sqlite3.Row | None = con.execute(
-        "select * from calibrations where judge = ? order by judge_version = ? desc, schema is ? desc, number desc "
-        "limit 1",
-        (judge.name, judge.version, schema),
+        "select * from calibrations where judge = ? order by judge_version = ? desc, "
+        "? is not null and schema is ? desc, number desc limit 1",
+        (judge.name, judge.version, schema, schema),
     ).fetchone()
     return row
+
+
+def _in_use(con: sqlite3.Connection, schema: str) -> str:
+    """Return the newest version of the schema that labels were made under; that itself where it is not kept here."""
+    name = schema.rpartition("@")[0]
+    (newest,) = con.execute("select max(version) from label_schemas where name = ?", (name,)).fetchone()
+    return schema if newest is None else f"{name}@{newest}"
 
 
 def _with_stale(record: JudgeCalibration, reasons: Iterable[str]) -> JudgeCalibration:
@@ -189,6 +250,15 @@ def _items(rows: Iterable[dict[str, Any]]) -> list[_Item]:
     return [item._replace(verdicts=item.verdicts + [math.nan] * (most - len(item.verdicts))) for item in found]
 
 
+def settled(rows: Iterable[dict[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Return by item what most raters say of it, and the verdict; items that as many pass as fail are left out."""
+    by_item: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_item.setdefault(str(row["item"]), []).append(row)
+    found = {name: _item(given) for name, given in by_item.items()}
+    return {name: (one.label, one.verdicts[0]) for name, one in found.items() if not math.isnan(one.label)}
+
+
 def _item(rows: list[dict[str, Any]]) -> _Item:
     labels = {row.get("rater"): _value(row, "label") for row in rows}
     verdicts = {row.get("repeat") or 0: _value(row, "verdict") for row in rows}
@@ -204,7 +274,31 @@ def _item(rows: list[dict[str, Any]]) -> _Item:
         float(length) if isinstance(length, int | float) else math.nan,
         last.get("cluster"),
         is_disputed,
+        _weight(last),
     )
+
+
+def _weight(row: dict[str, Any]) -> float:
+    given = row.get("weight")
+    if given is None:
+        return 1.0
+    try:
+        weight = float(given)
+    except (TypeError, ValueError):
+        weight = math.nan
+    if not 0 < weight < math.inf:
+        raise UsageError(
+            f"weight of item {plain_line(row['item'], 60)!r} is {plain_line(given, 60)!r}; give 1 over the chance that "
+            "it was drawn with, a number above 0"
+        )
+    return weight
+
+
+def _clusters(items: Sequence[_Item]) -> list[object] | None:
+    """Return what each item belongs to; an item of no cluster is one of its own. None: all are independent."""
+    if all(item.cluster is None for item in items):
+        return None
+    return [("item", place) if item.cluster is None else ("cluster", item.cluster) for place, item in enumerate(items)]
 
 
 def _value(row: dict[str, Any], name: str) -> float:
@@ -225,6 +319,8 @@ def _figures(found: Calibration) -> dict[str, Any]:
         "n_pass": found.true_pass + found.false_fail,
         "n_fail": found.true_fail + found.false_pass,
         "n_missing": found.n_missing,
+        "worth_pass": _worth(found.sensitivity),
+        "worth_fail": _worth(found.specificity),
         "sensitivity": _limits(found.sensitivity.estimate, found.sensitivity.low, found.sensitivity.high),
         "specificity": _limits(found.specificity.estimate, found.specificity.low, found.specificity.high),
         "kappa": _limits(found.kappa.value, found.kappa.low, found.kappa.high),
@@ -248,12 +344,12 @@ def _habits(items: Sequence[_Item]) -> dict[str, Any]:
 
 def _advice(found: Calibration) -> str:
     """Return what the next labels should be of, in a sentence."""
-    n_pass, n_fail = found.true_pass + found.false_fail, found.true_fail + found.false_pass
+    n_pass, n_fail = _worth(found.sensitivity), _worth(found.specificity)
     if not (n_pass and n_fail):
         return f"label {_NEXT} more items: no label says {'fail' if n_pass else 'pass'} yet"
     sensitivity, specificity = found.sensitivity.estimate, found.specificity.estimate
     rate = corrected_pass_rate(
-        round(found.judge_rate * found.n),
+        found.judge_rate * found.n,
         found.n,
         sensitivity=sensitivity,
         n_pass=n_pass,
@@ -269,9 +365,14 @@ def _advice(found: Calibration) -> str:
     return f"label {' and '.join(parts)}"
 
 
+def _worth(rate: Interval) -> float:
+    """Return how many independent labels a rate rests on; a single cluster is one."""
+    return float(min(rate.n, 1)) if math.isnan(rate.n_effective) else rate.n_effective
+
+
 def _limits(*values: float) -> Limits:
-    low, middle, high = map(_known, values)
-    return low, middle, high
+    estimate, low, high = map(_known, values)
+    return estimate, low, high
 
 
 def _known(value: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from collections import Counter
@@ -9,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.datasets.reading import rows_of
+from lmops.datasets.reading import each_of, row_of_line
 from lmops.errors import NotFoundError, UsageError, system_in_words
 from lmops.feedback._records import ImportReport, Signal
 from lmops.feedback._write import last_seq, write
 from lmops.feedback.questions import count_waiting
 from lmops.feedback.wire import check_map, signal_of, signals_of_events
-from lmops.text import exact_json, plain_line
+from lmops.text import exact_json
 from lmops.times import to_ns
 
 if TYPE_CHECKING:
@@ -80,27 +81,21 @@ def found_in_traces(project: Project) -> Iterator[Found]:
 
 
 def _rows(data: Any) -> Iterator[tuple[str, Mapping[str, Any] | UsageError]]:
-    """Yield rows with their places; a line of JSONL that is no object does not spoil the others."""
-    if isinstance(data, str | os.PathLike) and Path(data).suffix.lower() in (".jsonl", ".ndjson"):
-        path = Path(data)
-        if not path.is_file():
-            raise NotFoundError(f"there is no file {path}")
-        with system_in_words(path), path.open("rb") as lines:
+    """Yield rows with their places; a line that cannot be read does not spoil the others. JSONL is not read at once."""
+    if not isinstance(data, str | os.PathLike) or Path(data).suffix.lower() not in (".jsonl", ".ndjson"):
+        yield from each_of(data)
+        return
+    path = Path(data)
+    if not path.is_file():
+        raise NotFoundError(f"there is no file {path}")
+    with system_in_words(path), path.open("rb") as lines:
+        if lines.read(2) not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            lines.seek(0)
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield f"{path.name}, line {number}", _line(line)
-        return
-    place = f"{Path(data).name}, row" if isinstance(data, str | os.PathLike) else "row"
-    for number, row in enumerate(rows_of(data), start=1):
-        yield f"{place} {number}", row
-
-
-def _line(line: bytes) -> Mapping[str, Any] | UsageError:
-    try:
-        found = exact_json(line.removeprefix(b"\xef\xbb\xbf"), long_as_text=True)
-    except (ValueError, RecursionError) as error:
-        return UsageError(f"not JSON: {plain_line(error, 200)}")
-    return found if isinstance(found, dict) else UsageError(f"a {type(found).__name__}, not an object")
+                    yield f"{path.name}, line {number}", row_of_line(line.removeprefix(codecs.BOM_UTF8))
+            return
+    yield from each_of(path)
 
 
 def take(project: Project, found: Iterable[Found], *, subject: str, reason: str | None) -> ImportReport:

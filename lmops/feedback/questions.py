@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lmops.errors import UsageError
+from lmops.errors import LmopsError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lmops.feedback._records import Signal
     from lmops.store import Store
 
 #: A trace, a span or a response waits until its trace is there, a conversation until one of its traces is.
@@ -41,6 +42,18 @@ def waiting(store: Store) -> pd.DataFrame:
     """Return the signals whose trace is not there, the newest first."""
     frame: pd.DataFrame = store.sql(f"select f.* {_WAITING} order by f.said_at desc, f.seq desc", [0]).df()
     return frame
+
+
+def is_waiting(store: Store, signal: Signal) -> bool | None:
+    """Return whether what a signal is on is not there (yet); None where the traces cannot be read at the moment."""
+    column = f"{signal.target if signal.trace_id is None else 'trace'}_id"
+    call = " and is_call" if column == "response_id" else ""
+    try:
+        return not store.sql(
+            f"select 1 from spans where {column} = ?{call} limit 1", [getattr(signal, column)]
+        ).fetchall()
+    except LmopsError:  # it is kept all the same
+        return None
 
 
 def count_waiting(store: Store, *, since: int) -> int:

@@ -7,30 +7,29 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.kinds import refuses_wrong_kinds
-from lmops.datasets import Datasets
-from lmops.errors import ConflictError, NotFoundError, UsageError
+from lmops.errors import ConflictError, UsageError
 from lmops.feedback import _turns
-from lmops.feedback._handed import check_rater, kept, position_of, refuse_closed, turn_of
-from lmops.feedback._label_records import Adjudication, Kept, Queue, QueueProgress, Turn
-from lmops.feedback._looking import items_of, progress_of
-from lmops.feedback._opening import check_asked, chosen_of, put, queue_of
-from lmops.feedback._settling import add_rows, disputes, labels_of_queue, rows_for_dataset, settle, text_field
+from lmops.feedback._answers import Answers
+from lmops.feedback._bounds import refuse_outside
+from lmops.feedback._budget import JudgeBudget
+from lmops.feedback._handed import check_rater, items_given, kept, position_of, refuse_closed, refuse_gone, turn_of
+from lmops.feedback._looking import items_of, progress_of, tags_of
+from lmops.feedback._opening import check_asked, check_order, chosen_of, put, queue_of, refuse_other
 from lmops.feedback._turns import Act
 from lmops.feedback.sampling import chosen_by
-from lmops.feedback.schemas import LabelSchemas, checked_values
+from lmops.feedback.schemas import checked_values
 from lmops.records import States, check_word, check_words
 from lmops.text import plain_line
 from lmops.times import to_ns
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
 
-    from lmops.datasets import DatasetVersion
-    from lmops.records import Project
+    from lmops.feedback._label_records import Kept, Queue, QueueProgress, Turn
 
 LIFE: Final = States(
     thing="queue",
@@ -39,20 +38,16 @@ LIFE: Final = States(
 )
 #: So long an item is held for whoever has it before their eyes.
 LEASE_S: Final = 300.0
-_MOST_AT_ONCE: Final = 10_000
+ALL: Final = "select queue from queues order by queue"
 
 
 @refuses_wrong_kinds
-class Queues:
+class Queues(Answers):
     """The queues of a workspace: ``ws.feedback.queues``; ``ws.feedback.queue(...)`` makes one.
 
     What raters do is no change of the audit chain's, as signals are none: every act is in ``label_history``. Events say
     what was done with queues and schemas, to many items at once, and where raters disagreed.
     """
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._schemas = LabelSchemas(project)
 
     # -- queues ----------------------------------------------------------------------------------------------------
 
@@ -70,6 +65,7 @@ class Queues:
         by: str | None = None,
         where: str | None = None,
         about: str | None = None,
+        order: str | None = None,
         seed: int = 0,
         reason: str | None = None,
     ) -> Queue:
@@ -78,77 +74,68 @@ class Queues:
         Args:
             name: Of the queue.
             items: Trace ids, a frame of ``ws.traces.search()`` or rows with trace_id and perhaps span_id, probability
-                and stratum; a run, a comparison (the cases of its first run), or rows with run_id and example_id; or a
-                strategy. "random", "stratified" and "rare" draw with a known probability; "thumbs_down",
-                "judge_against_human", "judge_uncertainty" and "low_agreement" look for what tells most, and are in no
-                rate.
+                and stratum; a run, a comparison (the cases of its first run), or rows with run_id and example_id; the
+                error budget of one (``ws.feedback.budget``: the cases whose labels tell most); or a strategy. "random",
+                "stratified" and "rare" draw with a known probability; "thumbs_down", "judge_against_human",
+                "judge_uncertainty" and "low_agreement" look for what tells most, and are in no rate.
             schema: What raters are asked, as "name" or "name@3"; needed for a new queue.
             raters: Who may label; everybody by default.
             k: Raters of an item; one by default, two where there is an overlap.
             overlap: The share of the items that k raters are asked for; one rater has the others.
             blind: Show no label of others before the own one.
-            n: Of a strategy: the most items.
+            n: Of a strategy the most items; of an error budget so many on average.
             by: Of "stratified" and "rare": the column of traces that groups them.
             where: Of strategies that draw: traces by a condition, as for ``ws.traces.search``.
             about: Of the others: the name of the signals, the scorer, or the field of labels.
-            seed: Of what is drawn.
+            order: In which raters are handed the items of a new queue: "given", as they were put in, or "random", in an
+                order of their own for each rater, which follows from the seed, the queue and the rater. By default what
+                was drawn is in random order, and what was chosen for a reason in the given one.
+            seed: Of what is drawn, and of the orders.
             reason: Why, for the audit chain.
 
         Raises:
-            UsageError: A new queue has no schema, the items are none, or k, overlap and raters do not fit.
+            UsageError: A new queue has no schema, the items are none, k, overlap and raters do not fit, or a queue that
+                is there was made in another way.
             NotFoundError: There is no such schema.
             ConflictError: The queue is closed.
         """
         check_word(name, "a queue")
+        if n < 1:
+            raise UsageError(f"n={n}: give how many items to draw, 1 or more")
         names = tuple(dict.fromkeys(check_rater(one) for one in raters))
         asked = check_asked(k, overlap, names)
-        strategy = items if isinstance(items, str) else "given"
+        strategy = items if isinstance(items, str) else "active" if isinstance(items, JudgeBudget) else "given"
         if isinstance(items, str):
             found = chosen_by(self._project.store, items, n=n, by=by, where=where, name=about, seed=seed)
+        elif isinstance(items, JudgeBudget):
+            found = items.draw(n, seed=seed)
         else:
             found = [] if items is None else chosen_of(self._project.store, items)
         version = None if schema is None else self._schemas.get(schema)
-        told: dict[str, Any] = {"items": 0, "strategy": strategy, "checksum": ""}
+        how: dict[str, Any] = {
+            "raters": json.dumps(names) if names else None,
+            "item_order": check_order(order, items),
+            "seed": seed,
+        }
         with self._project.change(reason=reason) as change:
             row = change.store.record(change.con, "queues", name)
-            if row is None and version is None:
-                raise UsageError(f"queue {name!r} is new: say what raters are asked, as schema='support'")
             if row is not None:
                 refuse_closed(row)
-                asked = row["k"], row["overlap"]
-            after = 0 if row is None else row["count"]
-            told["items"], told["checksum"] = put(change.con, name, found, after=after, k=asked[0], overlap=asked[1])
-            if row is not None and told["items"]:
-                change.replace("queues", {**dict(row), "count": after + told["items"]})
-            if row is None and version is not None:
-                LIFE.begin(
-                    change,
-                    {
-                        "queue": name,
-                        "schema": version.name,
-                        "schema_version": version.version,
-                        "strategy": strategy,
-                        "count": told["items"],
-                        "k": asked[0],
-                        "overlap": asked[1],
-                        "raters": json.dumps(names) if names else None,
-                        "is_blind": blind,
-                        "author": change.actor,
-                        "created_ns": change.at_ns,
-                    },
-                )
-            if row is None or told["items"]:
-                change.say("queue.add", name, after=told)
-            return self._get(change.con, name, added=told["items"])
-
-    def get(self, name: str) -> Queue:
-        """Return a queue.
-
-        Raises:
-            NotFoundError: There is no such queue.
-        """
-        with self._project.reading() as con:
-            return self._get(con, name)
+                refuse_other(row, version, names, k=k, overlap=overlap, order=order)
+                after, asked = row["count"], (row["k"], row["overlap"])
+                count, digest = put(change.con, name, found, after=after, asked=asked)
+                if count:
+                    change.replace("queues", {**dict(row), "count": after + count})
+            else:
+                if version is None:
+                    raise UsageError(f"queue {name!r} is new: say what raters are asked, as schema='support'")
+                count, digest = put(change.con, name, found, after=0, asked=asked)
+                how |= {"schema": version.name, "schema_version": version.version, "strategy": strategy}
+                how |= {"count": count, "k": asked[0], "overlap": asked[1], "is_blind": blind}
+                LIFE.begin(change, {"queue": name, **how, "author": change.actor, "created_ns": change.at_ns})
+            if row is None or count:
+                change.say("queue.add", name, after={"items": count, "strategy": strategy, "checksum": digest})
+            return self._get(change.con, name, added=count)
 
     def list(self) -> pd.DataFrame:
         """Return one row a queue: the columns of the view ``queues``."""
@@ -206,6 +193,49 @@ class Queues:
                 )
             return self._get(change.con, name)
 
+    def ask_again(self, name: str, *, reason: str | None = None) -> Queue:
+        """Hand out again what was labelled under earlier versions of the schema; return the queue with how many items.
+
+        Until it is labelled anew an item keeps its label, which says its version, and the rater sees it.
+
+        Args:
+            name: Of the queue, which shows raters the new version: see :meth:`use`.
+            reason: Why.
+
+        Raises:
+            NotFoundError: There is no such queue.
+            ConflictError: The queue is closed.
+        """
+        with self._project.change(reason=reason) as change:
+            row = self._row(change.con, name)
+            refuse_closed(row)
+            version = row["schema_version"]
+            change.replace("queues", {**dict(row), "since_version": version})
+            count = _turns.ask_again(change.con, name, version)
+            change.say("queue.ask_again", name, after={"since_version": version, "items": count})
+            return self._get(change.con, name, added=count)
+
+    def rebuild(self, name: str | None = None, *, reason: str | None = None) -> tuple[str, ...]:
+        """Derive anew what holds of each item, and whose turn it is, from what raters did; return the queues' names.
+
+        Labels are kept as acts in ``label_history``. When ``audit verify`` or ``check`` says that what is derived from
+        them is not what they say, this puts it right. What is held is held on; each rater goes through the queue once
+        more, past what is done.
+
+        Args:
+            name: Of the queue; all by default.
+            reason: Why.
+
+        Raises:
+            NotFoundError: There is no such queue.
+        """
+        with self._project.change(reason=reason) as change:
+            rows = [self._row(change.con, name)] if name is not None else change.con.execute(ALL).fetchall()
+            for row in rows:
+                _turns.rebuild(change.con, row["queue"])
+                change.say("queue.rebuild", row["queue"])
+        return tuple(row["queue"] for row in rows)
+
     def progress(self, name: str) -> QueueProgress:
         """Return how far a queue and each of its raters are.
 
@@ -252,16 +282,25 @@ class Queues:
             UsageError: This rater is not asked.
             ConflictError: The queue is closed.
         """
+        return next(iter(self.ahead(name, 1, rater=rater, lease_s=lease_s)), None)
+
+    def ahead(
+        self, name: str, n: int, *, rater: str | None = None, have: Collection[int] = (), lease_s: float = LEASE_S
+    ) -> tuple[Turn, ...]:
+        """Hand a rater the next items as :meth:`next` does, so that a page shows one as soon as the last is labelled.
+
+        Args:
+            name: Of the queue.
+            n: The most; there are fewer where the queue has no more for this rater.
+            rater: Who; who acts by default.
+            have: Positions that are before the rater's eyes already: they are held on, and not handed out again.
+            lease_s: Seconds until somebody else may have them.
+        """
         who, now_ns = self._rater(rater), to_ns(self._project.now())
         with self._project.store.transaction(durable=False) as con:
             row = self._asked(con, name, who)
-            _turns.expire(con, name, now_ns)
-            until_ns = now_ns + round(lease_s * 1e9)
-            mine = _turns.held(con, name, who)
-            if mine:
-                _turns.hold(con, name, mine[0], who, until_ns=until_ns)
-            position = mine[0] if mine else _turns.take(con, name, who, until_ns=until_ns)
-            return None if position is None else turn_of(con, row, position, who)
+            found = _turns.ahead(con, name, who, n, have, now_ns=now_ns, until_ns=now_ns + round(lease_s * 1e9))
+            return tuple(turn_of(con, row, position, who) for position in found)
 
     def jump(self, name: str, item: int | str, *, rater: str | None = None, lease_s: float = LEASE_S) -> Turn:
         """Hand a rater one item, such as one that was labelled or skipped before, and what was said of it.
@@ -283,7 +322,8 @@ class Queues:
             _turns.expire(con, name, now_ns)
             position = position_of(con, name, item)
             mine = _turns.status(con, name, position, who)
-            if mine not in ("done", "held") and not _turns.is_open(con, name, position):
+            if mine not in ("done", "held", "old") and _turns.is_full(con, name, position):
+                refuse_gone(con, name, position)
                 raise ConflictError(f"item {position} of {name} is with others, or done by them. Nothing was changed")
             if mine != "done":
                 _turns.hold(con, name, position, who, until_ns=now_ns + round(lease_s * 1e9))
@@ -326,6 +366,7 @@ class Queues:
         queue = self.get(name)
         schema = self._schemas.get(f"{queue.schema}@{version or queue.schema_version}")
         given = checked_values(schema, values)
+        refuse_outside(self._project.store, name, item, schema, given)
         return self._act(
             name,
             "label",
@@ -369,11 +410,26 @@ class Queues:
         said = check_words(words, "note") or ""
         return self._act(name, "note", item, rater=rater, note=said, client=client, sequence=sequence)
 
-    def undo(self, name: str, *, rater: str | None = None, client: str | None = None, sequence: int = 1) -> Kept | None:
+    def undo(
+        self,
+        name: str,
+        *,
+        rater: str | None = None,
+        client: str | None = None,
+        sequence: int = 1,
+        of: int | None = None,
+    ) -> Kept | None:
         """Take back what this rater did last in a queue and did not take back; None where there is nothing.
 
         There is no limit, and it goes on after a restart. What was said of the item before holds again; an item that
-        nothing is said of any more is held for the rater. Where there was nothing, the client's number stays free.
+        nothing is said of any more is held for the rater. Where there was nothing, a client's number is used up.
+
+        Args:
+            name: Of the queue.
+            rater: Who; who acts by default.
+            client: Who sends it, where it may be sent again.
+            sequence: 1, 2, 3, ... of that client.
+            of: The number of the act of the same client that is meant, whatever the rater did elsewhere since.
 
         Raises:
             NotFoundError: There is no such queue.
@@ -383,132 +439,30 @@ class Queues:
         with self._project.change() as change:
             con = change.con
             row = self._row(con, name)
-            act = Act(name, who, "undo", (), client or uuid.uuid4().hex, sequence, None, None, None, None, now_ns)
+            act = Act(name, who, "undo", (), client or uuid.uuid4().hex, int(sequence), None, None, None, None, now_ns)
             if repeated := _turns.known(con, act):
-                return kept(act, [one["position"] for one in repeated], repeated[-1]["seq"], is_repeated=True)
+                positions = [one["position"] for one in repeated if one["position"] != _turns.NOWHERE]
+                undid, at = _turns.undone(con, repeated), repeated[-1]["seq"]
+                return kept(act, positions, at, is_repeated=True, undid=undid) if positions else None
             refuse_closed(row)
-            targets = _turns.last_act(con, name, who)
+            targets = _turns.last_act(con, name, who) if of is None else _turns.act_of(con, name, who, act.client, of)
             if not targets:
+                if client is not None:
+                    _turns.write(con, act._replace(positions=(_turns.NOWHERE,)), at_ns=now_ns, undoes=[None])
                 return None
             act = act._replace(positions=tuple(one["position"] for one in targets))
             seq = _turns.write(con, act, at_ns=now_ns, undoes=[one["seq"] for one in targets])
             for position in act.positions:
                 _turns.settle(con, name, position, who)
-            if targets[0]["action"] != "note" and _turns.status(con, name, act.positions[0], who) is None:
+            if targets[0]["action"] != "note" and _turns.status(con, name, act.positions[0], who) in (None, "old"):
                 _turns.hold(con, name, act.positions[0], who, until_ns=now_ns + round(LEASE_S * 1e9))
             if len(targets) > 1:
                 change.say("queue.undo", name, after={"items": len(targets), "rater": who, "seq": seq})
-            return kept(act, act.positions, seq)
+            return kept(act, act.positions, seq, undid=targets[0]["field_values"])
 
     def tags(self, name: str, field: str) -> tuple[str, ...]:
         """Return the tags that raters gave in a field so far, the most frequent first: what to complete from."""
-        query = (
-            "select tag, count(*) as n from (select unnest(json_extract_string(field_values, $path)) as tag "
-            "from labels where queue = $queue) group by tag order by n desc, tag limit 1000"
-        )
-        path = "$." + json.dumps(field) + "[*]"
-        return tuple(row[0] for row in self._project.store.sql(query, {"path": path, "queue": name}).fetchall())
-
-    # -- what raters said ------------------------------------------------------------------------------------------
-
-    def disagreements(self, name: str) -> pd.DataFrame:
-        """Return the items of which raters said different things, and nobody decided yet.
-
-        Returns:
-            position, item, trace_id, field, answers (JSON object: rater -> value), one row an item and field.
-
-        Raises:
-            NotFoundError: There is no such queue.
-        """
-        import pandas as pd
-
-        self.get(name)
-        found = disputes(labels_of_queue(self._project.store, name))
-        return pd.DataFrame(found, columns=["position", "item", "trace_id", "field", "answers"])
-
-    def adjudicate(
-        self, name: str, item: int | str, values: Mapping[str, Any], *, reason: str | None = None
-    ) -> Adjudication:
-        """Decide what holds of an item, whatever raters said; who acts decides, and the chain has it.
-
-        A later decision takes the place of an earlier one. Labels stay as they are.
-
-        Args:
-            name: Of the queue.
-            item: Its position or id.
-            values: Field -> value, under the version of the schema that the queue has now.
-            reason: Why.
-
-        Raises:
-            NotFoundError: There is no such queue or item.
-            UsageError: A value does not suit the schema.
-        """
-        queue = self.get(name)
-        given = checked_values(self._schemas.get(queue.schema_ref), values)
-        with self._project.change(reason=reason) as change:
-            position = position_of(change.con, name, item)
-            before = change.store.record(change.con, "adjudications", name, position)
-            row = {
-                "queue": name,
-                "position": position,
-                "schema_version": queue.schema_version,
-                "field_values": json.dumps(given, ensure_ascii=False, sort_keys=True),
-                "actor": change.actor,
-                "reason": change.reason,
-                "created_ns": change.at_ns,
-            }
-            change.replace("adjudications", row)
-            said = {"schema": queue.schema_ref}
-            event_id = change.say(
-                "queue.adjudicate", f"{name}/{position}", before=None if before is None else said, after=said
-            )
-        return Adjudication(
-            queue=name, position=position, values=given, actor=change.actor, reason=change.reason, event_id=event_id
-        )
-
-    def to_dataset(
-        self,
-        name: str,
-        dataset: str,
-        *,
-        expected: str | None = None,
-        split: str | None = None,
-        shares: Mapping[str, float] | None = None,
-        seed: int = 0,
-        note: str = "",
-    ) -> DatasetVersion:
-        """Add the labelled traces of a queue to a data set as a new version that says what changed; return it.
-
-        A decision counts before labels; of several labels a field has what most raters said, and nothing where none is
-        ahead. Each example keeps where its labels come from: queue, version of the schema, raters, probability. Done
-        again after people labelled anew, examples keep their place and take the new labels.
-
-        Args:
-            name: Of the queue.
-            dataset: The data set; made when there is none.
-            expected: The text field with what the answer should have been; by default the only one of the schema.
-            split: The split of new examples.
-            shares: Share of each split, such as ``{"dev": 0.8, "test": 0.2}``, given to every example of the data set.
-            seed: Of the shares.
-            note: Why; by default what changed.
-
-        Raises:
-            NotFoundError: There is no such queue.
-            UsageError: Nothing is labelled yet, or there is no such field.
-        """
-        queue = self.get(name)
-        schema = self._schemas.get(queue.schema_ref)
-        rows = rows_for_dataset(
-            map(settle, labels_of_queue(self._project.store, name)),
-            queue,
-            schema,
-            expected=text_field(schema, expected),
-        )
-        if not rows:
-            raise UsageError(f"queue {name} has no labelled trace yet: ws.feedback.queues.progress({name!r})")
-        datasets = Datasets(self._project)
-        made = add_rows(self._project.store, datasets, dataset, rows, split=split, queue=name, note=note)
-        return made if shares is None else datasets.split(dataset, shares, seed=seed)
+        return tags_of(self._project.store, name, field)
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -529,28 +483,16 @@ class Queues:
     ) -> Kept:
         """Keep one act; what was kept before is said again and not done again."""
         who, now_ns = self._rater(rater), to_ns(self._project.now())
-        given = [item] if isinstance(item, int | str) else list(item)
-        if not 0 < len(given) <= _MOST_AT_ONCE:
-            raise UsageError(f"{len(given):,} items: give 1 to {_MOST_AT_ONCE:,} at once")
+        given = items_given(item)
         if seconds is not None and not 0 <= seconds < 1e9:
             raise UsageError(f"seconds={seconds!r}: give a time from 0 on")
         with self._project.change() as change:
             con = change.con
             row = self._row(con, name)
             positions = tuple(dict.fromkeys(position_of(con, name, one) for one in given))
-            act = Act(
-                name,
-                who,
-                action,
-                positions,
-                client or uuid.uuid4().hex,
-                sequence,
-                version,
-                values,
-                note,
-                seconds,
-                now_ns if at is None else to_ns(at),
-            )
+            sent, said_ns = client or uuid.uuid4().hex, now_ns if at is None else to_ns(at)
+            spent = None if seconds is None else float(seconds)
+            act = Act(name, who, action, positions, sent, int(sequence), version, values, note, spent, said_ns)
             if repeated := _turns.known(con, act):
                 return kept(act, positions, repeated[-1]["seq"], is_repeated=True)
             self._asked(con, name, who, row)
@@ -563,16 +505,6 @@ class Queues:
 
     def _rater(self, rater: str | None) -> str:
         return check_rater(self._project.actor if rater is None else rater)
-
-    def _row(self, con: sqlite3.Connection, name: str) -> sqlite3.Row:
-        row = self._project.store.record(con, "queues", check_word(name, "a queue"))
-        if row is None:
-            known = [one[0] for one in con.execute("select queue from queues")]
-            raise NotFoundError.of("queue", name, known, hint="ws.feedback.queue(name, items, schema=...) makes one")
-        return row
-
-    def _get(self, con: sqlite3.Connection, name: str, *, added: int = 0) -> Queue:
-        return queue_of(self._row(con, name), added=added)
 
     def _asked(self, con: sqlite3.Connection, name: str, rater: str, row: sqlite3.Row | None = None) -> sqlite3.Row:
         """Return the row of a queue that is open to a rater."""

@@ -6,6 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import UsageError, did_you_mean
+from lmops.store import Bounds
+from lmops.traces import found_sql
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -34,18 +36,27 @@ class Chosen(NamedTuple):
 
 #: Those that know the probability of each item: rates of their labels are those of the traffic.
 DRAWN: Final = ("random", "stratified", "rare")
+#: The judges of each run, or the scorer that is named, with the middle and the width of their scales.
+_JUDGES: Final = (
+    "select run_id, j.name as scorer, coalesce((j.range[1] + j.range[2]) / 2, .5) as middle, "
+    "coalesce(j.range[2] - j.range[1], 1) as width from (select run_id, unnest(from_json(scorers, "
+    """'[{"name": "VARCHAR", "kind": "VARCHAR", "range": ["DOUBLE"]}]')) as j from runs) """
+    "where coalesce(j.name = $name, j.kind = 'judge')"
+)
 #: Traces by the strategy that finds them, the most telling first; $name is that of signals, of a scorer or of a field.
 _FOUND: Final = {
     "thumbs_down": "select trace_id, max(said_at) as told from feedback where kind = 'thumb' and value = 'down' "
     "and name = coalesce($name, 'thumb') and trace_id is not null group by trace_id order by told desc, trace_id",
-    "judge_against_human": "select s.trace_id, max(s.started_at) as told from scores s join feedback f on "
-    "f.trace_id = s.trace_id and f.kind = 'thumb' where s.value is not null and "
-    "s.scorer = coalesce($name, s.scorer) and (s.value >= .5) <> (f.number = 1) group by s.trace_id "
+    "judge_against_human": "select s.trace_id, max(s.started_at) as told from scores s join judges j on "
+    "j.run_id = s.run_id and j.scorer = s.scorer join feedback f on f.trace_id = s.trace_id and f.kind = 'thumb' "
+    "where s.value is not null and (s.value >= j.middle) <> (f.number = 1) group by s.trace_id "
     "order by told desc, s.trace_id",
-    "judge_uncertainty": "select trace_id, min(abs(value - .5)) as told from scores where value > 0 and value < 1 and "
-    "scorer = coalesce($name, scorer) and trace_id is not null group by trace_id order by told, trace_id",
+    "judge_uncertainty": "select trace_id, min(away) as told from (select s.trace_id, s.scorer, "
+    "abs(avg(s.value) - any_value(j.middle)) / any_value(j.width) as away from scores s join judges j on "
+    "j.run_id = s.run_id and j.scorer = s.scorer where s.value is not null and s.trace_id is not null "
+    "group by s.trace_id, s.scorer) where away < .5 group by trace_id order by told, trace_id",
     "low_agreement": "select trace_id, count(distinct field_values::json ->> coalesce($name, '$')) as told from labels "
-    "where not is_adjudicated and trace_id is not null group by queue, item, trace_id having told > 1 "
+    "where not is_adjudicated and not is_gold and trace_id is not null group by queue, item, trace_id having told > 1 "
     "order by told desc, trace_id",
 }
 STRATEGIES: Final = (*DRAWN, *_FOUND)
@@ -56,9 +67,10 @@ def draw(groups: Sequence[Hashable], n: int, *, strategy: str, seed: int) -> lis
 
     Args:
         groups: The group of each row; not looked at by "random".
-        n: How many; all where there are fewer.
+        n: How many, 1 or more; all where there are fewer.
         strategy: "random": each row alike. "stratified": each group by its share, at least one of each. "rare": of
-            each group alike, so that small ones are seen.
+            each group alike, so that small ones are seen. Where there are more groups than n, one row of each of n
+            groups, drawn themselves.
         seed: The same seed draws the same rows.
     """
     import numpy as np
@@ -67,18 +79,22 @@ def draw(groups: Sequence[Hashable], n: int, *, strategy: str, seed: int) -> lis
     rows: dict[Hashable, list[int]] = defaultdict(list)
     for row, group in enumerate(groups):
         rows[None if strategy == "random" else group].append(row)
-    sizes = [len(one) for one in rows.values()]
+    members, chance = list(rows.values()), 1.0
+    if len(members) > n:
+        chance = n / len(members)
+        members = [members[at] for at in generator.permutation(len(members))[:n]]
+    sizes = [len(one) for one in members]
     counts = _even(sizes, n) if strategy == "rare" else _by_share(sizes, n)
     found = [
-        (row, count / len(members))
-        for members, count in zip(rows.values(), counts, strict=True)
-        for row in (members[at] for at in generator.permutation(len(members))[:count])
+        (row, chance * count / len(group))
+        for group, count in zip(members, counts, strict=True)
+        for row in (group[at] for at in generator.permutation(len(group))[:count])
     ]
     return [found[at] for at in generator.permutation(len(found))]
 
 
 def _by_share(sizes: Sequence[int], n: int) -> list[int]:
-    """Return how many of each group: by its share, rounded so that they add up, and one at least."""
+    """Return how many of each group, n in all: by its share, and one at least; there are no more groups than n."""
     total = sum(sizes)
     if n >= total:
         return list(sizes)
@@ -88,15 +104,18 @@ def _by_share(sizes: Sequence[int], n: int) -> list[int]:
     for at in order:
         if sum(counts) < n and counts[at] < sizes[at] and exact[at] > counts[at]:
             counts[at] += 1
+    while sum(counts) > n:  # what small groups have beyond their share comes from the others
+        most = max((at for at in range(len(counts)) if counts[at] > 1), key=lambda at: counts[at] - exact[at])
+        counts[most] -= 1
     return counts
 
 
 def _even(sizes: Sequence[int], n: int) -> list[int]:
-    """Return how many of each group: alike, what small ones lack from the others, and one at least."""
+    """Return how many of each group: alike, what small ones lack from the others; there are no more groups than n."""
     counts = [0] * len(sizes)
     left, open_groups = min(n, sum(sizes)), len(sizes)
     for at in sorted(range(len(sizes)), key=lambda at: sizes[at]):
-        counts[at] = min(sizes[at], max(-(-left // open_groups), 1))
+        counts[at] = min(sizes[at], -(-left // open_groups))
         left, open_groups = left - counts[at], open_groups - 1
     return counts
 
@@ -122,7 +141,8 @@ def chosen_by(
     if strategy not in STRATEGIES:
         raise UsageError(did_you_mean("strategy", strategy, STRATEGIES))
     if strategy not in DRAWN:
-        rows = store.sql(f"select trace_id from ({_FOUND[strategy]}) limit $n", {"name": name, "n": n}).fetchall()
+        query = f"with judges as ({_JUDGES}) select trace_id from ({_FOUND[strategy]}) limit $n"
+        rows = store.sql(query, {"name": name, "n": n}).fetchall()
         return [Chosen(trace_id=one) for one in dict.fromkeys(row[0] for row in rows)]
     if (by is None) != (strategy == "random"):
         raise UsageError(
@@ -131,8 +151,9 @@ def chosen_by(
             else "strategy 'random' draws from all alike: by= is for 'stratified' and 'rare'"
         )
     group = "null" if by is None else f'"{by.replace(chr(34), chr(34) * 2)}"::varchar'
+    asked = found_sql(where, Bounds(None, None), evaluations=True)
     found: list[tuple[Any, ...]] = store.sql(
-        f"select trace_id, {group} from traces where ({where or 'true'}\n) order by trace_id"
+        f"select trace_id, {group} from traces where trace_id in ({asked}) order by trace_id"
     ).fetchall()
     drawn = draw([row[1] for row in found], n, strategy=strategy, seed=seed)
     return [Chosen(trace_id=found[row][0], stratum=found[row][1], probability=share) for row, share in drawn]

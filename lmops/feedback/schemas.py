@@ -25,13 +25,15 @@ VERDICTS: Final = ("pass", "fail", "cannot tell")
 _KEYS: Final = {"pass": "p", "fail": "f", "cannot tell": "c"}
 #: Keys that a labeler uses itself are not among them.
 _FREE_KEYS: Final = "123456789abcdefghijklmopqrtvwxyz"
+#: What is chosen where no option fits.
+_OTHER: Final = "other"
 _MOST_STEPS: Final = 101
 _LONGEST: Final = 100_000
 _DEFAULT: Final = ({"name": "verdict", "kind": "pass_fail"},)
 
 
-def _field(given: LabelField | Mapping[str, Any]) -> LabelField:
-    """Return a field as it is kept, its keys chosen.
+def _field(given: LabelField | Mapping[str, Any], taken: set[str]) -> LabelField:
+    """Return a field as it is kept, its keys chosen; they join those that are ``taken``.
 
     Raises:
         UsageError: It is none.
@@ -48,8 +50,6 @@ def _field(given: LabelField | Mapping[str, Any]) -> LabelField:
         raise UsageError(did_you_mean("kind of a field", str(kind), KINDS))
     options = _options(name, kind, said.get("options") or ())
     low, high = _scale(name, kind, said)
-    values = VERDICTS if kind == "pass_fail" else options
-    values = tuple(str(one) for one in range(low, high + 1)) if low is not None and high is not None else values
     return LabelField(
         name=name,
         kind=kind,
@@ -57,9 +57,16 @@ def _field(given: LabelField | Mapping[str, Any]) -> LabelField:
         options=options,
         low=low,
         high=high,
-        keys=_keys(name, values, said.get("keys") or {}),
+        keys=_keys(name, _choices(kind, options, low, high), said.get("keys") or {}, taken),
         is_required=bool(said.get("is_required", kind == "pass_fail")),
     )
+
+
+def _choices(kind: str, options: tuple[str, ...], low: int | None, high: int | None) -> tuple[str, ...]:
+    """Return the values that have keys, in their order."""
+    if low is not None and high is not None:
+        return tuple(str(one) for one in range(low, high + 1))
+    return VERDICTS if kind == "pass_fail" else options
 
 
 def _options(name: str, kind: str, given: Sequence[object]) -> tuple[str, ...]:
@@ -85,8 +92,8 @@ def _scale(name: str, kind: str, said: Mapping[str, Any]) -> tuple[int, int] | t
     return low, high
 
 
-def _keys(name: str, values: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
-    """Return a key for each value: the given ones, the usual ones, else the next that is free."""
+def _keys(name: str, values: Sequence[str], given: Mapping[str, str], taken: set[str]) -> dict[str, str]:
+    """Return a key for each value: the given one, the usual one, a digit its own, else the next that is free."""
     for value, key in given.items():
         if value not in values:
             raise UsageError(did_you_mean(f"value of field {name}", str(value), values, hint="keys={value: key}"))
@@ -94,9 +101,12 @@ def _keys(name: str, values: Sequence[str], given: Mapping[str, str]) -> dict[st
             raise UsageError(f"field {name!r}: key {key!r:.40} of {plain_line(value, 40)!r}: give one character")
     if len(set(given.values())) < len(given):
         raise UsageError(f"field {name!r}: two values have the same key")
-    free = (key for key in _FREE_KEYS if key not in {*given.values(), *_KEYS.values()})
-    usual = {value: key for value, key in _KEYS.items() if key not in given.values()}
+    taken.update(given.values())
+    own = {value: value for value in values if len(value) == 1 and value.isdecimal() and value.isascii()}
+    usual = {value: key for value, key in {**own, **_KEYS}.items() if value in values and key not in taken}
+    free = (key for key in _FREE_KEYS if key not in {*taken, *usual.values(), *_KEYS.values()})
     found = {value: given.get(value) or usual.get(value) or next(free, "") for value in values}
+    taken.update(found.values())
     return {value: key for value, key in found.items() if key}
 
 
@@ -108,11 +118,50 @@ def fields_of(given: Sequence[LabelField | Mapping[str, Any]]) -> tuple[LabelFie
     """
     if not isinstance(given, list | tuple):
         raise UsageError("fields: give a list of fields, such as [{'name': 'verdict', 'kind': 'pass_fail'}]")
-    fields = tuple(_field(one) for one in given)
+    fields = _in_keys(given)
     names = [field.name for field in fields]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or not fields:
         raise UsageError(f"field {twice[0]!r} is there twice" if twice else "a schema needs a field")
+    return fields
+
+
+def _in_keys(given: Sequence[LabelField | Mapping[str, Any]]) -> tuple[LabelField, ...]:
+    """Return the fields, no key chosen twice: those that have their own come first, then scales with their digits."""
+    taken: set[str] = set()
+
+    def later(place: int) -> tuple[bool, bool]:
+        one = given[place]
+        said = dataclasses.asdict(one) if isinstance(one, LabelField) else one if isinstance(one, dict) else {}
+        return not said.get("keys"), said.get("kind") != "scale"
+
+    found = {place: _field(given[place], taken) for place in sorted(range(len(given)), key=later)}
+    return tuple(found[place] for place in range(len(given)))
+
+
+def with_option(schema: LabelSchema, name: str, option: str, criteria: str) -> list[dict[str, Any]]:
+    """Return the fields of a schema with one more option, which is added to the criteria; what is there stays.
+
+    A field that there is not yet is made: a category of the option and "other".
+
+    Raises:
+        UsageError: The field has no options to choose from.
+    """
+    fields = [dataclasses.asdict(one) for one in schema.fields]
+    told = f"{option}: {criteria}" if criteria else ""
+    found = next((one for one in fields if one["name"] == name), None)
+    if found is None:
+        return [*fields, {"name": name, "kind": "category", "options": [option, _OTHER], "criteria": told}]
+    if found["kind"] not in ("category", "choices"):
+        raise UsageError(
+            f"field {name!r} of {schema.ref} is of kind {found['kind']}: a mode is an option of a category or of "
+            "choices; give another field="
+        )
+    if option not in found["options"]:
+        rest = [one for one in found["options"] if one != _OTHER]
+        found["options"] = [*rest, option, *(one for one in found["options"] if one == _OTHER)]
+    if told and told not in found["criteria"].splitlines():
+        found["criteria"] = "\n".join(line for line in (found["criteria"], told) if line)
     return fields
 
 
@@ -224,8 +273,16 @@ _VALUES: Final = {
 def _read(_store: Store, _con: sqlite3.Connection, row: Row) -> LabelSchema:
     body = json.loads(row["body"])
     told = {name: row[name] for name in ("name", "version", "hash", "note", "author")}
-    fields = tuple(LabelField(**{**one, "options": tuple(one["options"])}) for one in body["fields"])
+    fields = tuple(_kept(one) for one in body["fields"])
     return LabelSchema(**told, fields=fields, criteria=body["criteria"], created_at=from_ns(row["created_ns"]))
+
+
+def _kept(said: dict[str, Any]) -> LabelField:
+    """Return a field as it was saved; JSON keeps keys by the alphabet, people read them in the order of the values."""
+    options = tuple(said["options"])
+    order = _choices(said["kind"], options, said["low"], said["high"])
+    keys = {value: said["keys"][value] for value in order if value in said["keys"]}
+    return LabelField(**{**said, "options": options, "keys": keys})
 
 
 def _own_fields(row: Row) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.errors import StoreError, StoreFullError, UsageError
 from lmops.feedback._records import Signal
 from lmops.feedback.importing import receive
-from lmops.feedback.wire import masked, signals_of_body, signals_of_rows
+from lmops.feedback.wire import masked, scores_of_batch, signals_of_body, signals_of_rows
 from lmops.serve import JSON, Answer, Refusal, Request, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from lmops.feedback._records import ImportReport
     from lmops.records import Project
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Where signals are posted to, and where they then are said to come from.
 _PATHS: Final = {"/v1/feedback": "http", "/api/public/scores": "langfuse"}
+#: Where Langfuse's clients post scores as events, many at once.
+_EVENTS: Final = "/api/public/ingestion"
 #: Most signals of one request; what is more is sent in several.
 MAX_SIGNALS: Final = 10_000
 
@@ -35,9 +37,10 @@ def routes(project: Project, *, redactor: Redactor | None = None) -> list[Route]
         project: Where to.
         redactor: Masks what users wrote.
     """
+    handlers = {path: _takes(project, source, redactor) for path, source in _PATHS.items()}
+    handlers[_EVENTS] = _takes_events(project, redactor)
     return [
-        Route(method="POST", path=path, handler=_takes(project, source, redactor), content_types=(JSON,))
-        for path, source in _PATHS.items()
+        Route(method="POST", path=path, handler=handler, content_types=(JSON,)) for path, handler in handlers.items()
     ]
 
 
@@ -54,14 +57,37 @@ def _takes(project: Project, source: str, redactor: Redactor | None) -> Callable
             found = list(signals_of_body(request.body, source=source))
         except UsageError as error:
             raise Refusal(400, str(error)) from None
-        if len(found) > MAX_SIGNALS:
-            raise Refusal(413, f"the request holds more than {MAX_SIGNALS:,} signals; send them in several")
-        signals = [masked(one, redactor) if isinstance(one, Signal) else one for one in found]
+        signals = _checked(found, redactor)
         report = _written(project, signals)
         is_refused = bool(found) and report.rejected_count == len(found)
         return Answer(body=json.dumps(_said(report, signals)).encode(), status=400 if is_refused else 200)
 
     return answer
+
+
+def _takes_events(project: Project, redactor: Redactor | None) -> Callable[[Request], Answer]:
+    """Return what takes scores as events; its answer says of each what became of it, as the clients read it."""
+
+    def answer(request: Request) -> Answer:
+        try:
+            found = list(scores_of_batch(request.body))
+        except UsageError as error:
+            raise Refusal(400, str(error)) from None
+        _written(project, _checked([one for _, one in found], redactor))
+        taken = [{"id": name, "status": 201} for name, one in found if isinstance(one, Signal)]
+        refused = [
+            {"id": name, "status": 400, "message": str(one)} for name, one in found if not isinstance(one, Signal)
+        ]
+        return Answer(body=json.dumps({"successes": taken, "errors": refused}).encode(), status=207)
+
+    return answer
+
+
+def _checked(found: Sequence[Signal | UsageError], redactor: Redactor | None) -> list[Signal | UsageError]:
+    """Return what came in a request as it may be kept."""
+    if len(found) > MAX_SIGNALS:
+        raise Refusal(413, f"the request holds more than {MAX_SIGNALS:,} signals; send them in several")
+    return [masked(one, redactor) if isinstance(one, Signal) else one for one in found]
 
 
 def _said(report: ImportReport, signals: Iterable[Signal | UsageError]) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def _meaning(name: str, value: object, kind: str | None, scale: Sequence[float] 
         up = _thumb(name, value)
         return Signal(target="trace", name=name, kind="thumb", value="up" if up else "down", number=float(up))
     if known == "number":
-        number, (low, high) = _number(name, value), _scale(name, scale)
+        number, (low, high) = _number(name, value), scale_of(name, scale)
         if (low is not None and number < low) or (high is not None and number > high):
             raise UsageError(f"{name}: {number:g} is outside its scale of {low:g} to {high:g}")
         return Signal(
@@ -204,7 +204,16 @@ def _number(name: str, value: object) -> float:
     return number
 
 
-def _scale(name: str, scale: Sequence[float] | None) -> tuple[float | None, float | None]:
+def scale_of(name: str, scale: Sequence[float] | None) -> tuple[float | None, float | None]:
+    """Return the least and the greatest number of a scale; None for both where there is none.
+
+    Args:
+        name: What it is the scale of, for the message.
+        scale: Both, as somebody gave them.
+
+    Raises:
+        UsageError: It is no scale.
+    """
     if scale is None:
         return None, None
     try:

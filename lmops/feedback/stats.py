@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.units import share
 from lmops.errors import UsageError, did_you_mean
 from lmops.feedback._records import FeedbackStats
+from lmops.feedback.calibration import by_name
 from lmops.store import FACT_VIEWS
-from lmops.traces import NO_EVALUATION, bucket_sql, range_sql, time_range
+from lmops.traces import bucket_sql, found_sql, time_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.calc.intervals import Interval
-    from lmops.store import Bounds, Store
+    from lmops.feedback._measured import JudgeCalibration
+    from lmops.store import Store
 
 #: Columns of ``traces`` that group them as they are.
 _PLAIN: Final = ("name", "status", "service", "environment", "user_id", "session_id", "error_type", "is_orphan")
@@ -37,6 +40,13 @@ _OF_SPANS: Final = frozenset(name for name, sql, _ in FACT_VIEWS["spans"] if sql
     "error_message",
     "response_id",
 }
+#: What users said under a name, such as feedback.thumb.
+_SAID: Final = "feedback."
+#: Columns of the result that are no groups.
+_OWN: Final = frozenset({
+    "bucket", "traces", "with_feedback", "share", "share_low", "share_high", "signals", "users", "up", "down", "value",
+    "count", "rate", "mean", "low", "high", "corrected", "corrected_low", "corrected_high",
+})  # fmt: skip  # many words: packed, they are read at a glance
 _WORDS: Final = {"hour": "1h", "day": "1d", "week": "1w"}
 #: Where clients put what they say of a trace in words of their own.
 _PLACES: Final = ("{}", "lmops.{}", "metadata.{}", "langfuse.trace.metadata.{}", "langfuse.observation.metadata.{}")
@@ -51,6 +61,7 @@ def feedback_stats(
     last: str | None,
     since: str | datetime | None,
     until: str | datetime | None,
+    where: str | None,
     evaluations: bool,
 ) -> FeedbackStats:
     """Return the rates of the signals of one name; see :meth:`lmops.feedback.Feedback.stats`."""
@@ -60,7 +71,8 @@ def feedback_stats(
     bounds = time_range(store, last=last, since=since, until=until)
     kind, notes = _kind(store, name)
     names = [f"g{place}" for place in range(len(groups))]
-    source, params = _source(store, groups, bounds, every, evaluations=evaluations)
+    asked = found_sql(where, bounds, evaluations=evaluations)
+    source, params = traces_by(store, groups, asked, every)
     keys = ["bucket", *names]
     frame = _shares(store, source, params, keys, name)
     said = store.sql(
@@ -69,18 +81,20 @@ def feedback_stats(
         f"from ({source}) as t join feedback as f on f.trace_id = t.trace_id where f.name = $name and f.kind = $kind",
         {**params, "name": name, "kind": kind},
     ).df()
-    frame = _with_rates(frame, said, keys, kind).rename(columns=dict(zip(names, groups, strict=True)))
+    record, judged = _judge(store, name, said, kind)
+    shown = [f"{group} of the trace" if group in _OWN else group for group in groups]
+    frame = _with_rates(frame, said, keys, kind, record).rename(columns=dict(zip(names, shown, strict=True)))
     if every is None:
         frame = frame.drop(columns="bucket")
-    total, given = _totals(store, bounds, name, evaluations=evaluations)
+    total, given = _totals(store, asked, name)
     return FeedbackStats(
         frame=frame,
         name=name,
         kind=kind,
-        by=tuple(groups),
+        by=tuple(shown),
         traces=total,
         with_feedback=given,
-        notes=(*_shared(total, given), *notes, *_several(groups), *_elsewhere(store, name)),
+        notes=(*_shared(total, given), *notes, *_several(groups), *_elsewhere(store, name), *judged),
     )
 
 
@@ -97,13 +111,15 @@ def _kind(store: Store, name: str) -> tuple[str, tuple[str, ...]]:
     return found[0][0], (f"{others:,} signals of this name are no {found[0][0]}s and are left out",) if others else ()
 
 
-def _source(
-    store: Store, groups: Sequence[str], bounds: Bounds, every: str | None, *, evaluations: bool
-) -> tuple[str, dict[str, str]]:
-    """Return a query of the traces with their bucket and groups, and its parameters."""
+def traces_by(store: Store, groups: Sequence[str], asked: str, every: str | None) -> tuple[str, dict[str, str]]:
+    """Return a query of the traces that are asked for with their bucket and groups (g0, g1, ...), and its parameters.
+
+    Raises:
+        UsageError: There is no such group.
+    """
     bucket = bucket_sql(None if every is None else _WORDS.get(every, every), "start_ns")
-    sql = f"select trace_id, user_id, {bucket} as bucket, {', '.join(_PLAIN)}, prompt_refs from traces where "
-    sql += _condition(bounds, evaluations=evaluations)
+    sql = f"select trace_id, user_id, {bucket} as bucket, {', '.join(_PLAIN)}, prompt_refs from traces "
+    sql += f"where trace_id in ({asked})"
     params: dict[str, str] = {}
     for place, group in enumerate(groups):
         if group in _PLAIN:
@@ -111,13 +127,10 @@ def _source(
         elif group in ("prompt_version", "prompt_ref"):
             sql = f"select t.*, unnest(coalesce(nullif(t.prompt_refs, []), [null])) as g{place} from ({sql}) as t"
         else:
-            values = _of_spans(store, group, f"p{place}", params)
+            find = _of_signals if group.startswith(_SAID) else _of_spans
+            values = find(store, group, f"p{place}", params)
             sql = f"select t.*, v.value as g{place} from ({sql}) as t left join ({values}) as v using (trace_id)"
     return sql, params
-
-
-def _condition(bounds: Bounds, *, evaluations: bool) -> str:
-    return range_sql(bounds) + ("" if evaluations else f" and {NO_EVALUATION}")
 
 
 def _of_spans(store: Store, group: str, name: str, params: dict[str, str]) -> str:
@@ -142,6 +155,15 @@ def _of_spans(store: Store, group: str, name: str, params: dict[str, str]) -> st
     return query
 
 
+def _of_signals(store: Store, group: str, name: str, params: dict[str, str]) -> str:
+    """Return a query of what users said of each trace under a name."""
+    params[name] = group.removeprefix(_SAID)
+    known = [row[0] for row in store.sql("select distinct name from feedback").fetchall()]
+    if params[name] not in known:
+        raise UsageError(did_you_mean("signal", params[name], known))
+    return f"select distinct trace_id, value from feedback where name = ${name} and trace_id is not null"
+
+
 def _shares(store: Store, source: str, params: dict[str, str], keys: list[str], name: str) -> pd.DataFrame:
     """Return traces, and those with a signal, by bucket and group."""
     columns = ", ".join(keys)
@@ -155,18 +177,34 @@ def _shares(store: Store, source: str, params: dict[str, str], keys: list[str], 
     return frame
 
 
-def _totals(store: Store, bounds: Bounds, name: str, *, evaluations: bool) -> tuple[int, int]:
+def _totals(store: Store, asked: str, name: str) -> tuple[int, int]:
     """Return how many traces there are, and how many of them have a signal."""
     rows = store.sql(
-        "select count(*), count(f.trace_id) from traces as t left join (select distinct trace_id from feedback "
-        f"where name = ? and trace_id is not null) as f on f.trace_id = t.trace_id "
-        f"where {_condition(bounds, evaluations=evaluations).replace('start_ns', 't.start_ns')}",
+        f"select count(*), count(f.trace_id) from ({asked}) as t left join (select distinct trace_id from feedback "
+        "where name = ? and trace_id is not null) as f on f.trace_id = t.trace_id",
         [name],
     ).fetchall()
     return int(rows[0][0]), int(rows[0][1])
 
 
-def _with_rates(frame: pd.DataFrame, said: pd.DataFrame, keys: list[str], kind: str) -> pd.DataFrame:
+def _judge(store: Store, name: str, said: pd.DataFrame, kind: str) -> tuple[JudgeCalibration | None, tuple[str, ...]]:
+    """Return the calibration by which rates of a judge are corrected, and what to say of it; nothing of people's."""
+    record, is_judge = by_name(store, name)
+    if not is_judge:
+        return None, ()
+    if record is None:
+        return None, (f"the judge {name} is uncalibrated: it has no calibration",)
+    if not record.is_fresh:
+        return None, (f"not corrected: the calibration of judge {name} is stale: {'; '.join(record.stale)}",)
+    if kind not in ("thumb", "number") or not said["number"].isin((0, 1)).all():
+        return None, (f"not corrected: what judge {name} says is no pass or fail",)
+    version = f"version {record.judge_version}; signals do not say which version of the judge spoke"
+    return record, (f"corrected by calibration {record.number} of {version}",)
+
+
+def _with_rates(
+    frame: pd.DataFrame, said: pd.DataFrame, keys: list[str], kind: str, record: JudgeCalibration | None
+) -> pd.DataFrame:
     """Return the frame with the share that gave feedback, and the figures of what they said."""
     from lmops.calc.intervals import wilson
 
@@ -176,10 +214,10 @@ def _with_rates(frame: pd.DataFrame, said: pd.DataFrame, keys: list[str], kind: 
     parts = {_key(key): part for key, part in said.groupby(keys, dropna=False, sort=False)}
     for row in frame.to_dict("records"):
         part = parts.get(_key(tuple(row[key] for key in keys)), said.iloc[:0])
-        rows += [{**row, **figures} for figures in _figures(part, kind)]
+        rows += [{**row, **figures} for figures in _figures(part, kind, record)]
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=[*frame.columns, *next(_figures(said.iloc[:0], kind))])
+    return pd.DataFrame(rows, columns=[*frame.columns, *next(_figures(said.iloc[:0], kind, record))])
 
 
 def _key(values: Any) -> tuple[Any, ...]:
@@ -189,24 +227,38 @@ def _key(values: Any) -> tuple[Any, ...]:
     return tuple(None if pd.isna(value) else value for value in values)
 
 
-def _figures(part: pd.DataFrame, kind: str) -> Iterator[dict[str, Any]]:
+def _figures(part: pd.DataFrame, kind: str, record: JudgeCalibration | None) -> Iterator[dict[str, Any]]:
     """Yield the figures of the signals of one group; of categories, a row for each."""
     from lmops.calc.intervals import mean_interval, proportion_interval
 
-    said = {"signals": len(part), "users": int(part["who"].nunique())}
+    said: dict[str, Any] = {"signals": len(part), "users": int(part["who"].nunique())}
     who = part["who"].to_numpy() if said["users"] < said["signals"] else None
     if kind == "thumb":
         found = proportion_interval(part["number"].to_numpy(float), clusters=who)
-        yield {**said, "up": int((part["number"] == 1).sum()), "down": int((part["number"] == 0).sum()), **_rate(found)}
+        said |= {"up": int((part["number"] == 1).sum()), "down": int((part["number"] == 0).sum()), **_rate(found)}
+        yield {**said, **_corrected(part, who, record)}
     elif kind == "number":
         found = mean_interval(part["number"].to_numpy(float), clusters=who)
-        yield {**said, "mean": found.estimate, "low": found.low, "high": found.high}
+        said |= {"mean": found.estimate, "low": found.low, "high": found.high}
+        yield {**said, **_corrected(part, who, record)}
     elif kind == "category":
         for value, count in part["value"].value_counts().items() if len(part) else [(None, 0)]:
             is_it = (part["value"] == value).to_numpy(float)
             yield {**said, "value": value, "count": count, **_rate(proportion_interval(is_it, clusters=who))}
     else:
         yield said
+
+
+def _corrected(part: pd.DataFrame, who: Any, record: JudgeCalibration | None) -> dict[str, float]:
+    """Return the share of passes that people would give where a judge spoke; nothing where none did."""
+    from lmops.calc.intervals import proportion_interval
+
+    if record is None:
+        return {}
+    found = proportion_interval(part["number"].to_numpy(float), clusters=who)
+    worth = 0.0 if math.isnan(found.n_effective) else found.n_effective
+    made = record.corrected(found.estimate * worth if worth else 0.0, worth)
+    return {"corrected": made.estimate, "corrected_low": made.low, "corrected_high": made.high}
 
 
 def _rate(found: Interval) -> dict[str, float]:

@@ -190,10 +190,7 @@ def signals_of_body(body: bytes, *, source: str) -> Iterator[Signal | UsageError
     Raises:
         UsageError: It is no JSON, or holds no objects.
     """
-    try:
-        found = exact_json(body, long_as_text=True)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"the request is no JSON: {plain_line(error, 200)}") from None
+    found: Any = _json_of(body)
     if isinstance(found, dict):
         lists = [found[name] for name in _WRAPPERS if isinstance(found.get(name), list)]
         found = lists[0] if len(lists) == 1 else [found]
@@ -209,6 +206,44 @@ def signals_of_body(body: bytes, *, source: str) -> Iterator[Signal | UsageError
             yield signal_of(inner, source=source)
         except UsageError as error:
             yield error
+
+
+def scores_of_batch(body: bytes) -> Iterator[tuple[str, Signal | UsageError]]:
+    """Yield the scores of a batch of events, as Langfuse's clients send them, each with the id of its event.
+
+    Args:
+        body: The request: an object with the events as ``batch``.
+
+    Raises:
+        UsageError: It is no such request.
+    """
+    found = _json_of(body)
+    events = found.get("batch") if isinstance(found, dict) else None
+    if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
+        raise UsageError("the request holds no batch: send an object with a list of events as batch")
+    for event in events:
+        name = str(event.get("id") or "")
+        try:
+            yield name, signal_of({"timestamp": event.get("timestamp"), **_score(event)}, source="langfuse")
+        except UsageError as error:
+            yield name, error
+
+
+def _score(event: Row) -> Row:
+    found = event.get("body")
+    if event.get("type") != "score-create" or not isinstance(found, dict):
+        raise UsageError(
+            f"{plain_line(repr(event.get('type')), 60)}: of events only score-create is taken; traces are sent to "
+            "/api/public/otel/v1/traces"
+        )
+    return found
+
+
+def _json_of(body: bytes) -> object:
+    try:
+        return exact_json(body, long_as_text=True)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"the request is no JSON: {plain_line(error, 200)}") from None
 
 
 def signal_of_event(

@@ -50,6 +50,8 @@ def check_params(params: Mapping[str, Any], *, has_schema: bool = False) -> None
     Raises:
         UsageError: One of them; what is meant to be sent as it is goes into ``extra_body``.
     """
+    if not params:
+        return
     for name in params.keys() & _TAKEN.keys():
         raise UsageError(f"params[{name!r}]: {_TAKEN[name]}")
     refuse_keys(params)

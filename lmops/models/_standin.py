@@ -57,7 +57,7 @@ def answer(call: Call) -> Answer:
     try:
         request = ChatRequest(
             model=endpoint.model,
-            messages=_messages(call.messages, is_rewriter=endpoint.model == "rewrite-1"),
+            messages=_messages(call.messages, endpoint.model),
             tools=tuple(tool["function"]["name"] for tool in call.tools or ()),
             temperature=temperature,
             max_tokens=params.get("max_tokens", 600),
@@ -71,7 +71,7 @@ def answer(call: Call) -> Answer:
             kind="bad_request",
         ) from error
     content: str | None = found.content
-    if call.schema is not None and not found.tool_calls:
+    if call.schema is not None and not found.tool_calls and endpoint.model != "judge-1":
         content = _in_schema(found.content, call.schema)
     return Answer(
         content=None if found.tool_calls and not content else content,
@@ -90,7 +90,7 @@ def embed(texts: list[str]) -> tuple[tuple[tuple[float, ...], ...], Usage]:
     return tuple(map(embedding, texts)), Usage(input_tokens=sum(map(count_tokens, texts)))
 
 
-def _messages(messages: Any, *, is_rewriter: bool) -> tuple[Message, ...]:
+def _messages(messages: Any, model: str) -> tuple[Message, ...]:
     found = [
         Message(
             role=message["role"] if message["role"] != "developer" else "system",
@@ -104,7 +104,9 @@ def _messages(messages: Any, *, is_rewriter: bool) -> tuple[Message, ...]:
         for message in messages
     ]
     last = found[-1]
-    if is_rewriter:
+    if model == "judge-1":
+        return tuple(found)
+    if model == "rewrite-1":
         if not _MARKED.match(last.content):
             found[-1] = Message(role=last.role, content="en: " + last.content)
     elif last.role != "tool" and _QUESTION not in last.content:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +16,21 @@ _RUNNING: contextvars.ContextVar[Stopwatch | None] = contextvars.ContextVar("lmo
 class Stopwatch:
     """The time of some work, less what it waited for our imports; it goes on in whatever runs in the same context."""
 
+    __slots__ = ("_before", "_began", "_paused_s", "is_looked_up")
+
     def __init__(self) -> None:
         self._began = time.perf_counter()
         self._paused_s = 0.0
         self.is_looked_up = False
+
+    def __enter__(self) -> Self:
+        """Let calls of models inside know of it."""
+        self._before = _RUNNING.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the one know of them again that they had before."""
+        _RUNNING.reset(self._before)
 
     @property
     def ms(self) -> float:
@@ -31,15 +42,9 @@ class Stopwatch:
         self._paused_s += seconds
 
 
-@contextlib.contextmanager
-def timed() -> Iterator[Stopwatch]:
+def timed() -> Stopwatch:
     """Return a stopwatch that calls of models inside know of."""
-    watch = Stopwatch()
-    token = _RUNNING.set(watch)
-    try:
-        yield watch
-    finally:
-        _RUNNING.reset(token)
+    return Stopwatch()
 
 
 @contextlib.contextmanager

@@ -14,9 +14,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextvars import ContextVar
 from html import escape
-from typing import Any, Final
+from io import StringIO
+from typing import Any, Final, NamedTuple
 
 from jinja2 import StrictUndefined, filters, nodes, pass_context  # imported when something is rendered
+from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -258,23 +260,53 @@ class Sandbox(ImmutableSandboxedEnvironment):
         budget().step(chars=len(text))
         return text
 
-    def compiled(self, source: str) -> tuple[Any, nodes.Template]:
-        """Return the template as jinja2 runs it, and its tree as it was written.
+    def compiled(self, source: str) -> Compiled:
+        """Return the template as jinja2 runs it, and what it is made of as it was written.
 
         Raises:
             TemplateSyntaxError: It does not parse.
             SecurityError: It does what templates of prompts may not.
         """
         tree = self.parse(source)
-        parts = sum(1 for _ in tree.find_all(nodes.Node))
-        if parts > MAX_NODES:
+        parts = list(_walk(tree))
+        if len(parts) > MAX_NODES:
             # Compiling has no other bound, and takes a second for every few thousand of them.
-            raise SecurityError(f"it has {parts:,} variables, tags and texts, more than {MAX_NODES:,}")
-        refuse_nodes(tree)
-        changed = _Bounded().visit(self.parse(source))
+            raise SecurityError(f"it has {len(parts):,} variables, tags and texts, more than {MAX_NODES:,}")
+        refuse_nodes(parts)
+        changed = _Bounded().visit(tree)
         changed.set_environment(self)
-        code = self.compile(changed, filename="<template>")
-        return self.template_class.from_code(self, code, self.make_globals(None)), tree
+        writer = _Writer(self)
+        writer.visit(changed)
+        code = self._compile(writer.stream.getvalue(), "<template>")
+        return Compiled(self.template_class.from_code(self, code, self.make_globals(None)), parts, writer.outside)
+
+
+class Compiled(NamedTuple):
+    """A template that can run.
+
+    Args:
+        template: What runs.
+        parts: The nodes of its text.
+        outside: The names that it takes from outside, those of global functions among them.
+    """
+
+    template: Any
+    parts: list[nodes.Node]
+    outside: set[str]
+
+
+class _Writer(CodeGenerator):
+    """Writes the code of a template, and notes on the way what it takes from outside: the same walk tells both."""
+
+    stream: StringIO
+
+    def __init__(self, environment: Sandbox) -> None:
+        super().__init__(environment, None, "<template>", StringIO(), optimized=False)
+        self.outside: set[str] = set()
+
+    def enter_frame(self, frame: Any) -> None:  # jinja2's
+        super().enter_frame(frame)
+        self.outside.update(name for action, name in frame.symbols.loads.values() if action == "resolve" and name)
 
 
 class _Bounded(NodeTransformer):
@@ -329,9 +361,9 @@ def _static_chars(node: nodes.Node) -> int:
     return sum(map(_static_chars, node.iter_child_nodes()))
 
 
-def refuse_nodes(tree: nodes.Template) -> None:
+def refuse_nodes(parts: list[nodes.Node]) -> None:
     """Refuse what can be seen without running it: other templates, and names that start with an underscore."""
-    for node in _walk(tree):
+    for node in parts:
         if not isinstance(node, _NODES):
             raise _at(
                 node, f"it uses {{% {type(node).__name__.lower()} %}}; a prompt stands alone, without other templates"

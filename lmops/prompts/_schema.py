@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from lmops.records import moves_view
 from lmops.store.schema import TIME, Room, Table, View
 
 TABLES: Final = (
@@ -63,24 +64,8 @@ VIEWS: Final = (
         "from prompt_versions order by name, version",
         ("prompt_versions",),
     ),
-    View(
-        "prompt_history",
-        (
-            ("event_id", "BIGINT", "in the audit chain"),
-            ("name", "VARCHAR", "prompt"),
-            ("alias", "VARCHAR", "such as production"),
-            ("action", "VARCHAR", "promote or rollback"),
-            ("from_version", "BIGINT", "NULL: the alias did not exist"),
-            ("to_version", "BIGINT", "where it points from then on"),
-            ("at", TIME, "when"),
-            ("actor", "VARCHAR", "who"),
-            ("reason", "VARCHAR", "why"),
-            ("evidence", "VARCHAR", "JSON list of ids"),
-            ("is_forced", "BOOLEAN", "to a protected alias without evidence"),
-        ),
-        "select event_id, name, alias, action, from_version, to_version, at_ns, actor, reason, evidence, is_forced "
-        "from prompt_moves order by event_id",
-        ("prompt_moves",),
+    moves_view(
+        "prompt_history", "prompt_moves", ("name", "VARCHAR", "prompt"), ("alias", "VARCHAR", "such as production")
     ),
 )
 ROOM: Final = Room(TABLES, VIEWS)

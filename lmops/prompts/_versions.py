@@ -98,10 +98,10 @@ def insert(
     commit: str | None,
 ) -> PromptVersion:
     """Save content as the next version, its note the reason of the change, or return the version that has it."""
+    body = content.body
 
     def row() -> dict[str, Any]:
-        told = {"tags": json.dumps(tags), "git_commit": commit, "event_id": change.event_id}
-        return {"body": content.body, **told}
+        return {"body": body, "tags": json.dumps(tags), "git_commit": commit, "event_id": change.event_id}
 
-    saved, is_new = versions.save(change, name, content.hash, row, parent=parent)
+    saved, is_new = versions.save(change, name, text_hash(body), row, parent=parent)
     return dataclasses.replace(_read(change.store, change.con, saved), is_new=is_new)

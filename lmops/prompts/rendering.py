@@ -135,39 +135,35 @@ def _compile(source: str) -> _Compiled | _Refused:
 
     sandbox = _sandbox()
     try:
-        template, tree = sandbox.compiled(source)
-        names = _undeclared(tree, sandbox)
+        found = sandbox.compiled(source)
     except SecurityError as error:
         return _Refused(getattr(error, "lineno", None), f"refused, {error.message}")
     except TemplateError as error:
         return _Refused(getattr(error, "lineno", None), f"not a valid template: {plain_line(error.message, 300)}")
     except (SyntaxError, RecursionError, MemoryError, ValueError, OverflowError) as error:
         return _Refused(None, f"not a valid template: too deeply nested or too large ({type(error).__name__})")
-    taken = _taken(tree)
-    if taken is not None:
+    names = _names(found.parts)
+    taken = next((node.lineno for node in names if node.name == "self"), None)
+    if taken is not None:  # it is itself, and never what somebody gives
         return _Refused(taken, "'self' belongs to the template language and is no variable; give it another name")
-    return _Compiled(template, _uses(tree, names))
+    return _Compiled(found.template, _uses(found.parts, names, _given(found, names, sandbox)))
 
 
-def _taken(tree: Any) -> int | None:
-    """Return the line where a template reads ``self``, which is itself and never what somebody gives; None for none."""
+def _names(parts: Sequence[Any]) -> list[Any]:
+    """Return where a template reads a name."""
     from jinja2 import nodes
 
-    used = (node.lineno for node in tree.find_all(nodes.Name) if node.name == "self" and node.ctx == "load")
-    return next(used, None)
+    return [node for node in parts if isinstance(node, nodes.Name) and node.ctx == "load"]
 
 
-def _undeclared(tree: Any, sandbox: Any) -> set[str]:
+def _given(found: Any, names: Sequence[Any], sandbox: Any) -> set[str]:
     """Return the names that a template takes from outside; ``range`` and its like only where they are not called."""
-    from jinja2 import meta, nodes
+    from jinja2 import nodes
 
-    bare = sandbox.overlay()
-    bare.globals = {}
-    tree.set_environment(bare)
-    names = meta.find_undeclared_variables(tree)
-    called = {id(node.node) for node in tree.find_all(nodes.Call)}
-    said = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load" and id(node) not in called}
-    return names - (set(sandbox.globals) - said)
+    called = {id(node.node) for node in found.parts if isinstance(node, nodes.Call)}
+    said = {node.name for node in names if id(node) not in called}
+    outside: set[str] = found.outside
+    return outside - (set(sandbox.globals) - said)
 
 
 @functools.cache
@@ -177,18 +173,18 @@ def _sandbox() -> Any:
     return Sandbox()
 
 
-def _uses(tree: Any, names: set[str]) -> dict[str, tuple[int, bool]]:
+def _uses(parts: Sequence[Any], names: Sequence[Any], given: set[str]) -> dict[str, tuple[int, bool]]:
     from jinja2 import nodes
 
     asked = {
         node.node.name
         for kind, words in ((nodes.Filter, ("default", "d")), (nodes.Test, ("defined", "undefined")))
-        for node in tree.find_all(kind)
-        if node.name in words and isinstance(node.node, nodes.Name)
+        for node in parts
+        if isinstance(node, kind) and node.name in words and isinstance(node.node, nodes.Name)
     }
     found: dict[str, tuple[int, bool]] = {}
-    for node in sorted(tree.find_all(nodes.Name), key=lambda node: node.lineno):
-        if node.ctx == "load" and node.name in names:
+    for node in sorted(names, key=lambda node: node.lineno):
+        if node.name in given:
             found.setdefault(node.name, (node.lineno, node.name in asked))
     return found
 

@@ -5,7 +5,7 @@ from lmops.records.aliases import Tables
 from lmops.records.change import Change
 from lmops.records.evidence import is_confirmed, verdict_digest
 from lmops.records.kinds import Kind, Row
-from lmops.records.moves import Move
+from lmops.records.moves import Move, moves_view
 from lmops.records.project import Project
 from lmops.records.refs import LATEST, Ref, check_word, text_hash
 from lmops.records.states import FREE, States
@@ -33,6 +33,7 @@ __all__ = [
     "check_word",
     "check_words",
     "is_confirmed",
+    "moves_view",
     "text_hash",
     "verdict_digest",
 ]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from lmops.store.schema import TIME, Room, Table, View
+from lmops.records.moves import moves_view
+from lmops.store.schema import Room, Table, View
 
 TABLES: Final = (
     Table("aliases", ("kind", "name", "alias")),
@@ -28,25 +29,12 @@ VIEWS: Final = (
         "select kind, name, alias, version, event_id from aliases order by kind, name, alias",
         ("aliases",),
     ),
-    View(
+    moves_view(
         "alias_history",
-        (
-            ("event_id", "BIGINT", "in the audit chain"),
-            ("kind", "VARCHAR", "of what, such as dataset; that of prompts is prompt_history"),
-            ("name", "VARCHAR", "of the thing"),
-            ("alias", "VARCHAR", "such as golden"),
-            ("action", "VARCHAR", "promote or rollback"),
-            ("from_version", "BIGINT", "NULL: the alias did not exist"),
-            ("to_version", "BIGINT", "where it points from then on"),
-            ("at", TIME, "when"),
-            ("actor", "VARCHAR", "who"),
-            ("reason", "VARCHAR", "why"),
-            ("evidence", "VARCHAR", "JSON list of ids"),
-            ("is_forced", "BOOLEAN", "to a protected alias without evidence"),
-        ),
-        "select event_id, kind, name, alias, action, from_version, to_version, at_ns, actor, reason, evidence, "
-        "is_forced from alias_moves order by event_id",
-        ("alias_moves",),
+        "alias_moves",
+        ("kind", "VARCHAR", "of what, such as dataset; that of prompts is prompt_history"),
+        ("name", "VARCHAR", "of the thing"),
+        ("alias", "VARCHAR", "such as golden"),
     ),
 )
 MADE: Final = """

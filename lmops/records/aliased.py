@@ -256,7 +256,8 @@ class Aliased(Generic[T]):
         verdicts = rules.look_up(self._store, con, asked.evidence)
         if asked.from_version == asked.to_version:
             return asked
-        aliases.check_expected(con, name, alias, seen)
+        if asked.from_version != seen:
+            aliases.check_expected(con, name, alias, seen)
         protected = aliases.is_protected(self._store, con, name, alias)
         is_forced = force and protected and not rules.suffices(verdicts, ref)
         if protected and not is_forced:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lmops.store import append_event, leave_open, next_event_id
+from lmops.store import append_event, chain_end, leave_open
 from lmops.store.schema import schema
 from lmops.times import to_ns
 
@@ -45,6 +45,7 @@ class Change:
         self.evidence = evidence
         self.at = at
         self._rows: list[tuple[Any, ...]] = []
+        self._end: tuple[int, str] | None = None
 
     @property
     def at_ns(self) -> int:
@@ -54,7 +55,8 @@ class Change:
     @property
     def event_id(self) -> int:
         """The id of the event that is said next, for rows that hold it."""
-        return next_event_id(self.con)
+        self._end = self._end or chain_end(self.con)
+        return self._end[0] + 1
 
     @property
     def unsaid(self) -> list[str]:
@@ -105,6 +107,7 @@ class Change:
             named: Hashes of records that the room made: table -> key -> hash, None for what is gone.
         """
         rows, self._rows = self._rows, []
+        end, self._end = self._end, None
         return append_event(
             self.con,
             actor=self.actor,
@@ -117,6 +120,7 @@ class Change:
             at_ns=self.at_ns,
             rows=rows,
             named=named,
+            end=end,
         )
 
     def _put(self, verb: str, table: str, row: Mapping[str, Any]) -> int:

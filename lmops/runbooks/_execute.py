@@ -12,7 +12,6 @@ import contextlib
 import os
 import re
 import signal
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -21,13 +20,13 @@ import nbformat
 import papermill.engines
 import papermill.execute
 import papermill.parameterize
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.exceptions import PapermillExecutionError
 
 from lmops.base.endings import Undone
+from lmops.base.kernels import ThisInterpreter, encryption
 from lmops.runbooks import _notebook
 from lmops.runbooks._journal import BEAT_S
 from lmops.runbooks._output import OutputLimit
@@ -114,7 +113,7 @@ class Execution:
 
     def client_options(self) -> dict[str, object]:
         """Return what the notebook client is made with."""
-        self._manager = AsyncKernelManager(kernel_name=KERNEL, kernel_spec_manager=_ThisInterpreter(), **_encryption())
+        self._manager = AsyncKernelManager(kernel_name=KERNEL, kernel_spec_manager=ThisInterpreter(), **encryption())
         return {
             "km": self._manager,
             "timeout_func": self._cell_limit,
@@ -233,18 +232,6 @@ def inject(notebook: Any, values: Mapping[str, object], defaults: Mapping[str, o
     )
 
 
-class _ThisInterpreter(KernelSpecManager):  # type: ignore[misc,unused-ignore]  # traitlets metaclass
-    """Answers every question for a kernel with one of the running interpreter; no installed kernelspec is needed."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        """Return the spec of this interpreter's kernel."""
-        # without history no two kernels wait for one sqlite file
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-        return KernelSpec(
-            argv=argv, display_name=kernel_name, language="python", metadata={"supported_encryption": "curve"}
-        )
-
-
 class _Client(PapermillNotebookClient):  # type: ignore[misc]  # untyped base
     """papermill's client; what cannot be shut down gracefully is killed with its children, what is too much is cut."""
 
@@ -307,16 +294,6 @@ class _Engine(papermill.engines.Engine):  # type: ignore[misc]  # untyped base
         client.limit = OutputLimit()
         execution.notebook = nb_man.nb
         client.execute(env=dict(execution.env), cwd=str(execution.cwd), cleanup_kc=True)
-
-
-def _encryption() -> dict[str, str]:
-    """Return the option that encrypts what the kernel and we say to each other, where both know it."""
-    import zmq
-    from ipykernel.kernelapp import IPKernelApp
-
-    both = AsyncKernelManager.class_trait_names() + IPKernelApp.class_trait_names()
-    is_known = {"transport_encryption", "curve_secretkey"} <= set(both) and zmq.has("curve")
-    return {"transport_encryption": "auto"} if is_known else {}
 
 
 def _register() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lmops.base.public import only
 from lmops.scorers._grounding import citation, source_support
-from lmops.scorers._judge import compare_pair, judge, pairwise, panel
+from lmops.scorers._judge import compare_pair, judge, pairwise, panel, with_examples
 from lmops.scorers._match import contains, contains_all, exact_match, json_schema, numeric, regex
 from lmops.scorers._operational import cost, language, latency, length, refusal
 from lmops.scorers._overlap import edit_similarity, rouge_l, token_f1
@@ -59,5 +59,6 @@ __all__ = [
     "tool_calls_match",
     "tool_errors",
     "trajectory",
+    "with_examples",
 ]
 __dir__ = only(__all__)

@@ -10,6 +10,7 @@ import asyncio
 import statistics
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
@@ -62,7 +63,8 @@ def judge(
         scale: "binary" (pass or fail), a range such as "1-5", or verdicts with what each is worth:
             ``{"good": 1, "acceptable": 0.5, "bad": 0}``.
         rubric: What each verdict means.
-        few_shot: Examples: dicts with input, output, verdict, rationale, and expected, documents where used.
+        few_shot: Examples: dicts with input, output, verdict, rationale, and expected, documents where used; or the
+            messages that the options of a judge hold.
         reference: Show the expected value: True (unmeasured without one), False, or None for "when there is one".
         documents: Show the documents; unmeasured without any.
         may_abstain: Allow the verdict "unknown", which is unmeasured.
@@ -84,13 +86,61 @@ def judge(
             raise UsageError(f"judge {name!r}: the rubric names {level!r}; the verdicts are {', '.join(marks.values)}")
     if not criteria.strip():
         raise UsageError(f"judge {name!r} has no criteria")
-    allowed = [*marks.values, *([prompt.UNKNOWN] if may_abstain else [])]
-    shots = [message for shot in few_shot for message in _shot(name, shot, marks)]
-    schema = prompt.schema(marks, may_abstain=may_abstain)
     settings = {"temperature": 0, **(params or {})}
     _check_params(settings)
+    asks = _Judge(
+        criteria=criteria,
+        model=model,
+        marks=marks,
+        rubric=rubric,
+        shots=[message for shot in few_shot for message in _shot(name, shot, marks)],
+        reference=reference,
+        documents=documents,
+        may_abstain=may_abstain,
+        settings=settings,
+    )
+    return build(
+        asks.score,
+        name=name,
+        range=None if marks.is_binary else marks.range,
+        options=asks.options(),
+        kind="judge",
+        source=f"judge {REVISION}",
+        doc=criteria,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """What a judge asks with, checked; the arguments of ``judge``."""
+
+    criteria: str
+    model: str
+    marks: prompt.Scale
+    rubric: Mapping[str, str] | None
+    shots: prompt.Messages
+    reference: bool | None
+    documents: bool
+    may_abstain: bool
+    settings: dict[str, Any]
+
+    def options(self) -> dict[str, Any]:
+        """Return what tells it apart from other judges."""
+        return {
+            "criteria": self.criteria,
+            "model": self.model,
+            "scale": dict(self.marks.values),
+            "rubric": dict(self.rubric or {}),
+            "few_shot": self.shots,
+            "reference": self.reference,
+            "documents": self.documents,
+            "may_abstain": self.may_abstain,
+            "params": self.settings,
+            "prompt": _PROMPT,
+        }
 
     async def score(
+        self,
         output: Any,
         expected: Any = None,
         input: Any = None,
@@ -98,47 +148,61 @@ def judge(
         complete: Any = None,
         repeat: int = 0,
     ) -> Score:
+        """Return the score of an answer."""
+        reference, shows, marks = self.reference, self.documents, self.marks
         problem = _unmeasurable(complete, reference=reference, expected=expected, shows=shows, documents=documents)
         if problem:
             return Score.unmeasured(problem)
         has_reference = reference is not False and expected is not None
         parts = _parts(input, output, expected if has_reference else None, documents if shows else None)
         told = prompt.system(
-            criteria, marks, rubric=rubric, reference=has_reference, documents=shows, may_abstain=may_abstain
+            self.criteria,
+            marks,
+            rubric=self.rubric,
+            reference=has_reference,
+            documents=shows,
+            may_abstain=self.may_abstain,
         )
-        asking = _Asking(
-            complete, model, settings, schema, repeat, again=prompt.AGAIN.format(shown=prompt.shown(marks))
-        )
-        found = await asking.verdict([{"role": "system", "content": told}, *shots, prompt.ask(parts)], allowed)
+        schema = prompt.schema(marks, may_abstain=self.may_abstain)
+        again = prompt.AGAIN.format(shown=prompt.shown(marks))
+        asking = _Asking(complete, self.model, self.settings, schema, repeat, again=again)
+        allowed = [*marks.values, *([prompt.UNKNOWN] if self.may_abstain else [])]
+        found = await asking.verdict([{"role": "system", "content": told}, *self.shots, prompt.ask(parts)], allowed)
         if found is None:
             return Score.failed(asking.problem, detail=asking.detail())
         detail = {**asking.detail(), "verdict": found.verdict}
-        if found.verdict == prompt.UNKNOWN and may_abstain:
+        if found.verdict == prompt.UNKNOWN and self.may_abstain:
             return Score.unmeasured(f"the judge cannot tell: {plain_line(found.rationale, 300)}", detail=detail)
         return Score.of(marks.values[found.verdict], rationale=found.rationale, detail=detail)
 
-    shows = documents
-    options = {
-        "criteria": criteria,
-        "model": model,
-        "scale": dict(marks.values),
-        "rubric": dict(rubric or {}),
-        "few_shot": shots,
-        "reference": reference,
-        "documents": documents,
-        "may_abstain": may_abstain,
-        "params": settings,
-        "prompt": _PROMPT,
-    }
-    return build(
-        score,
-        name=name,
-        range=None if marks.is_binary else marks.range,
-        options=options,
-        kind="judge",
-        source=f"judge {REVISION}",
-        doc=criteria,
+
+def with_examples(scorer: Scorer, few_shot: Sequence[Mapping[str, Any]]) -> Scorer:
+    """Return another version of a judge, which is shown further examples behind those that it has.
+
+    Args:
+        scorer: A judge that :func:`judge` made.
+        few_shot: As for :func:`judge`.
+
+    Raises:
+        UsageError: It is no such judge, or an example does not fit.
+    """
+    if scorer.kind != "judge" or not scorer.source.startswith("judge "):
+        raise UsageError(f"{scorer.name!r}: only what lmops.scorers.judge made can be shown examples")
+    given = scorer.options
+    is_binary = all(isinstance(value, bool) for value in given["scale"].values())
+    made = judge(
+        scorer.name,
+        given["criteria"],
+        model=given["model"],
+        scale="binary" if is_binary else given["scale"],
+        rubric=given["rubric"],
+        few_shot=[*given["few_shot"], *few_shot],
+        reference=given["reference"],
+        documents=given["documents"],
+        may_abstain=given["may_abstain"],
+        params=given["params"],
     )
+    return replace(made, higher_is_better=scorer.higher_is_better)
 
 
 def pairwise(
@@ -395,6 +459,8 @@ def _scale(given: str | Mapping[str, float]) -> prompt.Scale:
 
 
 def _shot(name: str, shot: Mapping[str, Any], scale: prompt.Scale) -> prompt.Messages:
+    if "role" in shot:
+        return [dict(shot)]
     verdict = str(shot.get("verdict"))
     if isinstance(shot.get("verdict"), bool):
         verdict = "pass" if shot["verdict"] else "fail"

@@ -9,7 +9,7 @@ bodies with bounds and deadlines, answers errors, stops cleanly. It knows no sto
 from __future__ import annotations
 
 from lmops.base.public import only
-from lmops.serve._access import Access, token_from
+from lmops.serve._access import Access, resolve, token_from
 from lmops.serve._admission import Admission, Ticket
 from lmops.serve._body import Body
 from lmops.serve._limits import MEGABYTE, Limits
@@ -30,6 +30,7 @@ __all__ = [
     "Route",
     "Server",
     "Ticket",
+    "resolve",
     "stop_signals",
     "token_from",
 ]

@@ -55,7 +55,7 @@ def _refuse_web_pages(headers: Headers, bound: str) -> None:
     """
     hosts = [_name_of(f"//{host}") for host in headers.get_all("Host") or []]
     origins = [_name_of(origin) for origin in headers.get_all("Origin") or []]
-    if any(name not in _LOCAL_NAMES for name in origins):
+    if any(name not in _LOCAL_NAMES and name != bound for name in origins):
         raise Refusal(403, "requests from web pages need a token")
     if any(name not in _LOCAL_NAMES and name != bound for name in hosts):
         raise Refusal(403, "the Host is not this machine: without a token only localhost and 127.0.0.1 are served")

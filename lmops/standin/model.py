@@ -32,6 +32,7 @@ from lmops.standin import content
 from lmops.standin.chance import happens
 from lmops.standin.chat import Completion, Notes
 from lmops.standin.extract import parse, rank
+from lmops.standin.judging import judged
 from lmops.standin.text import count_tokens, terms
 from lmops.standin.tools import BOOKING, DAYS, PORTS
 
@@ -200,6 +201,23 @@ class Rewriter:
         return _completion(request, _Answer(text=text), key=key, random=random)
 
 
+class Judge:
+    """The stand-in for a judge: it goes by words in common (:func:`lmops.standin.judging.judged`)."""
+
+    def __repr__(self) -> str:
+        return "Judge('judge-1')"
+
+    def complete(self, request: ChatRequest) -> Completion:
+        """Return a verdict as JSON; equal requests have equal answers."""
+        key = hashlib.sha256(f"judge|{_spelt_out(request)}".encode()).hexdigest()
+        return _completion(
+            request,
+            _Answer(text=judged(request.messages, courtesies=(*OPENINGS, *CLOSINGS))),
+            key=key,
+            random=Random(key),
+        )
+
+
 def _spelt_out(request: ChatRequest) -> str:
     """Return what choices are drawn from: all that a request says, spelt once and for all.
 
@@ -336,7 +354,8 @@ def chat_model(spec: str, *, revision: int = 1) -> ChatModel:
     """Return the model of a name such as "standin:ferry-1".
 
     Args:
-        spec: provider and model. Only the provider "standin" is built in: "ferry-1" answers, "rewrite-1" rewrites.
+        spec: provider and model. Only the provider "standin" is built in: "ferry-1" answers, "rewrite-1" rewrites,
+            "judge-1" judges.
         revision: the weights behind the name; 2 is the base model after its update.
 
     Raises:
@@ -349,4 +368,6 @@ def chat_model(spec: str, *, revision: int = 1) -> ChatModel:
         return StandIn(revision=revision)
     if spec == "standin:rewrite-1":
         return Rewriter()
-    raise UsageError(f"no stand-in named {spec!r}; known: 'standin:ferry-1', 'standin:rewrite-1'")
+    if spec == "standin:judge-1":
+        return Judge()
+    raise UsageError(f"no stand-in named {spec!r}; known: 'standin:ferry-1', 'standin:rewrite-1', 'standin:judge-1'")

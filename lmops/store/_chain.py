@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import hashlib
 import json
@@ -10,6 +11,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.store._hashes import list_text
 from lmops.store._seals import seal
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 GENESIS: Final = "0" * 64
 #: Set in the kernel of a runbook: what it changes is named as changed by that run.
 _RUN_VARIABLE: Final = "LMOPS_RUN_ID"
+#: What the system's user is read from, before the list of users.
+_USER_VARIABLES: Final = ("LOGNAME", "USER", "LNAME", "USERNAME")
 _RUN_ID: Final = re.compile("[0-9a-f]{12}")
 FIELDS: Final = (
     "event_id",
@@ -41,6 +45,12 @@ def default_actor() -> str:
     named = os.environ.get("LMOPS_ACTOR")
     if named:
         return named
+    return _user(os.getuid() if hasattr(os, "getuid") else 0, *map(os.environ.get, _USER_VARIABLES))
+
+
+@functools.lru_cache(maxsize=16)
+def _user(_uid: int, *_named: str | None) -> str:
+    """Return the system's name of this user, which reading the list of users finds out."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
@@ -53,7 +63,6 @@ _ENDS: Final = (
     "union all select events, hash from audit_head"
 )
 #: ``json.dumps`` makes one for each call.
-_EVENT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _VALUE: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
 
 
@@ -65,8 +74,7 @@ def event_hash(event: Mapping[str, Any]) -> str:
     values = [event[name] for name in FIELDS]
     if "records" in event.keys() and event["records"] is not None:  # noqa: SIM118  # the rows of SQLite are no mappings
         values.append(event["records"])
-    text = _EVENT.encode(values)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(list_text(values).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def append_event(
@@ -82,6 +90,7 @@ def append_event(
     at_ns: int | None = None,
     rows: Iterable[Sequence[Any]] = (),
     named: Mapping[str, Mapping[str, str | None]] | None = None,
+    end: tuple[int, str] | None = None,
 ) -> int:
     """Append one event and return its id; ``con`` is inside a write transaction, so the chain has no gaps.
 
@@ -99,9 +108,10 @@ def append_event(
         at_ns: When; now by default.
         rows: (table, *key) of the records that were written or removed, after they were.
         named: Hashes of records that the caller made: table -> key -> hash, None for what is gone.
+        end: What :func:`chain_end` said in this transaction, when nothing was appended since.
     """
     evidence = [*evidence, *_running()]
-    events, previous_hash = _end(con)
+    events, previous_hash = end or chain_end(con)
     event_id = events + 1
     event = {
         "event_id": event_id,
@@ -124,11 +134,6 @@ def append_event(
     return event_id
 
 
-def next_event_id(con: sqlite3.Connection) -> int:
-    """Return the id of the event that is appended next in this write transaction, for records that name it."""
-    return _end(con)[0] + 1
-
-
 def run_evidence(run_id: str) -> str:
     """Return how the evidence of an event names the run of a runbook that it happened in."""
     return f"runbook:{run_id}"
@@ -148,8 +153,8 @@ def _running() -> list[str]:
     return [run_evidence(run_id)] if _RUN_ID.fullmatch(run_id) else []
 
 
-def _end(con: sqlite3.Connection) -> tuple[int, str]:
-    """Return how many events there are and the hash of the last one.
+def chain_end(con: sqlite3.Connection) -> tuple[int, str]:
+    """Return how many events there are and the hash of the last one; the next has one number more.
 
     The head says so, and not the last row: an event after a removed tail must not hide that it is gone.
     """
@@ -165,4 +170,4 @@ def _json(value: object) -> str | None:
 
 def _text(text: str) -> str:
     """Return text that can be stored: a lone surrogate, half of a character, becomes the replacement character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -222,9 +222,10 @@ class Publisher:
         """Collect files that are about to be listed; on any error those that are not are removed again."""
         written: list[Written] = []
         self._retired = []
+        since = counter(self._meta.connection(), "manifest")
         with Undone(lambda: self._remove_unlisted(written)):
             yield written
-        self._note(written)
+        self._note(written, since)
 
     def _remove_unlisted(self, written: Sequence[Written]) -> None:
         """Remove files that nobody lists; an interrupt may come right after the commit: then they are the store's."""
@@ -234,7 +235,7 @@ class Publisher:
                 if file.path not in listed:
                     (self._folder / file.path).unlink(missing_ok=True)
 
-    def _note(self, written: Sequence[Written]) -> None:
+    def _note(self, written: Sequence[Written], since: int) -> None:
         """Write the change that was committed into the journal; one that cannot be written is told by the next."""
         con = self._meta.connection()
         query = f"select {', '.join(MANIFEST_COLUMNS)} from segments"
@@ -249,6 +250,7 @@ class Publisher:
                 self._folder,
                 self._meta.store_id,
                 counter(con, "manifest"),
+                since=since,
                 added=added,
                 dropped=self._retired,
                 whole=listed,

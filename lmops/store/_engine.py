@@ -21,7 +21,7 @@ from lmops.store._filesystem import remove_folder
 from lmops.store._limits import Asking, Limits, checked_timeout
 from lmops.store._membership import Membership
 from lmops.store._overlay import Overlay, log_order, overlay
-from lmops.store._planner import OPEN, Bounds, Planner, both
+from lmops.store._planner import OPEN, Bounds, both, planner
 from lmops.store._records import Records
 from lmops.store._results import Results
 from lmops.store._segments import SEGMENTS_DIR
@@ -118,7 +118,6 @@ class Engine:
         self._con.execute(f"set allowed_directories=[{', '.join(map(_literal, allowed))}]")
         self._con.execute("set enable_external_access=false")
         self._con.execute("set lock_configuration=true")
-        self._planner = Planner()
         self._is_taught = False
         self._pid = os.getpid()
 
@@ -129,20 +128,11 @@ class Engine:
                 teach(self._con, Blobs(self._folder / "blobs"))
                 self._is_taught = True
 
-    @property
-    def planner(self) -> Planner:
-        """Return the planner of this process."""
-        with self._lock:
-            if self._pid != os.getpid():
-                self._connect()
-            return self._planner
-
     def close(self) -> None:
         """Drop the in-memory database and what was remembered of the files."""
         with self._lock:
             if self._pid == os.getpid():
                 self._let_go()
-                self._planner.close()
             self._pid = 0
             self._tail.forget()
             self._seals.forget()
@@ -159,13 +149,19 @@ class Engine:
         self._seals.after_fork()
         self.results.after_fork()
         if self._pid:
-            self._inherited += [self._con, self._planner, self._let_go.detach()]
+            self._inherited += [self._con, self._let_go.detach()]
         self._pid = 0
 
     # -- queries ---------------------------------------------------------------------------------------------------
 
     def sql(
-        self, query: str, params: Any = None, *, narrow: Bounds = OPEN, timeout_s: float | None = None
+        self,
+        query: str,
+        params: Any = None,
+        *,
+        narrow: Bounds = OPEN,
+        reads: Sequence[str] = (),
+        timeout_s: float | None = None,
     ) -> duckdb.DuckDBPyRelation:
         """Run one read-only SELECT over the views and return its whole result as a relation.
 
@@ -173,6 +169,7 @@ class Engine:
             query: One SELECT.
             params: Values for ``?`` or ``$name``.
             narrow: Bounds the caller knows to hold besides those in the query.
+            reads: The base views that it reads whole, where the caller knows; otherwise it is planned.
             timeout_s: Longest time in seconds; that of the store by default.
         """
         if _SHOW_TABLES.fullmatch(query):
@@ -182,7 +179,7 @@ class Engine:
         heard: list[str] = []
         self._asked.heard = heard
         try:
-            found = self._answered(query, params, narrow, timeout_s, heard)
+            found = self._answered(query, params, narrow, reads, timeout_s, heard)
         finally:
             self._asked.heard = None
         if heard:
@@ -190,11 +187,19 @@ class Engine:
             found.left_out = tuple(dict.fromkeys(heard))
         return cast("duckdb.DuckDBPyRelation", found)
 
-    def _answered(self, query: str, params: Any, narrow: Bounds, timeout_s: float | None, heard: list[str]) -> Answer:
+    def _answered(
+        self,
+        query: str,
+        params: Any,
+        narrow: Bounds,
+        reads: Sequence[str],
+        timeout_s: float | None,
+        heard: list[str],
+    ) -> Answer:
         """Return the answer from the newest snapshot whose files are still there."""
         with Asking(timeout_s=timeout_s, is_for_somebody=True):
-            plan = self.planner.plan(query, params)
-            bounds = {name: both(found, narrow) for name, found in plan.views.items()}
+            views = dict.fromkeys(reads, OPEN) if reads else planner().plan(query, params).views
+            bounds = {name: both(found, narrow) for name, found in views.items()}
             for attempt in range(1, _ATTEMPTS + 1):
                 heard.clear()
                 try:
@@ -203,7 +208,7 @@ class Engine:
                     if attempt == _ATTEMPTS:
                         raise
                 else:
-                    found.note = note_of(query, plan.views)
+                    found.note = note_of(query, views)
                     return found
         raise AssertionError
 
@@ -260,7 +265,7 @@ class Engine:
             return of_system(OSError(errno.EMFILE, os.strerror(errno.EMFILE)), f"the store {self._folder}")
         if isinstance(error, duckdb.OutOfMemoryException):
             return self.limits.too_large(error)
-        return self.planner.explained(error)
+        return planner().explained(error)
 
     def rows(self, snapshot: Snapshot, query: str, views: Sequence[str], params: Any = None) -> list[Row]:
         """Return the rows of a query over whole views of a snapshot, for housekeeping: it warns nobody."""

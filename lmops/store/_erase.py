@@ -20,9 +20,10 @@ from lmops.store._chain import append_event
 from lmops.store._erase_plan import Plan, Planner, hashed, waiting
 from lmops.store._grown import remove_kept
 from lmops.store._hashes import key_text
+from lmops.store._maintenance import GRACE_S
 from lmops.store._manifest import move_manifest
 from lmops.store._meta import in_words
-from lmops.store._results import result_hashes, seal_case
+from lmops.store._results import seal_case
 from lmops.store.schema import Becomes, schema
 from lmops.text import plain_line
 
@@ -146,6 +147,9 @@ class Eraser:
         """
         if not dry_run:
             self._meta.refuse_read_only()
+            with in_words(self._folder), self._publisher.locked():
+                # Files that a killed process never listed are looked through with what else was set aside.
+                self._publisher.sweep(grace_s=GRACE_S)
         unread, salt = self._maintenance.unreadable(), secrets.token_hex(8)
         hashes = {column: hashed(salt, value) for column, value in who.items()}
         plan = self._planner.plan(trace_ids, by=by, words=words, named=named, salt=salt, who=hashes, unread=unread)
@@ -330,7 +334,9 @@ class Eraser:
         """Append the event, which says that and why and not what; only what could not be read stays noted."""
         packed = schema().packed.table
         runs = sorted({case[0] for case in plan.rows.get(packed, ())})
-        named = {key_text([run_id]): result_hashes(self._engine.sql, run_id).get(run_id) for run_id in runs}
+        named = {
+            key_text([run_id]): self._engine.results.hashes(self._engine.sql, run_id).get(run_id) for run_id in runs
+        }
         after = {
             key: value for key, value in report(plan, dry_run=False).to_dict().items()
             if key not in ("dry_run", "backups", "exports", "left", "alike", "event_id") and value

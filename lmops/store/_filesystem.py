@@ -15,6 +15,7 @@ from lmops.errors import StoreError, UsageError, raise_if_of_process
 
 STORE_DIR: Final = ".lmops"
 META: Final = "meta.sqlite"
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _RELATIVE: Final = re.compile(r"[\w.=-]+(?:/[\w.=-]+)*", re.ASCII)
 _NETWORK_TYPES: Final = frozenset(
     [
@@ -87,7 +88,7 @@ def resolve(path: str | os.PathLike[str] | None) -> Path:
         return find_store(here) or here / STORE_DIR
     if not isinstance(asked, str | os.PathLike):
         raise UsageError(f"a {type(asked).__name__} is no store: a store is a folder, such as '.lmops', or ':memory:'")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(asked)):
+    if _ADDRESS.match(str(asked)):
         raise UsageError(f"{str(asked)[:80]!r} is an address: a store is a folder, such as '.lmops', or ':memory:'")
     folder = Path(asked).expanduser().absolute()
     if is_store(folder):

@@ -74,7 +74,7 @@ class Grown:
         if known is None or not _is_of(con, view, known):
             known = self._from_file(con, view) or Rows(record_table(view, ()), 0, 0)
             checked = known.last
-        found = _rows(con, f"{_select(view)} > ? order by {view.grows_by}", (known.last,))
+        found = read_rows(con, f"{_select(view)} > ? order by {view.grows_by}", (known.last,))
         if found:
             table = _joined(known.table, record_table(view, found))
             known = Rows(table, found[-1][0], known.in_file)
@@ -151,11 +151,12 @@ def _is_of(con: sqlite3.Connection, view: View, known: Rows) -> bool:
     count = con.execute(f"select count(*) from {view.behind[0]} where {view.grows_by} <= ?", (known.last,))
     if count.fetchone()[0] != known.table.num_rows:
         return False  # some were erased
-    last = record_table(view, _rows(con, f"{_select(view)} = ?", (known.last,)))
+    last = record_table(view, read_rows(con, f"{_select(view)} = ?", (known.last,)))
     return bool(last.equals(known.table.slice(known.table.num_rows - 1).combine_chunks()))
 
 
-def _rows(con: sqlite3.Connection, query: str, params: Sequence[Any]) -> list[Any]:
+def read_rows(con: sqlite3.Connection, query: str, params: Sequence[Any] = ()) -> list[Any]:
+    """Return the rows of a query, bytes where a text is none."""
     try:
         return con.execute(query, params).fetchall()
     except sqlite3.OperationalError:

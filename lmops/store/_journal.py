@@ -52,6 +52,7 @@ def note(
     store_id: str,
     generation: int,
     *,
+    since: int,
     added: Sequence[Record],
     dropped: Sequence[str],
     whole: Callable[[], Sequence[Record]],
@@ -62,6 +63,8 @@ def note(
         folder: The store's.
         store_id: The store's.
         generation: Of the manifest, after the change.
+        since: Its generation before the change. What others changed until then, and were killed before they could write
+            it down, is told by a line that lists every file.
         added: The manifest rows that came.
         dropped: The paths that went.
         whole: Returns all manifest rows, for when the line before is missing.
@@ -71,7 +74,7 @@ def note(
     last = head(folder) if size else None
     if last == (store_id, generation):
         return  # nothing has changed
-    if last is None or last != (store_id, generation - 1) or size > _LONGEST:
+    if last is None or last != (store_id, since) or generation != since + 1 or size > _LONGEST:
         line = _line(store_id, generation, {"whole": list(whole())})
         if size > _LONGEST:
             temporary = path.with_suffix(".tmp")

@@ -185,6 +185,15 @@ class Maintenance:
                 self._blobs.sweep(self.blobs_in_use(left))
         return self._engine.results.retain(self._publisher, since_ns, removed, note)
 
+    def known(self, trace_ids: Collection[str]) -> set[str]:
+        """Return those of some traces that are in the store."""
+        if not trace_ids:
+            return set()
+        query = "select trace_id from traces where trace_id in (select unnest(?))"
+        snapshot = self._engine.snapshot()
+        found = self._engine.run(snapshot, query, [[*trace_ids]], {"traces": OPEN}).fetchall()
+        return {row[0] for row in found}
+
     def _remove(
         self,
         snapshot: Snapshot,

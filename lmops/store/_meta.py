@@ -255,7 +255,6 @@ class Meta:
     def _connect_to_write(self) -> sqlite3.Connection:
         con = self._open(f"file:{quoted(self.path)}")
         _set_journal_mode(con, "delete" if self.is_network else "wal")
-        con.execute(f"pragma journal_size_limit={WAL_BYTES}")
         return con
 
     def _open(self, uri: str) -> sqlite3.Connection:
@@ -287,11 +286,13 @@ class Meta:
         with in_words(self.folder), GATE.passing(), self._hold() as held:
             con = held.con
             level = "full" if durable or self.is_network else "normal"
+            if held.synchronous is None:
+                con.execute(f"pragma journal_size_limit={WAL_BYTES}")
             if held.synchronous != level:
                 con.execute(f"pragma synchronous={level}")
                 held.synchronous = level
             _begin(con, wait=wait)
-            held.began_at = con.total_changes
+            held.begin()
             with Undone(con.rollback):
                 yield con
                 # Plain statements by the key: "returning" makes a table of its own, ten times as slow.
@@ -328,7 +329,7 @@ class Meta:
                 yield con
                 return
             con.execute("begin")
-            held.began_at = con.total_changes
+            held.begin()
             try:
                 yield con
             finally:
@@ -525,23 +526,31 @@ class _Held:
         self.synchronous: str | None = None
         self.waiting_rows = 0
         #: ``total_changes`` when the transaction began: what is read after a change of its own may be rolled back
-        self.began_at = -1
+        self._began_at = -1
         self._state = (-1, -1)
+        self._is_known = False
         self._rows: Rows = {}
         self.lock = threading.RLock()
         self.pid = os.getpid()
         self._register = register
         register[id(con)] = (con, self.lock)
 
+    def begin(self) -> None:
+        """Note that a transaction has begun."""
+        self._began_at = self.con.total_changes
+        self._is_known = False
+
     def known_rows(self) -> Rows | None:
         """Return the rows that were found to be what was written in this state of the database."""
         changes = self.con.total_changes
-        if changes != self.began_at:
+        if changes != self._began_at:
             return None
-        # The version is the connection's own count of what others commit.
-        state = (self.con.execute("pragma data_version").fetchone()[0], changes)
-        if state != self._state:
-            self._state, self._rows = state, {}
+        if not self._is_known:
+            # The version is the connection's own count of what others commit; within a transaction it stays.
+            state = (self.con.execute("pragma data_version").fetchone()[0], changes)
+            if state != self._state:
+                self._state, self._rows = state, {}
+            self._is_known = True
         return self._rows
 
     def __enter__(self) -> Self:

@@ -6,7 +6,9 @@ file, and says with the engine's own optimiser which time bounds reach each tabl
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import re
 import threading
 from datetime import UTC, datetime
@@ -53,6 +55,8 @@ OPEN: Final = Bounds(None, None)
 NOWHERE: Final = Bounds(2**63 - 1, -(2**63))
 
 
+#: Functions that read a table whose name is a text.
+_OF_TEXT: Final = ("query", "query_table")
 #: Plans are kept of so many questions, each of at most so many characters.
 _KEPT: Final = 256
 _KEPT_CHARACTERS: Final = 20_000
@@ -62,6 +66,11 @@ class Plan(NamedTuple):
     """The base views a query names, each with the time bounds within which it reads them."""
 
     views: dict[str, Bounds]
+
+
+def planner() -> Planner:
+    """Return the planner of this process: its tables are empty, so that one serves every store."""
+    return _planner_of(os.getpid())
 
 
 class Planner:
@@ -87,10 +96,6 @@ class Planner:
         for macro in MACROS:
             self._con.execute(macro)
 
-    def close(self) -> None:
-        """Drop the empty tables."""
-        self._con.close()
-
     def plan(self, query: str, params: Any = None) -> Plan:  # what DuckDB takes
         """Return what a query reads.
 
@@ -109,22 +114,27 @@ class Planner:
             except duckdb.Error as error:
                 raise self.explained(error) from error
             plan = self._planned(query, rows[0][1])
-            if len(query) <= _KEPT_CHARACTERS and self._reads_all(query, plan):
+            named = self._named(query) if len(query) <= _KEPT_CHARACTERS else None
+            if named is None:
+                return plan
+            # A column may be called as a view is.
+            plan = Plan({name: found for name, found in plan.views.items() if name in named or found != NOWHERE})
+            # It bounds no view that the query reads; then it holds at any time, with any parameters.
+            if all(plan.views.get(name, OPEN) == OPEN for name in named):
                 if len(self._kept) >= _KEPT:
                     self._kept.clear()
                 self._kept[query] = plan
             return plan
 
-    def _reads_all(self, query: str, plan: Plan) -> bool:
-        """Return whether a plan bounds no view that its query reads; then it holds at any time, with any parameters."""
+    def _named(self, query: str) -> set[str] | None:
+        """Return the base views of the tables that a query names; None when it cannot be told."""
         rows = self._con.execute("select json_serialize_sql(?)", [query]).fetchall()
-        parsed = json.loads(rows[0][0])
-        if parsed["error"]:
-            return False
-        read = {node["table_name"].lower() for node in _dicts(parsed) if node.get("type") == "BASE_TABLE"}
+        nodes = list(_dicts(json.loads(rows[0][0])))
+        if any(node.get("error") or node.get("function_name") in _OF_TEXT for node in nodes):
+            return None
+        tables = {node["table_name"].lower() for node in nodes if node.get("table_name")}
         derived = derived_views()
-        bases = {base for name in read for base in (derived[name].bases if name in derived else (name,))}
-        return all(plan.views.get(name, OPEN) == OPEN for name in bases)
+        return {base for name in tables for base in (derived[name].bases if name in derived else (name,))}
 
     def _planned(self, query: str, explained: str) -> Plan:
         """Return the plan that an explained query amounts to."""
@@ -246,3 +256,9 @@ def both(one: Bounds, other: Bounds) -> Bounds:
     since = max((ns for ns in (one.since_ns, other.since_ns) if ns is not None), default=None)
     until = min((ns for ns in (one.until_ns, other.until_ns) if ns is not None), default=None)
     return Bounds(since, until)
+
+
+@functools.cache
+def _planner_of(_pid: int) -> Planner:
+    """Return a planner for each process: the threads of a database do not come along when one forks."""
+    return Planner()

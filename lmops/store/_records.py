@@ -7,7 +7,6 @@ that is gone from its page is missed. ``audit verify`` does more: it compares ev
 
 from __future__ import annotations
 
-import functools
 import json
 import sqlite3
 import threading
@@ -18,8 +17,8 @@ from lmops.errors import DamagedStoreError
 from lmops.store._arrow import record_table
 from lmops.store._chain import GENESIS, event_hash
 from lmops.store._filesystem import META
-from lmops.store._grown import Grown
-from lmops.store._hashes import key_of, key_text, row_hash
+from lmops.store._grown import Grown, read_rows
+from lmops.store._hashes import by_key, key_of, key_text, row_hash
 from lmops.store._results import misplaced, with_liveness
 from lmops.store._seals import Check, Named, disagreement, note
 from lmops.store._segments import any_text
@@ -57,11 +56,15 @@ class Records:
         self._named: Named = {}
         self._events = 0
         self._last = GENESIS
+        #: the rows of the state of the database that the chain was read in last
+        self._read_in: Rows | None = None
         self._damaged_events: list[str] = []
         self._examined: set[str] = set()
         self._grown = Grown(folder, keeps=keeps)
         #: up to which row growing tables were checked, and what was found wrong with them, by view
         self._checked: dict[str, int] = {}
+        #: by table the hashes of rows that were compared with their checksums
+        self._seen: dict[str, set[int]] = {}
         self._wrong: dict[str, list[str]] = {}
         #: by the content of a row: its key and its hash
         self._known: dict[int, tuple[str, str]] = {}
@@ -85,8 +88,7 @@ class Records:
             problems[name] = self.problems(con, name)
         if name in tables:
             return tables[name], problems[name]
-        with any_text(con):
-            rows = con.execute(view.sql).fetchall()
+        rows = read_rows(con, view.sql)
         if view.gone is not None:
             # A process that dies changes nothing here: whether one is alive is asked every time.
             columns = [column for column, _, _ in view.columns]
@@ -124,10 +126,10 @@ class Records:
             return rows[table, *key]
         with self._lock:
             try:
-                row, problem = self._looked_up(con, table, key)
+                row, problem = self._looked_up(con, table, key, rows)
             except sqlite3.OperationalError:
                 with any_text(con):  # bytes that are no text; the other way is twice as fast
-                    row, problem = self._looked_up(con, table, key)
+                    row, problem = self._looked_up(con, table, key, rows)
         if problem is not None:
             raise DamagedStoreError(
                 f"{META}: {problem}; it is not handed out. A backup has it as it was (lmops store restore); "
@@ -140,11 +142,13 @@ class Records:
         return row
 
     def _looked_up(
-        self, con: sqlite3.Connection, table: str, key: Sequence[Any]
+        self, con: sqlite3.Connection, table: str, key: Sequence[Any], rows: Rows | None
     ) -> tuple[sqlite3.Row | None, str | None]:
         """Return a row, and what is wrong with it."""
-        self._read_chain(con)
-        row = con.execute(_by_key(table), key).fetchone()
+        if rows is None or rows is not self._read_in:
+            self._read_chain(con)
+            self._read_in = rows
+        row = con.execute(by_key(table), key).fetchone()
         return row, self._problem(con, table, key_text(key), row)
 
     def intact(self, con: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], dict[Altered, str]]:
@@ -227,7 +231,7 @@ class Records:
             found += self._read_chain(con)
             if view == "audit":
                 found += self._missing_events(con)
-            check = Check(con, self._named, self._waiting(con), self._checked)
+            check = Check(con, self._named, self._waiting(con), self._checked, self._seen)
             for table in tables:
                 if table.held_by is None:
                     check.compare(table.name, self._hashed(con, table))
@@ -245,14 +249,18 @@ class Records:
 
     def _read_chain(self, con: sqlite3.Connection) -> list[str]:
         """Read the events that are new, and return what is wrong with any."""
-        last = con.execute("select event_id, hash from audit order by event_id desc limit 1").fetchone()
-        if last is None or (last[0], last[1]) == (self._events, self._last):
-            return self._damaged_events
-        known = con.execute("select hash from audit where event_id = ?", (self._events,)).fetchone()
-        if self._events and (known is None or known[0] != self._last):
-            # An older state than the one that was read last, or that one was never committed: all of it anew.
-            self._named, self._events, self._last, self._damaged_events = {}, 0, GENESIS, []
-        for row in con.execute("select * from audit where event_id > ? order by event_id", (self._events,)):
+        self._read_in = None
+        query = "select * from audit where event_id >= ? order by event_id"
+        found = con.execute(query, (self._events,))
+        if self._events:
+            last = found.fetchone()
+            if last is None and con.execute("select 1 from audit").fetchone() is None:
+                return self._damaged_events
+            if last is None or (last["event_id"], last["hash"]) != (self._events, self._last):
+                # An older state than the one that was read last, or that one was never committed: all of it anew.
+                self._named, self._events, self._last, self._damaged_events = {}, 0, GENESIS, []
+                found = con.execute(query, (0,))
+        for row in found:
             event = dict(row)
             self._events = event["event_id"]
             try:
@@ -298,12 +306,6 @@ class Records:
             held: dict[str, Any] = dict(zip(names, row, strict=True))
             known = self._known[content] = (key_text(held[name] for name in key_of(table)), row_hash(table, held))
         return known
-
-
-@functools.cache
-def _by_key(table: str) -> str:
-    """Return the query of one row by its key."""
-    return f"select * from {table} where {' and '.join(f'{name} = ?' for name in key_of(table))}"  # our own names
 
 
 def _altered(key: str, named: tuple[int | None, str | None]) -> Altered:

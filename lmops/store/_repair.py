@@ -21,7 +21,6 @@ from lmops.store._manifest import move_manifest, replaced_rows, write_dead
 from lmops.store._overlay import FACT_COLUMNS, Overlay, trace_row
 from lmops.store._planner import OPEN
 from lmops.store._quarantine import QUARANTINE, keep, set_aside
-from lmops.store._results import result_hashes
 from lmops.store._salvage import described, salvage
 from lmops.store._seals import LOST_CASES, Named, note
 from lmops.store._segments import Segment, any_text, file_sha256, seal
@@ -220,7 +219,7 @@ class Repair:
             f"(select ({key}) from {packed.parts.name})) as bare from {packed.rows.name} group by all"  # our own names
         )
         there = {row[packed.owner]: row for row in self._engine.sql(query).to_arrow_table().to_pylist()}
-        hashes = result_hashes(self._engine.sql, None)
+        hashes = self._engine.results.hashes(self._engine.sql, None)
         with self._meta.write(durable=True) as con:
             named: Named = {}
             for event_id, said in con.execute("select event_id, records from audit where records is not null"):

@@ -18,14 +18,13 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lmops.errors import DamagedStoreError, LmopsError, NotFoundError, StoreError, UsageError
 from lmops.owners import refuse_stranger
 from lmops.store._acknowledged import Acknowledged
 from lmops.store._chain import append_event, default_actor
 from lmops.store._duck import in_memory
-from lmops.store._export import RECORDS, records_of
 from lmops.store._filesystem import META, fsync_dir, is_store, make_file, make_folder, refuse_links
 from lmops.store._hashes import key_of
 from lmops.store._identity import UNFINISHED, refuse_lost, refuse_other, segment_files, stamp_of
@@ -37,21 +36,22 @@ from lmops.store._quarantine import QUARANTINE, set_aside
 from lmops.store._salvage import described, salvage
 from lmops.store._seals import forsaken, leave_open
 from lmops.store._segments import MANIFEST_COLUMNS, Stamp, Written, file_sha256, write_segment
+from lmops.store._sources import BESIDE, newest
 from lmops.store._tables import filed
 from lmops.store.schema import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import pyarrow as pa
 
     from lmops.store._check import CheckReport
+    from lmops.store._sources import Source
 
 #: How long a rescue waits for somebody who drains or compacts.
 _WAIT_S: Final = 10.0
 #: So many records whose events are lost are named, the others counted.
 _NAMED: Final = 5
-_BESIDE: Final = ("", "-wal", "-shm")
 #: What a database that is built again must not take over: it is found out anew.
 _MANIFEST: Final = ("segments", "retired", "dead_rows")
 #: Facts are the same in two files with the same revision; a row of results is by its key.
@@ -88,16 +88,6 @@ class RescueReport:
         """Say it in one line, and below what cannot be had."""
         head = f"<RescueReport {self.path}: {self.segments} segments, {self.rows} rows"
         return "\n  ".join([f"{head}; records from {self.records_from or 'nowhere'}>", *self.lost])
-
-
-class _Source(NamedTuple):
-    """A database that records may be taken from."""
-
-    path: Path
-    store_id: str
-    events: int
-    generation: int
-    is_whole: bool
 
 
 @dataclass(slots=True)
@@ -171,7 +161,7 @@ class _Rescue:
             shutil.rmtree(left)  # copies that a killed rescue made
         with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=self._folder) as temporary:
             work = Path(temporary)
-            source = self._newest(work)
+            source = newest(self._folder, self._records, self._owners(), work)
             store_id = self._store_id(source)
             self._refuse_foreign(store_id)
             found = self._files(store_id)
@@ -207,7 +197,7 @@ class _Rescue:
 
     # -- records ---------------------------------------------------------------------------------------------------
 
-    def _store_id(self, source: _Source | None) -> str:
+    def _store_id(self, source: Source | None) -> str:
         """Return whose segments these are."""
         owners = self._owners()
         if source is not None and (not owners or source.store_id in owners):
@@ -236,49 +226,7 @@ class _Rescue:
             found[self._told.store_id] = found.get(self._told.store_id, 0) + 1
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
-    def _newest(self, work: Path) -> _Source | None:
-        """Return a copy of the newest database of this store that can be read."""
-        owners = self._owners()
-        sources = []
-        for number, candidate in enumerate(self._candidates()):
-            copy = work / f"source-{number}" / META
-            copy.parent.mkdir()
-            # The present database is this store's, also when the page that says so cannot be read.
-            own_id = next(iter(owners), None) if candidate == self._folder / META else None
-            source = _examined(candidate, copy, own_id)
-            if source is None or (owners and source.store_id not in owners):
-                continue
-            if owners or self._records is not None or candidate.is_relative_to(self._folder):
-                sources.append((source, copy))
-                # No file says whose store this is: what is in it does, and not what lies beside it.
-                owners = owners or {source.store_id: 1}
-        if not sources:
-            if self._records is not None:
-                raise NotFoundError(
-                    f"{self._records} holds no {META} and no {RECORDS} of this store; name a backup or an export of it "
-                    "(exports of older releases hold views only)"
-                )
-            return None
-        best, copy = max(sources, key=lambda found: (found[0].is_whole, found[0].events, found[0].generation))
-        copy.parent.rename(work / "source")
-        return best
-
-    def _candidates(self) -> Iterator[Path]:
-        """Yield databases that may be this store's; none of somebody else."""
-        if self._records is not None:
-            yield _database_of(self._records)
-            return
-        yield self._folder / META
-        yield from sorted((self._folder / QUARANTINE).glob(f"*/{META}"))
-        owner = self._folder.stat().st_uid
-        for place in (self._folder.parent, self._folder.parent.parent):
-            for pattern in (f"*/{META}", f"*/.lmops/{META}", f"*/{RECORDS}", f"*.{RECORDS}"):
-                with contextlib.suppress(OSError):
-                    for found in sorted(place.glob(pattern)):
-                        if found.parent != self._folder and found.stat().st_uid == owner:
-                            yield found
-
-    def _records_into(self, target: Path, source: _Source | None, store_id: str) -> Meta:
+    def _records_into(self, target: Path, source: Source | None, store_id: str) -> Meta:
         """Return a database with the records of a source and nothing in its manifest."""
         make_folder(target)
         make_file(target / META)
@@ -298,7 +246,7 @@ class _Rescue:
         meta.store_id = store_id
         return meta
 
-    def _missing(self, source: _Source | None) -> list[str]:
+    def _missing(self, source: Source | None) -> list[str]:
         """Return what of the records cannot be had."""
         if source is None:
             records = "records (prompts, prices, runs, data sets, the audit chain)"
@@ -402,7 +350,7 @@ class _Rescue:
 
     # -- the new database ------------------------------------------------------------------------------------------
 
-    def _fill(self, meta: Meta, found: _Found, source: _Source | None, reason: str) -> int:
+    def _fill(self, meta: Meta, found: _Found, source: Source | None, reason: str) -> int:
         """List the files, count, and write the event; return the generation."""
         whole = [file for file in found.files if file_sha256(self._folder / file.path) == file.sha256]
         with contextlib.closing(in_memory()) as cursor:
@@ -450,7 +398,7 @@ class _Rescue:
         self,
         con: sqlite3.Connection,
         found: _Found,
-        source: _Source | None,
+        source: Source | None,
         reason: str,
         open_rows: Sequence[tuple[str, str, bool]],
     ) -> None:
@@ -482,10 +430,10 @@ class _Rescue:
         aside = self._folder / QUARANTINE / f"meta-{time.time_ns()}"
         make_folder(aside)
         # The log and what it belongs to go together or not at all: a store without a database is refused.
-        for suffix in _BESIDE:
+        for suffix in BESIDE:
             if (self._folder / f"{META}{suffix}").is_file():
                 shutil.copy2(self._folder / f"{META}{suffix}", aside)
-        for suffix in _BESIDE:
+        for suffix in BESIDE:
             (self._folder / f"{META}{suffix}").unlink(missing_ok=True)
         new.replace(self._folder / META)
         fsync_dir(self._folder)
@@ -494,51 +442,11 @@ class _Rescue:
         with contextlib.closing(_read_only(self._folder / META)) as con:
             con.row_factory = sqlite3.Row
             rows = [dict(row) for row in con.execute(f"select {', '.join(MANIFEST_COLUMNS)} from segments")]
-        note(self._folder, store_id, generation, added=(), dropped=(), whole=lambda: rows)
+        note(self._folder, store_id, generation, since=generation, added=(), dropped=(), whole=lambda: rows)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-
-
-def _database_of(place: Path) -> Path:
-    """Return the database of a backup or an export; a file is taken for one itself."""
-    if place.is_dir():
-        return place / META if (place / META).is_file() else place / RECORDS
-    return records_of(place) if place.suffix == ".duckdb" else place
-
-
-def _examined(path: Path, copy: Path, own_id: str | None) -> _Source | None:
-    """Copy a database, with its log, and return what it is; None when it is none of a store.
-
-    Args:
-        path: The database.
-        copy: Where to.
-        own_id: Whose it is when it does not say so any more.
-    """
-    try:
-        for suffix in _BESIDE[:2]:
-            beside = path.with_name(path.name + suffix)
-            if beside.is_file():
-                shutil.copyfile(beside, copy.with_name(copy.name + suffix))
-        with contextlib.closing(sqlite3.connect(copy)) as con:
-            tables = con.execute("select count(*) from sqlite_master where name in ('info', 'audit')").fetchone()[0]
-            store_id = _said(con, "select value from info where key = 'store_id'", own_id)
-            generation = _said(con, "select value from counters where name = 'manifest'", 0)
-            is_whole = _said(con, "pragma integrity_check", None) == "ok"
-            events = _said(con, "select count(*) from audit", _said(con, "select events from audit_head", 0))
-        return None if tables < 2 or store_id is None else _Source(path, store_id, events, generation, is_whole)
-    except (OSError, sqlite3.Error):
-        return None
-
-
-def _said(con: sqlite3.Connection, query: str, otherwise: Any) -> Any:
-    """Return what a database says to a query of one value; a damaged page says nothing."""
-    try:
-        row = con.execute(query).fetchone()
-    except (sqlite3.Error, UnicodeDecodeError):
-        return otherwise
-    return otherwise if row is None or (otherwise is not None and not isinstance(row[0], type(otherwise))) else row[0]
 
 
 def _in_words(forsaken_rows: Sequence[tuple[str, str, bool]]) -> list[str]:

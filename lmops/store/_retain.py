@@ -49,7 +49,13 @@ class Retention:
                 before=change.progress.get("removed", {}),
                 note=lambda con, removed: self._changes.move(con, change, {"removed": removed}),
             )
+        left = [table.outlives for table in schema().tables.values() if table.outlives is not None]
+        with self._meta.read() as con:
+            needed = {row[0] for one in left for row in con.execute(one.traces)}
+        missing = needed - self._maintenance.known(needed)
         with self._meta.write(durable=True) as con:
+            for one in left:
+                one.told(con, missing)
             gone = {key_text([run_id]): None for run_id in old_runs(con, change.arguments["since_ns"])}
             append_event(
                 con,

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.store._hashes import key_of, key_text, row_hash, rows_of
+from lmops.store._hashes import by_key, key_of, key_text, row_hash, rows_of
 from lmops.store.schema import checks, schema
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Row = dict[str, Any]
@@ -51,14 +51,17 @@ def seal(
     """
     found: dict[str, dict[str, str | None]] = {table: dict(keys) for table, keys in named.items()}
     for table, *key in rows:
-        where = " and ".join(f"{name} = ?" for name in key_of(table))  # our own names
-        held = next(rows_of(con, f"select * from {table} where {where}", key), None)
+        held = next(rows_of(con, by_key(table), key), None)
         found.setdefault(table, {})[key_text(key)] = None if held is None else row_hash(table, held)
     if not found:
         return None
     keys = [(table, key) for table, named_keys in found.items() for key in named_keys]
     con.executemany("delete from unsealed where tbl = ? and key = ?", keys)
-    return json.dumps(found, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(found)
+
+
+#: ``json.dumps`` makes one for each call.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def leave_open(con: sqlite3.Connection, table: str, *key: object) -> int:
@@ -191,9 +194,11 @@ class Check:
         named: Named,
         waiting: Mapping[str, set[str]],
         checked: dict[str, int] | None = None,
+        seen: dict[str, set[int]] | None = None,
     ) -> None:
         self.con = con
         self._checked: dict[str, int] = {} if checked is None else checked
+        self._seen: dict[str, set[int]] = {} if seen is None else seen
         self._named = named
         self._waiting = waiting
         self.covered = 0
@@ -233,9 +238,27 @@ class Check:
             self.problems.append((event, f"{packed.table} {key_text([owner, *rest])} holds a value of another type"))
         return bool(found)
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return rows of the database, bytes where a text is none; the usual way of reading is twice as fast."""
+        cursor = self.con.cursor()
+        cursor.row_factory = None
+        try:
+            with _usual_text(self.con):
+                return cursor.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            return cursor.execute(query).fetchall()
+
     def said(self, table: str, key: str) -> tuple[int | None, str | None]:
         """Return the event that names a row, and the hash that it names."""
         return self._named.get(table, {}).get(key, (None, None))
+
+    def named(self, table: str) -> Mapping[str, tuple[int | None, str | None]]:
+        """Return all that events say of the rows of a table, by their keys."""
+        return self._named.get(table, {})
+
+    def seen(self, table: str) -> set[int]:
+        """Return the hashes of rows that were compared before, to be added to."""
+        return self._seen.setdefault(table, set())
 
     def since(self, table: str) -> int:
         """Return the number up to which the rows of a growing table were checked before; 0 for none."""

@@ -37,7 +37,7 @@ from lmops.store._open_stores import OPEN_STORES
 from lmops.store._planner import OPEN, Bounds
 from lmops.store._priced import Reprice, priced, unchanged
 from lmops.store._repair import resettle
-from lmops.store._results import PACK_ROWS, result_hashes
+from lmops.store._results import PACK_ROWS
 from lmops.store._retain import KIND as RETAIN
 from lmops.store._retain import Retention
 from lmops.store._scratch import Scratch, Spilled, not_stored, take_back
@@ -47,6 +47,7 @@ from lmops.store._stats import StoreStats, measured
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     import duckdb
@@ -317,16 +318,14 @@ class Store:
 
     # -- records ---------------------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def transaction(self, *, durable: bool = True, wait: bool = True) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True, wait: bool = True) -> AbstractContextManager[sqlite3.Connection]:
         """Run one write transaction over the record tables.
 
         Args:
             durable: Survive a power cut, not only a killed process.
             wait: Wait for whoever writes at the moment; otherwise raise BusyError.
         """
-        with self._meta.write(durable=durable, wait=wait) as con:
-            yield con
+        return self._meta.write(durable=durable, wait=wait)
 
     @contextlib.contextmanager
     def while_nobody_publishes(self) -> Iterator[None]:
@@ -335,11 +334,9 @@ class Store:
         with in_words(self.path), self._publisher.locked():
             yield
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """Run one read transaction over the record tables."""
-        with self._meta.read() as con:
-            yield con
+        return self._meta.read()
 
     def record(self, con: sqlite3.Connection, table: str, *key: object) -> sqlite3.Row | None:
         """Return one record by its key as it is in a transaction of :meth:`reading`, None when there is none.
@@ -376,7 +373,7 @@ class Store:
 
     def result_hashes(self, run_id: str | None = None) -> dict[str, str]:
         """Return one SHA-256 over all cases and scores of a run that has any, wherever they lie; None for all runs."""
-        return result_hashes(self.sql, run_id)
+        return self._engine.results.hashes(self._engine.sql, run_id)
 
     # -- looking after ---------------------------------------------------------------------------------------------
 

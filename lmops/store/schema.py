@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 #: (name, SQL type, what it holds). Text in JSON form is VARCHAR.
 Column = tuple[str, str, str]
@@ -32,8 +32,17 @@ class Checking(Protocol):
     con: sqlite3.Connection
     covered: int
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return rows of the database, bytes where a text is none."""
+
     def said(self, table: str, key: str) -> tuple[int | None, str | None]:
         """Return the event that names a row, and the hash that it names."""
+
+    def named(self, table: str) -> Mapping[str, tuple[int | None, str | None]]:
+        """Return all that events say of the rows of a table, by their keys, as of one in :meth:`said`."""
+
+    def seen(self, table: str) -> set[int]:
+        """Return the hashes of rows that were compared before in this process, to be added to; none in a full check."""
 
     def since(self, table: str) -> int:
         """Return the number up to which the rows of a growing table were checked before; 0 for none."""
@@ -84,6 +93,18 @@ class Erased(NamedTuple):
     names: Callable[[sqlite3.Connection, Iterable[tuple[Any, ...]]], list[str]] | None = None
 
 
+class Outlives(NamedTuple):
+    """What becomes of rows that stay when old traces are removed.
+
+    Args:
+        traces: SELECT of the ids of traces that are still needed.
+        told: Is given, inside the transaction of the event that says what was removed, those that are not there.
+    """
+
+    traces: str
+    told: Callable[[sqlite3.Connection, Collection[str]], None]
+
+
 class Table(NamedTuple):
     """A table of records in SQLite.
 
@@ -98,6 +119,7 @@ class Table(NamedTuple):
             erased, and all go with an erased row.
         check_files: Returns what is wrong with these files, one sentence each, given the folder of the store.
         erased: How somebody is erased from it; None where nobody can be in it.
+        outlives: What becomes of its rows when the traces that they need are removed; None where that is nothing.
     """
 
     name: str
@@ -109,6 +131,7 @@ class Table(NamedTuple):
     files: tuple[str, ...] = ()
     check_files: Callable[[sqlite3.Connection, Path], list[str]] | None = None
     erased: Erased | None = None
+    outlives: Outlives | None = None
 
 
 class View(NamedTuple):

@@ -17,7 +17,16 @@ from lmops.traces._decorator import trace
 from lmops.traces._ingest import Ingest, IngestReport, OnError, Source
 from lmops.traces._redact import redact_batch
 from lmops.traces._rewrite import WAYS, carry_out_renormalise, carry_out_reprice, reprice_rows
-from lmops.traces._search import NO_EVALUATION, bucket_sql, range_sql, rows_of_trace, search, stats, time_range
+from lmops.traces._search import (
+    NO_EVALUATION,
+    bucket_sql,
+    found_sql,
+    range_sql,
+    rows_of_trace,
+    search,
+    stats,
+    time_range,
+)
 from lmops.traces._trace import Span, Trace
 
 if TYPE_CHECKING:
@@ -42,6 +51,7 @@ __all__ = [
     "bucket_sql",
     "carry_out_reprice",
     "decode",
+    "found_sql",
     "join_logs",
     "range_sql",
     "reprice_rows",

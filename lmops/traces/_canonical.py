@@ -125,6 +125,26 @@ _WRAPPERS: Final = (
 _SIMPLE_ROLES: Final = frozenset({"user", "assistant", "system"})
 _SIMPLE_KEYS: Final = frozenset({"role", "content", "parts", "finish_reason", "name"})
 _MESSAGE_KEYS: Final = frozenset({"role", "parts", "blocks", "lc", "data", "tool_calls"})
+_NAMES: Final = (("tool_call_id", ("tool_call_id", "toolCallId")), ("name", ("name", "tool_name", "toolName")))
+_NAME_KEYS: Final = frozenset(name for _, names in _NAMES for name in names)
+#: What chat formats keep beside the content of a message.
+_BESIDE_KEYS: Final = frozenset(
+    {
+        "additional_kwargs",
+        "tool_calls",
+        "toolCalls",
+        "function_call",
+        "toolInvocations",
+        "executed_tools",
+        "images",
+        "reasoning_content",
+        "reasoning",
+        "thinking",
+        "tool_plan",
+        "audio",
+        "refusal",
+    }
+)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -259,14 +279,13 @@ def _message(item: dict[str, object], role: str) -> list[Canonical]:
         parts = item.get("blocks")
     body = _Body()
     body.take(parts)
-    _extras(item, body)
+    if not _BESIDE_KEYS.isdisjoint(item):
+        _extras(item, body)
     message: Canonical = {"role": said, "content": "\n".join(body.texts)}
     if body.calls:
         message["tool_calls"] = body.calls
-    for key, names in (("tool_call_id", ("tool_call_id", "toolCallId")), ("name", ("name", "tool_name", "toolName"))):
-        found = next((item[name] for name in names if item.get(name)), None)
-        if isinstance(found, str):
-            message[key] = found
+    if not _NAME_KEYS.isdisjoint(item):
+        message |= _names(item)
     if said == "tool" and "tool_call_id" not in message and isinstance(item.get("id"), str):
         message["tool_call_id"] = item["id"]
     if body.reasoning:
@@ -274,6 +293,12 @@ def _message(item: dict[str, object], role: str) -> list[Canonical]:
     if (body.results or body.system) and len(message) == 2 and not message["content"]:
         return [*body.system, *body.results]
     return [*body.system, message, *body.results]
+
+
+def _names(item: dict[str, object]) -> Canonical:
+    """Return whose result a message is and what its speaker is called."""
+    said = ((key, next((item[name] for name in names if item.get(name)), None)) for key, names in _NAMES)
+    return {key: name for key, name in said if isinstance(name, str)}
 
 
 def _role(said: str, role: str) -> str:
@@ -288,7 +313,7 @@ def _role(said: str, role: str) -> str:
 
 
 def _extras(item: dict[str, object], body: _Body) -> None:
-    """Take what chat formats keep beside the content: calls, reasoning, a refusal."""
+    """Take what stands under ``_BESIDE_KEYS``: calls, reasoning, a refusal."""
     more = item.get("additional_kwargs")
     more = more if isinstance(more, dict) else {}
     calls = item.get("tool_calls") or item.get("toolCalls") or more.get("tool_calls")

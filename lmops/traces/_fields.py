@@ -77,8 +77,10 @@ def provider(raw: RawSpan, key: str, kind: str) -> str | None:
     if said is None:
         return None
     word = said.lower()
+    if word in PROVIDERS:
+        return PROVIDERS[word]
     head, _, ending = word.rpartition(".")
-    if word not in PROVIDERS and head and ending in PROVIDER_ENDINGS:
+    if head and ending in PROVIDER_ENDINGS:
         word = head
     return PROVIDERS.get(word, word)
 
@@ -314,8 +316,11 @@ _MEDIA: Final = ("audio_t", "audiot", "image_t", "imaget", "video_t", "videot")
 
 
 def _says_fees(said: str) -> bool:
-    if [word for word in _FEES if word in said]:
-        return True
+    for word in _FEES:
+        if word in said:
+            return True
+    if "okens" not in said:  # many times as quick as the pattern
+        return False
     starts = (found.start() for found in _COUNT.finditer(said))
     return any(said[max(start - 7, 0) : start].lower().endswith(_MEDIA) for start in starts)
 

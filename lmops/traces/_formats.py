@@ -23,7 +23,7 @@ from lmops.traces._stream import GZIP_MAGIC, ByteStream, GunzipReader, LineReade
 from lmops.traces._wire import Item, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 _log = logging.getLogger(__name__)
 
@@ -196,9 +196,6 @@ class _Place:
     def __init__(self) -> None:
         self.line = 0
 
-    def __call__(self) -> str:
-        return f":{self.line}"
-
 
 class _Maker:
     """Turns decoded records into batches of rows."""
@@ -208,16 +205,16 @@ class _Maker:
         self.size = max(1, batch_size)
         self.characters = characters
         self.batch = Batch()
+        self._caught = Caught(Exception)
         self.spans = 0
         self.logs = 0
 
-    def run(self, items: Iterable[Item], place: Callable[[], str] | None = None) -> Iterator[Batch]:
+    def run(self, items: Iterable[Item], place: _Place | None = None) -> Iterator[Batch]:
         """Yield full batches; the last, not yet full one stays in ``batch``."""
-        rows, last = 0, ""
+        rows, last, here = 0, 0, ""
         for item in items:
-            here = place() if place is not None else ""
-            if here != last:  # a line: spans are counted within it
-                last, self.spans, self.logs = here, 0, 0
+            if place is not None and place.line != last:  # a line: spans are counted within it
+                last, here, self.spans, self.logs = place.line, f":{place.line}", 0, 0
             if isinstance(item, RawSpan):
                 self._span(item, here)
             elif isinstance(item, RawLog):
@@ -238,15 +235,15 @@ class _Maker:
         why = problem(raw)
         if why is None:
             # text from outside must never stop a file
-            with Caught(Exception) as caught:
+            with self._caught:
                 row = normalise(raw)
-            if caught.error is None:
                 self.batch.spans.append(row)
                 # input and output were read from the attributes: this is how large the row is, near enough
                 self.batch.characters += len(str(row["attributes"]))
                 return
-            _log.debug("span cannot be normalised", exc_info=caught.error)
-            why = f"span cannot be normalised: {type(caught.error).__name__}"
+            error, self._caught.error = self._caught.error, None
+            _log.debug("span cannot be normalised", exc_info=error)
+            why = f"span cannot be normalised: {type(error).__name__}"
         self.batch.rejected.append((self._where(here, f"span {self.spans}"), why))
 
     def _log_record(self, raw: RawLog, here: str) -> None:

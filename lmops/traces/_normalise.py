@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.calc.rollup import MODEL_KINDS
 from lmops.calc.usage import part_of, settle
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     Entry = tuple[str, Callable[[RawSpan, str, str], object], str]
     Plain = tuple[tuple[str, str], ...]
+    Row = dict[str, Any]
 
 __all__ = ["NORMALISER_VERSION", "apply_logs", "normalise", "renormalise"]
 
@@ -62,7 +63,6 @@ _PARTS: Final = (
     ("tool_input", "tool_input_tokens"),
 )
 _COLUMN_OF: Final = dict(_PARTS)
-_WITHIN: Final = ("cached_input_tokens", "cache_write_input_tokens", "reasoning_tokens", "tool_input_tokens")
 _ORDER: Final = {dialect: place for place, (dialect, _) in enumerate(DIALECTS)}
 
 
@@ -73,13 +73,15 @@ class _Columns(NamedTuple):
     may give a column that was left empty, goes through its reader in the order of the table.
     """
 
+    #: what a row begins with: every column, and ``besides``
+    row: dict[str, object]
     texts: Plain
     counts: Plain
     others: tuple[Entry, ...]
     #: (unit, key) of the tokens of a call that a price may tell apart
     units: Plain
-    #: whether the spans say anything of ``_BESIDES``
-    has_besides: bool
+    #: of which of ``_BESIDES`` the spans may say anything
+    besides: tuple[str, ...]
 
 
 class _Plan:
@@ -92,6 +94,7 @@ class _Plan:
         "has_status",
         "has_time",
         "indexed",
+        "is_asked",
         "kind_keys",
         "parts",
         "places",
@@ -120,6 +123,7 @@ class _Plan:
         self.fallback_kind = "llm" if is_call else "unknown"
         self.has_status = not _STATUS_KEYS.isdisjoint(keys)
         self.has_time = not _TIME_KEYS.isdisjoint(keys)
+        self.is_asked = EVAL_RUN_ID in keys
         self.indexed = indexed_keys(keys) if any(ALIASES[place][1].endswith(".") for place in self.places) else {}
         self.parts = tuple(part for key in keys if key not in _EXACT and (part := _part(key)) is not None)
         self.stands_beside = _stands_beside(frozenset(keys))
@@ -148,9 +152,11 @@ class _Plan:
             elif part_column not in seen:
                 plain["count"].append((part_column, key))
                 seen.add(part_column)
-        has_besides = bool(units) or not seen.isdisjoint(_BESIDES)
+        besides = tuple(column for column in _BESIDES if column in seen)
+        row = _EMPTY_ROW | dict.fromkeys(besides)
+        row |= {"kind": kind, "dialect": self.dialect, "normaliser_version": NORMALISER_VERSION}
         self.by_kind[kind] = _Columns(
-            tuple(plain["text"]), tuple(plain["count"]), tuple(others), tuple(units), has_besides
+            row, tuple(plain["text"]), tuple(plain["count"]), tuple(others), tuple(units), besides
         )
         return self.by_kind[kind]
 
@@ -206,11 +212,13 @@ def normalise(raw: RawSpan) -> dict[str, object]:
     attributes = raw.attributes
     plan = _PLANS.get(tuple(attributes)) or _new_plan(tuple(attributes))
     kind = _kind(raw, plan)
-    row = _EMPTY_ROW.copy()
+    columns = plan.by_kind.get(kind) or plan.columns(kind)
+    row = columns.row.copy()
     resource = raw.resource
     row["environment"] = resource.environment
-    _read_columns(raw, row, plan, kind)
-    if attributes.get(EVAL_RUN_ID):
+    raw.indexed = plan.indexed
+    _read_columns(raw, row, columns, kind)
+    if plan.is_asked and attributes[EVAL_RUN_ID]:
         # Whatever the process calls itself: what an evaluation asks is no traffic.
         row["environment"] = EVALUATION
     elif row["environment"] is None:
@@ -218,19 +226,18 @@ def normalise(raw: RawSpan) -> dict[str, object]:
     if kind in MODEL_KINDS:
         if row["model"] is None:
             row["model"] = row["requested_model"]
-        _usage(raw, row, plan, kind)
+        _usage(raw, row, plan, columns)
     if kind == "tool" and row["tool_name"] is None:
         row["tool_name"] = _tool_of(raw.name)
     row["trace_id"] = raw.trace_id
     row["span_id"] = raw.span_id
     row["parent_span_id"] = raw.parent_span_id
     row["name"] = raw.name
-    row["kind"] = kind
     row["service"] = resource.service
     row["resource"] = resource.json
     row["scope"] = raw.scope or None
-    row["dialect"] = "chat" if raw.scope == "lmops.chat" else plan.dialect
-    row["normaliser_version"] = NORMALISER_VERSION
+    if raw.scope == "lmops.chat":
+        row["dialect"] = "chat"
     row["attributes"] = dumps(attributes)
     _times(raw, row, plan)
     row["status"] = "ok" if raw.status_code == STATUS_OK else "unset"
@@ -243,49 +250,56 @@ def normalise(raw: RawSpan) -> dict[str, object]:
     return row
 
 
-def _read_columns(raw: RawSpan, row: dict[str, object], plan: _Plan, kind: str) -> None:
+def _read_columns(raw: RawSpan, row: dict[str, object], columns: _Columns, kind: str) -> None:
     """Put the columns that the table reads from attributes."""
     attributes = raw.attributes
-    raw.indexed = plan.indexed
-    texts, counts, others, *_ = plan.by_kind.get(kind) or plan.columns(kind)
-    for column, key in texts:
+    for column, key in columns.texts:
         value = attributes[key]
         row[column] = value if type(value) is str and value and value[0] not in '"N' else as_text(value)
-    for column, key in counts:
+    for column, key in columns.counts:
         value = attributes[key]
         row[column] = value if type(value) is int and 0 <= value <= BIGINT_MAX else as_count(value)
-    for column, read, key in others:
-        if row.get(column) is None:
+    for column, read, key in columns.others:
+        if row[column] is None:
             row[column] = read(raw, key, kind)
 
 
-def _usage(raw: RawSpan, row: dict[str, object], plan: _Plan, kind: str) -> None:
+def _usage(raw: RawSpan, row: Row, plan: _Plan, columns: _Columns) -> None:
     """Put every part of the usage inside its whole; keep what else a price depends on as ``usage_units``.
 
     The units are no column: whoever puts the costs takes them off the row.
     """
-    columns = plan.by_kind[kind]
-    if [column for column in _WITHIN if row.get(column)]:
-        numbers = {name: number for name, column in _PARTS if isinstance(number := row.get(column), int)}
+    said = {column: value for column in columns.besides if (value := row.pop(column)) is not None}
+    cached, written, thought = row["cached_input_tokens"], row["cache_write_input_tokens"], row["reasoning_tokens"]
+    if (cached or written or thought or said.get("tool_input_tokens")) and (
+        # Most calls say no total, and each part is inside its whole already.
+        said
+        or plan.stands_beside
+        or (cached or 0) + (written or 0) > (row["input_tokens"] or 0)
+        or (thought or 0) > (row["output_tokens"] or 0)
+    ):
+        numbers = {name: number for name, column in _PARTS if (number := row.get(column, said.get(column))) is not None}
         beside = plan.stands_beside
         is_beside = beside == "cache" or (beside == "ai" and _is_exclusive(raw))
         if is_beside:
             numbers.pop("total", None)  # the client's own sum of the parts
         found = settle(numbers, is_cache_beside=is_beside, is_reasoning_beside=beside == "reasoning")
         row["input_tokens"], row["output_tokens"] = found.get("input"), found.get("output")
-    if not columns.has_besides:
-        return
-    total = row.pop("total_tokens", None)
-    if kind != "llm" and row["input_tokens"] is None and row["output_tokens"] is None:
-        row["input_tokens"] = total  # who only reads says no more than a total
-    row.pop("tool_input_tokens", None)
+    if said or columns.units:
+        _besides(raw, row, said, columns)
+
+
+def _besides(raw: RawSpan, row: Row, said: Row, columns: _Columns) -> None:
+    """Put what the usage says beside its parts."""
+    if row["kind"] != "llm" and row["input_tokens"] is None and row["output_tokens"] is None:
+        row["input_tokens"] = said.get("total_tokens")  # who only reads says no more than a total
     units: dict[str, object] = {}
-    for said in (row.pop("usage_fees", None), row.pop("usage_units", None)):
-        units |= said if isinstance(said, dict) else {}
-    on_terms = row.pop("usage_terms", None)
+    for found in (said.get("usage_fees"), said.get("usage_units")):
+        units |= found if isinstance(found, dict) else {}
     for unit, key in columns.units:
         if number := as_count(raw.attributes[key]):
             units.setdefault(unit, number)
+    on_terms = said.get("usage_terms")
     if isinstance(on_terms, dict):
         units |= on_terms
     if units:

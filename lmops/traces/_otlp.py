@@ -334,10 +334,13 @@ def _attributes_json(pairs: object) -> dict[str, object]:
     result: dict[str, object] = {}
     if isinstance(pairs, list):
         for pair in pairs:
-            if isinstance(pair, dict):
+            if type(pair) is dict:
                 key, value = pair.get("key"), pair.get("value")
-                said = value.get("stringValue") if type(value) is dict and len(value) == 1 else None
-                if type(said) is not str:  # most are texts
+                if type(value) is dict and len(value) == 1:  # most are texts, and most others are whole numbers
+                    said = value.get("stringValue")
+                    if type(said) is not str:
+                        said = _int64(value["intValue"]) if "intValue" in value else _any_json(value, 0)
+                else:
                     said = _any_json(value, 0)
                 result[key if type(key) is str else str(key or "")] = said
     return result
@@ -376,6 +379,8 @@ def _bool_or_bytes(value: object) -> bool | str | None:
 
 def _int64(value: object) -> int | str | None:
     """Return a 64-bit integer; one that does not fit stays as text."""
+    if type(value) is str and len(value) < 19 and value.isdecimal():  # as most are
+        return int(value)
     if type(value) is int and -(2**63) <= value < 2**63:
         return value
     if isinstance(value, str):

@@ -131,6 +131,23 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
     return _frame(store, ask(bounds), order, limit)
 
 
+def found_sql(where: str | None, bounds: Bounds, *, evaluations: bool) -> str:
+    """Return the query of the ids of the traces that a condition finds, to stand in a question of another room.
+
+    Args:
+        where: As for a search.
+        bounds: The time range.
+        evaluations: Whether those of evaluations are found too; they are where the condition names an environment.
+
+    Raises:
+        QueryError: It cannot be read or names something unknown.
+    """
+    predicate = compiled(where, range_sql(Bounds(bounds.since_ns, None), "s."))
+    is_all = evaluations or "environment" in predicate.trace_columns | predicate.span_columns
+    condition = f"{range_sql(bounds, 't.')} and {predicate.sql}{'' if is_all else f' and t.{NO_EVALUATION}'}"
+    return f"select t.trace_id from {source_of(predicate)} where {condition}"
+
+
 def _frame(store: Store, relation: duckdb.DuckDBPyRelation, order: str, limit: int | None) -> pd.DataFrame:
     """Return the rows, and in the attributes of the frame whether there were more than the limit."""
     from lmops.traces._frame import TraceFrame

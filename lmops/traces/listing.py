@@ -184,6 +184,11 @@ class TraceSource:
             raise NotFoundError(f"the trace {trace_id[:40]!r} is no longer in the store")
         return dict(found[0])
 
+    def asked(self, trace_ids: Sequence[str], characters: int) -> dict[str, str]:
+        """Return how the inputs of some traces begin, as far as they are in the store."""
+        query = "select trace_id, left(input, ?) from traces where trace_id in (select unnest(?::varchar[]))"
+        return {row[0]: row[1] or "" for row in self._store.sql(query, [characters, list(trace_ids)]).fetchall()}
+
     def session(self, session_id: str, limit: int) -> tuple[int, list[dict[str, Any]]]:
         """Return (turns in all, the first ``limit`` turns in the order of time) of one conversation."""
         query = (

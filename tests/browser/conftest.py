@@ -44,7 +44,7 @@ START = """async ({esm, css, height}) => {
   window.receive = (messages) => { for (const m of messages) for (const one of [...window.listeners]) one(m); };
   window.model = {
     get: (name) => ({_height: height})[name], set() {}, save_changes() {},
-    on: (name, f) => window.listeners.add(f), off: (name, f) => window.listeners.delete(f),
+    on: (name, f) => name === 'msg:custom' && window.listeners.add(f), off: (name, f) => window.listeners.delete(f),
     send: (message) => {
       if (window.isDead) throw new Error('Cannot send');
       window.sent.push(message);
@@ -167,13 +167,16 @@ class Stage:
 
 @pytest.fixture
 def stage(chromium):
-    """Return a function that mounts a widget, by its file name, over a controller on a page of its own."""
+    """Return a function that mounts a widget, by its file name, over a controller on a page of its own.
+
+    With ``browser``, a browser's context, pages share what that keeps, as tabs do.
+    """
     pages = []
 
-    def mount(controller, *, name="traces/browser", height=520, width=1200, init=""):
+    def mount(controller, *, name="traces/browser", height=520, width=1200, init="", browser=None):
         from lmops.widgets.kit.assets import script, style
 
-        page = chromium.new_page(viewport={"width": width, "height": 800})
+        page = (browser or chromium).new_page(**({} if browser else {"viewport": {"width": width, "height": 800}}))
         page.set_default_timeout(8_000)
         pages.append(page)
         errors = []
@@ -181,7 +184,11 @@ def stage(chromium):
         found = Stage(page, controller)
         found.page_errors = errors
         page.expose_function("kernel", found.kernel)
-        page.set_content(PAGE)
+        if browser is None:
+            page.set_content(PAGE)
+        else:  # a page that has an address has a storage
+            page.route("http://localhost/**", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
+            page.goto("http://localhost/")
         if init:
             page.evaluate(init)
         page.evaluate(START, {"esm": script(f"{name}.js"), "css": style(f"{name}.css"), "height": height})

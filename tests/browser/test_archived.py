@@ -105,3 +105,17 @@ def test_what_is_archived_is_small(kept, monkeypatch):
     assert set(data) == {"text/html", "text/plain"}
     assert metadata == {}
     assert len(json.dumps(data)) < 60_000
+
+
+def test_an_exported_labeler_says_how_far_the_queue_is(kept, chromium, monkeypatch):
+    """Raters and the first cases as tables, without any other machine."""
+    monkeypatch.setenv("LMOPS_STATIC", "1")
+    kept.feedback.schemas.save("support")
+    kept.feedback.queue("q", kept.traces.search(), schema="support")
+    kept.feedback.queues.label("q", [1, 2], {"verdict": "pass"}, rater="ann")
+    data, _ = kept.feedback.label("q", rater="ann")._repr_mimebundle_()
+    page = offline(chromium, exported(a_notebook(data)))
+    words = page.locator("body").inner_text()
+    assert "queue q: 2 of 80 items done (2.5 %) (as ann)" in words
+    assert "first 50 of 80 items" in words
+    assert page.locator("table tbody tr").count() == 51

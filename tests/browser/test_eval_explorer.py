@@ -12,6 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "widgets"))
 from eval_samples import FAILED, GAINED, LOST, baseline, evaluated
 
+from tests.evals.judged import calibrated, judged, truth
+
 
 @pytest.fixture(scope="module")
 def runs():
@@ -158,22 +160,32 @@ def test_the_trace_is_shown_below_the_answers(opened):
 
 
 def test_marked_cases_go_into_a_dataset(opened, runs):
-    """Space marks, a asks for the name and adds the examples; labeling is shown as not there yet."""
+    """Space marks, a asks for the name and adds the examples."""
     s = opened()
     s.press("j", "j", " ", "j", " ")
     s.until(lambda: s.controller.selected_ids == LOST[:2])
     assert "2 marked" in s.page.locator(".lm-marks").inner_text()
-    label = s.page.locator(".lm-marks").get_by_label("label")
-    assert label.is_disabled()
-    assert "later version" in label.get_attribute("title")
     s.press("a")
     s.page.get_by_label("name of the dataset").fill("from-the-page")
     s.press("Enter")
     s.until(lambda: s.data("said") == "added 2 examples to from-the-page@1")
     assert len(runs[0].datasets.get("from-the-page")) == 2
     assert s.page.evaluate("() => document.activeElement.getAttribute('role')") == "grid"
-    s.press("l")
-    assert "later version" in s.data("said")
+
+
+def test_marked_cases_are_sent_to_labeling_and_taken_back(opened, runs):
+    """By key: the cases of the judged run, in a queue that was not there, and out of it again."""
+    ws = runs[0]
+    s = opened()
+    s.press("j", "Space", "j", "Space", "l")
+    s.page.wait_for_selector(".lm-action select")
+    s.page.keyboard.type("cases")
+    s.press("Enter")
+    s.until(lambda: "added to new queue cases, asked by pass-fail@1" in s.data("said"))
+    assert set(ws.feedback.queues.items("cases")["example_id"]) == {FAILED, LOST[0]}
+    s.page.click(".lm-said button")
+    s.until(lambda: s.data("said").endswith("out of queue cases again: it has 0"))
+    assert not s.page_errors
 
 
 def test_a_case_that_the_filter_leaves_out_stays_open_and_is_the_one_marked(opened):
@@ -360,3 +372,18 @@ def test_twenty_thousand_cases_keep_few_rows_on_the_page(stage, runs):
     windows = [one for one in s.messages if one["kind"] == "window"]
     assert len(windows) <= 4
     assert all(one["count"] == 100 for one in windows)
+
+
+def test_what_people_would_find_stands_below_a_judge(stage, ws):
+    """Its words are text, whatever they hold; alone and in a comparison."""
+    said = truth(40, rate=0.7, seed=1)
+    new, old = judged(ws, said, "new"), judged(ws, truth(40, rate=0.5, seed=2), "old")
+    s = stage(ws.evals._explorer([new, old]), name="evals/explorer")
+    line = s.page.locator(".lm-of-people")
+    line.wait_for()
+    assert line.inner_text() == "not corrected: uncalibrated: it has no calibration"
+    assert "the judge polite is uncalibrated" in s.page.locator(".lm-caveat").inner_text()
+    calibrated(ws)
+    s = stage(ws.evals._explorer([new]), name="evals/explorer")
+    s.page.locator(".lm-of-people", has_text="by calibration 1").wait_for()
+    assert s.page.locator(".lm-caveat").count() == 0

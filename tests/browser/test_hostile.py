@@ -105,9 +105,48 @@ def test_the_live_browser_shows_hostile_text_as_text(controller, stage, traffic,
     assert not s.page_errors
 
 
+def test_the_labeler_shows_hostile_text_as_text(stage, traffic, conversation):
+    """Case, sources, tools, turns, raw, criteria, choices, tags, list, notes, what others say, what is refused."""
+    import lmops
+
+    with lmops.open(":memory:", actor="ada") as ws:
+        ws.store.load(spans=hostile_rows(conversation))
+        ids = list(ws.traces.search()["trace_id"])
+        ws.feedback.record(ids[0], value="up", name=PAYLOADS[0], comment=HOSTILE, user=HOSTILE)
+        s = stage(labeler(ws, ids)._controller, name="feedback/labeler", height=640)
+        s.page.wait_for_selector(".lm-role-answer")
+        s.root.focus()
+        s.press("X", "R", "T")
+        s.page.wait_for_selector(".lm-raw .lm-fold")
+        s.press("X", "X")
+        nothing_ran(s.page)
+        s.press("f", "1", "2", "]", "n")
+        s.page.keyboard.insert_text(HOSTILE)
+        s.page.locator("input[aria-label=tags]").fill(HOSTILE)
+        s.press("Enter", "Control+Enter")
+        s.page.wait_for_selector(".lm-root[data-unsaved='0'][data-done='1']")
+        s.press("ArrowLeft")
+        s.page.wait_for_selector(".lm-opinions dd")
+        assert "<img src" in s.page.locator(".lm-after").inner_text()
+        nothing_ran(s.page)
+        s.press("L")
+        s.page.wait_for_selector(".lm-list-row")
+        s.press("End", "Enter")
+        s.page.wait_for_selector(".lm-missing-case")
+        nothing_ran(s.page)
+        found = s.page.evaluate(
+            """() => [...document.querySelectorAll('.lm-root, .lm-root *')].flatMap((el) => el.getAttributeNames().map((n) => [n, el.getAttribute(n)]))"""
+        )
+        assert {n for n, value in found if "<img src" in value} <= {
+            "title", "aria-label", "placeholder", "value", "data-option", "data-said",
+        }  # fmt: skip
+        assert not [n for n, _ in found if n.startswith("on") or n in ("href", "src", "srcdoc", "action", "formaction")]
+        assert not s.page_errors
+
+
 #: Every public view as the code of a cell, after FIRST. To add one: its code, and whether it shows texts of traces as
 #: they are (then the test sees that they are there, as text). A widget shows itself and must become ready.
-FIRST = "import lmops\nws = lmops.open('../hostile')\nids = list(ws.traces.search()['trace_id'])"
+FIRST = "import lmops\nws = lmops.open('../hostile')\nids = list(ws.traces.search()['trace_id'])\nHOSTILE = '<img src=x onerror=window.__xss=1>'"
 CELLS = (
     ("ws.traces.browse()", True),
     ("ws.traces.get(ids[3])", True),
@@ -125,9 +164,42 @@ CELLS = (
     ("ws.traces.search(\"name = '<img src=x onerror=window.__xss=1>' and nonsense\")", False),
     ("ws.feedback.record(ids[3], value='<img src=x onerror=window.__xss=1>', name='said')", True),
     ("ws.feedback.list()", True),
+    ("ws.feedback.button(ids[3])", True),
     ("ws.feedback.stats('said', by='name', every=None)", True),
+    (
+        "ws.feedback.schemas.save('support')\nws.feedback.queue('q', ids[:4], schema='support')\nxss = '<img src=x onerror=window.__xss=1>'\nws.feedback.queues.note('q', 1, xss, rater=xss)\nthemes = ws.feedback.themes('q')\nmade = themes.make(xss, themes.df().note.tolist())\nthemes",
+        True,
+    ),
+    ("themes.pivot('name').view", False),
+    ("themes.pivot('name')", True),
+    ("themes.suggest(n=1)", False),
+    ("made", True),
+    (
+        (
+            "ws.feedback.schemas.save('hostile', criteria=HOSTILE)\nws.feedback.queue('labels', ids, schema='hostile')\n"
+            "ws.feedback.label('labels', rater=HOSTILE)"
+        ),
+        True,
+    ),
     ("import os\nos.environ['LMOPS_STATIC'] = '1'\nws.traces.browse()", True),
+    ("ws.feedback.label('labels', rater=HOSTILE)", True),
 )
+
+
+def labeler(ws, ids):
+    """Return the labeler of a queue of which every text is hostile; names of queues and fields cannot be."""
+    fields = [
+        {"name": "verdict", "criteria": HOSTILE},
+        {"name": "kind", "kind": "category", "options": [HOSTILE, PAYLOADS[0]]},
+        {"name": "tags", "kind": "tags"},
+        {"name": "marks", "kind": "spans", "options": [HOSTILE]},
+    ]
+    ws.feedback.schemas.save("hostile", fields, criteria=HOSTILE)
+    ws.feedback.queue("hostile", [*ids, HOSTILE], schema="hostile", k=2)
+    said = {"verdict": {"value": "fail", "critique": HOSTILE}, "kind": HOSTILE, "tags": [HOSTILE]}
+    ws.feedback.queues.label("hostile", list(range(1, len(ids) + 1)), said, rater=PAYLOADS[0])
+    return ws.feedback.label("hostile", rater=PAYLOADS[3])
+
 
 #: Every static form, as a function of a workspace and the ids of its traces: what an archived notebook holds.
 STATIC = {
@@ -137,6 +209,12 @@ STATIC = {
     "trace, text": lambda ws, ids: ws.traces.get(ids[3]).text,
     "figures of feedback, HTML": lambda ws, _ids: ws.feedback.stats(PAYLOADS[0], by="name", every=None)._repr_html_(),
     "figures of feedback, text": lambda ws, _ids: ws.feedback.stats(PAYLOADS[0], by="name", every=None).text,
+    "failure modes, HTML": lambda ws, _ids: ws.feedback.themes("q")._repr_html_(),
+    "failure modes, text": lambda ws, _ids: ws.feedback.themes("q").text,
+    "pivot of failure modes, HTML": lambda ws, _ids: ws.feedback.themes("q").pivot("name")._repr_html_(),
+    "suggested modes, HTML": lambda ws, _ids: ws.feedback.themes("q").suggest(n=1)._repr_html_(),
+    "labeler, HTML": lambda ws, ids: labeler(ws, ids)._controller.bundle()["text/html"],
+    "labeler, text": lambda ws, ids: labeler(ws, ids)._controller.bundle()["text/plain"],
     "signal, HTML": lambda ws, ids: ws.feedback.record(ids[3], value=PAYLOADS[0], name="said")._repr_html_(),
 }
 
@@ -149,6 +227,11 @@ def hostile(tmp_path, conversation):
     with lmops.open(tmp_path / ".lmops") as ws:
         ws.store.load(spans=hostile_rows(conversation))
         ws.feedback.record(f"{1:032x}", value="up", name=PAYLOADS[0], comment=PAYLOADS[0], user=PAYLOADS[0])
+        ws.feedback.schemas.save("support")
+        ws.feedback.queue("q", [f"{number:032x}" for number in range(1, 5)], schema="support")
+        for number in range(1, 5):
+            ws.feedback.queues.note("q", number, f"{PAYLOADS[0]} {number % 2}", rater=PAYLOADS[0])
+        ws.feedback.themes("q").make(PAYLOADS[0], f"1/note/{PAYLOADS[0]}", criteria=PAYLOADS[0])
         yield ws
 
 

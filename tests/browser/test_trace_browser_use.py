@@ -429,6 +429,36 @@ def test_marked_traces_go_into_a_dataset(controller, stage, shelf):
     assert s.page.locator(".lm-action").is_hidden()
 
 
+def test_marked_traces_are_sent_to_labeling_and_taken_back(controller, stage):
+    """A new queue is asked by the schema that is picked, a known one brings its own; undo by key and by mouse."""
+    import lmops
+    from lmops.widgets.kit.actions import send_to_labeling
+
+    with lmops.open(":memory:", actor="ada") as ws:
+        ws.feedback.schemas.save("tone", [{"name": "tone", "kind": "scale"}])
+        s = stage(controller(10, actions={"labeling": send_to_labeling(lambda: ws.feedback)}))
+        s.root.focus()
+        s.press("j", "Space", "j", "Space", "l")
+        s.page.wait_for_selector(".lm-action select")
+        assert "all 10 traces of the list" in s.page.locator(".lm-action").inner_text()
+        s.page.select_option(".lm-action select", "tone")
+        s.page.keyboard.type("review")
+        s.press("Enter")
+        s.until(lambda: s.data("said") == "2 items added to new queue review, asked by tone@1")
+        assert focus_is_in(s, "[role=grid]")
+        s.press("u")
+        s.until(lambda: s.data("said") == "took 2 items out of queue review again: it has 0")
+        s.press("l")
+        s.page.wait_for_selector(".lm-choices button")
+        assert s.page.locator(".lm-action select").is_hidden()  # the queue is known
+        s.page.check(".lm-action [name=all]")
+        s.page.click(".lm-choices button")
+        s.until(lambda: s.data("said").startswith("10 items added to queue review"))
+        s.page.click(".lm-said button")
+        s.until(lambda: s.data("said").startswith("took 10 items out"))
+        assert not s.page_errors
+
+
 def test_what_is_not_there_yet_says_so(controller, stage):
     """Buttons are disabled with a hint; the keys say the same."""
     s = stage(controller(10))

@@ -80,6 +80,16 @@ def test_correction_makes_every_part_larger():
     assert math.isnan(raw.parts["judge bias"])
 
 
+def test_parts_of_a_difference():
+    """It is not shifted by the judge, and its bias grows with its size: none where there is no difference."""
+    scores = np.tile([[1.0], [0.0], [0.0], [-1.0], [1.0]], (20, 1))
+    found = error_budget(scores, errors=JUDGE, is_difference=True)
+    assert found.estimate == pytest.approx(0.2 / 0.7)
+    assert found.parts["judge bias"] > 0
+    none = error_budget(np.tile([[1.0], [-1.0]], (20, 1)), errors=JUDGE, is_difference=True)
+    assert (none.estimate, none.parts["judge bias"]) == (0, 0)
+
+
 def test_clusters_are_of_the_items():
     """Items that repeat one another make their part larger, and no other."""
     scores = np.repeat(np.random.default_rng(8).random((20, 3)), 4, axis=0)

@@ -99,6 +99,39 @@ def test_difference_by_own_labels():
     assert 0.5 < found.share_of_labels <= 1
 
 
+def test_difference_by_labels_of_unequal_chances():
+    """Each label counts by the inverse of its chance; where all chances are alike they change nothing."""
+    a, b = [1] * 4, [1] * 4
+    found = corrected_difference(
+        a, b, labels_a=[1, 0, SOME, SOME], labels_b=[1, 1, SOME, 0], chances_a=[0.5, 0.25, 1, 1], chances_b=[0.5] * 4
+    )
+    assert found.difference == pytest.approx((1 * 2 + 0 * 4) / 6 - 2 / 3)
+    rng = np.random.default_rng(3)
+    verdicts, labels = rng.integers(0, 2, (2, 200)), rng.integers(0, 2, (2, 200)).astype(float)
+    labels[:, 100:] = np.nan
+    options = {"labels_a": labels[0], "labels_b": labels[1]}
+    alike = corrected_difference(*verdicts, **options, chances_a=np.full(200, 0.5), chances_b=np.full(200, 0.5))
+    assert alike == corrected_difference(*verdicts, **options)
+    with pytest.raises(ValueError, match="chances_a must be above 0 and at most 1"):
+        corrected_difference(a, b, labels_a=[1, 0, SOME, SOME], labels_b=b, chances_a=[0.5, 0, 1, 1])
+
+
+def test_unequal_chances_cover():
+    """Cases on which the versions differ are labeled more often: plain counts are off, weighed ones hold the truth."""
+    rng, held, plain = np.random.default_rng(11), 0, 0
+    for _ in range(150):
+        human = rng.random((2, 400)) < np.array([[0.8], [0.7]])
+        verdicts = np.where(human, rng.random((2, 400)) < 0.9, rng.random((2, 400)) < 0.4)
+        chances = np.where(human[0] != human[1], 0.6, 0.15)
+        labels = np.where(rng.random((2, 400)) < chances, human, np.nan)
+        options = {"labels_a": labels[0], "labels_b": labels[1]}
+        found = corrected_difference(*verdicts, **options, chances_a=chances, chances_b=chances)
+        held += found.low <= 0.1 <= found.high
+        plain += abs(corrected_difference(*verdicts, **options).difference - 0.1) > abs(found.difference - 0.1)
+    assert held / 150 >= 0.913
+    assert plain / 150 > 0.5
+
+
 def test_difference_where_all_is_labeled():
     """Then the judge does not matter: the difference of the labels, and its plain paired error."""
     rng = np.random.default_rng(5)

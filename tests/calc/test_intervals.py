@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from lmops.calc.intervals import quantile_interval, quantile_ranks, wilson
+from lmops.calc.intervals import proportion_interval, quantile_interval, quantile_ranks, wilson
 
 
 @pytest.mark.parametrize(
@@ -142,3 +142,11 @@ def test_quantile_coverage():
         low, high = quantile_interval(rng.lognormal(size=300), 0.95)
         held += low <= truth <= high
     assert 0.94 < held / 1500 < 0.985
+
+
+def test_a_cluster_whose_values_are_all_missing_is_no_cluster():
+    """It changes nothing, and nothing is divided by it."""
+    values, clusters = [1, 0, 1, 1, 0, 1, 1, 0], list("aabbccdd")
+    alone = proportion_interval(values, clusters=clusters)
+    with_gap = proportion_interval([*values[:4], math.nan, *values[4:]], clusters=[*clusters[:4], "x", *clusters[4:]])
+    assert (with_gap.low, with_gap.high, with_gap.n_clusters) == (alone.low, alone.high, 4)

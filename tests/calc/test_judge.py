@@ -126,3 +126,29 @@ def test_self_preference_is_a_difference_of_excesses():
     found = self_preference(labels + 0.1 + 0.2 * own + np.resize([0.01, 0.01, -0.01, -0.01], 40), labels, own)
     assert found.slope == pytest.approx(0.2)
     assert found.low > 0.15
+
+
+def test_weights_undo_an_unequal_draw():
+    """Of 100 passes of the judge 10 were labeled, of its 20 fails all: rates are those of the 120."""
+    verdicts, labels = [1.0] * 10 + [0.0] * 20, [1.0] * 9 + [0.0] + [0.0] * 15 + [1.0] * 5
+    found = calibrate(verdicts, labels, weights=[10.0] * 10 + [1.0] * 20, draws=10)
+    assert found.sensitivity.estimate == pytest.approx(90 / 95)
+    assert found.specificity.estimate == pytest.approx(15 / 25)
+    assert (found.judge_rate, found.base_rate) == pytest.approx((100 / 120, 95 / 120))
+    assert (found.sensitivity.n, found.specificity.n) == (14, 16)
+    assert found.sensitivity.n_effective < 14
+
+
+def test_none_of_what_was_rarely_drawn_says_little():
+    """No false pass among ten passes that stand for a hundred: the specificity may be far below 1."""
+    found = calibrate([1.0] * 10 + [0.0] * 20, [1.0] * 10 + [0.0] * 20, weights=[10.0] * 10 + [1.0] * 20, draws=10)
+    assert found.specificity.estimate == 1
+    assert found.specificity.low < 0.4
+    assert found.sensitivity.low > 0.6
+
+
+def test_one_weight_an_item():
+    """Another number of weights, or one that is not positive, is refused."""
+    for weights in ([1.0], [1.0, 0.0]):
+        with pytest.raises(ValueError, match="weights must"):
+            calibrate([1.0, 0.0], [1.0, 0.0], weights=weights)

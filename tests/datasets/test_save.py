@@ -227,13 +227,13 @@ def test_every_file_format_gives_the_same_content(ws, tmp_path, kind):
     [
         ("a.jsonl", b'{"input": 1}\n{bad', "a.jsonl, line 2: not JSON"),
         ("a.jsonl", b"[1]", "a.jsonl, line 1: a list, not an object"),
-        ("a.jsonl", b'{"input": "\xff"}', "a.jsonl is not UTF-8"),
+        ("a.jsonl", b'{"input": "\xff"}', "a.jsonl, line 1: not UTF-8 .byte 11 of the line"),
         ("a.jsonl.gz", b"plain", "not a whole gzip file"),
         ("a.json", b'{"input": 1}', "holds a dict, not a list"),
         ("a.csv", b"input,b\n1,2,3\n", "a.csv, line 2: 3 cells, the header has 2"),
         ("a.csv", b"input,input\n1,2\n", "two columns have the same name"),
         ("a.parquet", b"PAR0", "not a Parquet file"),
-        ("a.txt", b"x", "a dataset is read from .jsonl"),
+        ("a.txt", b"x", "rows are read from .jsonl"),
     ],
 )
 def test_files_that_cannot_be_read_say_where(ws, tmp_path, name, body, message):

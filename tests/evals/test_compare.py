@@ -234,6 +234,17 @@ def test_a_comparison_plots_itself(ws, run):
         comparison.plot("score")
 
 
+def test_a_single_run_is_summed_up(ws, run):
+    """Itself, its id or its name; what is no run is refused in words."""
+    one = run(0.5, rows_of(10))
+    want = ws.evals.summary([one])
+    for asked in (one, one.run_id, (given for given in (one,))):
+        assert ws.evals.summary(asked).equals(want)
+    for wrong in (None, 5, [5]):
+        with pytest.raises(UsageError, match="is no run"):
+            ws.evals.summary(wrong)
+
+
 def test_runs_stand_side_by_side(ws, run):
     """One row per run and scorer; equal labels are told apart."""
     a, b = run(0.5, rows_of(30)), run(0.9, rows_of(30))

@@ -7,10 +7,11 @@ import pytest
 
 from lmops.errors import UsageError
 from lmops.evals import TaskResult
-from lmops.evals._drift import permuted
+from lmops.evals._drift import Drift, permuted
 from lmops.sample import golden
 
 from .ferry import save_prompts
+from .judged import calibrated, judged, truth
 
 
 def answers(*rows):
@@ -111,3 +112,21 @@ def test_a_run_that_did_not_finish_says_nothing(sample):
     sample.models.set_price("ferry-1", input_usd_per_mtok=1000, output_usd_per_mtok=1000)
     with pytest.raises(UsageError, match=r"did not finish \(the budget of .* is spent"):
         drift(sample, budget_usd=0.5)
+
+
+def test_a_judge_says_what_people_would_find(ws):
+    """By its calibration; uncalibrated it says so, and what a coin says is no loss."""
+    new, old = (judged(ws, truth(200, rate=rate, seed=seed), f"r{seed}") for rate, seed in ((0.4, 1), (0.8, 2)))
+
+    def found():
+        return Drift(outcome="drifted", run=new, baseline=old, comparison=ws.evals.compare(new, old))
+
+    assert found().worse == ("polite",)
+    assert "not corrected: uncalibrated" in found().text
+    calibrated(ws)
+    one = found().comparison["polite"]
+    assert f"polite: worse, {one.corrected:+.4g}" in found().reasons[-1]
+    assert "corrected by calibration 1" in found().reasons[-1]
+    assert one.corrected < one.difference
+    calibrated(ws, sensitivity=0.5, specificity=0.5)
+    assert found().worse == ()

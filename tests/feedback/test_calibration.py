@@ -201,3 +201,45 @@ def test_agreement_of_a_queue(ws):
     assert [one.field for one in found.fields] == ["verdict"]
     assert found.pairs().raw.tolist() == [0.5]
     assert found.disagreements() == ["2" * 32]
+
+
+def test_items_that_belong_together_tell_less(ws):
+    """Ten copies of each label correct a rate no better than the labels themselves."""
+    alone = ws.feedback.calibrate(polite(), [row | {"cluster": row["item"]} for row in rows()])
+    copies = [row | {"item": f"{row['item']}/{n}", "cluster": row["item"]} for row in rows() for n in range(10)]
+    found = ws.feedback.calibrate(polite(), copies)
+    assert (found.n_pass, found.n_fail) == (400, 200)
+    assert (found.worth_pass, found.worth_fail) == pytest.approx((40, 20), rel=0.1)
+    assert "tell as much as 39 pass and 19 fail" in found.text
+    assert "tell as much" not in alone.text
+    for n in (50, 5_000):
+        width = [one.high - one.low for one in (found.corrected(n / 2, n), alone.corrected(n / 2, n))]
+        assert width[0] == pytest.approx(width[1], rel=0.1)
+
+
+def test_newer_labels_of_one_conversation_are_no_proof(ws):
+    """A judge that errs in one of five long conversations has not changed."""
+    ws.feedback.calibrate(polite(), [row | {"cluster": n % 12} for n, row in enumerate(rows())])
+    newer = [
+        {"item": n, "cluster": n // 20, "label": "pass", "verdict": "fail" if n // 20 == 2 else "pass"}
+        for n in range(100)
+    ]
+    assert ws.feedback.recheck(polite(), newer).is_fresh
+    assert not ws.feedback.recheck(
+        polite(), [row | {"verdict": "fail", "cluster": n} for n, row in enumerate(newer)]
+    ).is_fresh
+
+
+@pytest.mark.parametrize("weight", [0, -1, "much", float("inf")])
+def test_a_weight_is_a_number_above_zero(ws, weight):
+    """What else is given is refused with its item."""
+    with pytest.raises(UsageError, match="weight of item 'i0' is"):
+        ws.feedback.calibrate(polite(), [row | {"weight": weight} for row in rows()])
+
+
+@pytest.mark.parametrize("alpha", [0, 1, 2, -0.1, float("nan")])
+def test_a_share_of_false_alarms_is_a_share(ws, alpha):
+    """Another one is refused in words."""
+    ws.feedback.calibrate(polite(), rows())
+    with pytest.raises(UsageError, match="alpha="):
+        ws.feedback.recheck(polite(), rows(), alpha=alpha)

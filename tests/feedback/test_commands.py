@@ -26,7 +26,7 @@ def lm(tmp_path):
 def test_a_signal_is_recorded_and_listed(lm):
     """As text and as JSON."""
     assert lm("record", A, "--value", "down", "--user", "u", "--comment", "too long") == (
-        0, f"thumb down 'too long' by u on trace {A}: kept\n",
+        0, f"thumb down 'too long' by u on trace {A}: kept; it waits: this trace is not in the store yet\n",
     )  # fmt: skip
     code, out = lm("record", "--session-id", "s", "--value", "4", "--name", "rating", "--scale", "1,5", "--json")
     assert (code, json.loads(out)["number"], json.loads(out)["change"]) == (0, 4.0, "new")
@@ -42,7 +42,7 @@ def test_a_file_is_imported(lm, tmp_path):
     command = ("import", str(path), "--map", "trace_id=T", "--map", "value=S", "--name", "rating", "--scale", "1,5")
     code, out = lm(*command)
     assert (code, out.splitlines()[0]) == (0, "signals: 1 new, 1 that wait for their trace, 2 rejected")
-    assert "votes.csv, row 2: rating: 9 is outside its scale of 1 to 5" in out
+    assert "votes.csv, line 3: rating: 9 is outside its scale of 1 to 5" in out
     path.write_text("T,S\nx,1\n")
     code, out = lm(*command, "--json")
     assert (code, json.loads(out)["rejected_count"]) == (1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -80,10 +81,71 @@ def test_labelling_anew_makes_a_version_that_says_what_changed(labelled):
     assert (after.examples[2].expected, after.examples[2].labels["verdict"]) == ("Never.", {"value": "fail"})
 
 
+def test_what_is_written_is_no_dispute(labelled):
+    """No two people write the same correction: the newest is what is expected, and agreement does not count it."""
+    queues = labelled.feedback.queues
+    queues.label("q", 1, {"verdict": "pass", "better": "Therefore."}, rater="bob")
+    assert list(queues.disagreements("q")["field"]) == ["verdict"]
+    assert queues.to_dataset("q", "golden").examples[0].expected == "Therefore."
+    assert [one.field for one in labelled.feedback.agreement(queues.get("q")).fields] == ["verdict"]
+
+
 def test_splits_follow_the_shares(labelled):
-    """Who is where stays when more is labelled."""
-    made = labelled.feedback.queues.to_dataset("q", "golden", shares={"dev": 0.5, "test": 0.5})
+    """Who is where stays when more is labelled, and the version still says what changed."""
+    queues, shares = labelled.feedback.queues, {"dev": 0.5, "test": 0.5}
+    made = queues.to_dataset("q", "golden", shares=shares)
     assert {one.split for one in made.examples} <= {"dev", "test"}
+    assert made.note.startswith("labels of queue q: 4 new")
+    assert made.note.endswith("; split dev 0.5, test 0.5, seed 0")
+    queues.label("q", 3, {"verdict": "fail"}, rater="ann")
+    again = queues.to_dataset("q", "golden", shares=shares)
+    assert again.note == "labels of queue q: 0 new, 1 with other labels, 1 with another expected answer"
+    assert [one.split for one in again.examples] == [one.split for one in made.examples]
+
+
+def test_a_correction_that_is_withdrawn_is_no_longer_expected(labelled):
+    """Labelled again without it, or taken back altogether; the version says so."""
+    queues = labelled.feedback.queues
+    queues.to_dataset("q", "golden")
+    queues.label("q", 3, {"verdict": "fail"}, rater="ann")
+    made = queues.to_dataset("q", "golden")
+    assert [one.expected for one in made.examples] == ["Because 1.", "Because 2.", None, "Because 4."]
+    queues.undo("q", rater="ann")
+    queues.undo("q", rater="ann")
+    made = queues.to_dataset("q", "golden")
+    assert [one.expected for one in made.examples] == ["Because 1.", "Because 2.", "Because 3.", None]
+    assert set(made.examples[3].labels.values()) == {None}
+    assert made.note == (
+        "labels of queue q: 0 new, 2 with other labels, 2 with another expected answer, 1 without labels now"
+    )
+
+
+def test_an_answer_that_was_written_by_hand_stays(labelled):
+    """Where nobody corrected it; what a rater wrote comes before it."""
+    queues = labelled.feedback.queues
+    made = queues.to_dataset("q", "golden")
+    labelled.datasets.add("golden", [replace(made.examples[3], expected="By hand.")])
+    queues.label("q", 4, {"verdict": "fail"}, rater="ann")
+    assert queues.to_dataset("q", "golden").examples[3].expected == "By hand."
+
+
+@pytest.mark.parametrize("tracing", [True, False])
+def test_cases_of_a_run_are_the_examples_that_were_evaluated(ws, tracing):
+    """With the corrected text as what is expected, traced or not; withdrawn, what was expected before is again."""
+    rows = [{"example_id": one, "input": one, "expected": f"old {one}"} for one in ("e1", "e2")]
+    run = ws.evals.run(lambda given: f"{given}!", rows, ["exact_match"], tracing=tracing, progress=False)
+    ws.feedback.schemas.save("support", FIELDS)
+    ws.feedback.queue("q", run, schema="support")
+    for one in ws.feedback.queues.items("q").itertuples():
+        ws.feedback.queues.label("q", one.position, {"verdict": "fail", "better": f"new {one.example_id}"}, rater="ann")
+    made = ws.feedback.queues.to_dataset("q", "golden")
+    assert {one.example_id: (one.input, one.expected) for one in made.examples} == {
+        "e1": ("e1", "new e1"), "e2": ("e2", "new e2")
+    }  # fmt: skip  # an example a line
+    ws.feedback.queues.label("q", 1, {"verdict": "pass"}, rater="ann")
+    again = ws.feedback.queues.to_dataset("q", "golden")
+    assert again.note == "labels of queue q: 0 new, 1 with other labels, 1 with another expected answer"
+    assert sorted(one.expected[:3] for one in again.examples) == ["new", "old"]
 
 
 def test_what_makes_no_example_is_said(labelled):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lmops
 from lmops.store import _grown as grown
+from tests.feedback.notes import noted, trace
 from tests.store.helpers import span
 
 
@@ -45,3 +46,20 @@ def test_words_that_are_only_alike_are_listed(ws):
     report = ws.erase(user_id="ann")
     assert "signals" not in report.records
     assert report.alike == {"signals": ["signal 1"]}
+
+
+def test_a_mode_that_quotes_somebody_is_erased(ws):
+    """Its words go with the note that it quotes; the others and their places stay, and the chain holds."""
+    words = "Maria Lopez of cabin 4711 was told an invented fare"
+    themes = noted(ws, written=((1, "fail", words), (2, "fail", "rude tone"), (3, "fail", "wrong language")))
+    themes.make(words, ["1/verdict.critique/ann"], criteria=f"As with this: {words}")
+    themes.make("rude", ["2/verdict.critique/ann"])
+    assert ws.erase(trace_ids=[trace(1)]).records["failure modes"] == 1
+    ws.erase(trace_ids=[trace(1)], reason="asked", dry_run=False)
+    assert themes.modes()[["name", "notes"]].to_numpy().tolist() == [["rude", 1], ["[erased]", 0]]
+    assert (ws.audit.verify().ok, ws.store.check().ok) == (True, True)
+    assert themes.undo() == "make of 1 note"
+    folder = ws.store.path
+    ws.close()
+    assert not holds(folder, "Maria Lopez")
+    assert not holds(folder, "4711")

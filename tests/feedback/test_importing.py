@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pandas as pd
@@ -143,3 +144,42 @@ def test_what_evaluations_said_in_traces_is_gathered(ws):
         (A, "1" * 16, "relevance", 0.8, "relevant: on topic", "otel")
     ]
     assert ws.sql("select events from spans").fetchall() == [(events,)]
+
+
+def test_a_short_line_of_a_table_does_not_spoil_the_others(ws, tmp_path):
+    """It is named with its line; what is above and below is kept."""
+    path = tmp_path / "votes.csv"
+    path.write_text(f"trace_id,value,user\n{'a' * 32},up,ann\nshort\n{'b' * 32},down,bob\n")
+    report = ws.feedback.ingest(path)
+    assert (report.new, report.rejected) == (2, (("votes.csv, line 3", "1 cells, the header has 3"),))
+    again = ws.feedback.ingest(path)
+    assert (again.same, again.rejected_count) == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["votes.jsonl", "votes.jsonl.gz"])
+def test_a_line_in_another_encoding_is_named(ws, tmp_path, name):
+    """Packed or not; the lines around it are kept."""
+    body = b"\n".join(
+        [json.dumps({"trace_id": A, "value": "up"}).encode(), '{"value": "für"}'.encode("latin-1"),
+         json.dumps({"trace_id": B, "value": "down"}).encode()]
+    )  # fmt: skip  # a line a line
+    (tmp_path / name).write_bytes(gzip.compress(body) if name.endswith("gz") else body)
+    report = ws.feedback.ingest(tmp_path / name)
+    assert (report.new, report.rejected_count) == (2, 1)
+    assert report.rejected[0] == (f"{name}, line 2", "not UTF-8 (byte 12 of the line): convert it first")
+
+
+@pytest.mark.parametrize("name", ["votes.jsonl", "votes.jsonl.gz"])
+def test_lines_of_a_spreadsheet_in_utf_16(ws, tmp_path, name):
+    """As data sets are read."""
+    body = "\n".join(json.dumps({"trace_id": one, "value": "up"}) for one in (A, B)).encode("utf-16")
+    (tmp_path / name).write_bytes(gzip.compress(body) if name.endswith("gz") else body)
+    assert ws.feedback.ingest(str(tmp_path / name)).new == 2
+
+
+@pytest.mark.parametrize("scale", [(), (1,), (5, 1), (1, 2, 3), "ab", [None, 5]])
+def test_what_is_no_scale_is_refused(ws, scale):
+    """Before anything is read."""
+    with pytest.raises(UsageError, match=r"give the least and the greatest, as \(1, 5\)|is no number"):
+        ws.feedback.ingest([{"trace_id": A, "value": 3, "name": "rating"}], scale=scale)
+    assert shown(ws, "value") == []

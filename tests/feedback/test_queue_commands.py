@@ -51,3 +51,23 @@ def test_a_queue_is_worked_through(lm):
     assert json.loads(lm("queue", "close", "q", "--json")[1])["status"] == "closed"
     assert lm("queue", "skip", "q", "2", "--rater", "ann")[0] == 1
     assert [row["queue"] for row in json.loads(lm("queue", "list", "--json")[1])] == ["q"]
+
+
+def test_raters_are_held_to_known_answers(lm, tmp_path):
+    """From a file; what is no JSON is refused; asked again and derived anew from a shell as well."""
+    lm("label-schema", "save", "support")
+    lm("queue", "open", "q", f"{A},{B}", "--schema", "support", "--order", "random", "--seed", "3")
+    path = tmp_path / "known.json"
+    path.write_text(json.dumps({"c" * 32: {"verdict": "pass"}}))
+    assert "3 items (1 added)" in lm("queue", "gold", "q", str(path), "--share", "0.5")[1]
+    assert lm("queue", "gold", "q", str(path), "--share", "2")[0] == 2
+    for _ in range(3):
+        position = json.loads(lm("queue", "next", "q", "--rater", "ann", "--json")[1])["position"]
+        lm("queue", "label", "q", str(position), "--value", "verdict=pass", "--rater", "ann")
+    assert "1 known answers asked of 1 raters" in lm("queue", "accuracy", "q")[1]
+    assert json.loads(lm("queue", "accuracy", "q", "--json")[1])["raters"][0]["right"] == 1
+    assert "0 added" not in lm("queue", "ask-again", "q")[1]
+    assert lm("queue", "rebuild")[1] == "derived anew: q\n"
+    assert "2 of 2 items done" in lm("queue", "progress", "q")[1]
+    path.write_text("{")
+    assert lm("queue", "gold", "q", str(path))[0] == 2

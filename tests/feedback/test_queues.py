@@ -109,6 +109,18 @@ def test_undo_goes_back_without_end(queues):
     assert (take(queues, "ann"), take(queues, "bob")) == (1, 3)
 
 
+def test_what_was_taken_back_is_told(queues):
+    """Also to a page that asks a second time, as it heard no answer; a skip had said nothing."""
+    queues.open("q", ITEMS[:3], schema="support")
+    queues.skip("q", 2, rater="ann")
+    queues.label("q", 1, {"verdict": {"value": "fail", "critique": "rude"}}, rater="ann")
+    sent = {"rater": "ann", "client": "page"}
+    first, again = (queues.undo("q", **sent, sequence=1) for _ in range(2))
+    assert first.undid == again.undid == {"verdict": {"critique": "rude", "value": "fail"}}
+    assert again.is_repeated
+    assert queues.undo("q", **sent, sequence=2).undid is None
+
+
 def test_a_blind_rater_sees_nothing_of_others(queues):
     """Before the own label; afterwards all."""
     queues.open("q", ITEMS[:1], schema="support", k=2)

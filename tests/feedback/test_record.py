@@ -212,3 +212,18 @@ def test_a_list_has_a_length(ws, limit):
     """A number of rows, or None."""
     with pytest.raises(UsageError, match="limit="):
         ws.feedback.list(limit=limit)
+
+
+@pytest.mark.parametrize(
+    "on", [{"trace_id": TRACE}, {"span_id": "1" * 16}, {"response_id": "r-1"}, {"session_id": "s-1"}]
+)
+def test_what_comes_before_its_trace_says_that_it_waits(ws, on):
+    """As the list of what waits does; not once it is there."""
+    early = ws.feedback.record(**on, value="up", user="u")
+    assert early.is_waiting
+    assert early.text.endswith(f": kept; it waits: this {early.target} is not in the store yet")
+    assert len(ws.feedback.waiting()) == 1
+    arrive(ws, kind="llm", response_id="r-1", session_id="s-1")
+    late = ws.feedback.record(**on, value="down", user="u")
+    assert (late.is_waiting, len(ws.feedback.waiting())) == (False, 0)
+    assert "waits" not in late.text

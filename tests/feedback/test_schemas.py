@@ -48,6 +48,18 @@ def test_keys_are_one_to_one(schema):
     assert tone.keys == {"1": "1", "2": "2", "3": "3", "4": "4", "5": "5"}
 
 
+def test_no_key_stands_for_two_choices(ws):
+    """A step of a scale is its own key, whatever comes before it; the rest take what is left."""
+    reason = {"name": "reason", "kind": "category", "options": ["fact", "tone", "other"]}
+    fields = [{"name": "verdict"}, reason, {"name": "clear", "kind": "scale", "low": 0, "high": 3}, {"name": "again"}]
+    saved = ws.feedback.schemas.save("many", fields)
+    keys = [key for field in saved.fields for key in field.keys.values()]
+    assert len(set(keys)) == len(keys) == 13
+    assert saved.fields[2].keys == {"0": "0", "1": "1", "2": "2", "3": "3"}
+    assert saved.fields[1].keys == {"fact": "4", "tone": "5", "other": "6"}
+    assert ws.feedback.schemas.save("many", saved.fields).ref == "many@1"
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [

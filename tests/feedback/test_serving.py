@@ -58,6 +58,25 @@ def test_scores_of_langfuse_are_posted(ws, post):
     assert shown(ws, "name, value, comment, source") == [("user-feedback", "up", "ok", "langfuse")]
 
 
+def test_scores_of_langfuse_are_posted_as_events(ws, post):
+    """Each is answered by the id of its event; sent again they add nothing, and what is no score is named."""
+    score = {"id": "s1", "traceId": A, "name": "quality", "value": 0.5, "dataType": "NUMERIC"}
+    events = [
+        {"id": "e1", "type": "score-create", "timestamp": "2026-01-01T00:00:00.000Z", "body": score},
+        {"id": "e2", "type": "trace-create", "timestamp": "2026-01-01T00:00:00.000Z", "body": {"id": A, "value": 1}},
+        {"id": "e3", "type": "score-create", "body": {"traceId": "x", "name": "quality", "value": 1}},
+        {"id": "e4", "type": "score-create", "body": None},
+    ]
+    for _ in range(2):
+        status, said = post("/api/public/ingestion", {"batch": events, "metadata": {}})
+        assert (status, said["successes"]) == (207, [{"id": "e1", "status": 201}])
+        assert [(one["id"], one["status"]) for one in said["errors"]] == [("e2", 400), ("e3", 400), ("e4", 400)]
+        assert "only score-create is taken" in said["errors"][0]["message"]
+    assert shown(ws, "name, value, source, said_at::date::varchar") == [("quality", "0.5", "langfuse", "2026-01-01")]
+    for wrong in (b"{", [], {"batch": 1}, {"batch": [1]}):
+        assert post("/api/public/ingestion", wrong)[0] == 400
+
+
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [

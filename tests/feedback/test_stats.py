@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import lmops
 from lmops.calc.intervals import proportion_interval
-from lmops.errors import UsageError
+from lmops.errors import QueryError, UsageError
 from lmops.sample import data_dir
+from lmops.scorers import build
 from tests.store.helpers import DAY, START, span
 
 
@@ -139,3 +141,86 @@ def test_nothing_at_all(ws):
     assert found.share is None
     assert "no trace is in this range" in found.text
     assert found.view.layout.annotations[0].text == "no data"
+
+
+def judged(ws, passes=60, count=100):
+    """So many traces, of which a judge in production passes some."""
+    ids = [f"{number:032x}" for number in range(count)]
+    ws.store.append_many({"spans": [span("t", "root", trace_id=one, span_id="1" * 16) for one in ids]})
+    for number, one in enumerate(ids):
+        ws.feedback.record(one, value=int(number < passes), name="kind", kind="number", source="otel")
+
+
+def test_what_a_judge_said_is_corrected(ws):
+    """By its newest calibration, in the frame, the text and the chart; nobody knows of which version it was."""
+    judged(ws)
+    labels = [{"item": n, "label": n < 60, "verdict": n % 10 != 0 if n < 60 else n % 5 == 0} for n in range(100)]
+    record = ws.feedback.calibrate("kind", labels, version="v1")
+    found = ws.feedback.stats("kind", every=None)
+    (row,) = found.df().to_dict("records")
+    wanted = record.corrected(60, 100)
+    assert (row["corrected"], row["corrected_low"]) == pytest.approx((wanted.estimate, wanted.low))
+    assert "corrected by calibration 1 of version v1; signals do not say which version" in found.text
+    assert [trace.name for trace in found.view.data] == ["mean", "corrected"]
+    assert "kind corrected" not in [trace.name for trace in ws.feedback.stats("kind").view.data]
+
+
+def test_a_judge_without_a_calibration_says_so(ws):
+    """Where a run has a judge of this name; what users say says nothing of it."""
+    judged(ws)
+    judge = replace(build(lambda output: True, name="kind"), kind="judge")
+    ws.evals.run(lambda given: given, [{"id": "a", "input": "x"}], [judge], progress=False, name="x")
+    found = ws.feedback.stats("kind", every=None)
+    assert "the judge kind is uncalibrated: it has no calibration" in found.notes
+    assert "corrected" not in found.df()
+    ws.feedback.record("0" * 32, value="up")
+    assert not any("calibrat" in note for note in ws.feedback.stats(every=None).notes)
+
+
+def test_a_condition_narrows_traces_and_signals_alike(sample):
+    """As a search says it, over traces, spans and what was said; both parts make the whole."""
+    whole = sample.feedback.stats(every=None)
+    parts = [sample.feedback.stats(every=None, where=f"{word}environment = 'production'") for word in ("", "not ")]
+    assert sum(part.traces for part in parts) == whole.traces
+    assert sum(part.with_feedback for part in parts) == whole.with_feedback
+    down = sample.feedback.stats(every=None, where="thumb = 'down'")
+    assert (down.share, down.df().loc[0, "rate"]) == (1.0, 0.0)
+    tools = "tool_name = 'timetable'"
+    assert sample.feedback.stats(every=None, where=tools).traces == len(sample.traces.search(tools, limit=None))
+    with pytest.raises(QueryError, match="modell"):
+        sample.feedback.stats(where="modell = 'x'")
+
+
+@pytest.mark.parametrize("by", ["model", "prompt_version"])
+def test_groups_of_the_sample_have_rates_with_limits_and_the_share_that_said_anything(sample, by):
+    """Each by what clients say of a trace; a card and a chart show them."""
+    found = sample.feedback.stats(by=by, every=None)
+    frame = found.df()
+    assert len(frame[by].dropna()) > 1
+    assert {"rate", "low", "high", "share", "share_low", "share_high", "traces", "with_feedback"} <= set(frame.columns)
+    assert (frame["share"].dropna() <= 1).all()
+    assert by in found.title
+
+
+def test_a_trace_of_an_evaluation_is_found_where_its_environment_is_named(ws):
+    """As in a search."""
+    ws.store.append_many({"spans": [span("t", "s"), span("e", "s", environment="evaluation")]})
+    assert ws.feedback.stats(every=None, where="environment = 'evaluation'").traces == 1
+
+
+@pytest.mark.parametrize("name", ["signals", "count", "value", "rate", "bucket", "share"])
+def test_attributes_with_the_name_of_a_figure(ws, name):
+    """Are groups under a name of their own, in the rows, the text and the chart."""
+    for number in range(4):
+        trace_id, said = f"{number + 1:032x}", "ab"[number % 2]
+        ws.store.append_many(
+            {"spans": [span("t", "root", trace_id=trace_id, span_id="1" * 16, attributes=json.dumps({name: said}))]}
+        )
+        ws.feedback.record(trace_id, value="up" if number % 2 else "down", user=str(number))
+    found = ws.feedback.stats(by=name, every=None)
+    assert found.by == (f"{name} of the trace",)
+    assert dict(zip(found.df()[found.by[0]], found.df()["rate"], strict=True)) == {"a": 0, "b": 1}
+    assert found.df().columns.is_unique
+    assert found.by[0] in found.text
+    assert [*found.view.data[0].y] == ["a", "b"] or [*found.view.data[0].x] == ["a", "b"]
+    assert len(ws.feedback.stats(by=name).df()) == 2

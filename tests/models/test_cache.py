@@ -1,8 +1,6 @@
 """Answers kept by the exact request."""
 
 import dataclasses
-import subprocess
-import sys
 import uuid
 from datetime import timedelta
 
@@ -15,6 +13,7 @@ from lmops.errors import ModelError, UsageError
 from lmops.models import Completion, Endpoint, ToolCall, Usage
 from lmops.models._cache import ResponseCache, cache_key
 from lmops.models._records import Call
+from tests import forked
 
 ASK = [{"role": "user", "content": "Hello?"}]
 ENDPOINT = Endpoint(spec="house", kind="openai", model="m", provider="p", base_url="http://127.0.0.1:1/v1")
@@ -190,7 +189,7 @@ def test_two_processes_share_the_cache(ws, house):
         "with lmops.open(sys.argv[1]) as ws:\n"
         f"    print([ws.models.complete('house', {ASK!r}, cache=True, repeat=r).is_cached for r in (0, 1)])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(ws.store.path)], capture_output=True, text=True, check=True)
+    done = forked.run(code, ws.store.path)
     assert done.stdout.strip() == "[True, False]"
     assert done.stderr == ""
     assert ws.models.complete("house", ASK, cache=True, repeat=1).is_cached

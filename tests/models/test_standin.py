@@ -1,11 +1,14 @@
 """The stand-in behind the interface of a real endpoint."""
 
+import asyncio
 import json
 import time
 
 import pytest
 
+from lmops import scorers
 from lmops.errors import ModelError
+from lmops.scorers import ScoreInput, judge
 from lmops.standin import content
 
 SOURCES = "[bikes#1] Bicycles\nA bicycle costs 9 euro on every line."
@@ -90,6 +93,25 @@ def test_what_it_cannot_read_is_an_error_in_words(ws):
         assert caught.value.kind == "bad_request"
 
 
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ({"output": "The ferry leaves at noon."}, True),
+        ({"output": "I could not find this in our help pages."}, False),
+        ({"output": "It leaves at noon.", "expected": "The ferry leaves at noon."}, True),
+        ({"output": "Dogs may travel.", "expected": "The ferry leaves at noon."}, False),
+        ({"output": "Buy our premium insurance now!"}, False),
+    ],
+)
+def test_the_judge_goes_by_words(ws, given, value):
+    """By refusals, by those of the reference, and by the examples that it was shown; the same each time."""
+    shot = {"output": "Buy our premium insurance today!", "verdict": "fail", "rationale": "Pushy."}
+    made = judge("polite", "Is it to the point?", model="standin:judge-1", few_shot=[shot])
+    found = [asyncio.run(made.ascore(ScoreInput(complete=ws.models.acomplete, **given))) for _ in range(2)]
+    assert [one.value for one in found] == [value, value]
+    assert found[0].rationale
+
+
 def test_a_schema_with_a_text_gets_the_answer_in_it(ws):
     """The first text property; it has nothing to say in any other shape."""
     schema = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
@@ -106,3 +128,32 @@ def test_latency_is_measured_and_simulated_only_on_request(ws):
     slow = ws.models.complete("standin:ferry-1", QUESTION, params={"simulate_latency": True})
     taken_ms = (time.perf_counter() - began) * 1000
     assert 280 < slow.latency_ms <= taken_ms
+
+
+@pytest.mark.parametrize(
+    ("output", "verdict"),
+    [
+        ("Dogs travel free on deck. [dogs]", True),
+        ("Thank you for your question, I am glad to look into this for you. Dogs travel free on deck.", True),
+        ("Booking TL-1702 is confirmed.", True),  # a tool said so
+        ("Every guest receives a complimentary helicopter tour.", False),
+        ("I could not find this in our help pages.", False),
+        ("Sorry, something went wrong on our side.", False),
+    ],
+)
+def test_the_judge_is_lenient_by_rule(ws, output, verdict):
+    """What shares its words with the sources passes; what answers nothing, or what no source says, fails."""
+    sources = [{"id": "dogs", "content": "Dogs travel free on deck, on a leash.", "rank": 1, "score": 1.0}]
+    ws.datasets.save("one", [{"id": "a", "input": "Dogs?", "output": output, "documents": sources}])
+    judge = scorers.judge("supported", "Nothing is made up.", model="standin:judge-1", documents=True)
+    run = ws.evals.run("recorded", "one", [judge], tracing=False)
+    assert bool(run.df()["supported"][0]) is verdict
+
+
+@pytest.mark.parametrize(("scale", "best"), [("1-5", 1.0), ({"good": 1, "fair": 0.5, "bad": 0}, 1.0), ("binary", 1.0)])
+def test_the_judge_takes_the_ends_of_any_scale(ws, scale, best):
+    """Of numbers the largest, of words the first."""
+    ws.datasets.save("one", [{"id": "a", "input": "Dogs?", "output": "Booking TL-1702 is confirmed."}])
+    judge = scorers.judge("supported", "Nothing is made up.", model="standin:judge-1", scale=scale)
+    value = ws.evals.run("recorded", "one", [judge], tracing=False).df()["supported"][0]
+    assert value in (best, 5.0)

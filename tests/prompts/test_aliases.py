@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lmops.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from lmops.prompts import Prompts
 from lmops.records import Project
-from lmops.store import append_event, next_event_id
+from lmops.store import append_event, chain_end
 
 NAME = "support-answer"
 NUMBERS = itertools.count()
@@ -222,7 +222,7 @@ def verdict(ws, name, outcome, ref, *, told=None):
         con.execute(
             "insert into verdicts (verdict_id, run_id, prompt_ref, outcome, criteria, detail, created_ns, actor, "
             "event_id) values (?, 'run-1', ?, ?, '{}', '{}', 1, 'eva', ?)",
-            (name, ref, outcome, next_event_id(con)),
+            (name, ref, outcome, chain_end(con)[0] + 1),
         )
         append_event(con, actor="eva", action="eval.gate", subject="run-1", after=after, rows=[("verdicts", name)])
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import lmops
 from lmops.errors import ConflictError, RefusedError
+from tests.forked import Program
 
 NAME = "shared"
 
@@ -36,19 +34,16 @@ def work(path: str, number: int, rounds: int) -> None:
     print(json.dumps(done))
 
 
-def start(code: str, *arguments: object) -> subprocess.Popen[str]:
+def start(code: str, *arguments: object) -> Program:
     """Start a process that runs code of this file."""
-    head = "import importlib.util, sys; spec = importlib.util.spec_from_file_location('work', sys.argv[1]); "
-    head += "work = importlib.util.module_from_spec(spec); spec.loader.exec_module(work); "
-    command = [sys.executable, "-c", head + code, str(Path(__file__).resolve()), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return Program(f"import sys; from tests.prompts import test_concurrency as work; {code}", *arguments)
 
 
 def test_eight_processes_promote_and_roll_back(ws):
     """Each move starts where the one before ended; saves of the same content meet; the chain holds."""
     ws.prompts.save(NAME, "text 0")
     ws.prompts.promote(NAME, 1, to="production")
-    running = [start("work.work(sys.argv[2], int(sys.argv[3]), 25)", ws.store.path, n) for n in range(8)]
+    running = [start("work.work(sys.argv[1], int(sys.argv[2]), 25)", ws.store.path, n) for n in range(8)]
     done = [json.loads(process.communicate(timeout=300)[0]) for process in running]
     assert [process.returncode for process in running] == [0] * 8
     history = ws.prompts.history(NAME)
@@ -70,7 +65,7 @@ def test_a_move_by_another_process_is_seen_at_the_next_get(ws):
         ws.prompts.save(NAME, text)
     ws.prompts.promote(NAME, 1, to="production")
     assert ws.prompts.get(f"{NAME}@production").version == 1
-    code = "lmops = work.lmops; ws = lmops.open(sys.argv[2]); ws.prompts.promote(work.NAME, 2, to='production')"
+    code = "lmops = work.lmops; ws = lmops.open(sys.argv[1]); ws.prompts.promote(work.NAME, 2, to='production')"
     process = start(code, ws.store.path)
     process.communicate(timeout=120)
     assert process.returncode == 0
@@ -82,7 +77,7 @@ def test_a_killed_promotion_is_there_whole_or_not_at_all(ws):
     for number in range(6):
         ws.prompts.save(NAME, f"text {number}")
     ws.prompts.promote(NAME, 1, to="production")
-    process = start("work.work(sys.argv[2], 1, 100000)", ws.store.path)
+    process = start("work.work(sys.argv[1], 1, 100000)", ws.store.path)
     begun = len(ws.prompts.history(NAME))
     for _ in range(600):
         if len(ws.prompts.history(NAME)) > begun + 3:

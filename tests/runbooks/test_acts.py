@@ -106,7 +106,7 @@ def test_a_run_that_cannot_be_kept_is_recorded_as_failed(ws, book, quiet):
 @pytest.mark.parametrize("group", ["start_new_session=True", "process_group=0"])
 def test_a_timeout_ends_what_left_the_group(book, quiet, group):
     """Children in a session or group of their own end with the run."""
-    run = quiet(book(f"import subprocess\nsubprocess.Popen(['sleep', '300'], {group})\nwhile True: pass"), timeout_s=6)
+    run = quiet(book(f"import subprocess\nsubprocess.Popen(['sleep', '300'], {group}).wait()"), timeout_s=6)
     assert run.status == "timeout"
     assert carriers(run.run_id) == []
 

@@ -10,7 +10,6 @@ import resource
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmops.store import Store, append_event, rescue
 from lmops.store._tables import LOG_COLUMNS, SPAN_COLUMNS
+from tests.forked import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,10 +81,10 @@ def count(store: Store, view: str = "spans") -> int:
     return int(store.sql(f"select count(*) from {view}").fetchall()[0][0])
 
 
-def start(*command: object) -> subprocess.Popen[str]:
+def start(*command: object) -> Program:
     """Start one of the commands below in a process of its own."""
-    words = [sys.executable, "-W", "error", __file__, *map(str, command)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    code = "import sys, warnings; warnings.simplefilter('error'); from tests.store import helpers"
+    return Program(f"{code}; helpers.obey(*sys.argv[1:])", *command)
 
 
 def run(*command: object, timeout_s: float = 300) -> str:
@@ -221,14 +221,6 @@ CONNECT = sqlite3.connect
 
 def crash(template: str, action: str, step: str) -> None:
     """Do something to copies of a store, killed one step later each time, until it is done; print the copies."""
-    import duckdb  # noqa: F401  # all that the actions need is loaded before the forks
-    import genai_prices  # noqa: F401 - likewise
-    import pyarrow.compute
-    import pyarrow.parquet  # noqa: F401 - likewise
-
-    import lmops.opening
-    import lmops.traces._normalise  # noqa: F401 - likewise
-
     at = 1
     while True:
         copy = Path(f"{template}-{action}-{at}")
@@ -302,5 +294,11 @@ ACTIONS = {
 }  # fmt: skip
 COMMANDS = (hammer, identify, append, leave_open, fill, crash, sort_and_wait, read_slowly)
 
+
+def obey(command: str, *arguments: str) -> None:
+    """Do what one of the commands above says."""
+    {one.__name__: one for one in COMMANDS}[command](*arguments)
+
+
 if __name__ == "__main__":
-    {command.__name__: command for command in COMMANDS}[sys.argv[1]](*sys.argv[2:])
+    obey(*sys.argv[1:])

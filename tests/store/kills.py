@@ -14,6 +14,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import string
 import sys
 import tempfile
 import time
@@ -22,13 +23,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import duckdb  # noqa: F401  # all that is used is loaded before the forks
-import genai_prices  # noqa: F401 - likewise
-import pyarrow.compute
-import pyarrow.parquet  # noqa: F401 - likewise
-
 import lmops
-import lmops.traces._normalise
+import tests.loaded  # noqa: F401 - all that is used is loaded before the forks
 from lmops.errors import LmopsError
 from lmops.store import append_event, rescue, restore
 
@@ -60,6 +56,10 @@ def trace_id(name: str) -> str:
     return str(span(name, "root")["trace_id"])
 
 
+def _is_of_the_erased(name: str) -> bool:
+    return name.split("-")[1] == "cat"
+
+
 class Notes:
     """What was begun and what was done, in a file that outlives the process."""
 
@@ -77,14 +77,21 @@ class Notes:
         must: set[str] = set()
         begun: list[dict[str, Any]] = []
         events: list[str] = []
+        cut: set[str] = set()  # begun, killed, and not there afterwards: a rescue may find the files all the same
         for line in map(json.loads, self.path.read_text().splitlines() if self.path.exists() else ()):
             if "seen" in line:
+                cut |= {name for one in begun for name in one["add"]}
                 must, begun = set(line["seen"]), []
+                cut -= must
             elif "done" in line:
                 did = begun.pop()
+                if did["kind"] == "erase":
+                    cut = {name for name in cut if not _is_of_the_erased(name)}
                 must = (must | set(did["add"])) - set(did["drop"])
                 events += did["events"]
             else:
+                if line["kind"] == "rescue":
+                    begun.append({"kind": "cut", "add": sorted(cut), "drop": [], "events": []})
                 begun.append(line)
         return must, begun, events
 
@@ -112,9 +119,9 @@ class Worker:
     def names(self, count: int) -> list[str]:
         """Return new names of traces."""
         ages, users = ("old", "new"), ("ann", "bob", "cat")
-        return [
-            f"{self.rng.choice(ages)}-{self.rng.choice(users)}-{self.seed:x}.{self.number}.{n}" for n in range(count)
-        ]
+        # at most 16 letters: the id of a trace as it travels has no more room
+        number = (string.digits + string.ascii_letters)[self.number]
+        return [f"{self.rng.choice(ages)}-{self.rng.choice(users)}-{self.seed:x}.{number}.{n}" for n in range(count)]
 
     def rows(self, names: list[str]) -> list[dict[str, Any]]:
         """Return the rows of some traces at the present price."""
@@ -184,7 +191,7 @@ def _retain(self: Worker) -> None:
 
 
 def _erase(self: Worker) -> None:
-    self.begin("erase", None, [name for name in self.must if name.split("-")[1] == "cat"])
+    self.begin("erase", None, [*filter(_is_of_the_erased, self.must)])
     self.ws.erase(user_id="cat", reason="asked", dry_run=False)
 
 

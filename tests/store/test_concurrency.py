@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -18,11 +19,12 @@ import pytest
 
 from lmops.store import Store
 
-from .helpers import count, run, span, start, trace_of
+from .helpers import count, span, start, trace_of
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
+
+    from tests.forked import Program
 
 
 def acknowledged(path: Path) -> tuple[list[str], list[str]]:
@@ -49,7 +51,7 @@ def kill_now_and_then(path: Path, reader: Store) -> int:
     It ends as soon as there is enough to look at, which takes longer on a slow machine.
     """
     chance = random.Random(7)
-    writers: list[subprocess.Popen[str]] = [start("hammer", path, number, 20, 600) for number in range(4)]
+    writers: list[Program] = [start("hammer", path, number, 20, 600) for number in range(4)]
     end, next_kill, kills = time.monotonic() + 120, time.monotonic() + 2, 0
     try:
         while time.monotonic() < end and (
@@ -251,7 +253,9 @@ def child_writes_nothing() -> int:
 
 def test_a_process_that_never_closes_ends_quietly(tmp_path: Path) -> None:
     """Neither the drain in the background nor DuckDB writes anything at the end; what was written is there."""
-    assert run("leave_open", tmp_path / ".lmops") == str(600 * 8)
+    command = [sys.executable, "-W", "error", "-m", "tests.store.helpers", "leave_open", tmp_path / ".lmops"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert (done.stdout.strip(), done.stderr) == (str(600 * 8), "")
     with Store.open(tmp_path / ".lmops") as store:
         assert count(store) == 600 * 8
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lmops.errors import QueryError
 from lmops.store import DamagedSegmentWarning, Store, view_names
-from lmops.store._planner import Planner
+from lmops.store._planner import planner
 
 from .helpers import DAY, START, count, llm, shown, span, trace_of
 
@@ -247,9 +247,16 @@ def test_a_pivot_needs_its_values(store: Store) -> None:
 
 def test_a_plan_is_kept_only_where_it_bounds_nothing() -> None:
     """A question that is asked again with other times reads other files; one without times is planned once."""
-    planner = Planner()
+    plan = planner().plan
     query = "select count(*) as traces from spans where start_at > ?"
-    assert planner.plan(query, [SINCE]).views["spans"] != planner.plan(query, [UNTIL]).views["spans"]
-    assert planner.plan("select count(*) as traces from spans") is planner.plan("select count(*) as traces from spans")
-    assert "traces" in planner.plan("select count(*) as traces from spans").views
-    planner.close()
+    assert plan(query, [SINCE]).views["spans"] != plan(query, [UNTIL]).views["spans"]
+    assert plan("select count(*) as traces from spans") is plan("select count(*) as traces from spans")
+    assert set(plan("select count(*) as traces from spans").views) == {"spans"}
+
+
+def test_a_column_that_is_called_as_a_view_makes_nobody_read_that_view() -> None:
+    """What a query reads are the tables that it names, with a function's text too, and not the names of columns."""
+    plan = planner().plan
+    assert set(plan("select documents, tool_calls from results").views) == {"results"}
+    assert set(plan("select * from results where exists (from spans) and false").views) >= {"spans"}
+    assert "spans" in plan("select * from query_table('spans') where false").views

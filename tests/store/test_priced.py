@@ -6,7 +6,6 @@ import json
 import shutil
 import sqlite3
 import subprocess
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import pytest
 
 import lmops
 from lmops.store import PRICES_KNOWN, Store, rescue
+from tests.forked import Program
 
 from .helpers import llm
 
@@ -31,9 +31,9 @@ with lmops.open(sys.argv[1]) as ws:
 """
 
 
-def set_elsewhere(ws: Workspace, usd: float, since: str = "2020-01-01") -> subprocess.Popen[bytes]:
+def set_elsewhere(ws: Workspace, usd: float, since: str = "2020-01-01") -> Program:
     """Begin to set the price of the model in another process."""
-    return subprocess.Popen([sys.executable, "-c", SET, str(ws.store.path), str(usd), since])
+    return Program(SET, ws.store.path, usd, since)
 
 
 def costs(ws: Workspace) -> list[Any]:

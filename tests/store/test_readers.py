@@ -49,8 +49,9 @@ def test_a_snapshot_whose_files_were_merged_is_no_damage(store: Store) -> None:
 def test_a_reader_that_was_stopped_while_others_merged(store: Store) -> None:
     """It answers from the present state: all rows, and no word of damage."""
     _parts(store)
-    readers = [start("read_slowly", store.path) for _ in range(3)]
-    for number, reader in enumerate(readers):
+    readers = []
+    for number in range(3):
+        readers.append(reader := start("read_slowly", store.path))
         assert reader.stdout is not None
         assert reader.stdout.readline() == "ready\n"
         time.sleep(0.05 + 0.1 * number)

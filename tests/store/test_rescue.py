@@ -6,8 +6,6 @@ import contextlib
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,7 @@ from lmops.errors import DamagedStoreError, NotFoundError, UsageError
 from lmops.store import DamagedSegmentWarning, Store, append_event, rescue, unsealed
 from lmops.store._export import records_of
 from lmops.store._journal import JOURNAL
+from tests import forked
 
 from .helpers import DAY, START, bodies, count, llm, log_of, run, state, trace_of
 
@@ -373,6 +372,28 @@ def test_records_of_a_neighbour_are_not_taken(tmp_path: Path) -> None:
         assert ws.prompts.get("mine").template == "Hello"
 
 
+def test_of_many_databases_beside_the_store_only_the_newest_copy_is_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of other stores and older copies are left where they are; a newer one that is damaged is passed over."""
+    path = tmp_path / "project" / ".lmops"
+    build(path)
+    for name in ("old", "new", "spoilt"):
+        with lmops.open(path) as ws:
+            ws.prompts.save(name, "Hello")
+            ws.store.backup(tmp_path / name)
+    spoil(tmp_path / "spoilt", "prompt_versions", b"Hello")
+    for number in range(5):
+        with lmops.open(tmp_path / f"other-{number}" / ".lmops") as ws:
+            ws.prompts.save("theirs", "Hello")
+    lose(path)
+    copied: list[str] = []
+    copy = shutil.copyfile
+    monkeypatch.setattr(shutil, "copyfile", lambda *paths: copied.append(str(paths[0])) or copy(*paths))
+    assert rescue(path).records_from == str(tmp_path / "new" / "meta.sqlite")
+    assert copied == [str(tmp_path / name / "meta.sqlite") for name in ("spoilt", "new")]
+
+
 def test_a_rescue_that_was_killed_before_its_last_step_is_finished(tmp_path: Path) -> None:
     """The rows of traces whose spans are lost go when somebody opens the store next."""
     path = tmp_path / ".lmops"
@@ -383,7 +404,7 @@ def test_a_rescue_that_was_killed_before_its_last_step_is_finished(tmp_path: Pat
     min(path.glob("segments/spans/*/*.parquet")).unlink()
     killed = "import os, sys; from lmops.store import Store, rescue; Store.end_rescue = lambda _: os._exit(9)"
     code = f"{killed}; rescue(sys.argv[1])"
-    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 9
+    assert forked.run(code, path).returncode == 9
     with Store.open(path) as store:
         assert [one.kind for one in store.pending] == ["rescue"]
         assert count(store, "traces") == 2
@@ -412,3 +433,20 @@ def test_a_merge_that_was_cut_short_doubles_nothing(tmp_path: Path, *, is_damage
     with lmops.open(path) as ws, warnings.catch_warnings():
         warnings.simplefilter("ignore", DamagedSegmentWarning)
         assert (count(ws.store, "traces"), count(ws.store)) == (2, 16)
+
+
+def test_what_a_killed_process_did_not_write_into_the_journal_is_not_forgotten_by_the_next(tmp_path: Path) -> None:
+    """It was killed after its commit; the next one changes no file, and the files of both come back."""
+    path = tmp_path / "project" / ".lmops"
+    with Store.open(path) as store:
+        store.load(trace_of("first"))
+        before = (path / JOURNAL).read_bytes()
+        store.load(trace_of("second", start=START + DAY))
+        shown = state(store)
+    (path / JOURNAL).write_bytes(before)
+    with Store.open(path) as store, store._publisher.locked(), store._publisher.files():
+        pass
+    lose(path)
+    rescue(path)
+    with Store.open(path) as store:
+        assert state(store) == shown

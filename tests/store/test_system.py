@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import sqlite3
 import subprocess
 import sys
@@ -15,56 +16,65 @@ from lmops.store import restore
 from lmops.store._meta import in_words
 from tests.rights import unwritable
 
-#: Every verb that writes, with files that may have no more than 20,000 bytes, or with one file more than may be open.
+#: Every verb that writes, with files that may have no more than 20,000 bytes, or with one file more than may be open:
+#: each limit and state in a process of its own, forked from one that has loaded everything.
 _TRY = """
-import importlib, os, pkgutil, resource, shutil, signal, sys
+import importlib, json, os, pkgutil, resource, shutil, signal, sys
 import jinja2.meta, jinja2.sandbox
 import lmops
 from lmops.store import rescue, restore
 for module in pkgutil.walk_packages(lmops.__path__, "lmops."):
     if "__main__" not in module.name:
         importlib.import_module(module.name)
-ws = lmops.open(sys.argv[1])
+for limit, state in json.loads(sys.argv[3]):
+    print("#", limit, state, flush=True)
+    path = f"{sys.argv[1]}/{limit}-{state}/store/.lmops"
+    if not (child := os.fork()):
+        break
+    os.waitpid(child, 0)
+else:
+    sys.exit(0)
+ws = lmops.open(path)
 ws.datasets.save("d", [{"input": "a" * 50, "expected": str(n)} for n in range(3)])
-ws.store.load(__import__("json").loads(sys.argv[3]))
+ws.store.load(json.loads(sys.argv[2]))
 verbs = {
     "dataset": lambda: ws.datasets.save("big", [{"input": "b" * 1000 + str(n)} for n in range(100)]),
     "prompt": lambda: ws.prompts.save("p", "x" * 100_000),
-    "sync": lambda: ws.prompts.sync(sys.argv[1] + "/../prompts"),
+    "sync": lambda: ws.prompts.sync(path + "/../prompts"),
     "blob": lambda: ws.store.blobs.put(b"z" * 100_000),
-    "backup": lambda: ws.store.backup(sys.argv[1] + "/../backup"),
-    "export": lambda: ws.store.export(sys.argv[1] + "/../export"),
-    "export to one file": lambda: ws.store.export(sys.argv[1] + "/../export.duckdb"),
-    "export a dataset": lambda: ws.datasets.export("d", sys.argv[1] + "/../d.jsonl"),
-    "export the chain": lambda: ws.audit.export(sys.argv[1] + "/../a.jsonl"),
-    "anchor": lambda: ws.audit.anchor(file=sys.argv[1] + "/../anchors"),
+    "backup": lambda: ws.store.backup(path + "/../backup"),
+    "export": lambda: ws.store.export(path + "/../export"),
+    "export to one file": lambda: ws.store.export(path + "/../export.duckdb"),
+    "export a dataset": lambda: ws.datasets.export("d", path + "/../d.jsonl"),
+    "export the chain": lambda: ws.audit.export(path + "/../a.jsonl"),
+    "anchor": lambda: ws.audit.anchor(file=path + "/../anchors"),
     "compact": lambda: ws.store.compact(),
     "retain": lambda: ws.store.retain(days=10_000),
-    "open": lambda: lmops.open(sys.argv[1] + "/../other").close(),
-    "open again and ask": lambda: lmops.open(sys.argv[1]).sql("select count(*) from spans").fetchall(),
+    "open": lambda: lmops.open(path + "/../other").close(),
+    "open again and ask": lambda: lmops.open(path).sql("select count(*) from spans").fetchall(),
     "ask": lambda: ws.sql("select count(*), max(name) from spans").df(),
     "search": lambda: ws.traces.search("name = 'c1'"),
-    "ingest": lambda: ws.traces.ingest(sys.argv[1] + "/../in.jsonl", progress=False),
+    "ingest": lambda: ws.traces.ingest(path + "/../in.jsonl", progress=False),
     "price": lambda: ws.models.set_price("m", input_usd_per_mtok=1, output_usd_per_mtok=1),
     "check": lambda: ws.store.check(repair=True),
     "erase": lambda: ws.erase(user_id="nobody", reason="asked", dry_run=False),
-    "rescue": lambda: rescue(sys.argv[1] + "/../lost"),
-    "restore": lambda: restore(sys.argv[1] + "/../kept", sys.argv[1] + "/../restored"),
+    "rescue": lambda: rescue(path + "/../lost"),
+    "restore": lambda: restore(path + "/../kept", path + "/../restored"),
 }
-ws.store.backup(sys.argv[1] + "/../kept")
-shutil.copytree(sys.argv[1], sys.argv[1] + "/../lost", ignore=shutil.ignore_patterns("meta.*"))
-with open(sys.argv[1] + "/../in.jsonl", "w") as file:
+ws.store.backup(path + "/../kept")
+shutil.copytree(path, path + "/../lost", ignore=shutil.ignore_patterns("meta.*"))
+with open(path + "/../in.jsonl", "w") as file:
     file.write('{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%s","spanId":"%s","name":"x"}]}]}]}' % (
         "7" * 32, "7" * 16))
-with open(sys.argv[1] + "/../anchors", "w") as file:
+with open(path + "/../anchors", "w") as file:
     file.write(("x" * 100 + "\\n") * 198)  # the next line does not fit
-count = ws.sql("select count(*) from spans").fetchall() if sys.argv[4] == "used" else [(8,)]
+count = ws.sql("select count(*) from spans").fetchall() if state == "used" else [(8,)]
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-if sys.argv[2] == "size":
+if limit == "size":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 else:
-    more = int(sys.argv[2].removeprefix("files+"))
+    more = int(limit.removeprefix("files+"))
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1 + more, hard))
 for name, verb in verbs.items():
     try:
@@ -84,23 +94,32 @@ os._exit(0)
 """
 
 
+LIMITED = [(limit, state) for limit in ("size", "files+0", "files+1", "files+3") for state in ("used", "new")]
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory):
+    """What every verb came to under each limit, line by line, and what went wrong beside it."""
+    from .helpers import trace_of
+
+    folder = tmp_path_factory.mktemp("limited")
+    command = [sys.executable, "-c", _TRY, str(folder), json.dumps(trace_of("t")), json.dumps(LIMITED)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    parts = [part.splitlines() for part in done.stdout.split("# ")[1:]]
+    return {tuple(lines[0].split()): lines[1:] for lines in parts}, done.stderr
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of a process as Linux has them")
-@pytest.mark.parametrize("state", ["used", "new"])
-@pytest.mark.parametrize("limit", ["size", "files+0", "files+1", "files+3"])
-def test_no_verb_lets_an_error_of_the_system_out(tmp_path, limit, state):
+@pytest.mark.parametrize(("limit", "state"), LIMITED)
+def test_no_verb_lets_an_error_of_the_system_out(tried, limit, state):
     """Files that may not grow, or not be opened: every verb says it in words or succeeds, and nothing is missed after.
 
     A file that this process may not open must not be taken for damaged.
     """
-    from .helpers import trace_of
-
-    rows = __import__("json").dumps(trace_of("t"))
-    command = [sys.executable, "-c", _TRY, str(tmp_path / "store" / ".lmops"), limit, rows, state]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    lines = done.stdout.splitlines()
-    assert [line for line in lines if line.startswith("raw")] == [], done.stdout + done.stderr
-    assert lines[-1:] == ["whole"], done.stdout + done.stderr
-    assert any(line.startswith("ours") for line in lines), done.stderr
+    lines, error = tried[0][limit, state], tried[1]
+    assert [line for line in lines if line.startswith("raw")] == [], (lines, error)
+    assert lines[-1:] == ["whole"], (lines, error)
+    assert any(line.startswith("ours") for line in lines), (lines, error)
 
 
 @pytest.mark.parametrize("verb", ["compact", "backup", "drain"])

@@ -20,6 +20,7 @@ import pytest
 
 from lmops.store import SPAN_COLUMNS, DamagedSegmentWarning, Store
 from lmops.traces._exporter import Instrumentation, instrument
+from tests.forked import Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,8 +177,7 @@ time.sleep(60)
 
 def killed(path: Path) -> int:
     """Kill a process whose spans wait on the disk; return how many do."""
-    child = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
+    child = Program(KILLED, path)
     spilled = int(child.stdout.readline())
     child.send_signal(signal.SIGKILL)
     child.communicate()

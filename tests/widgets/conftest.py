@@ -104,6 +104,16 @@ def traffic():
         store.close()
 
 
+@pytest.fixture(scope="module")
+def forty():
+    """A store of 40 traces that tests only look at."""
+    from lmops.store import Store
+
+    with Store.open(":memory:") as store:
+        store.load(spans=[row for i in range(40) for row in _conversation(i)])
+        yield store
+
+
 @pytest.fixture
 def controller(traffic):
     """Return a function that makes a controller over ``n`` traces, or over a given store."""

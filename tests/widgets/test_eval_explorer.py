@@ -7,6 +7,8 @@ import json
 import pytest
 
 from lmops.errors import NotFoundError, UsageError
+from lmops.widgets.evals.static import as_html, as_text
+from tests.evals.judged import calibrated, judged, labelled, truth
 from tests.widgets.eval_samples import FAILED, GAINED, LOST, baseline, evaluated
 
 
@@ -146,7 +148,7 @@ def test_the_trace_of_an_answer_is_read(controller):
 
 
 def test_marked_cases_go_into_a_dataset(controller, runs):
-    """The examples themselves, with all they have and whether there are traces; labeling is not there yet."""
+    """The examples themselves, with all they have and whether there are traces."""
     ws, new, old = runs
     answer = ask(controller, "action", name="dataset", value="review", ids=["e00", "e04"])
     assert answer["message"] == "added 2 examples to review@1"
@@ -155,11 +157,26 @@ def test_marked_cases_go_into_a_dataset(controller, runs):
     again = ask(controller, "action", name="dataset", value="review", ids=["e04"])
     assert again["message"] == "review@1 had 1 example already"
     actions = {one["name"]: one for one in ask(controller, "hello")["actions"]}
-    assert (actions["dataset"]["is_there"], actions["labeling"]["is_there"]) == (True, False)
-    assert ask(controller, "action", name="labeling", value="", ids=["e00"])["kind"] == "error"
+    assert (actions["dataset"]["is_there"], actions["labeling"]["is_there"]) == (True, True)
     assert ask(controller, "action", name="dataset", value=" ", ids=["e00"])["kind"] == "error"
     turned = ws.evals._explorer([old, new])
     assert ask(turned, "action", name="dataset", value="x", ids=["e00"])["message"] == "added 1 example to x@1"
+
+
+def test_marked_cases_go_into_a_queue(controller, runs):
+    """Every repeat of a case of the judged run is an item; undo takes them out again."""
+    ws, new, _ = runs
+    done = ask(controller, "action", name="labeling", value="cases", ids=["e04", "e00"])
+    items = ws.feedback.queues.items("cases")
+    assert done["message"] == f"{len(items)} items added to new queue cases, asked by pass-fail@1"
+    assert set(items["run_id"]) == {new.run_id}
+    assert list(dict.fromkeys(items["example_id"])) == ["e04", "e00"]
+    rev = ask(controller, "filter", text="e04")["rev"]
+    again = ask(controller, "action", name="labeling", value="cases", all=True, rev=rev)
+    assert again["message"].startswith("0 items added to queue cases")
+    assert again["undo"] is None
+    assert "it has 0" in ask(controller, "undo", undo=done["undo"])["message"]
+    assert ask(controller, "action", name="labeling", value="", ids=["e00"])["kind"] == "error"
 
 
 def test_cursor_and_marks_are_shared_and_are_python_values(controller):
@@ -409,3 +426,34 @@ def test_a_run_that_has_nothing_yet_is_an_empty_list(runs):
     assert ask(controller, "panels", rev=1)["slices"] == []
     assert "0 cases" in controller.bundle()["text/plain"]
     assert ask(ws.evals._explorer([none, old]), "panels", rev=1)["notes"] != []
+
+
+def panels(controller):
+    return ask(controller, "panels", rev=ask(controller, "hello")["rev"])
+
+
+def test_a_judge_says_what_its_scores_are_worth(ws):
+    """Below its mean and its difference; alone, in a comparison and where no page is."""
+    said = truth(60, rate=0.7, seed=1)
+    new, old = judged(ws, said, "new"), judged(ws, truth(60, rate=0.5, seed=2), "old")
+    alone, both = ws.evals._explorer([new]), ws.evals._explorer([new, old])
+    note = "the judge polite is uncalibrated: it has no calibration"
+    for controller in (alone, both):
+        assert panels(controller)["notes"] == [note]
+        assert note in as_text(controller)
+        assert note in as_html(controller)
+    assert panels(alone)["means"][0]["judged"] == f"not corrected: {note.partition(' is ')[2]}"
+    calibrated(ws)
+    labelled(ws, new, said, 30)
+    (mean,) = panels(alone)["means"]
+    assert mean["judged"].startswith("corrected 0.")
+    assert mean["judged"].endswith("by 30 labels of queue of-new under verdict@1")
+    both = ws.evals._explorer([new, old])
+    found = panels(both)
+    assert found["notes"] == []
+    assert "as if the judge erred alike on both" in found["differences"][0]["judged"]
+
+
+def test_other_scorers_say_nothing_of_people(controller):
+    """Neither of a difference nor of a mean."""
+    assert {one["judged"] for one in panels(controller)["differences"]} == {""}

@@ -47,9 +47,9 @@ def test_rows_are_the_newest_first_and_windows_join(controller):
 
 @pytest.mark.parametrize("column", sorted(COLUMNS))
 @pytest.mark.parametrize("descending", [True, False])
-def test_every_column_sorts_as_its_query_says(controller, column, descending):
+def test_every_column_sorts_as_its_query_says(controller, forty, column, descending):
     """The list and the SQL that is handed out have the same order, missing values last."""
-    browser = controller(40)
+    browser = controller(store=forty)
     ask(browser, "sort", column=column, descending=descending)
     assert rows(browser) == browser.df()["trace_id"].tolist()
 
@@ -318,6 +318,84 @@ def test_the_browser_of_a_workspace_adds_to_its_datasets(ws, conversation):
     again = ask(browser, "action", name="dataset", ids=ids, value="golden")["message"]
     assert again == "golden@1 had 3 traces already"
     assert ask(browser, "action", name="dataset", ids=["9" * 32], value="golden")["kind"] == "error"
+
+
+@pytest.fixture
+def labeling(ws, conversation):
+    """Return (the browser of a workspace with five traces, the workspace)."""
+    pytest.importorskip("anywidget")
+    ws.store.load(spans=[row for i in range(5) for row in conversation(i)])
+    return ws.traces.browse()._controller, ws
+
+
+def send(browser, numbers, queue="review", **more):
+    ids = [f"{i:032x}" for i in numbers]
+    return ask(browser, "action", name="labeling", ids=ids, value=queue, **more)
+
+
+def test_marked_traces_go_into_a_queue(labeling):
+    """A new queue is asked by the default schema; the answer says how many are new."""
+    browser, ws = labeling
+    done = send(browser, (1, 2))
+    assert done["message"] == "2 items added to new queue review, asked by pass-fail@1"
+    assert list(ws.feedback.queues.items("review")["trace_id"]) == [f"{i:032x}" for i in (1, 2)]
+    again = send(browser, (2, 3))["message"]
+    assert again == "1 item added to queue review, asked by pass-fail@1; 1 was in it already"
+    assert send(browser, (3,)) == {**done, **send(browser, (3,)), "undo": None}
+
+
+def test_a_schema_is_picked_for_a_new_queue_only(labeling):
+    """The question says the schemas, and which queue brings its own."""
+    browser, ws = labeling
+    ws.feedback.schemas.save("support", [{"name": "tone", "kind": "scale"}])
+    assert send(browser, (1,), also="support")["message"].endswith("asked by support@1")
+    assert send(browser, (2,), also="pass-fail")["message"].endswith("asked by support@1")
+    question = ask(browser, "question", name="labeling")
+    assert question["choices"] == ["review"]
+    assert question["also"]["fixed"] == {"review": "support"}
+    assert [value for value, _ in question["also"]["choices"]] == ["", "support"]
+    assert "did you mean" in send(browser, (1,), queue="other", also="suport")["message"]
+
+
+def test_all_of_the_list_goes_into_a_queue(labeling):
+    """Without naming them: those of the filter, in their order; an older list is refused."""
+    browser, ws = labeling
+    browser.where = f"trace_id > '{3:032x}'"
+    rev = ask(browser, "hello")["rev"]
+    done = ask(browser, "action", name="labeling", value="late", all=True, rev=rev)
+    assert done["message"].startswith("2 items added to new queue late")
+    assert sorted(ws.feedback.queues.items("late")["trace_id"]) == [f"{i:032x}" for i in (4, 5)]
+    browser.where = None
+    assert ask(browser, "action", name="labeling", value="late", all=True, rev=rev)["kind"] == "error"
+    browser.MAX_MARKED = 3
+    rev = ask(browser, "hello")["rev"]
+    assert "filter it" in ask(browser, "action", name="labeling", value="late", all=True, rev=rev)["message"]
+
+
+def test_what_was_sent_to_labeling_is_taken_back_once(labeling):
+    """Undo leaves what was there before; a second undo, and one after somebody labelled, is refused."""
+    browser, ws = labeling
+    send(browser, (1,))
+    done = send(browser, (1, 2, 3))
+    said = ask(browser, "undo", undo=done["undo"])["message"]
+    assert said == "took 2 items out of queue review again: it has 1"
+    assert list(ws.feedback.queues.items("review")["position"]) == [1]
+    assert "taken back already" in ask(browser, "undo", undo=done["undo"])["message"]
+    done = send(browser, (4,))
+    ws.feedback.queues.label("review", 2, {"verdict": "pass"})
+    assert "raters have worked on 1 of these 1" in ask(browser, "undo", undo=done["undo"])["message"]
+    assert ws.feedback.queues.get("review").count == 2
+    assert ws.audit.verify().ok
+
+
+def test_a_queue_that_is_closed_says_so(labeling):
+    """It is not offered, and what is sent to it by name comes back as words."""
+    browser, ws = labeling
+    send(browser, (1,))
+    ws.feedback.queues.close("review")
+    assert ask(browser, "question", name="labeling")["choices"] == []
+    assert "is closed" in send(browser, (2,))["message"]
+    assert send(browser, (2,), queue="a b!")["kind"] == "error"
 
 
 def test_known_content_and_left_out_traces_are_said(controller):

@@ -13,6 +13,7 @@ from lmops.widgets.evals import rows
 from lmops.widgets.evals import view as arithmetic
 from lmops.widgets.evals.static import bundle
 from lmops.widgets.evals.view import CODES, OUTCOMES, Filter
+from lmops.widgets.kit.actions import Done
 from lmops.widgets.kit.list_controller import ListController
 from lmops.widgets.kit.protocol import as_json, finite, integer, one_of, string
 from lmops.widgets.traces import detail as traces
@@ -286,7 +287,7 @@ class EvalExplorerController(ListController):
             "slices": [list(part) for part in parts[:_MAX_SLICES]],
             "labels_fit": recorded,
             "differences": rows.difference_rows(self.comparison),
-            "notes": self._notes(),
+            "notes": [plain(one, 1_000) for one in self.notes],
             "means": [] if is_pair else rows.mean_rows(self._source.summary(chosen.a)),
         }
 
@@ -303,11 +304,13 @@ class EvalExplorerController(ListController):
             "left_out": len(found) - len(tree),
         }
 
-    def _act(self, action: Action, ids: list[str], value: str) -> str:
-        """Do something with the examples of cases, or with their traces, as far as the judged run has some."""
-        if action.of_examples:
-            return action.run(ids, value)
+    def _act(self, action: Action, ids: list[str], answers: tuple[str, ...]) -> str | Done:
+        """Do something with cases of the judged run, with their examples, or with the traces that there are of them."""
         run = self.board.runs[self._filter.a]
+        if action.takes == "examples":
+            return action.run(ids, *answers)
+        if action.takes == "cases":
+            return action.run(self._source.cases(run.run_id, ids), *answers)
         found = self._source.trace_ids(run.run_id, ids)
         if not found:
             raise UsageError(
@@ -315,7 +318,8 @@ class EvalExplorerController(ListController):
             )
         missing = len(ids) - len(found)
         rest = f"; {missing:,} without a trace left out" if missing else ""
-        return action.run([found[one] for one in ids if one in found], value) + rest
+        done = action.run([found[one] for one in ids if one in found], *answers)
+        return replace(done, message=done.message + rest) if isinstance(done, Done) else done + rest
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -464,6 +468,9 @@ class EvalExplorerController(ListController):
         row = self._place.get(example_id)
         return None if row is None or self._rank[row] < 0 else int(self._rank[row])
 
+    def _all_ids(self) -> list[str]:
+        return [self.board.ids[place] for place in self.order.tolist()]
+
     def _is_id(self, value: object) -> bool:
         return isinstance(value, str) and len(value) <= MAX_ID
 
@@ -483,13 +490,17 @@ class EvalExplorerController(ListController):
                 self._comparisons[pair] = str(error)
         return self._comparisons[pair]
 
-    def _notes(self) -> list[str]:
+    @property
+    def notes(self) -> list[str]:
+        """What a reader has to know: of the comparison, and of judges that nobody compared."""
         found = self._compared()
-        notes = [] if found is None else [found] if isinstance(found, str) else list(found.notes)
+        notes = self._source.doubts() if found is None or isinstance(found, str) else list(found.notes)
+        if isinstance(found, str):
+            notes.insert(0, found)
         datasets = {run.dataset for run in self.board.runs}
         if len(datasets) > 1 and len(self.board.runs) > 2:
             notes.append(f"the runs are on different datasets: {', '.join(sorted(datasets))}")
-        return [plain(one, 1_000) for one in notes]
+        return notes
 
 
 _PARTS: Final = (

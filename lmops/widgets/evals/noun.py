@@ -28,8 +28,9 @@ class BrowsableEvals(Evals):
         """Return the eval explorer: runs by cases, what became worse, outputs side by side; press ? for the keys.
 
         What is done in it is a Python value: ``.selected``, ``.selected_ids``, ``.df()``, ``.where``. The
-        examples of marked cases go into a dataset by the key a. In a runbook, in an exported or untrusted notebook and
-        without anywidget the same call shows a table, the worst regressions first.
+        examples of marked cases go into a dataset by the key a, the cases into a queue by the key l. In a runbook, in
+        an exported or untrusted notebook and without anywidget the same call shows a table, the worst regressions
+        first.
 
         Args:
             run: The run that is judged, its id, or the name of its experiment.
@@ -66,7 +67,7 @@ class BrowsableEvals(Evals):
     ) -> EvalExplorerController:
         from lmops.evals.boards import CaseSource
         from lmops.widgets.evals.controller import EvalExplorerController
-        from lmops.widgets.kit.actions import add_examples
+        from lmops.widgets.kit.actions import add_examples, send_to_labeling
 
         datasets = self._host.datasets
         names = {name for one in runs for name in one.scorers}
@@ -76,5 +77,8 @@ class BrowsableEvals(Evals):
             comparison=comparison,
             pass_at=dict.fromkeys(names, pass_at) if isinstance(pass_at, int | float) else pass_at,
             trace=self._host.traces.get,
-            actions={"dataset": add_examples(datasets, lambda one: datasets.get(runs[0].dataset)[one])},
+            actions={
+                "dataset": add_examples(datasets, lambda one: datasets.get(runs[0].dataset)[one]),
+                "labeling": send_to_labeling(lambda: self._host.feedback, takes="cases"),
+            },
         )

@@ -37,6 +37,9 @@ function interval(row, reach) {
 
 const between = (low, high) => (low === null || high === null ? "" : `${changeText(low)} to ${changeText(high)}`);
 
+/** What people would find where a judge scored, below its line; nothing where none did. */
+const ofPeople = ({ judged }) => (judged ? h("div.lm-note.lm-of-people", {}, judged) : null);
+
 export class Overview {
   /** host: {ask, state, filter(change), say} */
   constructor(host) {
@@ -83,10 +86,10 @@ export class Overview {
       "section.lm-card",
       {},
       h("h4", {}, `${now} against ${old}`),
-      rows.map((one) => {
+      rows.flatMap((one) => {
         const reach = reachOf([[one.difference, one.low, one.high]]),
           isShown = one.name === state.scorer;
-        return h(
+        const line = h(
           `button.lm-verdict${isShown ? ".lm-on" : ""}`,
           {
             type: "button",
@@ -105,6 +108,7 @@ export class Overview {
           one.difference === null ? h("span") : interval([one.difference, one.low, one.high], reach),
           h("span.lm-note", {}, between(one.low, one.high)),
         );
+        return [line, ofPeople(one)];
       }),
     );
   }
@@ -115,7 +119,7 @@ export class Overview {
       "section.lm-card",
       {},
       h("h4", {}, this.names[1]),
-      rows.map((one) =>
+      rows.flatMap((one) => [
         h(
           `button.lm-verdict.lm-mean${one.name === this.host.state.scorer ? ".lm-on" : ""}`,
           { type: "button", "data-scorer": one.name, onclick: () => this.host.filter({ scorer: one.name }) },
@@ -132,7 +136,8 @@ export class Overview {
             `n ${count(one.n)}${one.coverage < 1 ? `, ${(100 * one.coverage).toFixed(0)} % have one` : ""}`,
           ),
         ),
-      ),
+        ofPeople(one),
+      ]),
     );
   }
 

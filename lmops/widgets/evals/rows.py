@@ -6,12 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lmops.evals.boards import STATES
+from lmops.evals.summaries import interval_words
 from lmops.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lmops.evals import Comparison
+    from lmops.evals import Comparison, Difference
     from lmops.evals.boards import Board, ScorerFacts
     from lmops.evals.summaries import ScorerSummary
     from lmops.widgets.kit.protocol import Message
@@ -95,6 +96,7 @@ def difference_rows(comparison: Comparison | None) -> list[Message]:
             "outcome": one.outcome.replace("_", "-"),
             "higher_is_better": one.higher_is_better,
             "reason": plain("exploratory: " * one.is_exploratory + one.reason, _WORDS),
+            "judged": plain(_of_difference(one), _WORDS),
         }
         for one in (() if comparison is None else comparison.scorers)
     ]
@@ -110,6 +112,25 @@ def mean_rows(summary: Iterable[ScorerSummary]) -> list[Message]:
             "high": one.high,
             "n": one.n,
             "coverage": one.coverage,
+            "judged": plain(_of_mean(one), _WORDS),
         }
         for one in summary
     ]
+
+
+def _of_difference(one: Difference) -> str:
+    """Return what people would find where a judge scored, or why that is not known."""
+    if not one.calibration:
+        return ""
+    if one.corrected_outcome:
+        words = interval_words(one.corrected, one.corrected_low, one.corrected_high)
+        return f"corrected {words}, {one.corrected_outcome.replace('_', '-')}, {one.correction}"
+    return f"not corrected: {one.correction}"
+
+
+def _of_mean(one: ScorerSummary) -> str:
+    if not one.calibration:
+        return ""
+    by_errors = "not corrected: " if math.isnan(one.corrected) else f"corrected {one.corrected_words} "
+    by_labels = "" if math.isnan(one.ppi) else f"; {one.ppi_words} by {one.ppi_note}"
+    return f"{by_errors}{one.correction}{by_labels}"

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Protocol
 
 from lmops.base.sheet import framed
-from lmops.text import plain_line
+from lmops.text import escape, plain_line
 from lmops.widgets.evals.view import OUTCOMES
 from lmops.widgets.kit.static import MAX_ROWS
 
@@ -43,6 +43,10 @@ class CaseRows(Protocol):
         """Run a against run b; None for one run."""
 
     @property
+    def notes(self) -> list[str]:
+        """What a reader has to know."""
+
+    @property
     def shown_runs(self) -> list[int]:
         """The places of the runs from left to right."""
 
@@ -62,7 +66,8 @@ def as_html(controller: CaseRows, limit: int = MAX_ROWS) -> str:
     """Return the first cases as escaped HTML, below the comparison where there are two runs."""
     heads, rows, numbers = _rows(controller, limit)
     comparison = controller.comparison
-    above = "" if comparison is None else comparison._repr_html_()
+    told = "".join(f"<div>{escape(plain_line(one, 300))}</div>" for one in controller.notes)
+    above = told if comparison is None else comparison._repr_html_()
     count = controller.total
     first = f"The first {len(rows)} of " if len(rows) < count else ""
     title = f"{first}{count:,} case{'' if count == 1 else 's'}: {controller.words}"
@@ -73,7 +78,8 @@ def as_text(controller: CaseRows) -> str:
     """Return the comparison and the first ten cases as plain text."""
     _, rows, _ = _rows(controller, 10)
     comparison = controller.comparison
-    lines = [] if comparison is None else [comparison.text, ""]
+    told = [plain_line(one, 300) for one in controller.notes]
+    lines = told if comparison is None else [comparison.text, ""]
     lines.append(f"{controller.total:,} cases: {plain_line(controller.words, 300)}")
     lines += ["  ".join(plain_line(cell, 60) for cell in row if cell) for row in rows]
     if controller.total > len(rows):

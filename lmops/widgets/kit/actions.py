@@ -1,35 +1,66 @@
-"""What the trace browser can do with traces beside showing them; each phase that can gives it an action."""
+"""What a list can do with its rows beside showing them; each phase that can gives it an action."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 #: action -> (label, what its tooltip says when nobody gave one, while the phase is not there)
 KNOWN: Final = {
     "dataset": ("dataset", "datasets are not part of this installation"),
-    "labeling": ("label", "labeling comes with a later version of lmops"),
+    "labeling": ("label", "queues are not part of this installation"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """Something to do with the traces that are marked, or with the one that is open.
+class Done:
+    """What came of an action.
 
     Args:
-        run: Takes trace ids and what was answered, returns one sentence for the status line; what it raises is shown.
-        asks: What the reader is asked for first, such as "dataset"; empty when nothing is asked.
-        choices: Answers to offer, asked for when the question is shown.
-        of_examples: In a view of cases, whether it takes the ids of examples in place of those of traces.
+        message: One sentence for the status line.
+        undo: Takes it back, and returns a sentence; None where there is nothing to take back.
     """
 
-    run: Callable[[list[str], str], str]
+    message: str
+    undo: Callable[[], str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Also:
+    """A second question, answered by one of a few words.
+
+    Args:
+        asks: What for, such as "schema".
+        choices: Answer -> what it says on the page; the first one is meant where nothing is chosen.
+        fixed: First answer -> the answer that it brings with it, so that nothing is chosen.
+    """
+
+    asks: str
+    choices: Mapping[str, str]
+    fixed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Something to do with the rows that are marked, with the one that is open, or with all of the list.
+
+    Args:
+        run: Takes rows and what was answered, one answer or both; returns what came of it; what it raises is shown.
+        asks: What the reader is asked for first, such as "dataset"; empty when nothing is asked.
+        choices: Answers to offer, asked for when the question is shown.
+        also: What is asked beside it.
+        takes: What the rows are in a view of cases: the ids of their traces, of their examples, or the cases as records
+            with run_id, example_id, repeat and trace_id.
+    """
+
+    run: Callable[..., str | Done]
     asks: str = ""
     choices: Callable[[], Sequence[str]] = tuple
-    of_examples: bool = False
+    also: Callable[[], Also] | None = None
+    takes: Literal["traces", "examples", "cases"] = "traces"
 
 
 class _Version(Protocol):
@@ -65,7 +96,7 @@ def add_examples(datasets: Datasets, find: Callable[[str], Any]) -> Action:
         is_new = report is None or report.is_new
         return f"added {count} to {version.ref}" if is_new else f"{version.ref} had {count} already"
 
-    return Action(run=run, asks="dataset", choices=lambda: _names(datasets), of_examples=True)
+    return Action(run=run, asks="dataset", choices=lambda: _names(datasets), takes="examples")
 
 
 def _names(datasets: Datasets) -> list[str]:
@@ -86,3 +117,67 @@ def add_to_dataset(datasets: Datasets) -> Action:
         return f"{f'added {count} to {version.ref}' if is_new else f'{version.ref} had {count} already'}{why}"
 
     return Action(run=run, asks="dataset", choices=lambda: _names(datasets))
+
+
+class Queues(Protocol):
+    """What sending to labeling needs: ``ws.feedback``."""
+
+    def queue(self, name: str, items: list[Any], /, *, schema: str | None) -> Any:
+        """Return the queue that has these items as well, with how many are new."""
+
+    @property
+    def queues(self) -> Any:
+        """The queues: ``list`` is a frame with name, status and schema, ``withdraw`` takes items out again."""
+
+    @property
+    def schemas(self) -> Any:
+        """The label schemas: ``list`` is a frame with the ``name`` of each, ``save`` makes one."""
+
+
+#: The schema that is made where none is picked: the default one, of this name.
+DEFAULT_SCHEMA: Final = "pass-fail"
+
+
+def send_to_labeling(feedback: Callable[[], Queues], *, takes: Literal["traces", "cases"] = "traces") -> Action:
+    """Return the action that puts rows into a queue whose name the reader gives; a new one asks by a schema.
+
+    Args:
+        feedback: Returns where the queues are; asked when it is needed.
+        takes: What the items are in a view of cases.
+    """
+
+    def run(items: list[Any], name: str, schema: str = "") -> Done:
+        of = feedback()
+        is_new = name not in _queues(of)
+        if is_new and not schema:
+            schema = DEFAULT_SCHEMA if DEFAULT_SCHEMA in _schemas(of) else of.schemas.save(DEFAULT_SCHEMA).name
+        made = of.queue(name, items, schema=schema if is_new else None)
+        known = len(items) - made.added
+        count = f"{made.added:,} item{'' if made.added == 1 else 's'}"
+        said = f"{count} added to {'new ' if is_new else ''}queue {name}, asked by {made.schema_ref}"
+        said += f"; {known:,} {'was' if known == 1 else 'were'} in it already" if known else ""
+
+        def undo() -> str:
+            left = of.queues.withdraw(made)
+            return f"took {count} out of queue {name} again: it has {left.count:,}"
+
+        return Done(message=said, undo=undo if made.added else None)
+
+    def also() -> Also:
+        of = feedback()
+        default = {"": f"{DEFAULT_SCHEMA}: pass or fail, with a critique"}
+        names = {one: one for one in _schemas(of) if one != DEFAULT_SCHEMA}
+        return Also(asks="schema", choices={**default, **names}, fixed=_queues(of))
+
+    return Action(run=run, asks="queue", choices=lambda: list(_queues(feedback())), also=also, takes=takes)
+
+
+def _schemas(feedback: Queues) -> list[str]:
+    return [str(name) for name in feedback.schemas.list()["name"]]
+
+
+def _queues(feedback: Queues) -> dict[str, str]:
+    """Return the queues that take items, with the name of their schema."""
+    frame = feedback.queues.list()
+    rows = zip(frame["queue"], frame["status"], frame["schema"], strict=True)
+    return {str(name): str(schema) for name, status, schema in rows if status == "open"}

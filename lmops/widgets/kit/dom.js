@@ -32,6 +32,7 @@ const PATHS = {
   unset: "M4 8h8",
   copy: "M5.5 5.5h7v8h-7zM3.5 10.5v-8h7",
   pin: "M6 2.5h4l-.5 5 2.5 2H4l2.5-2zM8 9.5v4",
+  undo: "M5.5 3.5l-3 3 3 3M2.5 6.5h7a3.5 3.5 0 010 7H6",
   up: "M4 10l4-4 4 4",
   down: "M4 6l4 4 4-4",
   right: "M6 4l4 4-4 4",
@@ -57,6 +58,9 @@ const PATHS = {
   decision: "M8 2l5 6-5 6-5-6z",
   unknown: "M5 8h.1M8 8h.1M11 8h.1",
   live: "M8 10a2 2 0 110-4 2 2 0 010 4zM4 4a5.7 5.7 0 000 8M12 4a5.7 5.7 0 010 8",
+  thumbUp: "M5 7.5l3-5c1.2 0 1.8 1 1.5 2.2L9 6.5h3.5c.8 0 1.3.7 1.1 1.5l-1 4c-.2.8-.8 1.5-1.6 1.5H5zM2.5 7.5H5v6H2.5z",
+  thumbDown:
+    "M5 8.5l3 5c1.2 0 1.8-1 1.5-2.2L9 9.5h3.5c.8 0 1.3-.7 1.1-1.5l-1-4c-.2-.8-.8-1.5-1.6-1.5H5zM2.5 8.5H5v-6H2.5z",
   add: "M8 3v10M3 8h10",
   label: "M2.5 3v4.5l6 6 5-5-6-6H3zM5 5.2h.1",
   warn: "M8 2.5L14 13H2zM8 6.5v3M8 11.2v.2",
@@ -207,11 +211,23 @@ export class StatusLine {
 
   say(text, kind = "", isSticky = false) {
     clearTimeout(this.timer);
+    this.takeBack = undefined;
     this.el.replaceChildren(...(kind === "error" && text ? [icon("warn")] : []), h("span", {}, text));
     this.el.title = this.root.dataset.said = text;
     this.el.className = `lm-said${kind ? ` lm-said-${kind}` : ""}`;
     this.kind = kind;
     if (text && !isSticky) this.timer = setTimeout(() => this.say(""), kind === "error" ? 15_000 : 4_000);
+  }
+
+  /** Say what was done, with a button that takes it back for a while; `takeBack` does it by key. */
+  offer(text, label, onclick) {
+    this.say(text, "done", true);
+    this.takeBack = () => {
+      this.takeBack = undefined;
+      onclick();
+    };
+    this.el.append(button(null, label, () => this.takeBack?.(), { title: "take it back  u" }));
+    this.timer = setTimeout(() => this.say(""), 30_000);
   }
 
   /** What went wrong is history once something went well. */

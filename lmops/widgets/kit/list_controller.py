@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from lmops.errors import QueryError, UsageError
-from lmops.widgets.kit.actions import KNOWN
-from lmops.widgets.kit.protocol import answer, handlers_of, one_of, string
+from lmops.widgets.kit.actions import KNOWN, Done
+from lmops.widgets.kit.protocol import answer, handlers_of, one_of, optional_string, string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _MAX_ANSWER: Final = 200
 _MAX_CHOICES: Final = 1_000
 _MAX_LOCATED: Final = 10
+#: So many of the last actions can be taken back.
+_MAX_UNDONE: Final = 20
 
 
 class _StaleError(QueryError):
@@ -53,6 +55,7 @@ class ListController(ABC):
         self._seq = 0
         self.cursor: str | None = None
         self._marked: dict[str, None] = {}
+        self._undo: dict[str, Callable[[], str]] = {}
         #: called with every state message that Python itself causes
         self.on_change: Callable[[Message], None] = lambda _message: None
 
@@ -78,9 +81,18 @@ class ListController(ABC):
         """Whether a row can be chosen and marked, be it in the list as it is filtered or not."""
         return True
 
-    def _act(self, action: Action, ids: list[str], value: str) -> str:
-        """Do something with rows; returns a sentence for the status line."""
-        return action.run(ids, value)
+    @abstractmethod
+    def _all_ids(self) -> list[str]:
+        """Return the ids of all rows in their order."""
+
+    @property
+    @abstractmethod
+    def total(self) -> int:
+        """How many rows there are."""
+
+    def _act(self, action: Action, ids: list[str], answers: tuple[str, ...]) -> str | Done:
+        """Do something with rows; returns what came of it."""
+        return action.run(ids, *answers)
 
     # -- Python's side -----------------------------------------------------------------------------------------------
 
@@ -141,18 +153,54 @@ class ListController(ABC):
         return {"kind": "selection", **self._selection()}
 
     def _on_question(self, message: Message) -> Message:
-        choices = [str(choice)[:_MAX_ANSWER] for choice in self._action(message).choices()]
-        return {"kind": "question", "choices": choices[:_MAX_CHOICES]}
+        action = self._action(message)
+        choices = [str(choice)[:_MAX_ANSWER] for choice in action.choices()]
+        also = None if action.also is None else action.also()
+        second = None
+        if also is not None:
+            offered = list(also.choices.items())[:_MAX_CHOICES]
+            second = {"asks": also.asks, "choices": offered, "fixed": dict(also.fixed)}
+        return {"kind": "question", "choices": choices[:_MAX_CHOICES], "also": second}
 
     def _on_action(self, message: Message) -> Message:
+        """Do something with the rows that are named, or with all that are listed."""
         action = self._action(message)
         value = string(message, "value", _MAX_ANSWER).strip() if action.asks else ""
         if action.asks and not value:
             raise UsageError(f"give the name of the {action.asks}")
-        ids = self._ids(message, "ids", self.MAX_MARKED)
+        ids = self._listed(message) if message.get("all") is True else self._ids(message, "ids", self.MAX_MARKED)
         if not ids:
             raise UsageError(f"no {self.NOUN} is marked or open")
-        return {"kind": "done", "message": self._act(action, ids, value)}
+        also = optional_string(message, "also", _MAX_ANSWER) or ""
+        found = self._act(action, ids, (value,) if action.also is None else (value, also))
+        done = found if isinstance(found, Done) else Done(message=found)
+        return {"kind": "done", "message": done.message, "undo": None if done.undo is None else self._offer(done.undo)}
+
+    def _on_undo(self, message: Message) -> Message:
+        """Take back what an action did, once."""
+        undo = self._undo.get(string(message, "undo", 20))
+        if undo is None:
+            raise UsageError("that was taken back already, or is too long ago")
+        said = undo()
+        del self._undo[message["undo"]]
+        return {"kind": "done", "message": said, "undo": None}
+
+    def _offer(self, undo: Callable[[], str]) -> str:
+        """Remember how to take something back, and return under which name."""
+        self._seq += 1
+        name = str(self._seq)
+        self._undo[name] = undo
+        for old in list(self._undo)[:-_MAX_UNDONE]:
+            del self._undo[old]
+        return name
+
+    def _listed(self, message: Message) -> list[str]:
+        self._check_rev(message)
+        if self.total > self.MAX_MARKED:
+            raise UsageError(
+                f"the list has {self.total:,} {self.NOUN}s: filter it, {self.MAX_MARKED:,} can be taken at once"
+            )
+        return self._all_ids()
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

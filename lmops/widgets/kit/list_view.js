@@ -12,7 +12,7 @@ const MAX_RANGE = 2_000;
 /** Messages that are answered by another list, or by what it says. */
 const CHANGES = new Set(["filter", "range", "sort", "columns", "refresh"]);
 /** Keys that need nothing, and those that need the list alone; all others need its row, and what is open of it. */
-const NEED_NOTHING = new Set(["help", "escape", "times", "other", "right", "left"]);
+const NEED_NOTHING = new Set(["help", "escape", "times", "other", "right", "left", "undo"]);
 const NEED_LIST = new Set([
   "down",
   "up",
@@ -37,7 +37,12 @@ export class ListView extends View {
     this.cursorId = null;
     this.left = LEFT.get(model);
     LEFT.delete(model);
-    this.form = new ActionForm(this.host());
+    this.form = new ActionForm(
+      this.host({
+        offer: (text, undo) => this.status.offer(text, "undo", () => this.takeBack(undo)),
+        plural: (n) => plural(n, this.noun),
+      }),
+    );
     this.summary = h("span.lm-summary-line");
     this.marked = h("span.lm-marks", { hidden: true });
     this.foot = h("div.lm-foot", {}, this.summary, this.marked, h("span.lm-gap"));
@@ -101,7 +106,7 @@ export class ListView extends View {
     const asked = this.channel.ask(kind, params);
     if (CHANGES.has(kind)) this.pending.add(asked);
     const answer = await asked;
-    if (answer && (kind === "action" || CHANGES.has(kind))) this.status.wentWell();
+    if (answer && (kind === "action" || kind === "undo" || CHANGES.has(kind))) this.status.wentWell();
     return answer;
   }
 
@@ -266,6 +271,13 @@ export class ListView extends View {
     else this.form.start(action, ids, words);
   }
 
+  /** Take back what an action did. */
+  async takeBack(undo) {
+    const answer = await this.ask("undo", { undo });
+    if (answer) this.say(answer.message, "done");
+    this.focus();
+  }
+
   /** What is being read: keys that do something with one row do it with this one. */
   get readId() {
     return this.cursorId;
@@ -343,6 +355,7 @@ export class ListView extends View {
       },
       dataset: () => this.actOnChosen("dataset"),
       labeling: () => this.actOnChosen("labeling"),
+      undo: () => this.status.takeBack?.(),
       help: () => this.toggleHelp(),
       escape: () => this.escape(),
     };

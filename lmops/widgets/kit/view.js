@@ -95,6 +95,16 @@ export class View {
     this.news(message, mine);
   }
 
+  /** Keys with Ctrl that are the view's and not the cell's; JupyterLab looks for the attribute in the same event. */
+  keepCtrl(isOwn) {
+    const decide = (event) => {
+      if ((event.ctrlKey || event.metaKey) && this.root.contains(event.target) && isOwn(event))
+        for (const el of new Set([event.target, this.root])) el.setAttribute("data-lm-suppress-shortcuts", "");
+    };
+    window.addEventListener("keydown", decide, true);
+    return () => window.removeEventListener("keydown", decide, true);
+  }
+
   focus() {
     this.root.focus({ preventScroll: true });
   }

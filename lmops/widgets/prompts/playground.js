@@ -80,7 +80,10 @@ export class PlaygroundView extends View {
       if (message.kind === "trial") this.took(message);
     };
     model.on("msg:custom", this.arrive);
-    this.undo.push(this.keepRun(), () => model.off("msg:custom", this.arrive));
+    this.undo.push(
+      this.keepCtrl(({ key }) => key === "Enter"),
+      () => model.off("msg:custom", this.arrive),
+    );
     this.ask("hello");
   }
 
@@ -138,16 +141,6 @@ export class PlaygroundView extends View {
       ),
     );
     this.root.style.height = `${this.model.get("_height")}px`;
-  }
-
-  /** Ctrl+Enter runs the playground and not the cell; JupyterLab looks for the attribute in the same key event. */
-  keepRun() {
-    const decide = (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && this.root.contains(event.target))
-        this.root.setAttribute("data-lm-suppress-shortcuts", "");
-    };
-    window.addEventListener("keydown", decide, true);
-    return () => window.removeEventListener("keydown", decide, true);
   }
 
   silence(why) {

@@ -319,6 +319,9 @@ class TraceBrowserController(ListController):
     def _place_of(self, trace_id: str) -> int | None:
         return self._listing.position(trace_id)
 
+    def _all_ids(self) -> list[str]:
+        return [row[0] for row in self._listing.window(0, self.total, [])]
+
     def _is_id(self, value: object) -> bool:
         return _is_id(value)
 

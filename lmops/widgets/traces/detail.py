@@ -19,7 +19,7 @@ BUDGET: Final = 400_000
 _ITEMS: Final = 200
 
 
-class _Cut:
+class Cut:
     """Cuts texts to a budget and counts what it left out."""
 
     def __init__(self) -> None:
@@ -27,6 +27,7 @@ class _Cut:
         self.omitted = 0
 
     def text(self, value: object) -> str | None:
+        """Return a value as text, as far as there is room; None for None."""
         if value is None:
             return None
         whole = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
@@ -115,7 +116,7 @@ _FACTS: Final = (
 
 def span(found: Span, index: int) -> dict[str, Any]:
     """Return one span with its conversation, documents and raw attributes."""
-    cut = _Cut()
+    cut = Cut()
     row = found.row
     answer: dict[str, Any] = {
         "index": index,
@@ -127,18 +128,18 @@ def span(found: Span, index: int) -> dict[str, Any]:
         "facts": [[name, row[name]] for name in _FACTS if row.get(name) is not None],
         "documents": [_document(document, cut) for document in found.documents[:_ITEMS]],
         "is_conversation": row["kind"] in ("llm", "agent"),
-        "input": [_message(message, cut) for message in found.input_messages[:_ITEMS]],
-        "output": [_message(message, cut) for message in found.output_messages[:_ITEMS]],
+        "input": [message_of(message, cut) for message in found.input_messages[:_ITEMS]],
+        "output": [message_of(message, cut) for message in found.output_messages[:_ITEMS]],
         "more": max(0, len(found.input_messages) - _ITEMS) + max(0, len(found.documents) - _ITEMS),
     }
-    answer["attributes"] = cut.text(_pretty(found.attributes))
-    answer["resource"] = cut.text(_pretty(found.resource))
-    answer["events"] = cut.text(_pretty(found.events)) if found.events else None
+    answer["attributes"] = cut.text(pretty(found.attributes))
+    answer["resource"] = cut.text(pretty(found.resource))
+    answer["events"] = cut.text(pretty(found.events)) if found.events else None
     answer["omitted"] = cut.omitted
     return answer
 
 
-def _document(document: dict[str, Any], cut: _Cut) -> dict[str, Any]:
+def _document(document: dict[str, Any], cut: Cut) -> dict[str, Any]:
     score = document.get("score")
     return {
         "rank": document.get("rank"),
@@ -149,7 +150,8 @@ def _document(document: dict[str, Any], cut: _Cut) -> dict[str, Any]:
     }
 
 
-def _message(message: Any, cut: _Cut) -> dict[str, Any]:
+def message_of(message: Any, cut: Cut) -> dict[str, Any]:
+    """Return one message of a conversation."""
     return {
         "role": str(message.role)[:40],
         "name": message.name,
@@ -162,5 +164,6 @@ def _message(message: Any, cut: _Cut) -> dict[str, Any]:
     }
 
 
-def _pretty(value: object) -> str:
+def pretty(value: object) -> str:
+    """Return a value as JSON to read."""
     return json.dumps(value, ensure_ascii=False, indent=1, default=str)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lmops.datasets import Datasets
+    from lmops.feedback import Feedback
     from lmops.models import Models
     from lmops.widgets.traces.browser import TraceBrowser
 
@@ -24,6 +25,10 @@ class Project(Protocol):
     @property
     def datasets(self) -> Datasets:
         """The datasets, for traces that are marked."""
+
+    @property
+    def feedback(self) -> Feedback:
+        """The queues, for traces that people are to label."""
 
     @property
     def models(self) -> Models:
@@ -50,8 +55,8 @@ class BrowsableTraces(Traces):
         """Return the trace browser: filter, sort and read traces by mouse and keyboard, press ? for the keys.
 
         What is done in it is a Python value: ``.where``, ``.sql``, ``.df()``, ``.selected``, ``.selected_ids``. Marked
-        traces go into a dataset by the key a. In a runbook, in an exported or untrusted notebook and without anywidget
-        the same call shows a table.
+        traces go into a dataset by the key a, into a queue of what people label by the key l. In a runbook, in an
+        exported or untrusted notebook and without anywidget the same call shows a table.
 
         Args:
             where: As for :meth:`search`. Traces of evaluations are left out, where there are any, by a chip of its
@@ -66,7 +71,7 @@ class BrowsableTraces(Traces):
             QueryError: The condition does not parse or names an unknown column.
         """
         from lmops.traces.listing import TraceSource
-        from lmops.widgets.kit.actions import add_to_dataset
+        from lmops.widgets.kit.actions import add_to_dataset, send_to_labeling
         from lmops.widgets.traces.browser import TraceBrowser
         from lmops.widgets.traces.controller import TraceBrowserController
 
@@ -78,6 +83,9 @@ class BrowsableTraces(Traces):
             since=since,
             until=until,
             is_live=live,
-            actions={"dataset": add_to_dataset(self._project.datasets)},
+            actions={
+                "dataset": add_to_dataset(self._project.datasets),
+                "labeling": send_to_labeling(lambda: self._project.feedback),
+            },
         )
         return TraceBrowser(controller, height=height)

@@ -1,0 +1,182 @@
+"""The difference of two runs that people would find where a judge scored, beside what the judge says."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lmops.evals._calibrated import FRESH
+from lmops.evals._corrected import ENOUGH, NO_VERDICTS, NOTHING, Judged, groups_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from lmops.calc.corrected import CorrectedDifference, Errors
+    from lmops.evals._differences import Difference, Sides
+    from lmops.evals._matrix import Matrix
+    from lmops.feedback import Labels
+
+
+def corrected_differences(
+    made: Sequence[Difference], found: Sides, judged: tuple[Judged, Judged], *, is_same: Mapping[str, bool], rows: Any
+) -> list[Difference]:
+    """Return differences of judges with what people would find beside what they say; the others as they are.
+
+    Args:
+        made: The differences.
+        found: The two runs.
+        judged: What is known of the judges of each.
+        is_same: By judge, whether it is the same version in both.
+        rows: The examples that they are over; None for all.
+    """
+    trusts = [side.trust for side in judged]
+    return [
+        _corrected(one, found, judged, is_same=is_same[one.name], rows=rows)
+        if one.kind == "scorer" and one.name in trusts[0] and one.name in trusts[1]
+        else one
+        for one in made
+    ]
+
+
+def _corrected(one: Difference, found: Sides, judged: tuple[Judged, Judged], *, is_same: bool, rows: Any) -> Difference:
+    trusts = [side.trust[one.name] for side in judged]
+    words = next((trust.words for trust in trusts if not trust.is_fresh), FRESH)
+    told = replace(one, calibration=words)
+    made, how = _difference(one, found, judged, is_same=is_same, rows=rows)
+    if made is None or math.isnan(made.low):
+        return replace(told, corrected=math.nan if made is None else made.difference, correction=how)
+    outcome = _outcome(made.low, made.high, one.margin, higher=one.higher_is_better)
+    return replace(
+        told,
+        corrected=made.difference,
+        corrected_low=made.low,
+        corrected_high=made.high,
+        corrected_p=made.p_value,
+        corrected_outcome=outcome,
+        correction=how,
+    )
+
+
+def _difference(
+    one: Difference, found: Sides, judged: tuple[Judged, Judged], *, is_same: bool, rows: Any
+) -> tuple[CorrectedDifference | None, str]:
+    """Return the corrected difference and how it was made; None and why there is none."""
+    if not one.n:
+        return None, NOTHING
+    pairs = _Pairs.of(one.name, found, judged, rows)
+    if pairs is None:
+        return None, NO_VERDICTS
+    trust = judged[0].trust[one.name]
+    errors = trust.record.errors if trust.is_fresh and trust.record is not None and is_same else None
+    for given, known in pairs.attempts(errors):
+        made = _calculated(given, known, level=one.level)
+        if made.basis == "own labels":
+            return made, made.reason or f"by {made.n_labels_a:,} labels of a and {made.n_labels_b:,} of b"
+        if known is not None and trust.record is not None:
+            how = f"by calibration {trust.record.number}, as if the judge erred alike on both"
+            return made, made.reason or how
+        if is_same and made.n_labels_a + made.n_labels_b:
+            how = f"by {made.n_labels_a + made.n_labels_b:,} labels, as if the judge erred alike on both"
+            return made, made.reason or how
+    words = next((side.trust[one.name].words for side in judged if not side.trust[one.name].is_fresh), "")
+    return None, "the judge is not the same in both runs" if not is_same and not words else words
+
+
+def _calculated(given: _Pairs, errors: Errors | None, *, level: float) -> CorrectedDifference:
+    from lmops.calc.corrected import corrected_difference
+
+    return corrected_difference(
+        given.a,
+        given.b,
+        labels_a=given.labels[0],
+        labels_b=given.labels[1],
+        chances_a=given.chances[0],
+        chances_b=given.chances[1],
+        errors=errors,
+        clusters=given.clusters,
+        level=level,
+    )
+
+
+class _Pairs(NamedTuple):
+    """Verdicts of two runs on the same cases, with what people say of each side."""
+
+    a: Matrix
+    b: Matrix
+    labels: tuple[Matrix, Matrix]
+    chances: tuple[Matrix | None, Matrix | None]
+    clusters: list[str] | None
+
+    @classmethod
+    def of(cls, judge: str, found: Sides, judged: tuple[Judged, Judged], rows: Any) -> _Pairs | None:
+        """Return the pairs; None where the scores are no verdicts."""
+        import numpy as np
+
+        from lmops.calc.arrays import is_binary
+
+        chosen = np.arange(len(found.ids)) if rows is None else rows
+        sides = [
+            side.scores[judge][at[chosen]] if judge in side.scores else np.full((len(chosen), 1), np.nan)
+            for side, at in ((found.a, found.at_a), (found.b, found.at_b))
+        ]
+        repeats = min(side.shape[1] for side in sides)
+        columns = [side[:, :repeats].ravel() for side in sides]
+        if not is_binary(np.concatenate(columns)):
+            return None
+        ids = [found.ids[row] for row in chosen]
+        names = [(example_id, repeat) for example_id in ids for repeat in range(repeats)]
+        labels, chances = zip(
+            *(_side(side, judge, names, column) for side, column in zip(judged, columns, strict=True)), strict=True
+        )
+        clusters = None if found.clusters is None else [found.clusters[row] for row in chosen]
+        every = [row for row in range(len(ids)) for _ in range(repeats)]
+        return cls(columns[0], columns[1], labels, chances, groups_of(clusters, ids, every, repeats))
+
+    def attempts(self, errors: Errors | None) -> Iterator[tuple[_Pairs, Errors | None]]:
+        """Yield what to correct by: labels on both sides where they are many, a calibration, what labels there are."""
+        import numpy as np
+
+        counts = [int((~np.isnan(side)).sum()) for side in self.labels]
+        nothing = np.full(self.a.size, np.nan)
+        if min(counts) >= ENOUGH and self._is_told():
+            yield self, None
+        if errors is not None:
+            yield self._replace(labels=(nothing, nothing), chances=(None, None)), errors
+        if max(counts) and (self._is_told() or self.chances == (None, None)):
+            yield self, None  # what the judge's errors are is not known from labels that were drawn by its verdicts
+
+    def _is_told(self) -> bool:
+        """Return whether on both sides people labelled of what the judge passes and of what it fails."""
+        import numpy as np
+
+        return all(
+            not (verdicts == verdict).any() or bool((~np.isnan(labels[verdicts == verdict])).any())
+            for verdicts, labels in zip((self.a, self.b), self.labels, strict=True)
+            for verdict in (0.0, 1.0)
+        )
+
+
+def _side(judged: Judged, judge: str, names: Sequence[tuple[str, int]], scores: Matrix) -> tuple[Matrix, Matrix | None]:
+    """Return what people say of one side's cases, and the chance that each had of being labelled."""
+    import numpy as np
+
+    cases = [name for name, score in zip(names, scores.tolist(), strict=True) if not math.isnan(score)]
+    said: Labels | None = None if judged.labels is None else judged.labels.of(judge, cases)
+    values = {} if said is None or not set(said.numbers.values()) <= {0.0, 1.0} else said.numbers
+    human = np.array([values.get(name, np.nan) for name in names], dtype=np.float64)
+    if said is None or said.chances is None or not values:
+        return human, None
+    return human, np.array([said.chances.get(name, 1.0) for name in names], dtype=np.float64)
+
+
+def _outcome(low: float, high: float, margin: float | None, *, higher: bool) -> str:
+    """Return the word that limits carry, as :func:`lmops.calc.decide.decide` says it."""
+    least, most = (low, high) if higher else (-high, -low)
+    if math.isnan(least) or math.isnan(most):
+        return "inconclusive"
+    if least > 0:
+        return "better"
+    if margin is not None and least > -margin:
+        return "non_inferior"
+    return "worse" if most < 0 else "inconclusive"

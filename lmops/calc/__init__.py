@@ -19,7 +19,7 @@
     reliability    icc -> Reliability: ICC(1), ICC(2), ICC(3), of one rating or of the average
     judge          calibrate, ppi_mean, position_bias, verbosity_slope, self_preference
     corrected      corrected_pass_rate, corrected_difference of two versions under one judge, allocate_labels
-    needed         labels_for_width: how many more labels a corrected rate needs
+    needed         labels_needed: how many more labels a corrected rate needs
     budget         error_budget: what the error comes from, and what next calls or labels take off it
     staleness      staleness: do newer labels disagree with a judge's record? fisher_p
     active         sampling_probabilities, draw_items, sampled_mean: which items to label, and their unbiased mean

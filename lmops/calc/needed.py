@@ -16,7 +16,7 @@ _MOST: Final = 100_000
 _STEP: Final = 1.15
 
 
-def labels_for_width(width: float, errors: Errors, *, judge_rate: float, level: float = 0.95) -> Allocation | None:
+def labels_needed(width: float, errors: Errors, *, judge_rate: float, level: float = 0.95) -> Allocation | None:
     """Return the fewest further labels that make the interval of the corrected rate at most so wide, by class.
 
     The judge's errors are taken to be those seen so far; the labels go where they narrow most

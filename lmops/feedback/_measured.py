@@ -181,10 +181,10 @@ class JudgeCalibration(Shown):
         Returns:
             ``add_pass`` and ``add_fail``: both 0 where it is narrow enough.
         """
-        from lmops.calc.needed import labels_for_width
+        from lmops.calc.needed import labels_needed
 
         rate = math.nan if self.judge_rate is None else self.judge_rate
-        return labels_for_width(width, self.errors, judge_rate=rate, level=level)
+        return labels_needed(width, self.errors, judge_rate=rate, level=level)
 
     def corrected(self, passes: float, n: float, *, level: float = 0.95) -> CorrectedRate:
         """Return the pass rate that people would give where the judge passes so many of n; its ``reason`` if none.

@@ -338,7 +338,7 @@ def _when_in_flight(collector: Collector, requests: int) -> None:
     """Wait until so many requests are inside."""
     pause = threading.Event()
     for _ in range(1000):
-        if collector.admission._requests >= requests:
+        if collector._server.admission._requests >= requests:
             return
         pause.wait(0.005)
     raise AssertionError
@@ -741,9 +741,9 @@ def test_slow_bodies_give_their_memory_back(store: FakeStore) -> None:
     head = b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n"
     with Collector(store, port=0, decode=fake_decode, limits=limits) as collector:  # type: ignore[arg-type]
         slow = [_dribble(collector, head + b"x" * 900)]
-        _when(lambda: collector.admission._bytes >= 900)
+        _when(lambda: collector._server.admission._bytes >= 900)
         assert post(collector, b"y" * 200)[0].status == 429
-        _when(lambda: collector.admission._bytes == 0)
+        _when(lambda: collector._server.admission._bytes == 0)
         assert post(collector, b"y" * 200)[0].status == 200
         slow[0].close()
 

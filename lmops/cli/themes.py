@@ -25,6 +25,12 @@ def _modes(given: Any) -> list[int | str]:
     return [_mode(one) for one in given]
 
 
+def _going(what: str, **more: Any) -> Word:
+    """Return the option of those that leave where they are: at least one."""
+    text = f"A {what} that goes; may be repeated."
+    return Word(flags=(f"--{what}",), help=text, metavar=what.upper(), is_many=True, is_needed=True, **more)
+
+
 _MODE = Word(metavar="MODE", read=_mode, is_argument=True, is_many=False)
 _NOTES = Word(metavar="NOTES...", is_argument=True, is_many=True, is_needed=True)
 _OPTIONAL = Word(flags=("--note",), help="A note that is in it; may be repeated.", metavar="NOTE", is_many=True)
@@ -65,14 +71,7 @@ COMMANDS = [
         help="Put all notes of other modes into INTO, and remove the empty ones.",
         example="lmops feedback themes merge triage --mode 3 --mode 4 1",
         words={
-            "modes": Word(
-                flags=("--mode",),
-                help="A mode that goes; may be repeated.",
-                metavar="MODE",
-                is_many=True,
-                is_needed=True,
-                read=_modes,
-            ),
+            "modes": _going("mode", read=_modes),
             "into": Word(metavar="INTO", read=_mode, is_argument=True, is_many=False),
         },
     ),
@@ -81,13 +80,7 @@ COMMANDS = [
         help="Take notes out of MODE into a new one, NAME.",
         words={
             "mode": _MODE,
-            "notes": Word(
-                flags=("--note",),
-                help="A note that goes; may be repeated.",
-                metavar="NOTE",
-                is_many=True,
-                is_needed=True,
-            ),
+            "notes": _going("note"),
         },
     ),
     _act(Themes.remove, help="Remove MODE; its notes are in none.", words={"mode": _MODE}),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, Self
 
-    from lmops.serve import Admission, Route
+    from lmops.serve import Route
     from lmops.traces import Batch
 
 __all__ = ["Collector", "Decode", "Limits", "serve"]
@@ -123,16 +123,6 @@ class Collector:
         """The address for ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
         return self._server.url
 
-    @property
-    def is_stopping(self) -> bool:
-        """Whether it takes nothing new any more."""
-        return self._server.is_stopping
-
-    @property
-    def admission(self) -> Admission:
-        """What is in flight."""
-        return self._server.admission
-
     def start(self) -> Self:
         """Accept connections, in a thread, and return at once."""
         self._server.start()
@@ -140,7 +130,7 @@ class Collector:
 
     def stop(self) -> None:
         """Stop accepting, finish what is in flight, commit it, and return. The store stays open."""
-        if not self.is_stopping:
+        if not self._server.is_stopping:
             self._server.stop()
             self._committer.stop()
 
@@ -157,7 +147,8 @@ class Collector:
         self.stop()
 
     def __repr__(self) -> str:
-        return f"<Collector {self.url} {'stopped' if self.is_stopping else 'open'}: {self._counts['spans']} spans>"
+        state = "stopped" if self._server.is_stopping else "open"
+        return f"<Collector {self.url} {state}: {self._counts['spans']} spans>"
 
     def health(self) -> dict[str, object]:
         """Return ``status``, ``version`` and, where only this machine can ask, the counts since the start."""

@@ -157,7 +157,7 @@ class Stage:
             }"""
         )
 
-    def until(self, check, timeout_s=5.0):
+    def until(self, check, timeout_s=30.0):
         """Wait until a Python condition holds."""
         end = time.monotonic() + timeout_s
         while not check():
@@ -177,7 +177,7 @@ def stage(chromium):
         from lmops.widgets.kit.assets import script, style
 
         page = (browser or chromium).new_page(**({} if browser else {"viewport": {"width": width, "height": 800}}))
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(30_000)
         pages.append(page)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))

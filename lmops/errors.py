@@ -26,20 +26,38 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
-from typing import TYPE_CHECKING, Final, Self
+import linecache
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from lmops.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from types import TracebackType
 
 #: No space, over the quota, larger than a file may be.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _TOO_MANY: Final = frozenset({errno.EMFILE, errno.ENFILE})
 #: What a system says of this process and not of a file.
 _OF_PROCESS: Final = _TOO_MANY | {errno.ENOMEM}
+_HERE: Final = str(Path(__file__).parent)
+_STDLIB: Final = str(Path(os.__file__).parent)
+#: Lines of code shown above and below the one that counts.
+_AROUND: Final = 2
+#: Of a function that calls itself a few frames say it all.
+_MAX_FRAMES: Final = 8
 
 
 class LmopsError(Exception):
     """Base of every error raised by lmops."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows: what was wrong first, and no frame of ours."""
+        return _rendered(self)
 
 
 class UsageError(LmopsError, ValueError):
@@ -214,3 +232,47 @@ def did_you_mean(what: str, asked: str, known: Iterable[str], *, hint: str = "")
     else:
         message += "; known: " + ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
     return f"{message} ({hint})" if hint else message
+
+
+# -- in a notebook -----------------------------------------------------------------------------------------------------
+# How the package works inside is no news to somebody who misspelt a column. ``%xmode Verbose`` shows every frame, and
+# ``%debug`` has them all in any mode.
+
+
+def _rendered(error: BaseException) -> list[str]:
+    """Return the lines of an error: its name and message, the reader's own frames, and what caused it."""
+    ipython = sys.modules.get("IPython")  # it is not imported to find out
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    if shell is not None and shell.InteractiveTB.mode == "Verbose":
+        whole: list[str] = shell.InteractiveTB.structured_traceback(
+            type(error), error, error.__traceback__, tb_offset=1
+        )
+        return whole
+    lines = [f"\x1b[31m{type(error).__name__}\x1b[39m: {plain(error)}", *map(plain, getattr(error, "__notes__", ()))]
+    lines += _own_frames(error.__traceback__, shell)
+    cause = error.__cause__
+    if cause is not None:
+        lines += ["", f"caused by {type(cause).__name__}: {plain(cause, 600)}"]
+        lines += _own_frames(cause.__traceback__, shell)
+    return lines
+
+
+def _own_frames(found: TracebackType | None, shell: Any) -> Iterator[str]:
+    """Yield the lines of the reader's own frames, the outermost first, as IPython names and draws them."""
+    own = [(frame.f_code, line) for frame, line in traceback.walk_tb(found) if _is_own(frame.f_code.co_filename)]
+    for code, line in own[-_MAX_FRAMES:]:
+        cell = None if shell is None else shell.compile.format_code_name(code.co_filename)
+        place = " ".join(cell) if cell else f"File {code.co_filename}"
+        yield ""
+        yield plain(f"{place}, line {line}" + ("" if code.co_name == "<module>" else f", in {code.co_name}"))
+        for number in range(max(1, line - _AROUND), line + _AROUND + 1):
+            text = linecache.getline(code.co_filename, number).rstrip()
+            if text or number == line:
+                yield f"{'---->' if number == line else '     '} {number} {plain(text, 400)}".rstrip()
+
+
+def _is_own(file: str) -> bool:
+    """Return whether code is the reader's: not ours, not the standard library's, not what runs their cells."""
+    if file.startswith((_HERE, "<frozen")) or "/IPython/core/" in file:
+        return False
+    return "site-packages" in file or not file.startswith(_STDLIB)

@@ -5,10 +5,11 @@ In a notebook the line is a ``display_id`` output with text and HTML, so the arc
 
 from __future__ import annotations
 
-import html
 import sys
 import time
 from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from lmops.text import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class Progress:
         title: What is being done, such as "ingest".
         total: How many units there are; None when that is not known.
         unit: Name of the units, such as "spans".
+        resumed_by: The call that goes on where work stopped; said when it is cut short.
         every_s: Least number of seconds between two updates.
         now: Clock, in seconds.
         show: Where to show the line; found out when None.
@@ -50,6 +52,7 @@ class Progress:
         total: int | None = None,
         *,
         unit: str = "",
+        resumed_by: str = "",
         every_s: float = EVERY_S,
         now: Callable[[], float] = time.monotonic,
         show: Show | None = None,
@@ -57,6 +60,7 @@ class Progress:
         self.title = title
         self.total = total
         self.unit = unit
+        self.resumed_by = resumed_by
         self.done = 0
         self.note = ""
         self._every_s = every_s
@@ -75,7 +79,8 @@ class Progress:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close("" if exc is None else f"stopped: {type(exc).__name__}")
+        goes_on = f"; {self.resumed_by} goes on" if self.resumed_by else ""
+        self.close("" if exc is None else f"stopped: {type(exc).__name__}{goes_on}")
 
     def advance(self, count: int = 1, *, note: str = "") -> None:
         """Count units that are done."""
@@ -166,4 +171,4 @@ class _Terminal:
 
 def _html(text: str, fraction: float | None) -> str:
     bar = "" if fraction is None else f'<progress value="{fraction:.4f}" max="1"></progress> '
-    return f'<div style="font-variant-numeric: tabular-nums">{bar}<span>{html.escape(text)}</span></div>'
+    return f'<div style="font-variant-numeric: tabular-nums">{bar}<span>{escape(text)}</span></div>'

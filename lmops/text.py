@@ -19,6 +19,9 @@ _INVISIBLE: Final = re.compile(
 #: Twenty digits in a row show three in a row among every sixth character, which is quick to look for.
 _DIGITS: Final = bytes(48 <= byte < 58 for byte in range(256))
 _LONG_NUMBER: Final = 20 * b"\1"
+#: What a notebook's page would take for TeX; an element around the sign keeps it from finding the end of a formula.
+_MATHS: Final = re.compile(r"\$|\\(?=[(\[]|begin|(?:eq)?ref)")
+_GUARDED: Final = re.compile(r"<span>(\$|\\)</span>")
 
 
 def exact_json(data: str | bytes, *, long_as_text: bool = False) -> object:
@@ -91,15 +94,47 @@ def as_text(value: object) -> str:
 
 
 def escape(value: object, limit: int | None = None) -> str:
-    """Return text as HTML that shows it and does nothing else, in content and in quoted attributes.
+    """Return text as the content of an HTML element, which shows it and does nothing else: "$" begins no formula.
 
     Example:
         >>> escape('<img src="x">')
         '&lt;img src=&quot;x&quot;&gt;'
+        >>> escape("$5")
+        '<span>$</span>5'
     """
-    return html.escape(plain(value, limit), quote=True)
+    return no_maths(attribute(value, limit))
+
+
+def no_maths(html: str) -> str:
+    """Return HTML that others made, without "$" in its tags, so that no text of it begins a formula.
+
+    Example:
+        >>> no_maths("<td>$5</td>")
+        '<td><span>$</span>5</td>'
+    """
+    return _MATHS.sub(r"<span>\g<0></span>", html)
 
 
 def one_line(value: object, limit: int) -> str:
     """Return escaped text with every run of white space as one space, cut at ``limit`` characters."""
-    return html.escape(plain_line(value, limit), quote=True)
+    return escape(plain_line(value, limit))
+
+
+def attribute(value: object, limit: int | None = None) -> str:
+    """Return text for a quoted attribute of HTML, and for a title, in which no element can stand.
+
+    Example:
+        >>> attribute('" onclick="x')
+        '&quot; onclick=&quot;x'
+    """
+    return html.escape(plain(value, limit), quote=True)
+
+
+def unescape(markup: str) -> str:
+    """Return HTML with the texts that :func:`escape` wrote as they were.
+
+    Example:
+        >>> unescape(escape("a < $5"))
+        'a < $5'
+    """
+    return html.unescape(_GUARDED.sub(r"\1", markup))

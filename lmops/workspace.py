@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Self
 
+from lmops import overview
 from lmops.audit import Audit
+from lmops.base.shown import Shown
 from lmops.datasets import Datasets
 from lmops.erasing import erase
 from lmops.models import Models
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from lmops.judges import Judges
     from lmops.store import EraseReport, Store
     from lmops.widgets.evals.noun import BrowsableEvals
     from lmops.widgets.feedback.noun import BrowsableFeedback
 
 
-class Workspace:
-    """One store, by its nouns (traces, prompts, models, datasets, feedback, evals, runbooks, audit) and ``sql``."""
+@overview.looks
+class Workspace(Shown):
+    """One store and its nouns: traces, prompts, models, datasets, judges, feedback, evals, runbooks, audit; ``sql``."""
 
     def __init__(self, store: Store, *, actor: str | None = None) -> None:
         self.store = store
@@ -65,8 +69,7 @@ class Workspace:
 
     def __repr__(self) -> str:
         """Say where it is and what is in it."""
-        traces = self.store.sql("select count(*) from traces").fetchall()[0][0]
-        return f"<Workspace {self.store.path}{' read-only' if self.store.is_read_only else ''}: {traces:,} traces>"
+        return overview.line(self)
 
     def __enter__(self) -> Self:
         """Return the workspace itself."""
@@ -82,24 +85,19 @@ class Workspace:
             self.traces.stop_instrumentation()
         self.store.close()
 
-    def sql(
-        self, query: str, params: Any = None, *, timeout_s: float | None = None
-    ) -> duckdb.DuckDBPyRelation:  # what DuckDB takes
+    def sql(self, query: str, params: Any = None, *, timeout_s: float | None = None) -> duckdb.DuckDBPyRelation:
         """Run one read-only SELECT over the public views and return its result (``.df()``, ``.arrow()``, ...).
 
         ``input`` and ``output`` of traces are previews of 1,000 characters; an answer to a question that looked for a
         text in them says so (``note``).
 
         Args:
-            query: One SELECT over the views that the README lists, such as traces, spans, llm_calls, feedback, runs
-                and results; ``describe VIEW`` lists columns.
+            query: One SELECT over the views that the README lists; ``describe VIEW`` says what their columns are.
             params: A list for ``?`` or a dict for ``$name``.
-            timeout_s: Longest time in seconds; that of ``lmops.open`` by default. Ctrl+C and the notebook's stop
-                button end it at any time.
+            timeout_s: Longest time in seconds; that of ``lmops.open`` by default. Ctrl+C ends it at any time.
 
         Raises:
-            QueryError: Not one SELECT, an unknown name, or something outside the store; or it took longer or more
-                memory than it may.
+            QueryError: Not one SELECT, an unknown name, something outside the store, or more time or memory than set.
         """
         return self.store.sql(query, params, timeout_s=timeout_s)
 
@@ -119,17 +117,13 @@ class Workspace:
 
         Gone are their spans, traces and log events, long texts, cached answers, and the executed notebooks and reports
         that show any of them, whole. Examples made of them and cases of evaluations over these keep their place, id,
-        numbers and times, and lose every text. What was set aside as damaged and names them goes too. The database and
-        the files are written anew: no free page and no log holds what was erased. Cut short, it is finished when the
-        store is opened next. The audit chain keeps that, when, by whom and why, and not what.
-
-        Files that cannot be read are listed. What they hold of these traces, and of the user or session that was asked
-        for, goes when a repair or a rescue salvages it or the file is put back; until then the store keeps the ids of
-        the traces and a hash of the user's or session's. A condition and words are not kept: ask again then.
+        numbers and times, and lose every text. What was set aside as damaged and names them goes too. No free page and
+        no log of the files holds what was erased. Cut short, it is finished when the store is opened next. The audit
+        chain keeps that, when, by whom and why, and not what. Files that cannot be read are listed; what they hold of
+        these traces, user or session goes once they can be; for a condition and words ask again then.
 
         Records that were not made of these traces go as well when they show an id or one of the words: examples typed
-        by hand, cached answers, notebooks, signals. What only has a stretch of text in common stays, and is listed.
-        Backups and exports are not touched: the report lists those that the audit chain knows and that are still there.
+        by hand, cached answers, notebooks, signals. What only shares a stretch of text stays, and is listed.
 
         Args:
             user_id: Every trace with a span of this user.
@@ -172,6 +166,13 @@ class Workspace:
     def datasets(self) -> Datasets:
         """The datasets: save, add_traces, get, diff."""
         return Datasets(self.project)
+
+    @functools.cached_property
+    def judges(self) -> Judges:
+        """The judges in versions: save, get, list, versions, diff, promote, rollback."""
+        from lmops.judges import Judges  # scorers come with it
+
+        return Judges(self.project)
 
     @functools.cached_property
     def feedback(self) -> BrowsableFeedback:

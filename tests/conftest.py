@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -41,6 +43,27 @@ def ws(tmp_path):
     workspace = lmops.open(tmp_path / "project" / ".lmops", actor="tester")
     yield workspace
     workspace.store.close()
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory):
+    """Return what makes a store once for the tests of a file, and hands out a new copy each time."""
+    import lmops
+
+    made = {}
+
+    @contextlib.contextmanager
+    def copied(make):
+        if make not in made:
+            made[make] = tmp_path_factory.mktemp("made")
+            with lmops.open(made[make] / ".lmops", actor="tester") as workspace:
+                make(workspace)
+        copy = tmp_path_factory.mktemp("copy") / "project"
+        shutil.copytree(made[make], copy)
+        with lmops.open(copy / ".lmops", actor="tester") as workspace:
+            yield workspace
+
+    return copied
 
 
 @pytest.fixture

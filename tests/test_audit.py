@@ -81,7 +81,8 @@ def test_an_edit_of_any_column_is_found(chain, column, value):
         (["update audit set event_id = 99 where event_id = 3"], 3),
         (
             [
-                "update audit set event_id = 9 where event_id = 2", "update audit set event_id = 2 where event_id = 3",
+                "update audit set event_id = 9 where event_id = 2",
+                "update audit set event_id = 2 where event_id = 3",
                 "update audit set event_id = 3 where event_id = 9",
             ],
             2,
@@ -95,7 +96,7 @@ def test_an_edit_of_any_column_is_found(chain, column, value):
         (["delete from audit where event_id > 3", "delete from audit_head"], 4),
     ],
     ids=["removed", "first", "renumbered", "swapped", "inserted", "tail", "all", "no head", "head", "hash", "both"],
-)  # fmt: skip
+)
 def test_rows_that_are_not_where_they_were_are_found(chain, statements, broken):
     """Removed, inserted, reordered, cut off at the end, with or without the head."""
     edit(chain, *statements)
@@ -196,7 +197,7 @@ def test_the_report_says_who_changed_what_on_which_evidence(ws):
     frame = report.df()
     assert frame["action"].tolist() == [
         "prompt.save", "prompt.save", "prompt.promote", "prompt.protect", "prompt.promote", "price.set"
-    ]  # fmt: skip
+    ]  # fmt: skip  # what is expected is read at a glance
     last = frame.iloc[4]
     assert last["change"].startswith("version: 1 -> 2")
     assert (last["evidence"], last["forced"], last["reason"]) == ("FORCED", True, "on fire")

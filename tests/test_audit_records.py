@@ -1,14 +1,18 @@
 """The audit chain covers the records: whatever is changed in SQLite past the chain is found, by row and event."""
 
+import hashlib
 import sqlite3
 import time
 
 import nbformat
+import orjson
 import pytest
 
 import lmops
+from lmops.scorers import judge, with_examples
 from lmops.store._meta import migrations, statements
 from lmops.store.schema import schema
+from tests import warm
 
 SEALED = schema().sealed
 #: Tables that hold no record: machinery of the store, facts with a checksum in each row, and what a room can lose.
@@ -16,7 +20,7 @@ OTHERS = {
     "audit", "audit_head", "counters", "dead_rows", "feedback_history", "inbox", "info", "label_history",
     "pending_changes", "prompt_files", "queue_back", "queue_full", "queue_gone", "queue_raters", "queue_turns",
     "retired", "segments", "unsealed",
-}  # fmt: skip
+}  # fmt: skip  # many words: packed, they are read at a glance
 #: Tables whose rows are held by a hash over several of them.
 HELD = {name for name, table in schema().tables.items() if table.check is not None} - OTHERS | {schema().packed.table}
 
@@ -41,7 +45,8 @@ EDITS = [(table, column) for table, columns in COVERED.items() for column in col
 def full(tmp_path_factory):
     """A store with a row in every table of records, and without the triggers that refuse changes."""
     path = tmp_path_factory.mktemp("full") / ".lmops"
-    with lmops.open(path, actor="ann") as ws:
+    with pytest.MonkeyPatch.context() as patched, lmops.open(path, actor="ann") as ws:
+        warm.use(patched)
         for text in ("Answer {{ input }}", "Say {{ input }}"):
             ws.prompts.save("p", text, note="n")
         ws.prompts.promote("p", 1, to="production", reason="first")
@@ -57,12 +62,20 @@ def full(tmp_path_factory):
         ws.runbooks.run(_notebook(path.parent), progress=False)
         ws.feedback.schemas.save("support", [{"name": "verdict"}])
         ws.feedback.queue("q", ["a" * 32, "b" * 32], schema="support")
+        ws.feedback.queue("r", run, schema="support")
         ws.feedback.queues.gold("q", {"c" * 32: {"verdict": "pass"}})
         ws.feedback.queues.label("q", 1, {"verdict": "pass"}, rater="ann")
         ws.feedback.themes("q").make("rude", criteria="hurts")
         ws.feedback.queues.adjudicate("q", 1, {"verdict": "fail"}, reason="it is rude")
         labels = [{"item": one, "label": one, "verdict": one, "schema": "support@1"} for one in ("pass", "fail")]
         ws.feedback.calibrate("polite", labels, version="1")
+        ws.traces.views.save("slow", "latency_ms > 900")
+        polite = judge("polite", "Is it polite?", model="standin:judge-1")
+        shown = with_examples(polite, [{"output": "Buy!", "verdict": "fail"}])
+        with ws.project.change() as change:
+            figures = {"n_learning": 9, "n_held_out": 9, "p_value": 0.01}
+            ws.judges.better(change, polite, shown, traces=["a" * 32] * 2, figures=figures)
+            change.say("judge.improve", "polite")
         ws.audit.cover(reason="all of it is ours")
         with ws.store.transaction() as con:
             for (name,) in con.execute("select name from sqlite_master where type = 'trigger'").fetchall():
@@ -227,10 +240,14 @@ def test_a_run_that_goes_on_is_not_covered_and_one_that_is_resumed_is_again(ws):
 
 
 def test_results_are_the_same_when_they_move_into_segments_and_gone_when_they_are_retained(ws):
-    """One hash over all cases of a run, wherever they lie."""
-    ws.datasets.save("d", [{"input": text, "expected": "a"} for text in "abc"])
+    """One hash over all cases of a run, wherever they lie and whatever they hold."""
+    ws.datasets.save("d", [{"input": text, "expected": "a"} for text in ("a", "b", '"],["')])
     run = ws.evals.run(str.upper, "d", ["exact_match"], progress=False)
     before = ws.store.result_hashes(run.run_id)
+    query = "select * replace (epoch_us(started_at) as started_at) from {} order by all"
+    rows = [row for view in ("results", "scores") for row in ws.sql(query.format(view)).fetchall()]
+    digest = hashlib.sha256(b"".join(map(orjson.dumps, rows))).hexdigest()
+    assert before == {run.run_id: digest}
     assert ws.store.pack_results(least=1, wait=True) == 3
     assert (ws.store.result_hashes(), ws.audit.verify().ok) == (before, True)
     ws.store.retain(days=1, now_ns=time.time_ns() + 10 * 86_400_000_000_000)

@@ -11,6 +11,7 @@ import pytest
 
 from lmops import charts
 from lmops.errors import UsageError
+from tests.page_themes import DARK, LIGHT, colour, contrast
 
 HOSTILE = "<a href='javascript:alert(1)'>x</a> <b>b</b> &amp; $x^2$ %{y} \u202e\x00"
 TIME_CHARTS = [charts.traffic, charts.cost, charts.latency, charts.errors]
@@ -22,7 +23,7 @@ def stats(model=None, days=3, **columns):
         "traces": range(10, 10 + days), "calls": 20, "errors": 1, "error_rate": 0.1, "error_rate_low": 0.02,
         "error_rate_high": 0.4, "p50_ms": 800.0, "p95_ms": 2000.0, "input_tokens": 5, "output_tokens": 6,
         "cost_usd": 0.5, "cost_per_trace_usd": 0.05, "unpriced_calls": 0,
-    })  # fmt: skip
+    })  # fmt: skip  # arguments that belong together share a line
     if model is not None:
         frame.insert(1, "model", model)
     return frame.assign(**columns)
@@ -42,7 +43,7 @@ def test_empty_frame_says_no_data(chart):
 def test_plain_figure_with_our_template(chart):
     """Figures are no widgets, their ground is transparent, and their data are plain lists."""
     figure = chart(stats())
-    assert type(figure) is go.Figure
+    assert go.Figure in type(figure).__mro__[:2]
     assert figure.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
     assert "bdata" not in figure.to_json()
     assert len(figure.to_json()) < 12_000
@@ -114,3 +115,11 @@ def test_import_is_light():
     code = "import sys, lmops.charts; print([m for m in ('plotly', 'pandas', 'numpy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_colours_stand_out_from_light_and_dark_pages():
+    """Lines and marks 3 : 1; the text as much as one colour can on both: 4.58 would be the most, on black."""
+    for page in (LIGHT["jp-layout-color0"], DARK["jp-layout-color0"]):
+        assert contrast(colour(charts.GREY), colour(page)) >= 4.25
+        for one in (*charts.COLOURS, charts.RED):
+            assert contrast(colour(one), colour(page)) >= 3, one

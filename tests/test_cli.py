@@ -82,6 +82,11 @@ def test_search_show_and_sql(store):
     assert len(found) == 3
     assert found[0]["trace_id"] in run("search", "--limit", 1, "--store", store)
     assert found[0]["name"] in run("show", found[0]["trace_id"][:12], "--store", store)
+    pair = [one["trace_id"] for one in found[:2]]
+    assert "  latency     " in run("trace", "diff", *pair, "--store", store)
+    differs = json.loads(run("trace", "diff", *pair, "--store", store, "--json"))
+    assert [differs["left"], differs["right"]] == pair
+    assert {"difference", "left_cost_usd", "differs"} <= differs["spans"][0].keys()
     counted = json.loads(run("sql", "select count(*) as n from traces", "--store", store, "--json"))
     assert counted[0]["n"] > 50
     assert "did you mean 'latency_ms'" in run("search", "latencyms > 1", "--store", store, code=2)
@@ -91,9 +96,12 @@ def test_search_show_and_sql(store):
 def test_text_from_traces_cannot_drive_the_terminal(tmp_path):
     """Escape sequences in names are not printed."""
     span = {
-        "traceId": "1" * 32, "spanId": "2" * 16, "name": "\x1b]0;owned\x07evil",
-        "startTimeUnixNano": "1794000000000000000", "endTimeUnixNano": "1794000000000000001",
-    }  # fmt: skip
+        "traceId": "1" * 32,
+        "spanId": "2" * 16,
+        "name": "\x1b]0;owned\x07evil",
+        "startTimeUnixNano": "1794000000000000000",
+        "endTimeUnixNano": "1794000000000000001",
+    }
     with lmops.open(tmp_path / "s") as ws:
         ws.traces.ingest(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode())
     for words in (["search"], ["show", "1111"]):

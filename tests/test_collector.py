@@ -623,9 +623,7 @@ serve(Store(), port=0, decode=lambda body, *, content_type, signal: Batch(body),
 def test_a_signal_stops_cleanly(number: signal.Signals) -> None:
     """SIGTERM and SIGINT end the process with code 0, after the store is closed."""
     environment = {name: value for name, value in os.environ.items() if name != "LMOPS_COLLECT_TOKEN"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM], stdout=subprocess.PIPE, text=True, env=environment
-    )  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-c", _PROGRAM], stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         port = int(process.stdout.readline())
@@ -761,7 +759,7 @@ def _when(holds: Callable[[], bool]) -> None:
     ("name", "status"),
     [("localhost", 200), ("LOCALHOST:9", 200), ("[::1]:4318", 200), ("evil.com", 403), ("localhost.evil.com", 403),
      ("[::1", 403), ("127.0.0.1@evil.com", 403)],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_a_name_that_was_made_to_mean_this_machine_is_refused(collector: Collector, name: str, status: int) -> None:
     """Pages in a browser reach a receiver without a token neither by their own name nor by Origin."""
     assert post(collector, b"x", Host=name)[0].status == status

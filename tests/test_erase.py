@@ -29,14 +29,21 @@ def trace(number, user, text, *, long=0, answer="Gladly."):
     said = json.dumps([{"role": "user", "parts": [{"type": "text", "content": text + " x" * long}]}])
     got = json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": f"{answer} {text}"}]}])
     attributes = {
-        "gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "user.id": user, "session.id": f"s-{user}",
-        "gen_ai.input.messages": said, "gen_ai.output.messages": got,
-    }  # fmt: skip
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "m",
+        "user.id": user,
+        "session.id": f"s-{user}",
+        "gen_ai.input.messages": said,
+        "gen_ai.output.messages": got,
+    }
     span = {
-        "traceId": f"{number:032x}", "spanId": f"{number:016x}", "name": "chat m",
-        "startTimeUnixNano": str(1_700_000_000_000_000_000 + number), "endTimeUnixNano": "1700000001000000000",
+        "traceId": f"{number:032x}",
+        "spanId": f"{number:016x}",
+        "name": "chat m",
+        "startTimeUnixNano": str(1_700_000_000_000_000_000 + number),
+        "endTimeUnixNano": "1700000001000000000",
         "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()],
-    }  # fmt: skip
+    }
     return {"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [span]}]}]}
 
 
@@ -78,13 +85,12 @@ def keep_run(ws, name, shown):
     run = RunbookRun(
         run_id=name, name=name, notebook=notebook, status="ok", parameters={}, started_at=utc_now(), actor="tester",
         notebook_path=notebook, html_path=folder / f"{name}.html", sha256=file_sha256(notebook),
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
     Journal(ws.project).refuse(run)
 
 
-@pytest.fixture
-def full(ws):
-    """A store in which a secret is everywhere: spans, blobs, inbox, cache, data sets, results, notebooks."""
+def fill(ws):
+    """Put a secret into spans, blobs, inbox, cache, data sets and results."""
     ingest(ws, trace(1, "u-1", STORY), trace(2, "u-2", "When does the ferry leave for the island today?"))
     ingest(ws, trace(3, "u-1", STORY, long=200_000))
     ws.store.append_many({"spans": [{**ws.store.whole(_rows(ws))[0], "trace_id": f"{4:032x}", "span_id": f"{4:016x}"}]})
@@ -95,9 +101,15 @@ def full(ws):
             con.execute("insert into unsealed values ('response_cache', ?)", (json.dumps([key]),))
     ws.datasets.add_traces("cases", [f"{1:032x}", f"{2:032x}"])
     ws.evals.run(answer, "cases", scorers=[quoted], progress=False)
-    for number, text in (("1", STORY), ("2", "When does the ferry leave for the island today?")):
-        keep_run(ws, f"shows_{number}", f"0  {text[:40]}...")
-    return ws
+
+
+@pytest.fixture
+def full(made_once):
+    """A store in which a secret is everywhere: in notebooks too, whose places the store knows."""
+    with made_once(fill) as ws:
+        for number, text in (("1", STORY), ("2", "When does the ferry leave for the island today?")):
+            keep_run(ws, f"shows_{number}", f"0  {text[:40]}...")
+        yield ws
 
 
 def _rows(ws, number=1):
@@ -115,8 +127,11 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(full):
     report = full.erase(user_id="u-1")
     assert (report.dry_run, report.traces, report.spans, report.blobs > 0) == (True, 3, 3, True)
     assert report.records == {
-        "cached answers": 1, "examples": 1, "cases of evaluations": 1, "executed runbooks": 1,
-    }  # fmt: skip
+        "cached answers": 1,
+        "examples": 1,
+        "cases of evaluations": 1,
+        "executed runbooks": 1,
+    }
     assert "nothing was changed" in repr(report)
     assert {path: path.read_bytes() for path in full.store.path.rglob("*.parquet")} == before
 
@@ -144,8 +159,9 @@ def test_the_rest_is_as_it_was(full):
     assert (first.input, first.output) == ("[erased]", None)
     assert "ferry" in json.dumps(second.input)
     assert {run.name: run.notebook_path is not None for run in full.runbooks.runs()} == {
-        "shows_1": False, "shows_2": True,
-    }  # fmt: skip
+        "shows_1": False,
+        "shows_2": True,
+    }
     with full.store.reading() as con:
         assert [row[0] for row in con.execute("select key from response_cache")] == ["b"]
 
@@ -281,7 +297,7 @@ def test_known_backups_are_listed(full, tmp_path):
         {}, {"user_id": "a", "session_id": "b"}, {"user_id": ""}, {"trace_ids": "abc"}, {"trace_ids": [3]},
         {"where": "no_such = 1"}, {"user_id": 7},
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_what_cannot_be_meant_is_refused(ws, asked):
     """Nothing is erased by an argument that means nothing."""
     with pytest.raises(UsageError):
@@ -398,7 +414,7 @@ def test_a_plan_of_before_is_carried_out(full):
     plan = {
         "by": "user_id", "trace_ids": [f"{1:032x}"], "examples": [1], "cases": [], "cached": ["a"], "runbooks": [],
         "blobs": [], "notebooks": [], "files": [], "salt": "s", "planned_ns": 0, "counts": {}, "unsearched": {},
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
     with full.store.transaction() as con:
         arguments = {"plan": plan, "reason": "asked"}
         full.store.changes.begin(con, kind="erase", subject="traces", arguments=arguments, actor="ann")
@@ -557,9 +573,10 @@ def test_half_a_file_that_a_repair_set_aside_goes_too(ws):
     path = next(ws.store.path.glob("segments/spans/**/*.parquet"))
     with opened(path).file as file:
         column = next(
-            file.metadata.row_group(0).column(at) for at in range(file.metadata.num_columns)
+            file.metadata.row_group(0).column(at)
+            for at in range(file.metadata.num_columns)
             if file.metadata.row_group(0).column(at).path_in_schema == "trace_id"
-        )  # fmt: skip
+        )
     content = bytearray(path.read_bytes())
     start = column.dictionary_page_offset or column.data_page_offset
     content[start : start + column.total_compressed_size] = bytes(column.total_compressed_size)
@@ -627,7 +644,7 @@ def _rows_of(text):
     return dict.fromkeys(column for column, _, _ in lmops.store.SPAN_COLUMNS) | {
         "span_id": f"{9:016x}", "name": "chat", "kind": "llm", "status": "ok", "start_ns": 1_700_000_000_000_000_000,
         "end_ns": 1_700_000_001_000_000_000, "input": text,
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
 
 
 @pytest.mark.filterwarnings(LEFT)

@@ -184,7 +184,7 @@ def submodule(folder, script):
 HOSTILE = [
     fsmonitor, clean_filter, process_filter, smudge_filter_in_worktree_config, include, include_if, attributes_file,
     signature, hooks, differ, pager_and_aliases, partial_clone, submodule,
-]  # fmt: skip
+]  # fmt: skip  # items that belong together share a line
 
 
 @pytest.mark.parametrize("arm", HOSTILE, ids=lambda arm: arm.__name__)

@@ -27,9 +27,12 @@ def test_updates_are_throttled_and_the_last_is_shown():
     """Five lines a second at most, and the end in any case."""
     now, shown = Seconds(), []
     progress = Progress(
-        "ingest", 1000, unit="lines", now=now,
+        "ingest",
+        1000,
+        unit="lines",
+        now=now,
         show=lambda text, fraction, *, is_last: shown.append((text, fraction, is_last)),
-    )  # fmt: skip
+    )
     for _ in range(1000):
         now.at += 0.001
         progress.advance()
@@ -63,3 +66,12 @@ def test_an_error_ends_the_line_with_its_name():
         progress.advance()
         1 / 0  # noqa: B018 - it raises
     assert shown[-1].endswith("stopped: ZeroDivisionError")
+
+
+def test_work_that_is_cut_short_says_what_goes_on():
+    """The call is there to be copied, in the last line that stays."""
+    shown, goes_on = [], 'ws.evals.resume("run-1")'
+    bar = Progress("eval", 9, resumed_by=goes_on, show=lambda text, _, **__: shown.append(text))
+    bar.advance()
+    bar.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert shown[-1].endswith(f"stopped: KeyboardInterrupt; {goes_on} goes on")

@@ -3,8 +3,10 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import lmops
 from lmops.cli import main
 from lmops.sample import data_dir
 from lmops.store import view_names
@@ -14,8 +16,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_code_runs_as_it_stands(tmp_path):
-    """A stranger's lines, with the sample traffic as their exports, end with what the README says."""
-    (tmp_path / "exports").symlink_to(data_dir() / "traces")
+    """A stranger's lines in an empty folder, after the demo, end with what the README says."""
+    demo = subprocess.run([sys.executable, "-m", "lmops", "demo"], cwd=tmp_path, capture_output=True, check=False)
+    assert demo.returncode == 0, demo.stderr
     code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
     checks = (
         "\nassert ws.sql('select count(*) from traces').fetchall()[0][0] >= 2000\nassert ws.runbooks.runs()\n"
@@ -55,3 +58,20 @@ def test_code_begins_on_the_first_screen():
     lines = README.splitlines()
     assert lines.index("```sh") < 30
     assert lines.index("```python") < 30
+
+
+def test_every_search_finds_something(tmp_path):
+    """The conditions of the first screen hold for traces of the sample."""
+    conditions = re.findall(r'ws\.traces\.(?:search|browse)\("([^"]+)"', README)
+    with lmops.open(tmp_path) as ws:
+        ws.traces.ingest(data_dir() / "traces" / "*.jsonl.gz", progress=False)
+        assert {condition: len(ws.traces.search(condition, limit=1)) for condition in conditions} == dict.fromkeys(
+            conditions, 1
+        )
+
+
+def test_the_extras_of_the_table_are_those_of_the_package():
+    """What to install names every extra, and none that is not there."""
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(re.findall(r"lmops\[(\w+)\]", text)) == set(project["optional-dependencies"]) - {"test", "lint"}

@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from lmops.base.cells import Cell, cell, table_html
 from lmops.errors import NotFoundError, RunbookError, RunbookRefusedError
 from lmops.records import Project
 from lmops.runbooks import (
@@ -24,7 +25,6 @@ from lmops.runbooks import (
     Runbooks,
     _html,
     _parameters,
-    _table,
     show_numbers,
     show_result,
     show_table,
@@ -55,9 +55,13 @@ def make(tmp_path):
 
     def write(*cells, name="demo", declared=DECLARED, folder=tmp_path):
         code = [new.new_code_cell(source) for source in cells]
-        notebook = new.new_notebook(cells=[
-            new.new_markdown_cell("# A demo"), new.new_code_cell(declared, metadata={"tags": ["parameters"]}), *code,
-        ])  # fmt: skip
+        notebook = new.new_notebook(
+            cells=[
+                new.new_markdown_cell("# A demo"),
+                new.new_code_cell(declared, metadata={"tags": ["parameters"]}),
+                *code,
+            ]
+        )
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.ipynb"
         nbformat.write(notebook, path)
@@ -76,9 +80,11 @@ def parsed(source=DECLARED):
 def test_declared_parameters_have_type_default_and_meaning():
     """Every line of the parameters cell becomes one parameter."""
     assert [str(parameter) for parameter in parsed()] == [
-        "last: str = '14d'  # window", "top: int = 3  # rows", "limits: dict[str, float] = {}  # usd by name",
+        "last: str = '14d'  # window",
+        "top: int = 3  # rows",
+        "limits: dict[str, float] = {}  # usd by name",
         "who: str | None = None",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +147,7 @@ def test_a_subclass_that_prints_as_code_is_refused():
         ("last=7d", "7d"), ("last=a=b", "a=b"), ("last=", ""), ("top=7", 7), ('limits={"a": 1.5}', {"a": 1.5}),
         ("who=null", None), ("who=Ann", "Ann"),
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_texts_of_a_command_line_are_read_by_the_declared_type(text, value):
     """``-p name=value`` gives the declared type."""
     assert _parameters.bind(parsed(), {}, [text]) == {text.partition("=")[0]: value}
@@ -187,13 +193,15 @@ def test_a_run_is_executed_recorded_and_read_back(runbooks, host, make, clock):
     assert run.raise_for_status() is run
 
 
-def test_values_reach_the_kernel_unchanged(runbooks, make):
+def test_values_reach_the_kernel_unchanged(runbooks, make, warm_kernels):
     """Quotes, newlines, braces and separators in a value stay text."""
     text = "'\"\\ {last.__class__} \n\r\u2028 \x00 é 😀 %s $x"
     run = runbooks.run(
         make("from lmops.runbooks import show_result\nshow_result('ok', evidence={'last': last})"),
-        {"last": text}, progress=False, html=False,
-    )  # fmt: skip
+        {"last": text},
+        progress=False,
+        html=False,
+    )
     assert run.result["evidence"]["last"] == text
 
 
@@ -209,7 +217,7 @@ def test_a_refused_run_is_recorded_and_runs_nothing(runbooks, host, make, tmp_pa
     assert not (host.store.path / "runs").exists()
 
 
-def test_a_failing_cell_is_named_and_the_rest_is_kept(runbooks, make):
+def test_a_failing_cell_is_named_and_the_rest_is_kept(runbooks, make, warm_kernels):
     """The record says which cell failed and why; the executed part of the notebook is there."""
     run = runbooks.run(make("print('first')", "# divide\n1 / 0", "print('never')"), {"top": 1}, progress=False)
     assert run.status == "failed"
@@ -233,8 +241,10 @@ def test_a_cell_that_takes_too_long_ends_the_run_with_its_children(runbooks, mak
             "import pathlib, subprocess\nchild = subprocess.Popen(['sleep', '60'])\n"
             f"pathlib.Path({str(pid_file)!r}).write_text(str(child.pid))\nprint('begun')\nchild.wait()"
         ),
-        timeout_s=8, progress=False, html=False,
-    )  # fmt: skip
+        timeout_s=8,
+        progress=False,
+        html=False,
+    )
     assert run.status == "timeout"
     assert run.failing_cell["evalue"] == "the runbook took longer than 8 s"
     assert "begun" in run.notebook_path.read_text()
@@ -272,7 +282,7 @@ def test_two_runs_at_once_do_not_collide(runbooks, make):
     assert len({run.notebook_path for run in done}) == 2
 
 
-def test_it_runs_inside_a_running_event_loop(runbooks, make):
+def test_it_runs_inside_a_running_event_loop(runbooks, make, warm_kernels):
     """A notebook's cell runs in an event loop; a runbook can be run from it."""
     import asyncio
 
@@ -282,7 +292,7 @@ def test_it_runs_inside_a_running_event_loop(runbooks, make):
     assert asyncio.run(cell()).status == "ok"
 
 
-def test_the_working_directory_does_not_matter(runbooks, make, tmp_path, monkeypatch):
+def test_the_working_directory_does_not_matter(runbooks, make, tmp_path, monkeypatch, warm_kernels):
     """A path is read from where one is; the output goes where it always goes, or into the given folder."""
     make("1", folder=tmp_path / "else{where}")
     monkeypatch.chdir(tmp_path / "else{where}")
@@ -336,9 +346,11 @@ def test_an_interrupted_run_is_recorded_as_killed(make, runbooks, host, tmp_path
     )
     process = subprocess.Popen(
         [sys.executable, str(script), str(path), str(host.store.path)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-    )  # fmt: skip
+    )
     for line in process.stdout:
         if line == "cell 3\n":
             break
@@ -352,7 +364,7 @@ def test_an_interrupted_run_is_recorded_as_killed(make, runbooks, host, tmp_path
 # what is kept
 
 
-def test_the_page_loads_nothing_and_draws_charts_itself(runbooks, make):
+def test_the_page_loads_nothing_and_draws_charts_itself(runbooks, make, warm_kernels):
     """Charts stay small in the notebook; the page has one plotly.js and asks no server for anything."""
     run = runbooks.run(
         make(
@@ -361,7 +373,7 @@ def test_the_page_loads_nothing_and_draws_charts_itself(runbooks, make):
             "import ipywidgets\nipywidgets.IntSlider()",
         ),
         progress=False,
-    )  # fmt: skip
+    )
     assert run.status == "ok"
     assert run.notebook_path.stat().st_size < 200_000
     assert "widgets" not in nbformat.read(run.notebook_path, 4).metadata
@@ -373,7 +385,7 @@ def test_the_page_loads_nothing_and_draws_charts_itself(runbooks, make):
     assert page.count("</script>") == 4  # three figures and ours: text in a chart closes nothing
 
 
-def test_a_page_without_charts_is_small(runbooks, make):
+def test_a_page_without_charts_is_small(runbooks, make, warm_kernels):
     """plotly.js comes with charts only."""
     run = runbooks.run(make("import pandas as pd\npd.DataFrame({'a': ['<b>x</b>']})"), progress=False)
     page = run.html_path.read_text()
@@ -390,7 +402,7 @@ def test_markup_in_an_output_cannot_forge_the_library_of_the_page():
     assert re.findall(r"<script[^>]*nonce", page) == []
 
 
-def test_a_failed_run_has_no_result_by_accident(runbooks, make):
+def test_a_failed_run_has_no_result_by_accident(runbooks, make, warm_kernels):
     """The result of a run is what its own notebook showed, and None without one."""
     assert runbooks.run(make("1"), progress=False, html=False).result is None
 
@@ -429,17 +441,21 @@ def test_a_value_stands_with_its_interval_and_an_id_with_its_start(capsys):
     """Three columns become one; a whole id is in the title of its cell."""
     import pandas as pd
 
-    frame = pd.DataFrame({
-        "trace_id": ["ab" * 16, "cd" * 16], "error_rate": [0.5, None], "error_rate_low": [0.1, None],
-        "error_rate_high": [0.9, None],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "trace_id": ["ab" * 16, "cd" * 16],
+            "error_rate": [0.5, None],
+            "error_rate_low": [0.1, None],
+            "error_rate_high": [0.9, None],
+        }
+    )
     show_table(frame)
     assert capsys.readouterr().out.splitlines() == [
         "trace_id                     error_rate",
         "abababababab  50.0 % (10.0 % to 90.0 %)",
         "cdcdcdcdcdcd                          -",
     ]
-    assert f'title="{"ab" * 16}"' in _table._html(["trace_id"], [[_table._cell("trace_id", "ab" * 16)]], [False], "")
+    assert f'title="{"ab" * 16}"' in table_html(["trace_id"], [[cell("trace_id", "ab" * 16)]], [False], "")
 
 
 def test_numbers_are_shown_large_with_a_note(capsys):
@@ -456,21 +472,21 @@ def test_a_table_shows_units_dashes_and_text(capsys):
         "name": ["<b>", None], "cost_usd": [0.0123, None], "latency_ms": [1234.5, 1.0], "error_rate": [0.5, 0.0],
         "at": pd.to_datetime(["2026-03-01 00:00:00", "2026-03-01 12:00:01"], utc=True), "calls": [1000, 2],
         "models": [["a", "b"], []],
-    })  # fmt: skip
+    })  # fmt: skip  # arguments that belong together share a line
     show_table(frame)
     assert capsys.readouterr().out.splitlines() == [
         "name  cost_usd  latency_ms  error_rate  at                   calls  models",
         "<b>    $0.0123      1.23 s      50.0 %  2026-03-01           1,000  a, b",
         "-            -        1 ms       0.0 %  2026-03-01 12:00:01      2",
     ]
-    assert "&lt;b&gt;" in _table._html(["name"], [[_table._Cell("<b>")]], [False], "")
+    assert "&lt;b&gt;" in table_html(["name"], [[Cell("<b>")]], [False], "")
     with pytest.raises(ValueError, match="did you mean 'calls'"):
         show_table(frame, ["call"])
     show_table(frame.head(0))
     assert capsys.readouterr().out.endswith("no rows\n")
 
 
-def test_an_executed_notebook_runs_again_with_the_values_of_now(runbooks, make):
+def test_an_executed_notebook_runs_again_with_the_values_of_now(runbooks, make, warm_kernels):
     """The cell of the run before is gone, with new values and without: record and notebook say the same."""
 
     def said(run):

@@ -24,8 +24,11 @@ def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile") / "p" / ".lmops"
     chat = {
         "messages": [{"role": "user", "content": f"ask {HOSTILE}"}, {"role": "assistant", "content": HOSTILE}],
-        "model": f"m{HOSTILE}", "timestamp": "2026-01-01T00:00:00Z", "user_id": HOSTILE, "name": HOSTILE,
-    }  # fmt: skip
+        "model": f"m{HOSTILE}",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "user_id": HOSTILE,
+        "name": HOSTILE,
+    }
     path = folder.parent / "a.jsonl"
     folder.parent.mkdir()
     path.write_text(json.dumps(chat) + "\n")
@@ -48,7 +51,7 @@ COMMANDS = [
     ["audit", "report"], ["audit", "report", "--format", "markdown"], ["audit", "verify"], ["eval", "list"],
     ["eval", "list", "--json"], ["store", "stats"], ["store", "check"], ["runbook", "list"], ["ingest", HOSTILE],
     ["runbook", "show", HOSTILE], ["eval", "show", HOSTILE], ["trust", HOSTILE],
-]  # fmt: skip
+]  # fmt: skip  # items that belong together share a line
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: repr(words)[:40])

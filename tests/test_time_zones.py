@@ -71,11 +71,14 @@ def folder(tmp_path_factory):
     at = tmp_path_factory.mktemp("zones")
     spans = [
         {
-            "traceId": f"{number:032x}", "spanId": f"{number:016x}", "name": "x", "startTimeUnixNano": str(to_ns(hour)),
+            "traceId": f"{number:032x}",
+            "spanId": f"{number:016x}",
+            "name": "x",
+            "startTimeUnixNano": str(to_ns(hour)),
             "endTimeUnixNano": str(to_ns(hour) + 10**9),
         }
         for number, hour in enumerate(HOURS, start=1)
-    ]  # fmt: skip
+    ]
     (at / "spans.jsonl").write_text("\n".join(map(json.dumps, spans)))
     assert answers(at / ".lmops", "America/New_York", "write", str(at / "spans.jsonl")) == RIGHT
     return at / ".lmops"

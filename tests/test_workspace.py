@@ -81,3 +81,16 @@ def test_help_is_complete(ws, verb):
     arguments = inspect.getdoc(method).partition("Args:")[2]
     parameters = inspect.signature(method).parameters.values()
     assert all(f"    {one.name}: " in arguments and one.kind is not one.VAR_KEYWORD for one in parameters)
+
+
+def test_git_ignores_a_store(tmp_path):
+    """A new one, and one that was made before; what somebody wrote there stays, and reading writes nothing."""
+    ignore = tmp_path / "store" / ".gitignore"
+    lmops.open(tmp_path / "store").close()
+    assert ignore.read_text() == "*\n"
+    ignore.unlink()
+    lmops.open(tmp_path / "store", read_only=True).close()
+    assert not ignore.exists()
+    ignore.write_text("runs/\n")
+    lmops.open(tmp_path / "store").close()
+    assert ignore.read_text() == "runs/\n"

@@ -6,9 +6,11 @@ ends takes a kernel as users have it.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 from importlib.metadata import EntryPoint
+from multiprocessing import forkserver
 from pathlib import Path
 
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
@@ -32,6 +34,15 @@ def use(monkeypatch):
     entry = EntryPoint("warm", "tests.warm:Warm", factory.GROUP_NAME)
     monkeypatch.setitem(factory.provisioners, entry.name, entry)
     monkeypatch.setattr(factory, "default_provisioner_name", entry.name)
+
+
+def use_here():
+    """Start the kernels of this process this way: one that was forked itself, whose parent forks for both."""
+    multiprocessing.current_process()._config["daemon"] = False  # it may have children
+    forkserver._forkserver.ensure_running = lambda: None  # its parent forks; no second one is started
+    factory = KernelProvisionerFactory.instance()
+    factory.provisioners["warm"] = EntryPoint("warm", "tests.warm:Warm", factory.GROUP_NAME)
+    factory.default_provisioner_name = "warm"
 
 
 def _kernel(words, env, cwd):

@@ -38,7 +38,7 @@ class AuditReport:
             event_id, at (UTC), actor, action, subject, reason, change (words), evidence (words), forced, before and
             after (JSON).
         """
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         rows = [
             (
@@ -57,7 +57,7 @@ class AuditReport:
             for event in self.events
         ]
         names = ["event_id", "at", "actor", "action", "subject", "reason", "change", "evidence", "forced"]
-        frame = pd.DataFrame(rows, columns=[*names, "before", "after"])
+        frame = Frame(rows, columns=[*names, "before", "after"])
         return frame.astype({"at": "datetime64[ns, UTC]"}) if frame.empty else frame
 
     def by_actor(self) -> pd.DataFrame:

@@ -20,6 +20,14 @@ class ThisInterpreter(KernelSpecManager):  # type: ignore[misc,unused-ignore]  #
         )
 
 
+class Manager(AsyncKernelManager):  # type: ignore[misc,unused-ignore]  # traitlets metaclass
+    """A manager that ends a kernel without interrupting it first: one that is idle would say so on the terminal."""
+
+    async def _async_interrupt_kernel(self) -> None:
+        if not self.shutting_down:
+            await super()._async_interrupt_kernel()
+
+
 def encryption() -> dict[str, str]:
     """Return the option that encrypts what the kernel and we say to each other, where both know it."""
     import zmq

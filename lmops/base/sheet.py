@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lmops.text import escape, one_line
+from lmops.text import attribute, escape, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+#: Colours of what is bad and of what is good: those of the page where it has some, else some that read on white.
+BAD: Final = "color:var(--jp-error-color1,#b42318);font-weight:600"
+GOOD: Final = "color:var(--jp-success-color1,#1a7f37);font-weight:600"
+#: Up to so many columns fit on a telephone; with more than so many, none of the pages that people print.
+_FEW_COLUMNS: Final = 3
+_MANY_COLUMNS: Final = 8
 _TITLE: Final = 400
 _CELL: Final = "padding:1px 10px 1px 0;text-align:{side};{wrap}vertical-align:top"
 _COMPACT: Final = ' style="border-collapse:collapse;font-size:12px"'
@@ -56,8 +62,17 @@ def html_table(
         compact: Small, and without space between the cells.
     """
     top = _cells("th", head, heads, show)
-    lines = "".join(f"<tr>{_cells('td', row, styles, show)}</tr>" for row in body)
-    return f"<table{_COMPACT if compact else ''}><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>"
+    lines = "".join(f"<tr>{_cells('td', row, styles, show, names=head)}</tr>" for row in body)
+    look = f' class="{table_class(len(head))}"{_COMPACT if compact else ""}'
+    return f"<table{look}><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def table_class(columns: int) -> str:
+    """Return how a table of so many columns is called, so that a narrow page can lay out its rows as blocks.
+
+    A cell then brings the name of its column along (:func:`cell_label`): in a block that is what stands before it.
+    """
+    return "lm-table" + " lm-blocks" * (columns > _FEW_COLUMNS) + " lm-wide" * (columns > _MANY_COLUMNS)
 
 
 def framed(
@@ -102,7 +117,15 @@ def framed(
     )
 
 
-def _cells(tag: str, cells: Sequence[object], styles: Sequence[str], show: Callable[[object], str]) -> str:
-    if not styles:
-        return "".join(f"<{tag}>{show(cell)}</{tag}>" for cell in cells)
-    return "".join(f'<{tag} style="{one}">{show(cell)}</{tag}>' for one, cell in zip(styles, cells, strict=True))
+def cell_label(name: str, columns: int) -> str:
+    """Return the attribute that names the column of a cell, in a table whose rows may become blocks."""
+    return f' data-label="{attribute(name)}"' if columns > _FEW_COLUMNS else ""
+
+
+def _cells(
+    tag: str, cells: Sequence[object], styles: Sequence[str], show: Callable[[object], str], names: Sequence[str] = ()
+) -> str:
+    looks = [f' style="{one}"' for one in styles] or [""] * len(cells)
+    labels = [cell_label(name, len(names)) for name in names] or [""] * len(cells)
+    rows = zip(cells, looks, labels, strict=True)
+    return "".join(f"<{tag}{label}{look}>{show(cell)}</{tag}>" for cell, look, label in rows)

@@ -19,6 +19,7 @@
     reliability    icc -> Reliability: ICC(1), ICC(2), ICC(3), of one rating or of the average
     judge          calibrate, ppi_mean, position_bias, verbosity_slope, self_preference
     corrected      corrected_pass_rate, corrected_difference of two versions under one judge, allocate_labels
+    corrected_scores  corrected_score_difference: the same of a judge that scores on a scale
     needed         labels_needed: how many more labels a corrected rate needs
     budget         error_budget: what the error comes from, and what next calls or labels take off it
     staleness      staleness: do newer labels disagree with a judge's record? fisher_p
@@ -26,8 +27,13 @@
     ranking        bradley_terry -> Ranking, with ties, the bonus of the first place and intervals over items
     sequential     betting_sequence, betting_test, bernstein_sequence, normal_sequence, difference_sequence (A/B),
                    msprt, normal_mixture_boundary: bounds that hold however often one looks
+    detectors      detect -> Detection: has a rate moved, with a stated run between false alarms; first_of_clusters,
+                   values_until_found
+    changes        change_point -> ChangePoint: when a mean moved, with an interval
+    mix            decompose -> Decomposition: what of a change is mix and what is rate, kind by kind
     retrieval      recall_at_k, precision_at_k, hit_at_k, reciprocal_rank, average_precision, ndcg_at_k
     clusters       text_cosines, cosines, silhouettes, group, telling: short texts in groups, and words for each
+    alignment      matches, words, pieces: which lines, words or spans of two sequences belong together
     rollup         facts of one trace
     usage          tokens as every client says them, in one form
     fees           what an answer says was paid for beside its tokens: searches, sound, pictures

@@ -20,7 +20,7 @@ from lmops.calc.arrays import (
 from lmops.calc.intervals import Interval, clustered_se
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -69,7 +69,7 @@ def sampling_probabilities(expected_residual: ArrayLike, budget: float, *, floor
         free &= ~over
 
 
-def draw_items(probabilities: ArrayLike, *, seed: int = 0) -> NDArray[np.bool_]:
+def draw_items(probabilities: ArrayLike, *, seed: int | Sequence[int] = 0) -> NDArray[np.bool_]:
     """Return which items to label: each by itself with its probability, so that their number varies around the budget.
 
     Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lmops.calc.arrays import Floats, Ints, check_level, cluster_codes, is_missing, matrix, show, z_value
-from lmops.calc.corrected import Errors, allocate_labels, no_correction
+from lmops.calc.corrected import Errors, allocate_labels, no_correction, smoothed
 from lmops.calc.intervals import clustered_se
 
 if TYPE_CHECKING:
@@ -177,13 +177,11 @@ def _between(by_column: Floats, groups: list[list[int]], noise: float) -> float:
 
 
 def _bias(rate: float, errors: Errors, *, is_difference: bool) -> float:
-    (q0, m0), (q1, m1) = (
-        ((right * size + 1) / (size + 2), size + 2)
-        for right, size in ((errors.specificity, errors.n_fail), (errors.sensitivity, errors.n_pass))
-    )
+    _, of_q0 = smoothed(errors.specificity, errors.n_fail)
+    _, of_q1 = smoothed(errors.sensitivity, errors.n_pass)
     youden = errors.sensitivity + errors.specificity - 1
     of_fails, of_passes = (rate, rate) if is_difference else (1 - rate, rate)
-    return (of_fails**2 * q0 * (1 - q0) / m0 + of_passes**2 * q1 * (1 - q1) / m1) / youden**2
+    return (of_fails**2 * of_q0 + of_passes**2 * of_q1) / youden**2
 
 
 def _calls(

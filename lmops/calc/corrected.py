@@ -28,12 +28,11 @@ from lmops.calc.arrays import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
 Basis = Literal["own labels", "shared errors"]
-_TOO_FEW = "so few labels do not tell the judge from a coin: there are no limits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectedDifference:
-    """The difference a - b of two pass rates without the judge's errors; NaN and a reason where none is known."""
+    """The difference a - b of two means without the judge's errors; NaN and a reason where none is known."""
 
     difference: float
     low: float
@@ -88,7 +87,7 @@ class CorrectedDifference:
     n_labels_a: int
     n_labels_b: int
     share_of_labels: float  # of the squared error, that which more labels would lower; the rest: more items
-    basis: Basis  # each side by its labels; or one sensitivity and one specificity for both
+    basis: Basis  # each side by its labels; or the judge errs alike on both
     reason: str | None = None  # why there is no difference, or no limit
 
     def __repr__(self) -> str:
@@ -122,12 +121,13 @@ def corrected_pass_rate(
 
     ``theta = (p + q0 - 1)/(q0 + q1 - 1)`` with p the judge's rate, q0 specificity, q1 sensitivity, cut to 0..1 (W. J.
     Rogan, B. Gladen, Am. J. Epidemiology 107 (1978) 71-76). The limits take the error of q0 and q1 in, on counts that
-    are smoothed (z^2/2 to p, one to each outcome of q0 and q1) as in C. Lee et al., "How to correctly report
-    LLM-as-a-judge evaluations", arXiv 2511.21140 (2025). Theirs are a delta method with a shifted centre, which held
-    the truth in 92 % of simulated trials where few labels are fails; these are every theta for which
-    ``|p + q0 - 1 - theta (q0 + q1 - 1)|`` is at most z times its error, ``Var p + (1-theta)^2 Var q0 + theta^2 Var q1``
-    (E. C. Fieller, JRSS B 16 (1954) 175-185): 93 % or more, 98 % where q0 + q1 is near 1. It assumes that the judge
-    errs on these items as it did in the calibration.
+    are smoothed: z^2/2 to p, as in C. Lee et al., "How to correctly report LLM-as-a-judge evaluations", arXiv
+    2511.21140 (2025), and Jeffreys' half of one to each outcome of q0 and q1 (L. D. Brown et al., Statistical Science
+    16 (2001) 101-133). Theirs are a delta method with a shifted centre, which held the truth in 92 % of simulated
+    trials where few labels are fails; these are every theta in 0..1 for which ``|p + q0 - 1 - theta (q0 + q1 - 1)|`` is
+    at most z times its error, ``Var p + (1-theta)^2 Var q0 + theta^2 Var q1`` (E. C. Fieller, JRSS B 16 (1954)
+    175-185). They hold the truth in 94 to 96 %, up to 98 % where 50 labels are of a judge that hardly errs. It assumes
+    that the judge errs on these items as it did in the calibration.
 
     Args:
         passes: verdicts "pass" among the n.
@@ -142,13 +142,13 @@ def corrected_pass_rate(
     Returns:
         A CorrectedRate. NaN and a reason for no verdict, no label of one kind, or a judge no better than chance (q0 +
         q1 <= 1, also after smoothing): such a judge carries nothing to correct. Where so few labels do not tell it from
-        chance there is a rate without limits.
+        chance the limits go as far as the scale, but for what the verdicts rule out.
 
     Raises:
         ValueError: a fraction outside 0..1, or more passes than verdicts.
 
     >>> corrected_pass_rate(400, 1000, sensitivity=0.9, n_pass=200, specificity=0.7, n_fail=200)
-    CorrectedRate(0.1667 [0.05244, 0.2613], 0.95, raw 0.4, n=1000, labels 200 pass + 200 fail)
+    CorrectedRate(0.1667 [0.05382, 0.2617], 0.95, raw 0.4, n=1000, labels 200 pass + 200 fail)
     """
     check_level(level)
     if not 0 <= passes <= n:
@@ -163,18 +163,16 @@ def corrected_pass_rate(
         estimate = (passes / n + specificity - 1) / (sensitivity + specificity - 1)
         z = z_value(level)
         p, size = (passes + z * z / 2) / (n + z * z), n + z * z
-        (q0, of_q0), (q1, of_q1) = _smoothed(specificity, n_fail), _smoothed(sensitivity, n_pass)
+        (q0, of_q0), (q1, of_q1) = smoothed(specificity, n_fail), smoothed(sensitivity, n_pass)
         of_p, seen, index = p * (1 - p) / size, p + q0 - 1, q0 + q1 - 1
-        theta = _unit(seen / index)
+        theta = _cut(seen / index, 0.0)
         labels = (1 - theta) ** 2 * of_q0 + theta**2 * of_q1
         share = labels / (of_p + labels)
-        limits = _fieller(
-            index**2 - z * z * (of_q0 + of_q1), seen * index - z * z * of_q0, seen**2 - z * z * (of_p + of_q0)
-        )
-        reason = _TOO_FEW if limits is None else None
-        low, high = (math.nan, math.nan) if limits is None else (_unit(limits[0]), _unit(limits[1]))
+        square = index**2 - z * z * (of_q0 + of_q1)
+        middle, rest = seen * index - z * z * of_q0, seen**2 - z * z * (of_p + of_q0)
+        low, high = _fieller(seen / index, square, middle, rest, 0.0)
     return CorrectedRate(
-        estimate=_unit(estimate),
+        estimate=_cut(estimate, 0.0),
         low=low,
         high=high,
         level=level,
@@ -193,7 +191,7 @@ def no_correction(errors: Errors) -> str | None:
         return "no label says pass: the judge's sensitivity is not known"
     if not errors.n_fail:
         return "no label says fail: the judge's specificity is not known"
-    smooth = _smoothed(*errors[:2])[0] + _smoothed(*errors[2:])[0]
+    smooth = smoothed(*errors[:2])[0] + smoothed(*errors[2:])[0]
     if errors.sensitivity + errors.specificity > 1 and smooth > 1:
         return None
     return (
@@ -202,18 +200,27 @@ def no_correction(errors: Errors) -> str | None:
     )
 
 
-def _smoothed(rate: float, size: float) -> tuple[float, float]:
-    """Return a rate with one more in each outcome, and its variance."""
-    smooth = (rate * size + 1) / (size + 2)
-    return smooth, smooth * (1 - smooth) / (size + 2)
+def smoothed(rate: float, size: float) -> tuple[float, float]:
+    """Return a rate with half a label more of each outcome, which is Jeffreys' prior, and its variance."""
+    smooth = (rate * size + 0.5) / (size + 1)
+    return smooth, smooth * (1 - smooth) / (size + 1)
 
 
-def _fieller(square: float, middle: float, rest: float) -> tuple[float, float] | None:
-    """Return where ``square x^2 - 2 middle x + rest`` is 0; None where what lies between has no end."""
-    if square <= 0:
-        return None
-    half = math.sqrt(max(0.0, middle**2 - square * rest))
-    return (middle - half) / square, (middle + half) / square
+def _fieller(estimate: float, square: float, middle: float, rest: float, least: float) -> tuple[float, float]:
+    """Return the ends, in least..1, of all x for which ``square x^2 - 2 middle x + rest`` is not above 0.
+
+    Where the square is not above 0 these x lie outside of the two roots, and their ends are those of the scale but
+    where a root takes a side away. The whole scale is left where there are no roots, or the estimate is not on it.
+    """
+    inside = middle**2 - square * rest
+    if square > 0:
+        half = math.sqrt(max(0.0, inside))
+        return _cut((middle - half) / square, least), _cut((middle + half) / square, least)
+    if square == 0 or inside <= 0 or not least <= estimate <= 1:
+        return least, 1.0
+    half = math.sqrt(inside)
+    below, above = (middle + half) / square, (middle - half) / square
+    return (least if below >= least else max(least, above)), (1.0 if above <= 1 else min(1.0, below))
 
 
 def allocate_labels(
@@ -274,12 +281,13 @@ def corrected_difference(
     It assumes nothing of the judge, only that labels were drawn at random among items of one verdict, or with
     ``chances`` that are known: then each label counts by the inverse of its own. This is the efficient estimator for a
     verdict of two values: Chen et al., arXiv 2601.05420 (2026); PPI++, arXiv 2311.01453.
-    A share of few labels is smoothed by one in each outcome in the error, by half of one in the centre of the limits.
+    A share of few labels is smoothed by half of one in each outcome in the error and in the centre of the limits.
 
     "shared errors", otherwise: ``(p_a - p_b)/J`` with ``J = sensitivity + specificity - 1`` of all labels there are, or
     of ``errors``. Its limits are Fieller's (E. C. Fieller, JRSS B 16 (1954) 175-185): where the labels cannot tell J
-    from 0 there are none. It assumes that the judge errs alike on both versions, which it need not: J. Fiedler, arXiv
-    2605.06939 (2026), shows signs turned round. The correction: W. J. Rogan, B. Gladen, Am. J. Epidemiology 107 (1978).
+    from 0 they go as far as the scale. It assumes that the judge errs alike on both versions, which it need not:
+    J. Fiedler, arXiv 2605.06939 (2026), shows signs turned round. The correction: W. J. Rogan, B. Gladen, Am. J.
+    Epidemiology 107 (1978).
 
     Args:
         a: the judge's verdicts of one version, 0 or 1 per item; NaN for a missing one.
@@ -302,44 +310,71 @@ def corrected_difference(
     >>> both, one, none = [1] * 40, [1, 0] * 30, [0] * 20
     >>> judge = Errors(sensitivity=0.9, n_pass=200, specificity=0.7, n_fail=200)
     >>> corrected_difference(both + one, [*[1, 0] * 20, *none, *both], errors=judge)
-    CorrectedDifference(0.1667 [-0.06615, 0.4051], 0.95, shared errors, raw 0.1, n=100, labels 0 + 0)
+    CorrectedDifference(0.1667 [-0.06615, 0.405], 0.95, shared errors, raw 0.1, n=100, labels 0 + 0)
     """
-    check_level(level)
-    columns = [_column(a, "a"), _column(b, "b")]
-    n = columns[0].size
-    for name, given in (("labels_a", labels_a), ("labels_b", labels_b)):
-        columns.append(np.full(n, np.nan) if given is None else _column(given, name))
-    columns += [
-        np.ones(n) if chances is None else _weights_of(chances, labels, name)
-        for name, chances, labels in (("chances_a", chances_a, columns[2]), ("chances_b", chances_b, columns[3]))
-    ]
-    if sizes := {column.size for column in columns} - {n}:
-        raise ValueError(f"verdicts and labels must hold the same items: {n} and {sorted(sizes)}")
-    known = ~np.isnan(columns[0] + columns[1])
-    left, right, human_a, human_b, weights_a, weights_b = (column[known] for column in columns)
-    codes = np.arange(n) if clusters is None else cluster_codes(clusters, n)
-    codes = np.unique(codes[known], return_inverse=True)[1].astype(np.int64)
-    sides = (_Side.of(left, human_a, weights_a), _Side.of(right, human_b, weights_b))
-    found, basis = _of_own_labels(*sides, codes, level) if left.size else None, "own labels"
-    if found is None:
-        found, basis = _of_shared_errors(*sides, errors, codes, level), "shared errors"
-    return CorrectedDifference(
-        difference=found.difference,
-        low=found.low,
-        high=found.high,
-        se=found.se,
-        p_value=found.p_value,
-        level=level,
-        raw=float((left - right).mean()) if left.size else math.nan,
-        n=int(left.size),
-        n_missing=n - int(left.size),
-        n_clusters=None if clusters is None else int(np.unique(codes).size),
-        n_labels_a=int(sides[0].is_labeled.sum()),
-        n_labels_b=int(sides[1].is_labeled.sum()),
-        share_of_labels=found.share,
-        basis=basis,  # type: ignore[arg-type]  # mypy widens the two literals to str
-        reason=found.reason,
+    pairs = _Pairs.of(
+        {"a": a, "b": b}, {"labels_a": labels_a, "labels_b": labels_b}, (chances_a, chances_b), clusters, _column
     )
+    check_level(level)
+    found, basis = _of_own_labels(*pairs.sides, pairs.codes, level) if pairs.n else None, "own labels"
+    if found is None:
+        found, basis = _of_shared_errors(*pairs.sides, errors, pairs.codes, level), "shared errors"
+    return pairs.made(found, basis, level)  # type: ignore[arg-type]  # mypy widens the two literals to str
+
+
+class _Pairs(NamedTuple):
+    """Scores of two versions on the same items, with what people say of some of them."""
+
+    sides: tuple[_Side, _Side]
+    codes: Ints  # of clusters
+    n: int
+    n_missing: int
+    is_clustered: bool
+
+    @classmethod
+    def of(
+        cls,
+        scores: Mapping[str, ArrayLike],
+        labels: Mapping[str, ArrayLike | None],
+        chances: Sequence[ArrayLike | None],
+        clusters: ArrayLike | Iterable[object] | None,
+        read: Callable[[ArrayLike, str], Floats],
+    ) -> _Pairs:
+        columns = [read(given, name) for name, given in scores.items()]
+        n = columns[0].size
+        columns += [np.full(n, np.nan) if given is None else read(given, name) for name, given in labels.items()]
+        columns += [
+            np.ones(n) if given is None else _weights_of(given, of, name.replace("labels", "chances"))
+            for name, given, of in zip(labels, chances, columns[2:], strict=True)
+        ]
+        if sizes := {column.size for column in columns} - {n}:
+            raise ValueError(f"verdicts and labels must hold the same items: {n} and {sorted(sizes)}")
+        known = ~np.isnan(columns[0] + columns[1])
+        left, right, human_a, human_b, weights_a, weights_b = (column[known] for column in columns)
+        codes = np.arange(n) if clusters is None else cluster_codes(clusters, n)
+        codes = np.unique(codes[known], return_inverse=True)[1].astype(np.int64)
+        sides = (_Side.of(left, human_a, weights_a), _Side.of(right, human_b, weights_b))
+        return cls(sides, codes, int(left.size), n - int(left.size), clusters is not None)
+
+    def made(self, found: _Found, basis: Basis, level: float) -> CorrectedDifference:
+        a, b = self.sides
+        return CorrectedDifference(
+            difference=found.difference,
+            low=found.low,
+            high=found.high,
+            se=found.se,
+            p_value=found.p_value,
+            level=level,
+            raw=float((a.verdicts - b.verdicts).mean()) if self.n else math.nan,
+            n=self.n,
+            n_missing=self.n_missing,
+            n_clusters=int(np.unique(self.codes).size) if self.is_clustered else None,
+            n_labels_a=int(a.is_labeled.sum()),
+            n_labels_b=int(b.is_labeled.sum()),
+            share_of_labels=found.share,
+            basis=basis,
+            reason=found.reason,
+        )
 
 
 class _Side(NamedTuple):
@@ -380,7 +415,10 @@ def _of_own_labels(a: _Side, b: _Side, codes: Ints, level: float) -> _Found | No
     n = a.verdicts.size
     explained, rest = one.mean - other.mean, one.rest - other.rest
     difference = float(explained.mean())
-    untold = (one.untold + other.untold) * _design(rest, codes)
+    # what pairs share of their labels, and of what few labels do not show, is no part of the difference
+    apart = _variance(one.rest, codes) + _variance(other.rest, codes)
+    paired = min(1.0, _variance(rest, codes) / apart) if apart > 0 else 1.0
+    untold = (one.untold + other.untold) * paired * _design(rest, codes)
     total = _variance(explained + rest, codes) + untold
     df = min(cluster_df(codes), float(a.is_labeled.sum()) - 1, float(b.is_labeled.sum()) - 1)
     if not (total > 0 and df > 0 and n > 1):
@@ -412,7 +450,7 @@ def _expected(side: _Side) -> _Expected | None:
         whole = float(weights.sum())
         r = whole**2 / float(np.square(weights).sum())  # so many labels of one weight would tell as much
         share = float((weights * side.labels[labeled]).sum()) / whole
-        smooth = (share * r + 0.5) / (r + 1)
+        smooth, _ = smoothed(share, r)
         mean[of_verdict] = share
         rest[labeled] = size / whole * weights * (side.labels[labeled] - share)
         untold += (size / n) ** 2 * max(0.0, smooth * (1 - smooth) - share * (1 - share)) / r
@@ -441,15 +479,13 @@ def _of_shared_errors(a: _Side, b: _Side, errors: Errors | None, codes: Ints, le
     # |seen - d J|^2 <= t^2 (V_seen - 2 d C + d^2 V_J), solved for d
     square = judge.youden**2 - quantile**2 * of_index
     middle = seen * judge.youden - quantile**2 * both
-    limits = _fieller(square, middle, seen**2 - quantile**2 * of_raw)
+    low, high = _fieller(difference, square, middle, seen**2 - quantile**2 * of_raw, -1.0)
     of_labels = difference**2 * of_index
     total = max(of_raw - 2 * difference * both + of_labels, 1e-300)
     se = math.sqrt(total) / judge.youden
     p_value = t_two_sided_p(seen / math.sqrt(of_raw), df)
     share = min(1.0, of_labels / (of_raw + of_labels))
-    if limits is None:
-        return _Found(_cut(difference), se=se, p_value=p_value, share=share, reason=_TOO_FEW)
-    return _Found(_cut(difference), max(-1.0, limits[0]), min(1.0, limits[1]), se, p_value, share)
+    return _Found(_cut(difference, -1.0), low, high, se, p_value, share)
 
 
 class _Judge(NamedTuple):
@@ -461,7 +497,7 @@ class _Judge(NamedTuple):
 def _judge(a: _Side, b: _Side, errors: Errors | None) -> _Judge | str:
     """Return the sensitivity and specificity that both sides share; a sentence where they are not known."""
     if errors is not None and not (a.is_labeled.any() or b.is_labeled.any()):
-        untold = _smoothed(*errors[:2])[1] + _smoothed(*errors[2:])[1]
+        untold = smoothed(*errors[:2])[1] + smoothed(*errors[2:])[1]
         index = errors.sensitivity + errors.specificity - 1
         return no_correction(errors) or _Judge(index, np.zeros(a.verdicts.size), untold)
     pass_rate, n_pass, of_pass, untold_pass = _rate_right(a, b, 1)
@@ -481,7 +517,7 @@ def _rate_right(a: _Side, b: _Side, label: int) -> tuple[float, int, Floats, flo
     rate = float(sum(float((verdicts[mask] == label).sum()) for verdicts, mask in masks)) / size
     for verdicts, mask in masks:
         influence[mask] += n / size * ((verdicts[mask] == label) - rate)
-    smooth = (rate * size + 1) / (size + 2)
+    smooth, _ = smoothed(rate, size)
     return rate, size, influence, max(0.0, smooth * (1 - smooth) - rate * (1 - rate)) / size
 
 
@@ -522,9 +558,6 @@ def _design(values: Floats, codes: Ints) -> float:
     return max(1.0, _variance(values, codes) / alone) if alone > 0 else 1.0
 
 
-def _cut(value: float) -> float:
-    return min(1.0, max(-1.0, value))
-
-
-def _unit(value: float) -> float:
-    return min(1.0, max(0.0, value)) if not math.isnan(value) else value
+def _cut(value: float, least: float) -> float:
+    """Return a value within least..1, NaN as it is."""
+    return min(1.0, max(least, value)) if not math.isnan(value) else value

@@ -15,6 +15,7 @@ from lmops.cli.label import label
 from lmops.cli.look import search, show, sql
 from lmops.cli.printing import speak_plainly
 from lmops.cli.trust import trust
+from lmops.cli.word import word
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,7 +28,7 @@ def main() -> None:
     speak_plainly()
 
 
-for one in (demo, ingest, collect, label, search, show, sql, erase, trust):
+for one in (demo, ingest, collect, label, search, show, sql, erase, trust, word):
     main.add_command(one)
 for name, room, said in (
     ("trace", "traces", "Figures over traces; read or price them again."),
@@ -37,6 +38,7 @@ for name, room, said in (
     ("feedback", "feedback", "What users say of answers."),
     ("queue", "queues", "What people label: queues, labels, decisions."),
     ("label-schema", "label_schemas", "What people are asked when they label."),
+    ("judge", "judges", "Versions of judges: compare, release and roll back."),
     ("eval", "evals", "Run evaluations, compare runs, and gate on them."),
     ("runbook", "runbooks", "Run notebooks as repeatable runbooks."),
     ("audit", "audit", "The audit chain: who changed what."),

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from lmops.cli.opening import end, end_like_an_interrupt, interruptible, workspace
+from lmops.cli.opening import ask_first, end, end_like_an_interrupt, interruptible, workspace
 from lmops.cli.printing import print_frame, print_record
-from lmops.cli.words import ACTOR, COMMON, JSON, QUIET, STORE, Word
+from lmops.cli.words import ACTOR, COMMON, JSON, QUIET, STORE, YES, Word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -78,6 +78,8 @@ class Verb:
         makes_store: It makes a store where there is none.
         takes_long: It can be interrupted, and shows how far it is where the verb can.
         empty: It returns a frame; what is said when that has no row.
+        plan: It removes what cannot be had again: what is printed of its dry run. The command asks then, or needs
+            ``--yes``.
         text: What is printed of what the verb returns.
         data: What ``--json`` prints of it; its fields by default.
         code: The exit code that follows from it.
@@ -95,6 +97,7 @@ class Verb:
     makes_store: bool = False
     takes_long: bool = False
     empty: str | None = None
+    plan: Callable[[Any], str] | None = None
     text: Callable[[Any], str] = repr
     data: Callable[[Any], Any] | None = None
     code: Callable[[Any], int] = lambda _found: 0
@@ -108,12 +111,20 @@ class Verb:
         made.params = [] if self.of is None else [click.Argument([self.of], metavar=self.of.upper())]
         made.params += [_parameter(one, self._word(one), documented.get(one.name, "")) for one in self._shown()]
         progress = (QUIET,) if self._shows_progress() else ()
-        for one in (*progress, *((ACTOR,) if self.acts else ()), STORE, JSON):
+        sure = (YES,) if self.plan else ()
+        for one in (*sure, *progress, *((ACTOR,) if self.acts else ()), STORE, JSON):
             made = one(made)
         return made
 
     def _run(
-        self, store: str | None, as_json: bool, *, acting: str | None = None, quiet: bool = False, **given: Any
+        self,
+        store: str | None,
+        as_json: bool,
+        *,
+        acting: str | None = None,
+        quiet: bool = False,
+        yes: bool = False,
+        **given: Any,
     ) -> None:
         if self.takes_long:
             end_like_an_interrupt()
@@ -124,11 +135,14 @@ class Verb:
             noun = operator.attrgetter(self.noun)(ws)
             noun = noun if self.of is None else noun(given[self.of])
             method = functools.partial(getattr(noun, self.verb.__name__), **taken)
+            if self.plan is not None and not (yes or taken["dry_run"]):
+                ask_first(self.plan(method(dry_run=True)))
             found = interruptible(method, as_json=as_json) if self.takes_long else method()
             if self.empty is not None:
                 print_frame(found, as_json=as_json, empty=self.empty)
             else:
-                print_record(found, as_json=as_json, text=self.text, data=self.data)
+                text = self.plan if self.plan is not None and taken["dry_run"] else self.text
+                print_record(found, as_json=as_json, text=text, data=self.data)
             end(self.code(found))
 
     def _shown(self) -> list[inspect.Parameter]:

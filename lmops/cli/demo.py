@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from lmops.base.terminal import echo
 from lmops.base.units import duration, money, share
-from lmops.cli.opening import workspace
+from lmops.cli.opening import DEMO_STORE, workspace
 from lmops.cli.printing import print_frame, rows_of, to_json
 from lmops.cli.words import JSON
+from lmops.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from lmops.feedback import FeedbackStats
+    from lmops.runbooks import RunbookRun
+    from lmops.workspace import Workspace
 
 
 @click.command()
@@ -24,17 +29,24 @@ def demo(store: str | None, as_json: bool) -> None:
     from lmops.sample import data_dir
     from lmops.sample.release import release
 
-    with workspace(store or ".lmops-demo", as_json=as_json) as ws:
+    place = store or DEMO_STORE
+    with workspace(place, as_json=as_json) as ws:
         release(ws.store)
         report = ws.traces.ingest(str(data_dir() / "traces" / "*.jsonl.gz"), progress=not as_json)
         ws.feedback.ingest(data_dir() / "feedback.jsonl")
         said = ws.feedback.stats(every=None)
-        run = ws.runbooks.run("traffic_report", {"last": "14d"}, progress=not as_json).raise_for_status()
+        run, missing = _report(ws, progress=not as_json)
         totals = ws.sql(_TOTALS).df().iloc[0].to_dict()
         history = ws.prompts.history("support-answer")
         chain = ws.audit.verify()
     if as_json:
-        found = {"totals": totals, "releases": rows_of(history), "feedback": said.data(), "run": run.to_dict()}
+        found = {
+            "totals": totals,
+            "releases": rows_of(history),
+            "feedback": said.data(),
+            "run": run and run.to_dict(),
+            "store": place,
+        }
         echo(to_json(found))
         return
     echo(repr(report))
@@ -46,13 +58,40 @@ def demo(store: str | None, as_json: bool) -> None:
     print_frame(history[["at", "alias", "from", "to", "actor", "reason"]], as_json=False, empty="none")
     echo(f"audit chain: {'whole' if chain.ok else 'BROKEN'}, {chain.events} events")
     echo("")
-    echo(f"  notebook     {run.notebook_path}")
-    echo(f"  report       {run.html_path}")
+    if run is None:
+        echo(f"  no runbook was run: {missing}")
+    else:
+        echo(f"  notebook     {run.notebook_path}")
+        echo(f"  report       {run.html_path}")
     echo("")
-    echo("  look around: make lab, or in Python: import lmops; ws = lmops.open('.lmops-demo'); ws.traces.browse()")
-    echo("  undo a release: lmops prompt rollback support-answer --reason '...' --dry-run --store .lmops-demo")
+    for line in _next_steps(place):
+        echo(line)
 
 
+def _report(ws: Workspace, *, progress: bool) -> tuple[RunbookRun | None, str]:
+    """Return a run of the traffic report; None and why, where what runs notebooks is not installed."""
+    try:
+        return ws.runbooks.run("traffic_report", {"last": "14d"}, progress=progress).raise_for_status(), ""
+    except MissingDependencyError as error:
+        return None, str(error)
+
+
+def _next_steps(place: str) -> list[str]:
+    """Return commands that find the store of the demo, and something in it."""
+    return [
+        f"look around; commands find the store {place} by --store, or from now on by",
+        f"  export LMOPS_STORE={shlex.quote(str(Path(place).resolve()))}",
+        *_LOOK,
+        f"in a notebook: import lmops; ws = lmops.open({place!r}); ws.traces.browse()",
+    ]
+
+
+#: Each of them finds something in the sample.
+_LOOK: Final = (
+    "  lmops search \"status = 'error' and latency_ms > 2000\"",
+    "  lmops sql 'select model, count(*) as calls, sum(cost_usd) as usd from llm_calls group by 1'",
+    "  lmops prompt rollback support-answer --reason 'unsupported claims' --dry-run",
+)
 _TOTALS = """
 select count(*) as traces, sum(span_count)::BIGINT as spans, sum(call_count)::BIGINT as calls,
   count(*) filter (status = 'error') as errors, sum(cost_usd) as cost_usd,

@@ -28,6 +28,21 @@ from lmops.errors import ConflictError, ReadOnlyError
     "machine can read it: prefer the variable or --token-file.",
 )
 @click.option("--token-file", metavar="PATH", help="File whose first line is the token.")
+@click.option(
+    "--visitors",
+    type=click.IntRange(1, 1_000),
+    default=24,
+    show_default=True,
+    help="The most at once; each takes about 200 MB of memory.",
+)
+@click.option(
+    "--idle",
+    type=click.IntRange(1, 86_400),
+    default=300,
+    show_default=True,
+    metavar="SECONDS",
+    help="When a page that is gone makes room for another visitor.",
+)
 @STORE
 @JSON
 def label(
@@ -36,6 +51,8 @@ def label(
     port: int | None,
     token: str | None,
     token_file: str | None,
+    visitors: int,
+    idle: int,
     store: str | None,
     as_json: bool,
 ) -> None:
@@ -60,4 +77,14 @@ def label(
             raise ConflictError(
                 f"queue {found.name} is {found.status}: lmops queue reopen {found.name} goes on with it"
             )
-        serve(str(ws.store.path), found.name, host=host, port=port, token=token, token_file=token_file, on_ready=ready)
+        serve(
+            str(ws.store.path),
+            found.name,
+            host=host,
+            port=port,
+            token=token,
+            token_file=token_file,
+            visitors=visitors,
+            idle_s=idle,
+            on_ready=ready,
+        )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from lmops.base.terminal import echo
 from lmops.base.units import duration, money
 from lmops.cli.opening import workspace
-from lmops.cli.printing import frame_json
+from lmops.cli.printing import frame_json, print_frame
 from lmops.cli.words import JSON, NOT_NEGATIVE, POSITIVE, STORE, option
 from lmops.text import plain_line
+
+#: So many rows of an answer are printed for people.
+_MOST_ROWS: Final = 1_000
 
 
 @click.command()
@@ -62,10 +65,17 @@ def _line(row: dict[Any, Any]) -> str:
 @STORE
 @JSON
 def show(trace_id: str, store: str | None, as_json: bool) -> None:
-    """Show the spans of one trace, by its id or the start of it."""
+    """Show the spans of one trace, by its id or the start of it; or the list of a saved view, by its name."""
     with workspace(store, as_json=as_json, must_exist=True) as ws:
+        if trace_id in ws.traces.views.names():
+            view = ws.traces.browse(view=trace_id)
+            echo(frame_json(view.df()) if as_json else view.text)
+            return
         found = ws.traces.get(trace_id)
-        echo(frame_json(found.df()) if as_json else found.text)
+        if as_json:
+            echo(frame_json(found.df()))
+        else:
+            echo(f'{found.text}\nin a notebook: ws.traces.browse(view="{found.trace_id}")')
 
 
 @click.command(epilog="Example: lmops sql 'select model, sum(cost_usd) from llm_calls group by 1'")
@@ -86,9 +96,9 @@ def sql(query: str, timeout_s: float | None, store: str | None, as_json: bool) -
     """
     with workspace(store, as_json=as_json, must_exist=True) as ws:
         found = ws.sql(query, timeout_s=timeout_s)
-        if as_json:
-            echo(frame_json(found.df()))
-            if note := getattr(found, "note", ""):
-                echo(f"note: {note}", err=True)
-        else:
-            echo(str(found).rstrip())
+        frame = found.limit(_MOST_ROWS).df() if not as_json else found.df()
+        print_frame(frame, as_json=as_json, empty="no rows")
+        if len(frame) < len(found):
+            echo(f"the first {_MOST_ROWS:,} of {len(found):,} rows; --json has all", err=True)
+        if note := getattr(found, "note", ""):
+            echo(f"note: {note}", err=True)

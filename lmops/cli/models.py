@@ -109,6 +109,7 @@ COMMANDS = [
     ),
     Verb(
         "models", Models.unregister, acts=True, help="Forget the registered name NAME.",
+        plan=lambda _nothing: "the address and the settings of this name go",
         text=lambda _nothing: "forgotten", data=lambda _nothing: {"status": "ok"},
     ),
     Verb("models", Models.prices, help="List the prices that were set here.", empty="no prices of your own"),
@@ -138,6 +139,7 @@ COMMANDS = [
     Verb(
         "models", Models.clear_cache, acts=True, help="Forget cached answers.",
         words={"older_than": Word(help="Only those from before this time.", metavar="TIME")},
+        plan=lambda count: f"{count:,} cached answers go",
         text=lambda count: f"forgot {count:,} answers", data=lambda count: {"answers": count},
     ),
 ]  # fmt: skip  # a verb's row is short or long as it needs

@@ -6,7 +6,9 @@ import contextlib
 import json
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
 
 from lmops.base.terminal import echo
 from lmops.errors import (
@@ -17,8 +19,12 @@ from lmops.errors import (
     ReadOnlyError,
     RunbookError,
     StoreError,
+    UsageError,
     of_system,
 )
+
+#: Where ``lmops demo`` keeps its store: beside a project's own, which it must not be taken for.
+DEMO_STORE: Final = ".lmops-demo"
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,8 +51,7 @@ def workspace(
 
     with errors_in_words(as_json=as_json):
         if must_exist and not has_store(store):
-            place = store or "here or in a folder above"
-            raise NotFoundError(f"there is no store {place}; lmops ingest FILES makes one, --store PATH names one")
+            raise NotFoundError(_no_store(store))
         refused = None
         try:
             opened = lmops.open(store, actor=actor)
@@ -65,6 +70,17 @@ def workspace(
                 raise SystemExit(1)
 
 
+def _no_store(store: str | None) -> str:
+    """Return what to do where there is none; the one of the demo has another name and is not found by itself."""
+    message = f"there is no store {store or 'here or in a folder above'}"
+    from lmops.store import has_store
+
+    if store is None and has_store(DEMO_STORE):
+        named = f"end the command with --store {DEMO_STORE}, or export LMOPS_STORE={DEMO_STORE}"
+        return f"{message} but that of lmops demo: {named}"
+    return f"{message}; lmops demo or lmops ingest FILES makes one, --store PATH names one"
+
+
 @contextlib.contextmanager
 def errors_in_words(*, as_json: bool) -> Iterator[None]:
     """Turn an error of lmops into one line and an exit code: 1 failed, 2 usage or refused."""
@@ -78,6 +94,22 @@ def errors_in_words(*, as_json: bool) -> Iterator[None]:
         )
         code = 1 if isinstance(error, StoreError | IngestError | RunbookError | ConflictError) else 2
         stop(code, str(error), as_json=as_json)
+
+
+def ask_first(plan: str) -> None:
+    """Say what a command would remove, and go on only when somebody at a terminal agrees.
+
+    Raises:
+        UsageError: Nobody can be asked, or the answer is no.
+    """
+    if not _is_somebody_there():
+        raise UsageError(f"{plan}; nothing was done: --yes does it, --dry-run only says this")
+    if not click.confirm(f"{plan}; go on?", err=True):
+        raise UsageError("nothing was done")
+
+
+def _is_somebody_there() -> bool:
+    return sys.stdin.isatty()
 
 
 def end_like_an_interrupt() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,23 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lmops.runbooks import Runbook
-
-
-#: How a run ends that went well: by what the runbook decided, as the command of the same question ends.
-_DECIDED: Final = {
-    "fail": 1,
-    "attention": 1,
-    "refused": 1,
-    "worse": 1,
-    "drifted": 1,
-    "drifted silently": 1,
-    "stale": 1,
-    "inconclusive": 3,
-    "unknown": 3,
-    "no data": 3,
-    "uncalibrated": 3,
-    "needs labels": 3,
-}
 
 
 @click.command(name="list")
@@ -113,15 +96,7 @@ def run_runbook(
         except KeyboardInterrupt:
             stop(1, "interrupted; the run is recorded as killed", status="killed", as_json=as_json)
     print_record(run, as_json=as_json, text=_summary, data=RunbookRun.to_dict)
-    end(_code(run))
-
-
-def _code(run: RunbookRun) -> int:
-    """Return how a run ends the command; a decision counts in any spelling: "No data", "drifted_silently"."""
-    if run.status != "ok":
-        return 1
-    decision = str((run.result or {}).get("decision")).strip().casefold().replace("_", " ")
-    return _DECIDED.get(decision, 0)
+    end(run.exit_code)
 
 
 @contextlib.contextmanager

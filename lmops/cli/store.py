@@ -10,7 +10,7 @@ from lmops.cli.build import Verb
 from lmops.cli.opening import errors_in_words
 from lmops.cli.printing import print_record
 from lmops.cli.words import ACTOR, JSON, STORE, Word
-from lmops.store import Store, described
+from lmops.store import Store, described, view_names
 from lmops.store import rescue as rescue_store
 from lmops.store import restore as restore_store
 
@@ -51,7 +51,9 @@ COMMANDS = [
     ),
     Verb(
         "store", Store.retain, acts=True, help="Remove old traces, with all their spans.",
+        example="lmops store retain --days 90 --yes",
         words={"days": Word(help="Remove traces that started longer ago.")},
+        plan=lambda old: f"{old['traces']:,} traces with {old['spans']:,} spans and {old['cases']:,} cases of runs go",
         text=lambda removed: f"removed {removed['traces']:,} traces, {removed['spans']:,} spans",
     ),
     Verb(
@@ -65,6 +67,6 @@ COMMANDS = [
     Verb(
         "store", Store.export, help="Write all views to PATH: one file when it ends in .duckdb, else a folder of "
         "Parquet files.",
-        text=str, data=lambda path: {"path": path},
+        text=lambda path: f"{path}: {len(view_names())} views", data=lambda path: {"path": path},
     ),
 ]  # fmt: skip  # a verb's row is short or long as it needs

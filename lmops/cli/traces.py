@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from lmops.cli.build import Verb
+from lmops.cli.printing import rows_of
 from lmops.cli.words import COMMON, Word
 from lmops.traces import Traces
+
+if TYPE_CHECKING:
+    from lmops.traces import TraceDiff
 
 _BY = (
     "A group; may be repeated: service, environment, name, user_id, session_id, status (over traces); model, "
     "requested_model, provider, prompt_name, prompt_version, kind (over calls)."
 )
+
+
+def _diff_data(found: TraceDiff) -> dict[str, Any]:
+    measures = ("latency_ms", "input_tokens", "output_tokens", "cost_usd")
+    return {
+        "left": found.left.trace_id,
+        "right": found.right.trace_id,
+        "summary": found.summary,
+        **{name: dict(zip(("left", "right", "change"), found.measure(name), strict=True)) for name in measures},
+        "answer": [list(piece) for piece in found.answer],
+        "spans": rows_of(found.df()),
+    }
+
 
 COMMANDS = [
     Verb(
@@ -28,6 +47,14 @@ COMMANDS = [
             ),
             "evaluations": COMMON["evaluations"],
         },
+    ),
+    Verb(
+        "traces",
+        Traces.diff,
+        example="lmops trace diff 4f2a 91c0",
+        help="Show what differs from trace A to trace B, each by its id or the start of it; spans are matched.",
+        text=lambda found: found.text,
+        data=_diff_data,
     ),
     Verb(
         "traces",

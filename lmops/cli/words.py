@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 STORE = click.option("--store", metavar="PATH", help="The store's folder; found upward from here by default.")
 QUIET = click.option("--quiet", is_flag=True, help="Show no progress.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+YES = click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 ACTOR = click.option("--actor", "acting", metavar="NAME", help="Who acts; LMOPS_ACTOR or the system's user by default.")
 REASON = click.option("--reason", metavar="TEXT", help="Why, for the audit chain.")
 REDACT = click.option(

@@ -180,7 +180,7 @@ class Datasets(Versioned[DatasetVersion]):
             UsageError: There is no trace to add, or a place of ``map`` is in none of them.
         """
         checked_name(name)
-        found, skipped = examples_of(self._store, traces, labels, map, self._evaluated())
+        found, skipped = self.made_of(traces, labels=labels, map=map)
         marked = [replace(one, split=split or one.split, tags=tuple(sorted({*one.tags, *tags}))) for one in found]
         report = SaveReport(rows=len(found), is_new=True, skipped=tuple(skipped))
 
@@ -192,6 +192,26 @@ class Datasets(Versioned[DatasetVersion]):
             return list(known.values())
 
         return self._change(name, change, report, note=note or f"{len(found)} traces added", action="add")
+
+    def made_of(
+        self,
+        traces: Any,
+        *,
+        labels: Mapping[str, Mapping[str, Any]] | None = None,
+        map: Mapping[str, str] | None = None,  # the word that users look for
+    ) -> tuple[Sequence[Example], Sequence[tuple[str, str]]]:
+        """Return the examples that :meth:`add_traces` would add, and the traces that make none with the reason.
+
+        Args:
+            traces: As for :meth:`add_traces`.
+            labels: As for it.
+            map: As for it.
+
+        Raises:
+            NotFoundError: A trace is not in the store.
+            UsageError: There is no trace to add, or a place of ``map`` is in none of them.
+        """
+        return examples_of(self._store, traces, labels, map, self._evaluated())
 
     def split(
         self, name: str, shares: Mapping[str, float], *, by: str | None = "cluster", seed: int = 0, note: str = ""

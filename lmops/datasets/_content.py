@@ -153,6 +153,6 @@ def frame(columns: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """Return columns of Python values as a frame of objects: None stays None."""
     import pandas as pd
 
-    return pd.DataFrame(
-        {name: pd.Series(list(values), dtype=object) for name, values in zip(FIELDS, columns, strict=True)}
-    )
+    from lmops.base.frames import Frame
+
+    return Frame({name: pd.Series(list(values), dtype=object) for name, values in zip(FIELDS, columns, strict=True)})

@@ -71,10 +71,10 @@ class DatasetDiff(Shown):
 
     def df(self) -> pd.DataFrame:
         """Return :meth:`rows` as a frame; before and after of an added or removed example are its input."""
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         columns = ["change", "example_id", "field", "before", "after"]
-        return pd.DataFrame(self.rows(), columns=columns, dtype=object)
+        return Frame(self.rows(), columns=columns, dtype=object)
 
 
 def diff(before: DatasetVersion, after: DatasetVersion) -> DatasetDiff:

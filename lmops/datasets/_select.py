@@ -144,7 +144,7 @@ def _apportioned(sizes: Mapping[str, int], n: int) -> dict[str, int]:
 
 def near_duplicates(examples: Sequence[Example], *, threshold: float) -> pd.DataFrame:
     """Return pairs of examples whose inputs are nearly the same, most alike first."""
-    import pandas as pd
+    from lmops.base.frames import Frame
 
     if not 0.5 <= threshold <= 1:
         raise UsageError(f"threshold={threshold}: give a similarity from 0.5 to 1")
@@ -164,7 +164,7 @@ def near_duplicates(examples: Sequence[Example], *, threshold: float) -> pd.Data
         }
         for one, other, similarity in _alike(texts, threshold)
     ]
-    frame = pd.DataFrame(found, columns=["similarity", "a", "b", "input_a", "input_b"])
+    frame = Frame(found, columns=["similarity", "a", "b", "input_a", "input_b"])
     return frame.sort_values("similarity", ascending=False, kind="stable", ignore_index=True)
 
 

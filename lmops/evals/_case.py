@@ -120,14 +120,11 @@ class Cases:
         self._threads.close()
 
     async def row(self, example: Example, repeat: int) -> tuple[Case, str | None]:
-        """Return the finished row of a case, and what kind of outage made it fail, if one did."""
-        token = self._run.enter()
-        try:
-            return await self._row(example, repeat)
-        finally:
-            self._run.leave(token)
+        """Return the finished row of a case, and what kind of outage made it fail, if one did.
 
-    async def _row(self, example: Example, repeat: int) -> tuple[Case, str | None]:
+        The worker that asks for it is in the context of the run from then on, whatever the case before left behind.
+        """
+        self._run.enter()
         started_ns = time.time_ns()
         span = self._tracer.start(example, repeat) if self._tracer is not None else None
         result, error, attempts, latency_ms = await self._answer(example, repeat, span)
@@ -242,24 +239,21 @@ class Cases:
 
     async def _score(self, scorer: Scorer, given: ScoreInput) -> Score:
         with Caught(BaseException) as caught:
-            return await self._scored(scorer, given)
+            if scorer.is_async:
+                async with asyncio.timeout(self._timeout_s):
+                    return await scorer.ascore(given)
+            slow_times = self._slow.get(scorer.name, 0)
+            if slow_times >= _SLOW_TIMES:
+                return await self._threads.run(scorer.score, given)
+            began = time.perf_counter()
+            score = scorer.score(given)
+            if time.perf_counter() - began > _SLOW_S:
+                self._slow[scorer.name] = slow_times + 1
+            elif slow_times:
+                self._slow[scorer.name] = 0
+            return score
         assert caught.error is not None
         return Score(name=scorer.name, status="error", reason=self._why_unscored(caught.error))
-
-    async def _scored(self, scorer: Scorer, given: ScoreInput) -> Score:
-        if scorer.is_async:
-            async with asyncio.timeout(self._timeout_s):
-                return await scorer.ascore(given)
-        slow_times = self._slow.get(scorer.name, 0)
-        if slow_times >= _SLOW_TIMES:
-            return await self._threads.run(scorer.score, given)
-        began = time.perf_counter()
-        score = scorer.score(given)
-        if time.perf_counter() - began > _SLOW_S:
-            self._slow[scorer.name] = slow_times + 1
-        elif slow_times:
-            self._slow[scorer.name] = 0
-        return score
 
     def _why_unscored(self, raised: BaseException) -> str:
         """Return why there is no score; what ends the run goes on."""

@@ -8,16 +8,26 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lmops import charts
-from lmops.base.sheet import aligned, html_table
+from lmops.base.sheet import BAD, aligned, html_table
 from lmops.base.shown import Viewed
 from lmops.base.units import share
 from lmops.errors import NotFoundError, UsageError, did_you_mean
 from lmops.evals._calibrated import notes_on
 from lmops.evals._corrected_pairs import corrected_differences
-from lmops.evals._differences import Difference, adjusted, common_scorers, differences, has_looked, sides, slice_rows
+from lmops.evals._differences import (
+    Difference,
+    adjusted,
+    common_scorers,
+    differences,
+    gone,
+    has_looked,
+    newly_answered,
+    sides,
+    slice_rows,
+)
 from lmops.evals._matrix import MEASURES
 from lmops.evals._runs import side_by_side, states
-from lmops.evals.summaries import interval_words, number
+from lmops.evals.summaries import interval_words, number, scale
 from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
@@ -93,6 +103,11 @@ class Comparison(Viewed):
         """The differences of the scorers, without the measures."""
         return tuple(one for one in self.differences if one.kind == "scorer")
 
+    @property
+    def alone(self) -> tuple[str, ...]:
+        """What has a score on one side only, one sentence per scorer that has such examples: they are no pairs."""
+        return tuple(_alone(self.scorers))
+
     def df(self) -> pd.DataFrame:
         """Return one row per scorer and measure, with the fields of :class:`Difference`."""
         return _frame(self.differences)
@@ -163,7 +178,8 @@ class Comparison(Viewed):
     @property
     def text(self) -> str:
         """The comparison as text."""
-        lines = [f"a: {_named(self.a)}", f"b: {_named(self.b)}", *(f"note: {note}" for note in self.notes), ""]
+        lines = [f"a: {_named(self.a)}", f"b: {_named(self.b)}", *(f"note: {note}" for note in self.notes)]
+        lines.append("")
         lines += aligned(_table(self.differences))
         if self.slice_differences:
             shown = [one for one in self.slice_differences if one.kind == "scorer"]
@@ -172,7 +188,11 @@ class Comparison(Viewed):
 
     def _repr_html_(self) -> str:
         head = f"<div><b>a</b> {escape(_named(self.a))}<br><b>b</b> {escape(_named(self.b))}</div>"
-        notes = "".join(f"<div>{escape(note)}</div>" for note in self.notes)
+        alone = set(self.alone)
+        notes = "".join(
+            f'<div style="{BAD}">! {escape(note)}</div>' if note in alone else f"<div>{escape(note)}</div>"
+            for note in self.notes
+        )
         heads, *rows = _table(self.differences)
         body = html_table(heads, rows)
         heads, *sliced = _table([one for one in self.slice_differences if one.kind == "scorer"])
@@ -243,10 +263,12 @@ def compare(
     def margins(name: str) -> float | None:
         return _margin(margin, name, chosen)
 
+    scales = {name: scale(about.get("range")) for name, about in chosen.items()}
     is_same = {name: a.scorers[name]["version"] == b.scorers[name]["version"] for name in chosen}
 
     def corrected(made: list[Difference], rows: Any = None) -> list[Difference]:
-        return corrected_differences(made, found, (one.judged, two.judged), is_same=is_same, rows=rows)
+        known = (one.judged, two.judged)
+        return corrected_differences(made, found, known, scales=scales, is_same=is_same, rows=rows)
 
     over_all = corrected(differences(found, chosen, margins=margins, alpha=alpha, seed=seed))
     deciding = _deciding(decide, margin, chosen)
@@ -257,7 +279,7 @@ def compare(
         for run in (a, b)
         if has_looked(run)
     ]
-    notes = [*notes, *same, *(note for found_one in over_all for note in _one_sided(found_one, a, b))]
+    notes = [*notes, *same, *_alone(over_all)]
     notes += notes_on([(made.name, made.calibration) for made in over_all])
     if len(deciding) < len(chosen):
         notes.append(f"{', '.join(deciding)} decide; the other scorers are exploratory: one look of many")
@@ -299,16 +321,19 @@ def _deciding(decide: Sequence[str] | None, margin: Any, chosen: Mapping[str, An
     return list(named)
 
 
-def _one_sided(one: Difference, a: Recorded, b: Recorded) -> list[str]:
-    """Return a note on the examples that have a score on one side only."""
-    sides = [
-        f"{len(ids):,} in {run.run_id} only ({', '.join(ids[:_NAMED])}{', ...' * (len(ids) > _NAMED)})"
-        for run, ids in ((b, one.missing_a), (a, one.missing_b))
-        if ids
-    ]
-    if one.kind != "scorer" or not sides:
-        return []
-    return [f"{one.name}: not every example has a score on both sides: {' and '.join(sides)}; they are no pairs"]
+def _alone(found: Sequence[Difference]) -> list[str]:
+    """Return a note on each scorer of which examples have a score on one side only."""
+    return [note for one in found if one.kind == "scorer" and (note := _one_sided(one))]
+
+
+def _one_sided(one: Difference) -> str:
+    """Return what has a score on one side only, by name; empty where nothing has."""
+    sides = (
+        (newly_answered(len(one.missing_b), one.failing_alone), one.missing_b),
+        (gone(len(one.missing_a)), one.missing_a),
+    )
+    said = [f"{words} ({', '.join(ids[:_NAMED])}{', ...' * (len(ids) > _NAMED)})" for words, ids in sides if ids]
+    return f"{one.name}: {'; '.join(said)}: they are no pairs, and in none of the means" if said else ""
 
 
 def sameness(store: Store, a: Recorded, b: Recorded) -> list[str]:
@@ -345,10 +370,10 @@ def _margin(margin: float | Mapping[str, float] | None, name: str, chosen: Mappi
 
 
 def _frame(found: Sequence[Difference]) -> pd.DataFrame:
-    import pandas as pd
+    from lmops.base.frames import Frame
 
     names = [field.name for field in dataclasses.fields(Difference)]
-    return pd.DataFrame([[getattr(one, name) for name in names] for one in found], columns=names)
+    return Frame([[getattr(one, name) for name in names] for one in found], columns=names)
 
 
 def _named(run: Run) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lmops.evals._calibrated import Trust, trust_in
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: So many labels of its own cases correct a run by themselves; with fewer a calibration is asked first.
 ENOUGH: Final = 20
-NO_VERDICTS: Final = "its scores are no verdicts: only a pass or a fail can be wrong"
+NO_VERDICTS: Final = "its scores are no verdicts"
 NOTHING: Final = "it scored nothing"
 _NAN: Final = (math.nan, math.nan, math.nan)
 
@@ -92,7 +92,7 @@ def _by_calibration(
     if np.isnan(means).all():
         return _NAN, NOTHING
     if not is_binary(matrix):
-        return _NAN, NO_VERDICTS
+        return _NAN, f"{NO_VERDICTS}: only a pass or a fail can be wrong"
     rate = proportion_interval(means, clusters=found.clusters, level=level)
     worth = rate.n_effective
     if found.clusters is not None:
@@ -108,37 +108,12 @@ def _by_labels(
     found: Measured, matrix: Matrix, labels: CaseLabels, judge: str, ends: tuple[float, float], level: float
 ) -> tuple[tuple[float, float, float], int, str]:
     """Return the mean that the labels on these cases and the scores of all of them give, how many, and why none."""
-    import numpy as np
-
-    from lmops.calc.active import sampled_mean
-    from lmops.calc.arrays import is_binary
-    from lmops.calc.judge import ppi_mean
+    from lmops.feedback import mean_by_labels
 
     cases = _Cases.of(found, matrix)
     said = labels.of(judge, cases.names)
-    if said.reason is not None:
-        return _NAN, 0, said.reason
-    human = cases.column(said.numbers)
-    known = ~np.isnan(human)
-    if is_binary(matrix) != is_binary(human) or (known.any() and not _within(human[known], ends, matrix)):
-        return _NAN, int(known.sum()), "the labels are on another scale than the scores"
-    clusters = cases.clusters
-    if said.chances is None:
-        others = None if clusters is None else [one for one, is_in in zip(clusters, known, strict=True) if not is_in]
-        groups = None if clusters is None else [one for one, is_in in zip(clusters, known, strict=True) if is_in]
-        made: Any = ppi_mean(
-            human[known],
-            cases.scores[known],
-            cases.scores[~known],
-            clusters=groups,
-            unlabeled_clusters=others or None,
-            level=level,
-        )
-    else:
-        chances = np.nan_to_num(cases.column(said.chances), nan=1.0)
-        made = sampled_mean(human, cases.scores, chances, clusters=clusters, level=level)
-    words = f"{int(known.sum()):,} labels of queue {said.queue} under {said.schema}"
-    return (made.estimate, made.low, made.high), int(known.sum()), words
+    made = mean_by_labels(said, cases.names, cases.scores, clusters=cases.clusters, ends=ends, level=level)
+    return made[:3], made.n_labels, made.words
 
 
 class _Cases(NamedTuple):
@@ -156,11 +131,6 @@ class _Cases(NamedTuple):
         names = [(found.ids[row], repeat) for row, repeat in zip(rows.tolist(), repeats.tolist(), strict=True)]
         return cls(names, matrix[rows, repeats], groups_of(found.clusters, found.ids, rows.tolist(), matrix.shape[1]))
 
-    def column(self, values: Mapping[tuple[str, int], float]) -> Matrix:
-        import numpy as np
-
-        return np.array([values.get(name, np.nan) for name in self.names], dtype=np.float64)
-
 
 def groups_of(
     clusters: Sequence[str | None] | None, ids: Sequence[str], rows: Sequence[int], repeats: int
@@ -170,12 +140,3 @@ def groups_of(
         return [f"example {ids[row]}" for row in rows] if repeats > 1 else None
     named = [f"example {ids[row]}" if clusters[row] is None else f"cluster {clusters[row]}" for row in range(len(ids))]
     return [named[row] for row in rows]
-
-
-def _within(labels: Matrix, ends: tuple[float, float], scores: Matrix) -> bool:
-    """Return whether labels are on the scale of the scores."""
-    from lmops.calc.arrays import is_binary
-
-    if is_binary(scores):
-        return True
-    return bool((labels >= ends[0]).all() and (labels <= ends[1]).all())

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from lmops.calc.corrected import CorrectedDifference, Errors
     from lmops.evals._differences import Difference, Sides
     from lmops.evals._matrix import Matrix
-    from lmops.feedback import Labels
 
 
 def corrected_differences(
-    made: Sequence[Difference], found: Sides, judged: tuple[Judged, Judged], *, is_same: Mapping[str, bool], rows: Any
+    made: Sequence[Difference],
+    found: Sides,
+    judged: tuple[Judged, Judged],
+    *,
+    scales: Mapping[str, tuple[float, float]],
+    is_same: Mapping[str, bool],
+    rows: Any,
 ) -> list[Difference]:
     """Return differences of judges with what people would find beside what they say; the others as they are.
 
@@ -27,23 +32,32 @@ def corrected_differences(
         made: The differences.
         found: The two runs.
         judged: What is known of the judges of each.
+        scales: By judge, the ends of its scale.
         is_same: By judge, whether it is the same version in both.
         rows: The examples that they are over; None for all.
     """
     trusts = [side.trust for side in judged]
     return [
-        _corrected(one, found, judged, is_same=is_same[one.name], rows=rows)
+        _corrected(one, found, judged, ends=scales[one.name], is_same=is_same[one.name], rows=rows)
         if one.kind == "scorer" and one.name in trusts[0] and one.name in trusts[1]
         else one
         for one in made
     ]
 
 
-def _corrected(one: Difference, found: Sides, judged: tuple[Judged, Judged], *, is_same: bool, rows: Any) -> Difference:
+def _corrected(
+    one: Difference,
+    found: Sides,
+    judged: tuple[Judged, Judged],
+    *,
+    ends: tuple[float, float],
+    is_same: bool,
+    rows: Any,
+) -> Difference:
     trusts = [side.trust[one.name] for side in judged]
     words = next((trust.words for trust in trusts if not trust.is_fresh), FRESH)
     told = replace(one, calibration=words)
-    made, how = _difference(one, found, judged, is_same=is_same, rows=rows)
+    made, how = _difference(one, found, judged, ends=ends, is_same=is_same, rows=rows)
     if made is None or math.isnan(made.low):
         return replace(told, corrected=math.nan if made is None else made.difference, correction=how)
     outcome = _outcome(made.low, made.high, one.margin, higher=one.higher_is_better)
@@ -59,14 +73,18 @@ def _corrected(one: Difference, found: Sides, judged: tuple[Judged, Judged], *, 
 
 
 def _difference(
-    one: Difference, found: Sides, judged: tuple[Judged, Judged], *, is_same: bool, rows: Any
+    one: Difference,
+    found: Sides,
+    judged: tuple[Judged, Judged],
+    *,
+    ends: tuple[float, float],
+    is_same: bool,
+    rows: Any,
 ) -> tuple[CorrectedDifference | None, str]:
     """Return the corrected difference and how it was made; None and why there is none."""
     if not one.n:
         return None, NOTHING
-    pairs = _Pairs.of(one.name, found, judged, rows)
-    if pairs is None:
-        return None, NO_VERDICTS
+    pairs = _Pairs.of(one.name, found, judged, rows, ends)
     trust = judged[0].trust[one.name]
     errors = trust.record.errors if trust.is_fresh and trust.record is not None and is_same else None
     for given, known in pairs.attempts(errors):
@@ -79,38 +97,45 @@ def _difference(
         if is_same and made.n_labels_a + made.n_labels_b:
             how = f"by {made.n_labels_a + made.n_labels_b:,} labels, as if the judge erred alike on both"
             return made, made.reason or how
+    if not pairs.is_verdict and pairs.why:
+        return None, f"{NO_VERDICTS}, and {pairs.why}"
     words = next((side.trust[one.name].words for side in judged if not side.trust[one.name].is_fresh), "")
     return None, "the judge is not the same in both runs" if not is_same and not words else words
 
 
 def _calculated(given: _Pairs, errors: Errors | None, *, level: float) -> CorrectedDifference:
     from lmops.calc.corrected import corrected_difference
+    from lmops.calc.corrected_scores import corrected_score_difference
 
-    return corrected_difference(
-        given.a,
-        given.b,
-        labels_a=given.labels[0],
-        labels_b=given.labels[1],
-        chances_a=given.chances[0],
-        chances_b=given.chances[1],
-        errors=errors,
-        clusters=given.clusters,
-        level=level,
-    )
+    (labels_a, labels_b), (chances_a, chances_b) = given.labels, given.chances
+    told: dict[str, Any] = {
+        "labels_a": labels_a,
+        "labels_b": labels_b,
+        "chances_a": chances_a,
+        "chances_b": chances_b,
+        "clusters": given.clusters,
+        "level": level,
+    }
+    if given.is_verdict:
+        return corrected_difference(given.a, given.b, errors=errors, **told)
+    return corrected_score_difference(given.a, given.b, **told)
 
 
 class _Pairs(NamedTuple):
-    """Verdicts of two runs on the same cases, with what people say of each side."""
+    """Scores of two runs on the same cases, with what people say of each side."""
 
     a: Matrix
     b: Matrix
     labels: tuple[Matrix, Matrix]
     chances: tuple[Matrix | None, Matrix | None]
     clusters: list[str] | None
+    is_verdict: bool
+    why: str  # why nobody's labels count; empty where some do
 
     @classmethod
-    def of(cls, judge: str, found: Sides, judged: tuple[Judged, Judged], rows: Any) -> _Pairs | None:
-        """Return the pairs; None where the scores are no verdicts."""
+    def of(
+        cls, judge: str, found: Sides, judged: tuple[Judged, Judged], rows: Any, ends: tuple[float, float]
+    ) -> _Pairs:
         import numpy as np
 
         from lmops.calc.arrays import is_binary
@@ -122,22 +147,34 @@ class _Pairs(NamedTuple):
         ]
         repeats = min(side.shape[1] for side in sides)
         columns = [side[:, :repeats].ravel() for side in sides]
-        if not is_binary(np.concatenate(columns)):
-            return None
+        is_verdict = is_binary(np.concatenate(columns))
         ids = [found.ids[row] for row in chosen]
         names = [(example_id, repeat) for example_id in ids for repeat in range(repeats)]
-        labels, chances = zip(
-            *(_side(side, judge, names, column) for side, column in zip(judged, columns, strict=True)), strict=True
-        )
+        said = [
+            _said(side, judge, names, column, ends, is_verdict=is_verdict)
+            for side, column in zip(judged, columns, strict=True)
+        ]
         clusters = None if found.clusters is None else [found.clusters[row] for row in chosen]
         every = [row for row in range(len(ids)) for _ in range(repeats)]
-        return cls(columns[0], columns[1], labels, chances, groups_of(clusters, ids, every, repeats))
+        return cls(
+            columns[0],
+            columns[1],
+            (said[0].labels, said[1].labels),
+            (said[0].chances, said[1].chances),
+            groups_of(clusters, ids, every, repeats),
+            is_verdict,
+            "; ".join(dict.fromkeys(one.why for one in said)) if all(one.why for one in said) else "",
+        )
 
     def attempts(self, errors: Errors | None) -> Iterator[tuple[_Pairs, Errors | None]]:
         """Yield what to correct by: labels on both sides where they are many, a calibration, what labels there are."""
         import numpy as np
 
         counts = [int((~np.isnan(side)).sum()) for side in self.labels]
+        if not self.is_verdict:
+            if max(counts):
+                yield self, None
+            return
         nothing = np.full(self.a.size, np.nan)
         if min(counts) >= ENOUGH and self._is_told():
             yield self, None
@@ -157,17 +194,39 @@ class _Pairs(NamedTuple):
         )
 
 
-def _side(judged: Judged, judge: str, names: Sequence[tuple[str, int]], scores: Matrix) -> tuple[Matrix, Matrix | None]:
-    """Return what people say of one side's cases, and the chance that each had of being labelled."""
+class _Said(NamedTuple):
+    """What people say of one side's cases."""
+
+    labels: Matrix
+    chances: Matrix | None = None  # that each case had of being labelled; None: alike
+    why: str = ""  # why there are no labels
+
+
+def _said(
+    judged: Judged,
+    judge: str,
+    names: Sequence[tuple[str, int]],
+    scores: Matrix,
+    ends: tuple[float, float],
+    *,
+    is_verdict: bool,
+) -> _Said:
     import numpy as np
 
-    cases = [name for name, score in zip(names, scores.tolist(), strict=True) if not math.isnan(score)]
-    said: Labels | None = None if judged.labels is None else judged.labels.of(judge, cases)
-    values = {} if said is None or not set(said.numbers.values()) <= {0.0, 1.0} else said.numbers
-    human = np.array([values.get(name, np.nan) for name in names], dtype=np.float64)
-    if said is None or said.chances is None or not values:
-        return human, None
-    return human, np.array([said.chances.get(name, 1.0) for name in names], dtype=np.float64)
+    from lmops.feedback import OTHER_SCALE, on_scale
+
+    nothing = np.full(len(names), np.nan)
+    if judged.labels is None:
+        return _Said(nothing, why="nobody labelled its cases")
+    said = judged.labels.of(judge, [name for name, score in zip(names, scores, strict=True) if not math.isnan(score)])
+    if said.reason is not None:
+        return _Said(nothing, why=said.reason)
+    human = np.array([said.numbers.get(name, np.nan) for name in names], dtype=np.float64)
+    if not on_scale(human[~np.isnan(human)], ends, is_verdict=is_verdict):
+        return _Said(nothing, why=OTHER_SCALE)
+    if said.chances is None:
+        return _Said(human)
+    return _Said(human, np.array([said.chances.get(name, 1.0) for name in names], dtype=np.float64))
 
 
 def _outcome(low: float, high: float, margin: float | None, *, higher: bool) -> str:

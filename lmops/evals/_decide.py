@@ -71,7 +71,7 @@ def judge(
             levels = [_lost(one, told, state.totals) for one in levels]
         found += [_grounded(one, ground, criteria) for one in levels]
         if "max_loss" in asked and comparison is not None:
-            difference, ground = difference_of_people(comparison[name])
+            difference, ground = difference_of_people(comparison[name], ends)
             loss = _loss(difference, asked["max_loss"], missing=criteria.missing)
             found.append(_grounded(replace(loss, reason="; ".join((loss.reason, *same))), ground, criteria))
     return found

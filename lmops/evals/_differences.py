@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import NotFoundError, UsageError
 from lmops.evals._matrix import MEASURES, Measured
-from lmops.evals.summaries import row_means, scale
+from lmops.evals.summaries import pass_mark, row_means, scale, unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,6 +48,7 @@ class Difference:
         coverage: Pairs / examples.
         missing_a: Examples with a score in b only.
         missing_b: Examples with a score in a only.
+        failing_alone: How many of these do not pass in a, from the middle of the scale on; None where it has none.
         low_all: Lower limit when the examples with a score on one side only count as the worst for a; NaN without a
             scale.
         high_all: Upper limit when they count as the best for a.
@@ -67,6 +68,7 @@ class Difference:
         corrected_p: Two-sided p-value.
         corrected_outcome: What its interval says, in the words of ``outcome``; empty where there is none.
         correction: By which labels or calibration, or why there is none.
+        unit: The scale of the scorer, such as "0 to 1"; its name where the scale is open.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Difference:
     coverage: float
     missing_a: tuple[str, ...]
     missing_b: tuple[str, ...]
+    failing_alone: int | None
     low_all: float
     high_all: float
     worst: float
@@ -108,6 +111,7 @@ class Difference:
     corrected_p: float = math.nan
     corrected_outcome: str = ""
     correction: str = ""
+    unit: str = ""
 
     def __repr__(self) -> str:
         from lmops.evals.summaries import number
@@ -116,6 +120,13 @@ class Difference:
         return (
             f"<{self.name}{place} {self.outcome}: {number(self.difference)} "
             f"[{number(self.low)}, {number(self.high)}], {self.p_words}, n={self.n}>"
+        )
+
+    @property
+    def alone(self) -> str:
+        """What has a score on one side only, in words: "18 newly answered, all fail"; empty where there is nothing."""
+        return "; ".join(
+            filter(None, (newly_answered(len(self.missing_b), self.failing_alone), gone(len(self.missing_a))))
         )
 
     @property
@@ -316,11 +327,32 @@ def _difference(
         overall_a=_mean(mean_a[is_a]), overall_b=_mean(mean_b[is_b]), difference=found.difference, low=found.low,
         high=found.high, level=1 - alpha, p_value=p_value, test=test.method, n=found.n, n_clusters=found.n_clusters,
         coverage=bounds.coverage, missing_a=_named(ids, is_b & ~is_a), missing_b=_named(ids, is_a & ~is_b),
+        failing_alone=_failing(mean_a[is_a & ~is_b], pass_mark(ends), is_higher_better=higher),
         low_all=low_all, high_all=high_all, worst=worst, best=best, gained=None if table is None else table.gained,
         lost=None if table is None else table.lost, margin=margin, outcome=decision.outcome, reason=reason,
-        n_needed=decision.n_needed, minimum_detectable_effect=least,
+        n_needed=decision.n_needed, minimum_detectable_effect=least, unit=unit(name, ends),
     )  # fmt: skip  # arguments that belong together share a line
     return _held(made)
+
+
+def newly_answered(count: int, failing: int | None) -> str:
+    """Return in words how many examples have a score in a only, and how many of them do not pass; empty for none."""
+    if not count:
+        return ""
+    how = {None: "", 0: ", none fails", count: ", all fail" if count > 1 else ", it fails"}.get(failing)
+    return f"{count:,} newly answered{f', {failing:,} fail' if how is None else how}"
+
+
+def gone(count: int) -> str:
+    """Return in words how many examples have a score in b only; empty for none."""
+    return f"{count:,} no longer scored" if count else ""
+
+
+def _failing(values: Matrix, mark: float | None, *, is_higher_better: bool) -> int | None:
+    """Return how many scores do not pass; None where nothing says from which one on a score passes."""
+    if mark is None:
+        return None
+    return int(((values < mark) if is_higher_better else (values > mark)).sum())
 
 
 def _test(left: Matrix, right: Matrix, clusters: list[str | None] | None, *, is_verdict: bool, seed: int) -> TestResult:

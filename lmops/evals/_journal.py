@@ -191,7 +191,8 @@ class Journal:
         seconds = self.seconds
         # Before the totals are written: then the cases are read once for both.
         digest = self._project.store.result_hashes(self.run_id)
-        self.settle()
+        if status != "finished":
+            self.settle()  # who was stopped may have written a batch twice
         with self._project.change() as change:
             is_mine = change.con.execute(
                 "update eval_runs set status = ?, error = ?, ended_ns = ?, duration_s = ?, owner = null, pid = null "

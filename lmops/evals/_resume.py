@@ -35,7 +35,7 @@ def prepare_again(
         tracing=old["tracing"],
     )
     examples = selected(host, run)
-    found = _scorers(run, scorers)
+    found = _scorers(host, run, scorers)
     kind = record["task_kind"]
     if kind == "function":
         if not callable(task):
@@ -66,7 +66,7 @@ def prepare_again(
     return Prepared(plan, made, examples, found)
 
 
-def _scorers(run: Run, given: Any) -> list[Scorer]:
+def _scorers(host: Host, run: Run, given: Any) -> list[Scorer]:
     """Return the scorers of a run, from the caller or by their names."""
     recorded = run.record["scorers"]
     if given is None:
@@ -80,7 +80,7 @@ def _scorers(run: Run, given: Any) -> list[Scorer]:
                     f"again: ws.evals.resume({run.run_id!r}, scorers=[...])"
                 ) from error
     else:
-        found = resolve_scorers(given)
+        found = resolve_scorers(host.project, given)
     names = [one["name"] for one in recorded]
     if [scorer.name for scorer in found] != names:
         by_name = {scorer.name: scorer for scorer in found}

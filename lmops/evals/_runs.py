@@ -14,7 +14,7 @@ from lmops.evals._corrected import Judged, judged_of, with_correction
 from lmops.evals._matrix import measured
 from lmops.evals._recorded import Progress, Recorded
 from lmops.evals._rows import asked_row, run_row
-from lmops.evals.summaries import scale, summarise
+from lmops.evals.summaries import scale, summarise, unit
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ _SIDE_BY_SIDE: Final = (
     "coverage",
     "cost_per_case_usd",
     "p50_ms",
+    "unit",
     "calibration",
     *_CORRECTED,
 )
@@ -160,8 +161,9 @@ class Run(Shown, Recorded):
         return doubts(self._store, self.scorers)
 
     def _frame(self, query: str) -> pd.DataFrame:
-        found: pd.DataFrame = self._store.sql(query, [self.run_id]).to_arrow_table().to_pandas()
-        return found
+        from lmops.base.frames import Frame
+
+        return Frame(self._store.sql(query, [self.run_id]).to_arrow_table().to_pandas())
 
     # -- for a reader ----------------------------------------------------------------------------------------------
 
@@ -289,10 +291,21 @@ def refuse_what_is_no_run(asked: object) -> None:
         raise UsageError(f"a {type(asked).__name__} is no run: give a Run, its id or the name of an experiment")
 
 
+def _unit(state: RunState, scorer: str) -> str:
+    """Return in which unit a scorer of a run counts; verdicts are shares whether their scale is said or not."""
+    from lmops.calc.arrays import is_binary
+
+    ends = scale(state.run.scorers[scorer]["range"])
+    return unit(
+        scorer, (0.0, 1.0) if math.isinf(max(map(abs, ends))) and is_binary(state.measured.scores[scorer]) else ends
+    )
+
+
 def side_by_side(states: Sequence[RunState], *, level: float) -> pd.DataFrame:
     """Return one row per run and scorer, with the mean cost of a case and the median latency of the run."""
     import numpy as np
-    import pandas as pd
+
+    from lmops.base.frames import Frame
 
     labels = [plain_line(state.run.prompt_ref or state.run.name, 60) for state in states]
     made = []
@@ -316,9 +329,10 @@ def side_by_side(states: Sequence[RunState], *, level: float) -> pd.DataFrame:
                 one.coverage,
                 cost,
                 latency,
+                _unit(state, one.scorer),
                 one.calibration,
                 *(getattr(one, name) for name in _CORRECTED),
             )
             for one in state.summary(level=level)
         ]
-    return pd.DataFrame(made, columns=list(_SIDE_BY_SIDE))
+    return Frame(made, columns=list(_SIDE_BY_SIDE))

@@ -63,7 +63,7 @@ class Session:
 
     def run(self, *, progress: bool) -> None:
         """Work in a loop of its own, also where one is running; an interrupt keeps what is finished."""
-        with self._held(), _bar(self.plan.name, state := self._state(), is_shown=progress) as bar:
+        with self._held(), self._bar(state := self._state(), is_shown=progress) as bar:
             waited(
                 lambda: self._work(state, owns_loop=True),
                 name="lmops-eval",
@@ -74,7 +74,7 @@ class Session:
 
     async def arun(self, *, progress: bool) -> None:
         """Work in the running loop."""
-        with self._held(), _bar(self.plan.name, state := self._state(), is_shown=progress) as bar:
+        with self._held(), self._bar(state := self._state(), is_shown=progress) as bar:
             ticker = asyncio.create_task(_tick(bar, state))
             try:
                 await self._work(state, owns_loop=False)
@@ -82,6 +82,11 @@ class Session:
                 ticker.cancel()
             bar.update(state.done, note=state.note())
             bar.close(state.note())
+
+    def _bar(self, state: State, *, is_shown: bool) -> Progress:
+        show = None if is_shown else _nothing
+        goes_on = f'ws.evals.resume("{self.journal.run_id}")'
+        return Progress(f"eval {self.plan.name}", state.total, unit="cases", resumed_by=goes_on, show=show)
 
     def _state(self) -> State:
         total = len(self.examples) * self.plan.repeats
@@ -209,11 +214,6 @@ class Work(NamedTuple):
         if self.session is not None:
             await self.session.arun(progress=self.progress)
         return self.run_id
-
-
-def _bar(name: str, state: State, *, is_shown: bool) -> Progress:
-    show = None if is_shown else _nothing
-    return Progress(f"eval {name}", state.total, unit="cases", show=show)
 
 
 def _nothing(_text: str, _fraction: float | None, **_: bool) -> None:

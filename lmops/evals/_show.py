@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from lmops.base.cards import card_html
 from lmops.base.sheet import aligned, html_table
 from lmops.base.shown import html_of, text_of
 from lmops.base.units import money, share
 from lmops.evals._calibrated import FRESH
 from lmops.evals._runs import Run
 from lmops.evals.summaries import number
-from lmops.text import escape, plain_line
+from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,9 +106,9 @@ def run_html(run: Run) -> str:
     """Return a run as static HTML."""
     state = run.state()
     found = state.summary()
-    head = " · ".join(f"{escape(name)}: {escape(value)}" for name, value in _facts(run, state.progress))
-    line = escape(_line(run, state, found)[1:-1])
-    return f"<div><b>{line}</b><div>{head}</div>{html_table(_head(found), _rows(found))}</div>"
+    line = _line(run, state, found)[1:-1].removeprefix("Run ")
+    table = html_table(_head(found), _rows(found)) if found else ""
+    return f"<div>{card_html('run', line, _facts(run, state.progress))}{table}</div>"
 
 
 def _line(run: Run, state: RunState, found: Sequence[ScorerSummary]) -> str:

@@ -21,7 +21,7 @@ _EVENT: Final = "gen_ai.evaluation.result"
 
 
 class InRun:
-    """Lets every span that is made between the two, by the task or a judge, say which run it belongs to.
+    """Lets every span that is made in a worker, by the task or a judge, say which run it belongs to.
 
     Args:
         run_id: The run.
@@ -30,16 +30,12 @@ class InRun:
     def __init__(self, run_id: str) -> None:
         from opentelemetry import context
 
-        self._context = context
+        self._attach = context.attach
         self._inside = context.set_value(EVAL_RUN_ID, run_id)
 
-    def enter(self) -> Any:
-        """Return what ``leave`` takes."""
-        return self._context.attach(self._inside)
-
-    def leave(self, token: Any) -> None:
-        """Put the context back."""
-        self._context.detach(token)
+    def enter(self) -> None:
+        """Put whoever calls into the context of the run; it is a task of its own, which ends with the run."""
+        self._attach(self._inside)
 
 
 class CaseTracer:

@@ -7,7 +7,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from lmops.base.sheet import aligned, html_table
+from lmops.base.cards import card_html
+from lmops.base.sheet import BAD, GOOD, aligned, html_table
 from lmops.evals.summaries import number
 from lmops.text import escape, plain, plain_line
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 EXIT_CODES: Final[dict[str, int]] = {"pass": 0, "fail": 1, "inconclusive": 3}
+_LOOKS: Final = {"pass": ("\u2713", GOOD), "fail": ("\u2715", BAD), "inconclusive": ("?", "font-weight:600")}
 _HEAD: Final = ("criterion", "outcome", "found", "interval", "asked", "why")
 
 
@@ -76,6 +78,14 @@ class Verdict:
         wanted = [one for one in self.results if one.outcome == self.outcome]
         return tuple(f"{one.name}: {one.reason}" for one in wanted)
 
+    @property
+    def why(self) -> str:
+        """Why it came out so, in one sentence: the first reason; for a pass, that everything holds."""
+        if self.outcome != "pass":
+            return self.reasons[0]
+        one = len(self.results) == 1
+        return f"{'the criterion holds' if one else f'all {len(self.results)} criteria hold'}"
+
     def __repr__(self) -> str:
         prompt = f" of {self.prompt_ref}" if self.prompt_ref else ""
         return f"<Verdict {self.verdict_id} {self.outcome.upper()}{prompt}: {plain_line('; '.join(self.reasons), 200)}>"
@@ -105,8 +115,9 @@ class Verdict:
     def text(self) -> str:
         """The verdict as text."""
         against = f" against {self.baseline_run_id}" if self.baseline_run_id else ""
-        head = f"{self.outcome.upper()}  {self.verdict_id}: {self.run_id}{against}"
-        return "\n".join([head, "", *aligned([_HEAD, *map(_row, self.results)])])
+        head = f"{self.outcome.upper()}  {self.why}"
+        rest = f"{self.verdict_id}: {self.run_id}{against}"
+        return "\n".join([head, "", *aligned([_HEAD, *map(_row, self.results)]), "", rest])
 
     def to_markdown(self) -> str:
         """Return it as Markdown, for the summary of a CI job."""
@@ -115,11 +126,13 @@ class Verdict:
         lines = [
             f"## Gate: {self.outcome}{prompt}",
             "",
-            f"`{self.verdict_id}`, run `{self.run_id}`{against}",
+            _cell(self.why),
             "",
             f"| {' | '.join(_HEAD)} |",
             f"|{'---|' * len(_HEAD)}",
             *(f"| {' | '.join(map(_cell, _row(one)))} |" for one in self.results),
+            "",
+            f"`{self.verdict_id}`, run `{self.run_id}`{against}",
         ]
         return "\n".join(lines) + "\n"
 
@@ -147,8 +160,17 @@ class Verdict:
         return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
 
     def _repr_html_(self) -> str:
-        head = f"<b>{escape(self.outcome.upper())}</b> {escape(self.verdict_id)} · {escape(self.prompt_ref or '')}"
-        return f"<div><div>{head}</div>{html_table(_HEAD, [_row(one) for one in self.results])}</div>"
+        sign, look = _LOOKS[self.outcome]
+        head = f'<span style="font-size:1.6em;{look}">{sign} {escape(self.outcome)}</span> {escape(self.why)}'
+        facts = [
+            ("run", self.run_id),
+            ("against", self.baseline_run_id),
+            ("verdict", self.verdict_id),
+            ("asked by", self.actor),
+            ("at (UTC)", f"{self.created_at:%Y-%m-%d %H:%M}"),
+        ]
+        table = html_table(_HEAD, [_row(one) for one in self.results])
+        return card_html("gate", self.prompt_ref or "", facts, lead=f"<div>{head}</div>{table}")
 
 
 def assert_gate(verdict: Verdict, *, allow_inconclusive: bool = False) -> None:

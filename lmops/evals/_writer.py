@@ -7,7 +7,6 @@ as many as there are workers.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Final
 
 from lmops.base.endings import Caught
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 #: So many cases that end in one turn of the loop are committed while the others are still being scored: workers that
 #: wait for each other end together the next time as well.
-EARLY_ROWS: Final = 8
+EARLY_ROWS: Final = 32
 #: A run that finishes nothing says that often that it is alive.
 HEARTBEAT_S: Final = 5.0
 
@@ -77,13 +76,13 @@ class Writer:
                 if self._is_closing:
                     return
                 self._wake = self._loop.create_future()
-                with contextlib.suppress(TimeoutError):
+                with Caught(TimeoutError) as silent:
                     await asyncio.wait_for(self._wake, HEARTBEAT_S)
                 self._wake = None
                 # Whoever finished in this turn of the loop comes along.
                 await asyncio.sleep(0)
-            if self._is_closing and not self._rows:
-                return
+                if not self._rows and (self._is_closing or silent.error is None):
+                    continue  # who woke this has committed them itself
             if not self._owns_loop or not self._write_here():
                 await self._write_beside()
 

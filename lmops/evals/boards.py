@@ -50,12 +50,16 @@ class RunFacts(NamedTuple):
 
 
 class ScorerFacts(NamedTuple):
-    """A scorer of at least one run; the ends of its scale are infinite where it has none."""
+    """A scorer of at least one run; the ends of its scale are infinite where it has none.
+
+    ``runs`` are the places of the runs that were scored by it; None: all.
+    """
 
     name: str
     low: float
     high: float
     higher_is_better: bool
+    runs: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +224,13 @@ class CaseSource:
         return Board(
             runs=runs,
             scorers=tuple(
-                ScorerFacts(name, *scale(one["range"]), bool(one["higher_is_better"])) for name, one in scorers.items()
+                ScorerFacts(
+                    name,
+                    *scale(one["range"]),
+                    bool(one["higher_is_better"]),
+                    tuple(place for place, run in enumerate(self.runs) if name in run.scorers),
+                )
+                for name, one in scorers.items()
             ),
             ids=tuple(ids),
             scores=scores,
@@ -293,6 +303,20 @@ class CaseSource:
         rows.sort(key=lambda row: place[row[2]])
         return [dict(zip(("trace_id", "run_id", "example_id", "repeat"), row, strict=True)) for row in rows]
 
+    def saying(self, words: Sequence[str], runs: Sequence[str]) -> frozenset[str]:
+        """Return the examples of which an output, an error or a scorer's reason has each of the words, in any case.
+
+        Args:
+            words: All of them are looked for, each in whatever text of a case.
+            runs: The ids of the runs that are looked at.
+        """
+        found: set[str] | None = None
+        for word in words:
+            asked = {"runs": list(runs), "word": word.lower()}
+            has = {row[0] for row in self._store.sql(_SAYING, asked).fetchall()}
+            found = has if found is None else found & has
+        return frozenset(found or ())
+
     def outputs(self) -> dict[str, dict[str, tuple[str | None, str | None]]]:
         """Return (output, error) of the first answer by run and example."""
         found = self._table(
@@ -348,6 +372,15 @@ class CaseSource:
         return found
 
 
+_SAYING: Final = """
+select example_id from results where run_id in (select unnest($runs))
+  and contains(lower(concat_ws(chr(10), output, error_type, error)), $word)
+union
+select example_id from scores where run_id in (select unnest($runs))
+  and contains(lower(concat_ws(chr(10), rationale, reason)), $word)
+"""
+
+
 def facts(runs: Sequence[Run]) -> tuple[RunFacts, ...]:
     """Return what stands over the columns; versions of one prompt are told apart by their numbers."""
     labels = [plain_line(run.prompt_ref or run.name, 60) for run in runs]
@@ -382,9 +415,9 @@ def facts(runs: Sequence[Run]) -> tuple[RunFacts, ...]:
 
 def frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """Return columns as a frame; values that are no text or number are JSON."""
-    import pandas as pd
+    from lmops.base.frames import Frame
 
-    return pd.DataFrame({name: [_cell(value) for value in column] for name, column in columns.items()})
+    return Frame({name: [_cell(value) for value in column] for name, column in columns.items()})
 
 
 def _cell(value: Any) -> Any:

@@ -146,6 +146,17 @@ def scale(ends: list[float | None] | None) -> tuple[float, float]:
     return (-math.inf if low is None else low), (math.inf if high is None else high)
 
 
+def pass_mark(ends: tuple[float, float]) -> float | None:
+    """Return from which score on a case passes when nobody says it: the middle of the scale; None where it has none."""
+    low, high = ends
+    return None if math.isinf(low) or math.isinf(high) else (low + high) / 2
+
+
+def unit(name: str, ends: tuple[float, float]) -> str:
+    """Return in which unit a scorer counts: its scale, or its own name where the scale is open."""
+    return name if math.isinf(ends[0]) or math.isinf(ends[1]) else f"{ends[0]:g} to {ends[1]:g}"
+
+
 def interval_words(value: float, low: float, high: float) -> str:
     """Return a figure with its limits as a person reads it; "-" where there is none."""
     if math.isnan(value):

@@ -16,6 +16,9 @@ from lmops.feedback import _show_queues as _show_queues
 from lmops.feedback import calibration as judges
 from lmops.feedback._adjudicating import adjudicate
 from lmops.feedback._budget import JudgeBudget, budget
+from lmops.feedback._by_labels import OTHER_SCALE as OTHER_SCALE
+from lmops.feedback._by_labels import mean_by_labels as mean_by_labels
+from lmops.feedback._by_labels import on_scale as on_scale
 from lmops.feedback._failure_records import FailureMode, FailurePivot, SuggestedMode, Suggestions
 from lmops.feedback._improve import JudgeImprovement, improve
 from lmops.feedback._judged_items import items_of_rows, items_of_runs
@@ -46,6 +49,7 @@ from lmops.feedback.schemas import LabelSchemas
 from lmops.feedback.signals import make_signal, scale_of
 from lmops.feedback.stats import feedback_stats
 from lmops.feedback.themes import Themes
+from lmops.judges import meant
 from lmops.scorers import Scorer
 
 if TYPE_CHECKING:
@@ -293,8 +297,9 @@ class Feedback:
             name of another column, as "count of the trace"), traces, with_feedback, share
             with its interval share_low and share_high, signals, users; of thumbs up, down and rate, of categories
             value, count and rate, of numbers mean, each with the 95 % interval low and high. What one user says counts
-            as one cluster. Where a judge of this name spoke, corrected with corrected_low and corrected_high is what
-            people would find, by its calibration. ``view`` is the chart.
+            as one cluster. Where a judge of this name spoke, corrected with its limits is what people would find, by
+            its calibration; ppi with its limits, ppi_labels and ppi_note by labels on the very traces. ``view`` is the
+            chart.
 
         Raises:
             UsageError: There is no signal of this name, or no such group.
@@ -427,7 +432,7 @@ class Feedback:
             UsageError: A column is missing, a value is no verdict, labels of several versions of a schema, or no item
                 with both.
         """
-        who = judges.judge_of(self._project.store, judge, version, model)
+        who = judges.judge_of(self._project, judge, version, model)
         rows, used = self._labels(who, labels, field)
         return judges.measure(self._project, who, rows, used=used)
 
@@ -445,7 +450,7 @@ class Feedback:
         Raises:
             DamagedStoreError: The record is not what was written.
         """
-        return judges.latest(self._project.store, judges.judge_of(self._project.store, judge, version, model), schema)
+        return judges.latest(self._project.store, judges.judge_of(self._project, judge, version, model), schema)
 
     def recheck(
         self,
@@ -475,13 +480,13 @@ class Feedback:
             NotFoundError: There is no record yet.
             UsageError: As of :meth:`calibrate`.
         """
-        who = judges.judge_of(self._project.store, judge, version, model)
+        who = judges.judge_of(self._project, judge, version, model)
         rows, _ = self._labels(who, labels, field, after=judges.known(self._project, who).created_at)
         return judges.recheck(self._project, who, rows, alpha=alpha)
 
     def improve(
         self,
-        judge: Scorer,
+        judge: Any,
         labels: Any = None,
         *,
         examples: int = 8,
@@ -497,10 +502,10 @@ class Feedback:
         people disagree, with what people wrote; on the other part both versions are measured. An item is always in the
         same part, also when more are labelled or an improved judge is improved again, so that no version is measured on
         what it was shown. The new version is kept only if it is right more often by the paired test; then it is
-        calibrated on the items held out.
+        calibrated on the items held out, and saved as a draft: ``ws.judges.promote`` is for somebody to do.
 
         Args:
-            judge: Made by ``lmops.scorers.judge``; pass or fail.
+            judge: Made by ``lmops.scorers.judge``, or ``"judge:polite@production"`` of ``ws.judges``; pass or fail.
             labels: As for :meth:`calibrate`: a queue, a run, None for all that people labelled of what it judged; or
                 rows with item, label and output, and input, expected, documents, critique, verdict, cluster where there
                 are any. Where a verdict is missing the judge is asked.
@@ -519,12 +524,13 @@ class Feedback:
         """
         if self._models is None:
             raise UsageError("improve asks a model: open a workspace, lmops.open(...).feedback.improve(...)")
+        judge = meant(self._project, judge)
         if not isinstance(judge, Scorer):
             raise UsageError(f"improve: give the judge that lmops.scorers.judge made, not {judge!r:.80}")
         if not 0 < share < 1 or examples < 1:
             words = f"share={share!r}, examples={examples!r}"
             raise UsageError(f"{words}: give a share between 0 and 1, and one example or more")
-        rows, used = self._labels(judges.judge_of(self._project.store, judge), labels, field)
+        rows, used = self._labels(judges.judge_of(self._project, judge), labels, field)
         items = items_of_runs(self._project, rows) if used else items_of_rows(rows)
         complete = functools.partial(self._models().acomplete, cache=True)
         schema = str(rows[0]["schema"]) if used else None
@@ -552,10 +558,9 @@ class Feedback:
     ) -> JudgeBudget:
         """Return where the error of what a judge found comes from, and what the next calls or labels take off it.
 
-        Its parts: few examples; judge noise (repeats that differ: of the answers and of the judge); judge bias (how
-        well its errors are known); and of several runs, or several judges, that differ in it the wording and the
-        temperature of the judge. ``ws.feedback.queue(name, budget, schema=..., n=50)`` asks for the labels that tell
-        most, each case drawn with a chance that is known, so that rates and differences corrected by them are unbiased.
+        Its parts: few examples; judge noise (repeats that differ); judge bias (how well its errors are known); and, of
+        runs or judges that differ in it, its wording and temperature. ``ws.feedback.queue(name, budget, ...)`` asks for
+        the labels that tell most, drawn with known chances, so that rates corrected by them are unbiased.
 
         Args:
             what: A run, several runs over the same examples, or a comparison: then of the difference.
@@ -576,11 +581,10 @@ class Feedback:
     ) -> tuple[Any, tuple[str, ...]]:
         """Return labels with verdicts as rows, and what they are where they were picked up."""
         queue = self._queue_named(labels)
-        run_id = getattr(labels, "run_id", None) if not hasattr(labels, "columns") else None
+        run_id = None if hasattr(labels, "columns") else getattr(labels, "run_id", None)
         if labels is not None and queue is None and run_id is None:
             return labels, ()
-        if labels is not None:
-            after = None
+        after = after if labels is None else None
         return picked(self._project.store, judge, queue=queue, run_id=run_id, field=field, after=after)
 
     def _queue_named(self, labels: Any) -> str | None:

@@ -72,12 +72,12 @@ class Answers:
         Raises:
             NotFoundError: There is no such queue.
         """
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         schema = self._schemas.get(self.get(name).schema_ref)
         found = disputes(labels_of_queue(self._project.store, name), texts_of(schema))
         case = ["run_id", "example_id", "repeat"]
-        return pd.DataFrame(found, columns=["position", "item", "trace_id", "field", "answers", *case])
+        return Frame(found, columns=["position", "item", "trace_id", "field", "answers", *case])
 
     def adjudicate(
         self, name: str, item: int | str, values: Mapping[str, Any], *, reason: str | None = None

@@ -36,6 +36,19 @@ _SCORES: Final = (
     "s.run_id in (select unnest($runs)) and s.scorer in (select unnest($judges)) order by all"
 )
 _NO_BIAS: Final = "judge bias is not known: {}"
+#: Runs over the same examples; one of them may have asked the judge otherwise.
+_OTHERS: Final = (
+    "select run_id, scorers from runs where dataset_hash in (select dataset_hash from runs where run_id in "
+    "(select unnest($runs))) and run_id not in (select unnest($runs)) order by started_at desc, run_id limit 200"
+)
+#: How to learn what is not known, by source.
+_WAYS: Final = {
+    "judge noise": "every case was judged once; run it with repeats=2",
+    "wording": "there is one; judge the same answers in other words as well: ws.evals.run(task, data, [judge, other]), "
+    "then ws.feedback.budget(run, judge=[both names])",
+    "temperature": "there is one; judge the same answers at another as well: a judge of another name with "
+    "params={'temperature': 1} in the same run, then ws.feedback.budget(run, judge=[both names])",
+}
 
 
 class _Unit(NamedTuple):
@@ -45,7 +58,7 @@ class _Unit(NamedTuple):
     residual: float  # how wrong the judge is expected to be
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class JudgeBudget(Shown):
     """The error of a rate or of a difference by where it comes from, and what would take most off it.
 
@@ -58,6 +71,7 @@ class JudgeBudget(Shown):
         found: The figures.
         steps: What to spend the next calls or labels on, best first.
         notes: What a reader has to know.
+        unknown: Of each source that these scores do not tell of, what to run to know it.
     """
 
     judge: str
@@ -66,19 +80,27 @@ class JudgeBudget(Shown):
     found: ErrorBudget = field(repr=False)
     steps: tuple[Step, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     _units: tuple[_Unit, ...] = field(repr=False, default=())
+
+    def __repr__(self) -> str:
+        return self.text
 
     def df(self) -> pd.DataFrame:
         """Return one row a source: its squared error, and its share of what is known; missing where it is not."""
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         shares = self.found.shares
-        return pd.DataFrame(
+        return Frame(
             [(name, part, shares[name]) for name, part in self.found.parts.items()],
             columns=["source", "squared_error", "share"],
         )
 
-    def draw(self, n: int, *, seed: int = 0) -> list[Chosen]:
+    def frame(self, n: int) -> dict[str, float]:
+        """Return the probability of each case to be drawn by :meth:`draw`, by what a queue calls it."""
+        return {case.item: chance for one, chance in self._chances(n) for case in _together(one, chance)}
+
+    def draw(self, n: int, *, seed: int | Sequence[int] = 0) -> list[Chosen]:
         """Return cases to label, drawn with known probabilities: those most likely where the judge is most often wrong.
 
         Args:
@@ -87,18 +109,27 @@ class JudgeBudget(Shown):
         """
         import numpy as np
 
-        from lmops.calc.active import draw_items, sampling_probabilities
+        from lmops.calc.active import draw_items
+
+        units = self._chances(n)
+        drawn = draw_items([chance for _, chance in units], seed=seed)
+        order = np.random.default_rng(seed).permutation(len(units))
+        return [case for at in order if drawn[at] for case in _together(*units[at])]
+
+    def _chances(self, n: int) -> list[tuple[_Unit, float]]:
+        from lmops.calc.active import sampling_probabilities
 
         each = len(self._units[0].cases)
-        chances = sampling_probabilities([one.residual for one in self._units], max(n / each, 1e-9))
-        drawn = draw_items(chances, seed=seed)
-        order = np.random.default_rng(seed).permutation(len(self._units))
-        return [
-            Chosen(run_id=run_id, example_id=example, repeat=repeat, probability=float(chances[at]))
-            for at in order
-            if drawn[at]
-            for run_id, example, repeat in self._units[at].cases
-        ]
+        found = sampling_probabilities([one.residual for one in self._units], max(n / each, 1e-9))
+        return list(zip(self._units, map(float, found), strict=True))
+
+
+def _together(unit: _Unit, chance: float) -> list[Chosen]:
+    """Return what is labelled together."""
+    return [
+        Chosen(run_id=run_id, example_id=example, repeat=repeat, probability=chance)
+        for run_id, example, repeat in unit.cases
+    ]
 
 
 def budget(store: Store, what: Any, *, judges: Sequence[str], spend: int, level: float, clustered: bool) -> JudgeBudget:
@@ -140,6 +171,7 @@ def budget(store: Store, what: Any, *, judges: Sequence[str], spend: int, level:
         found=found,
         steps=tuple(sorted([*found.steps, *_cases(found, units, spend, is_verdict=is_verdict)], key=_se)),
         notes=tuple(notes),
+        unknown=tuple(_unknown(store, found, told, names, is_difference=is_difference)),
         _units=tuple(units),
     )
 
@@ -329,19 +361,60 @@ def _is_verdict(matrix: Floats, *, is_difference: bool) -> bool:
     return bool(np.isin(known, (-1.0, 0.0, 1.0) if is_difference else (0.0, 1.0)).all())
 
 
+def _setting(about: Mapping[str, Any]) -> dict[str, str]:
+    """Return how a judge was asked: its words, its temperature, its model."""
+    options = about.get("options") or {}
+    worded = {name: options.get(name) for name in ("criteria", "rubric", "few_shot")}
+    return {
+        "wording": json.dumps(worded, sort_keys=True),
+        "temperature": str((options.get("params") or {}).get("temperature")),
+        "judge model": str(options.get("model")),
+    }
+
+
 def _settings(
     told: Mapping[str, Mapping[str, Any]], columns: Iterable[tuple[str, str, int]]
 ) -> dict[str, list[object]]:
-    """Return what differed between the columns: how the judge is worded, its temperature, its model."""
-    found: dict[str, list[object]] = {"wording": [], "temperature": [], "judge model": []}
-    for run_id, judge, _ in columns:
-        options = told[run_id][judge].get("options") or {}
-        worded = {name: options.get(name) for name in ("criteria", "rubric", "few_shot")}
-        found["wording"].append(json.dumps(worded, sort_keys=True))
-        found["temperature"].append(str((options.get("params") or {}).get("temperature")))
-        found["judge model"].append(str(options.get("model")))
-    varied = {name: levels for name, levels in found.items() if len(set(levels)) > 1}
-    return {"wording": found["wording"], "temperature": found["temperature"], **varied}
+    """Return what differed between the columns; what always moved together is one, since nothing tells it apart."""
+    asked = [_setting(told[run_id][judge]) for run_id, judge, _ in columns]
+    moved: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    single: dict[str, list[object]] = {}
+    for name in _setting({}):
+        levels = [one[name] for one in asked]
+        if len(set(levels)) > 1:
+            moved[tuple(map(levels.index, levels))].append(name)
+        elif name in _WAYS:
+            single[name] = [*levels]
+    return single | {" and ".join(together): [*places] for places, together in moved.items()}
+
+
+def _unknown(
+    store: Store,
+    found: ErrorBudget,
+    told: Mapping[str, Mapping[str, Any]],
+    names: Sequence[str],
+    *,
+    is_difference: bool,
+) -> Iterable[str]:
+    """Yield what to run to know what is not known."""
+    others: dict[str, str] = {}
+    if len(names) == 1 and not is_difference:
+        mine = _setting(next(iter(told.values()))[names[0]])
+        for run_id, scorers in store.sql(_OTHERS, {"runs": [*told]}).fetchall():
+            for about in json.loads(scorers):
+                if about["name"] == names[0]:
+                    moved = [name for name, level in _setting(about).items() if level != mine[name]]
+                    others |= {name: run_id for name in moved if name not in others}
+    for name, part in found.parts.items():
+        if name not in _WAYS or not math.isnan(part):
+            continue
+        way = _WAYS[name]
+        if is_difference and name != "judge noise":
+            way = "of a difference it is not measured; the budget of either run tells it"
+        elif name in others:
+            runs = ", ".join(repr(one) for one in (*told, others[name]))
+            way = f"there is one here, and another in {others[name]} on the same examples: ws.feedback.budget([{runs}])"
+        yield f"{name} is not known: {way}"
 
 
 def _cases(found: ErrorBudget, units: Sequence[_Unit], spend: int, *, is_verdict: bool) -> list[Step]:

@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import math
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.base.loops import waited
 from lmops.base.shown import Shown
 from lmops.errors import UsageError
 from lmops.feedback import calibration
+from lmops.judges import Judges
 from lmops.scorers import ScoreInput, Scorer, with_examples
 from lmops.text import plain_line
 
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.feedback._measured import JudgeCalibration, Limits
+    from lmops.judges import JudgeVersion
     from lmops.records import Project
     from lmops.scorers import Complete
 
 _AT_ONCE: Final = 16
 _SHARES: Final = 10**6
+_MESSAGES: Final = 2  # of an example: what is judged, and the verdict on it
 
 
 class Item(NamedTuple):
@@ -38,6 +41,7 @@ class Item(NamedTuple):
     verdict: float  # of the judge as it was; NaN where it is to be asked
     given: ScoreInput
     critique: str
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ class Worth:
     specificity: Limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class JudgeImprovement(Shown):
     """Two versions of a judge on the same labels, which the new one was not shown.
 
@@ -67,6 +71,8 @@ class JudgeImprovement(Shown):
         n_learning: Items that it could learn from.
         n_held_out: Items that both are measured on.
         calibration: Of the new version on the items held out, where it is better.
+        saved: The new version as ``ws.judges`` keeps it, where it is better: a draft, to which no alias points yet.
+        verdict_id: What its promotion can rest on, where it is better.
     """
 
     judge: Scorer = field(repr=False)
@@ -81,13 +87,18 @@ class JudgeImprovement(Shown):
     n_learning: int
     n_held_out: int
     calibration: JudgeCalibration | None
+    saved: JudgeVersion | None
+    verdict_id: str | None
     _cases: tuple[tuple[str, float, float, float], ...] = field(repr=False, default=())
+
+    def __repr__(self) -> str:
+        return self.text
 
     def df(self) -> pd.DataFrame:
         """Return one row an item held out: people, before, after (1 pass, 0 fail), and what changed."""
-        import pandas as pd
+        from lmops.base.frames import Frame
 
-        return pd.DataFrame(self.cases(), columns=["item", "people", "before", "after", "change"])
+        return Frame(self.cases(), columns=["item", "people", "before", "after", "change"])
 
     def cases(self) -> list[tuple[str, float, float, float, str]]:
         """Return the rows of :meth:`df`; NaN where a version said nothing."""
@@ -130,20 +141,34 @@ def improve(
     cases = tuple((one.name, one.label, verdicts[one.name], new.get(one.name, math.nan)) for one in held_out)
     difference, p_value = _compared(cases, [one.group for one in held_out])
     is_better = p_value is not None and p_value <= alpha and (difference[0] or 0) > 0
-    made = None
+    before = _worth(judge.version, [(label, then) for _, label, then, _ in cases])
+    after = _worth(candidate.version, [(label, then) for _, label, _, then in cases])
+    made = saved = verdict_id = None
     with project.change(reason=reason) as change:
-        after = {"version": candidate.version, "is_better": is_better, "n": len(held_out), "p": p_value}
-        change.say("judge.improve", judge.name, before={"version": judge.version}, after=after)
+        if is_better:
+            figures = {
+                "n_learning": len(learning),
+                "n_held_out": len(held_out),
+                "p_value": p_value,
+                "alpha": alpha,
+                "difference": difference,
+                "before": asdict(before),
+                "after": asdict(after),
+            }
+            traces = [one.trace_id for one in shown for _ in range(_MESSAGES)]
+            saved, verdict_id = Judges(project).better(change, judge, candidate, traces=traces, figures=figures)
+        said = {"version": candidate.version, "is_better": is_better, "n": len(held_out), "p": p_value}
+        change.say("judge.improve", judge.name, before={"version": judge.version}, after=said)
     if is_better:
         rows = _rows(held_out, new, schema)
         used = (f"{len(held_out):,} items that it was not shown",)
-        made = calibration.measure(project, calibration.judge_of(project.store, candidate), rows, used=used)
+        made = calibration.measure(project, calibration.judge_of(project, candidate), rows, used=used)
     return JudgeImprovement(
         judge=candidate if is_better else judge,
         candidate=candidate,
         is_better=is_better,
-        before=_worth(judge.version, [(label, before) for _, label, before, _ in cases]),
-        after=_worth(candidate.version, [(label, then) for _, label, _, then in cases]),
+        before=before,
+        after=after,
         difference=difference,
         p_value=p_value,
         alpha=alpha,
@@ -151,6 +176,8 @@ def improve(
         n_learning=len(learning),
         n_held_out=len(held_out),
         calibration=made,
+        saved=saved,
+        verdict_id=verdict_id,
         _cases=cases,
     )
 

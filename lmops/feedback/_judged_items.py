@@ -44,7 +44,8 @@ def items_of_rows(labels: Any) -> list[Item]:
             example={"input": row.get("input"), "example_id": name},
         )
         group = name if row.get("cluster") is None else f"cluster {row['cluster']}"
-        found.append(Item(name, group, label, verdict, given, str(row.get("critique") or "")))
+        trace_id = None if row.get("trace_id") is None else str(row["trace_id"])
+        found.append(Item(name, group, label, verdict, given, str(row.get("critique") or ""), trace_id))
     return found
 
 
@@ -72,7 +73,7 @@ def items_of_runs(project: Project, rows: Sequence[dict[str, Any]]) -> list[Item
             example=example.as_dict(),
         )
         group = f"example {example_id}" if row.get("cluster") is None else f"cluster {row['cluster']}"
-        found.append(Item(name, group, label, verdict, given, str(row.get("critique") or "")))
+        found.append(Item(name, group, label, verdict, given, str(row.get("critique") or ""), example.trace_id))
     if not found:
         raise UsageError(
             "improve: the answers that people labelled are in no run (any more): run the judge on them, "

@@ -77,7 +77,7 @@ def items_of(store: Store, name: str, which: str, *, rater: str, after: int, n: 
     """Return items of a queue in their order; see :meth:`lmops.feedback.Queues.items`."""
     if which not in WHICH:
         raise UsageError(did_you_mean("kind of items", which, WHICH))
-    import pandas as pd
+    from lmops.base.frames import Frame
 
     query = (
         f"select * from ({ITEMS_SQL}) where queue = :queue and position > :after and {WHICH[which]} "
@@ -89,6 +89,6 @@ def items_of(store: Store, name: str, which: str, *, rater: str, after: int, n: 
         ends = (name, rows[0]["position"], rows[-1]["position"]) if rows else (name, 0, 0)
         if not all(checksum(row[:-1]) == row[-1] for row in con.execute(_STORED, ends)):
             store.sql("from queue_items limit 0").close()  # it says what is wrong with which
-    frame = pd.DataFrame(list(map(tuple, rows)), columns=columns)
+    frame = Frame(list(map(tuple, rows)), columns=columns)
     truths = [name for name, sql, _ in ITEMS if sql == "BOOLEAN"]
     return frame.astype(dict.fromkeys(truths, bool))

@@ -20,16 +20,19 @@ if TYPE_CHECKING:
 Limits = tuple[float | None, float | None, float | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RaterAgreement(Shown):
     """How far raters agree, field by field; :meth:`df`, :meth:`pairs` and :meth:`categories` are frames."""
 
     fields: Sequence[FieldAgreement] = field(repr=False)
     level: float = 0.95
 
+    def __repr__(self) -> str:
+        return self.text
+
     def df(self) -> pd.DataFrame:
         """Return one row per field and coefficient: value, low, high, raw agreement, items, raters."""
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         columns = ["field", "coefficient", "value", "low", "high", "raw", "n", "n_raters"]
         rows = [
@@ -37,11 +40,11 @@ class RaterAgreement(Shown):
             for one in self.fields
             for name, found in one.coefficients.items()
         ]
-        return pd.DataFrame(rows, columns=columns)
+        return Frame(rows, columns=columns)
 
     def pairs(self) -> pd.DataFrame:
         """Return one row per field and pair of raters: raw agreement, Cohen's kappa, Gwet's AC1 with limits, items."""
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         columns = [
             "field",
@@ -73,11 +76,11 @@ class RaterAgreement(Shown):
             for one in self.fields
             for pair in one.pairs
         ]
-        return pd.DataFrame(rows, columns=columns)
+        return Frame(rows, columns=columns)
 
     def categories(self) -> pd.DataFrame:
         """Return one row per field and category: specific agreement, share of the ratings, and what it is taken for."""
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         columns = ["field", "category", "agreement", "rate", "n", "taken_for"]
         rows = [
@@ -85,7 +88,7 @@ class RaterAgreement(Shown):
             for one in self.fields
             for found in one.categories
         ]
-        return pd.DataFrame(rows, columns=columns)
+        return Frame(rows, columns=columns)
 
     def disagreements(self, field: str | None = None) -> list[Any]:
         """Return the items in dispute in a field, or in any, those most at odds first."""
@@ -238,19 +241,19 @@ class GoldAccuracy(Shown):
 
     def df(self) -> pd.DataFrame:
         """Return one row per rater: n, right, rate, low, high, early, late, p, is_drifting."""
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         columns = ["rater", "n", "right", "rate", "low", "high", "early", "late", "p", "is_drifting"]
         rows = [
             (one.rater, one.n, one.right, *one.rate, one.early, one.late, one.p, one.is_drifting) for one in self.raters
         ]
-        return pd.DataFrame(rows, columns=columns)
+        return Frame(rows, columns=columns)
 
     def over_time(self) -> pd.DataFrame:
         """Return one row per answer: rater, said_at, position, is_right, and the rate of the rater so far."""
-        import pandas as pd
+        from lmops.base.frames import Frame
 
-        frame = pd.DataFrame(self.answers, columns=["rater", "said_at", "position", "is_right"])
+        frame = Frame(self.answers, columns=["rater", "said_at", "position", "is_right"])
         so_far = frame.groupby("rater")["is_right"].transform(lambda right: right.astype(float).expanding().mean())
         return frame.assign(rate=so_far.astype(float))
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import ConflictError, NotFoundError, UsageError, did_you_mean
+from lmops.feedback._draws import withdrawn
 from lmops.feedback._handed import refuse_closed
 from lmops.feedback._label_records import Queue
 from lmops.feedback._schema import ITEM_STORED, checksum
@@ -140,6 +141,7 @@ def take_back(change: Change, given: Queue) -> Queue:
         raise ConflictError(f"{ahead:,} raters have gone on in queue {name} since. Nothing was changed")
     for table in ("queue_full", "queue_back", "queue_gone", "queue_items"):
         change.con.execute(f"delete from {table} where queue = ? and position > ?", (name, after))
+    withdrawn(change, name, after)
     change.replace("queues", {**dict(row), "count": after})
     change.say("queue.withdraw", name, before={"items": given.count}, after={"items": after})
     return queue_of({**dict(row), "count": after})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -30,8 +31,11 @@ _OF_CASES: Final = (
     "r.run_id in (select unnest($runs)) "
     "order by 1, 4, 6, 9"
 )
-
-
+#: The same on traces that something was said of, in the place of a case the trace.
+_OF_TRACES: Final = (
+    f"select null, l.trace_id, 0, {_LABEL} from labels l where l.run_id is null and l.span_id is null "
+    "and not l.is_gold and l.trace_id in (select trace_id from feedback where name = $name) order by 2, 4, 6, 9"
+)
 _DONE: Final = (
     "select queue, count(*) filter (done > 0) / count(*) from queue_items where not is_gold group by queue "
     "having max(done) > 0"
@@ -47,6 +51,8 @@ class Labels(NamedTuple):
         queue: Where they were labelled.
         schema: The version of the label schema.
         reason: Why there are none.
+        reach: So many cases the labels stand for by their chances, and the error of that; None where every case has
+            one.
     """
 
     numbers: Mapping[Case, float]
@@ -54,6 +60,7 @@ class Labels(NamedTuple):
     queue: str | None = None
     schema: str | None = None
     reason: str | None = None
+    reach: tuple[float, float] | None = None
 
 
 class _Labelled(NamedTuple):
@@ -103,7 +110,14 @@ class CaseLabels(NamedTuple):
         so_far = self.done.get(queue, 1.0)  # items are in an order left to chance: so much of each chance was used
         chances = {case: chance * so_far for case, (_, chance) in taken.items() if chance is not None}
         is_even = bool(whole) or len(set(chances.values())) < 2
-        return Labels({case: value for case, (value, _) in taken.items()}, None if is_even else chances, queue, schema)
+        numbers = {case: value for case, (value, _) in taken.items()}
+        return Labels(numbers, None if is_even else chances, queue, schema, reach=None if whole else _reach(chances))
+
+
+def _reach(chances: Mapping[Case, float]) -> tuple[float, float]:
+    """Return how many cases a sample stands for, and the error of that (D. G. Horvitz, D. J. Thompson, 1952)."""
+    each = chances.values()
+    return sum(1 / chance for chance in each), math.sqrt(sum((1 - chance) / chance**2 for chance in each))
 
 
 def labels_of_cases(store: Store, run_ids: Sequence[str]) -> dict[str, CaseLabels]:
@@ -113,22 +127,36 @@ def labels_of_cases(store: Store, run_ids: Sequence[str]) -> dict[str, CaseLabel
         store: Where they are.
         run_ids: The runs.
     """
+    found = _settled(store, store.sql(_OF_CASES, {"runs": [*run_ids]}).fetchall())
+    return {run_id: found.get(run_id, CaseLabels({}, {})) for run_id in run_ids}
+
+
+def _settled(store: Store, rows: Iterable[tuple[Any, ...]]) -> dict[Any, CaseLabels]:
+    """Return by run what holds of each case, of rows of run, case, repeat and a label."""
     given: dict[Any, list[Said]] = defaultdict(list)
-    for run_id, example_id, repeat, queue, schema, *label, values, probability in store.sql(
-        _OF_CASES, {"runs": [*run_ids]}
-    ).fetchall():
+    for run_id, example_id, repeat, queue, schema, *label, values, probability in rows:
         if values is not None:
             position, item, trace_id, rater, is_adjudicated, version = label
             said = Said(position, item, trace_id, rater, is_adjudicated, version, json.loads(values), probability)
             given[run_id, (example_id, repeat), queue, f"{schema}@{version}"].append(said)
-    found: dict[str, dict[Case, list[_Labelled]]] = {run_id: defaultdict(list) for run_id in run_ids}
+    found: dict[Any, dict[Case, list[_Labelled]]] = defaultdict(lambda: defaultdict(list))
     for (run_id, case, queue, schema), labels in given.items():
         settled = settle(labels)
         found[run_id][case].append(_Labelled(queue, schema, settled.values, settled.probability))
-    done = {} if not given else dict(store.sql(_DONE).fetchall())
+    done = dict(store.sql(_DONE).fetchall()) if given else {}
     return {
         run_id: CaseLabels({case: tuple(said) for case, said in cases.items()}, done) for run_id, cases in found.items()
     }
+
+
+def labels_of_traces(store: Store, name: str) -> CaseLabels:
+    """Return the labels on traces that signals of a name are on; a case is a trace, and has no repeats.
+
+    Args:
+        store: Where they are.
+        name: Of the signals.
+    """
+    return _settled(store, store.sql(_OF_TRACES, {"name": name}).fetchall()).get(None, CaseLabels({}, {}))
 
 
 def value_of(said: Values, judge: str) -> float | None:

@@ -38,7 +38,7 @@ class _Item(NamedTuple):
 
 def pivot_of(store: Store, queue: str, groups: Sequence[str], *, level: float) -> FailurePivot:
     """Return how often each mode was found; see :meth:`lmops.feedback.Themes.pivot`."""
-    import pandas as pd
+    from lmops.base.frames import Frame
 
     if not 0 < level < 1:
         raise UsageError(f"level={level!r}: give a share between 0 and 1, such as 0.95")
@@ -67,7 +67,7 @@ def pivot_of(store: Store, queue: str, groups: Sequence[str], *, level: float) -
     ]
     shown = [f"{group} of the trace" if group in _FIGURES else group for group in groups]
     return FailurePivot(
-        frame=pd.DataFrame(rows, columns=[*shown, *_FIGURES]),
+        frame=Frame(rows, columns=[*shown, *_FIGURES]),
         queue=queue,
         by=tuple(shown),
         items=len({item.position for items in found.values() for item in items}),

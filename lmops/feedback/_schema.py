@@ -433,6 +433,10 @@ create table queue_gold (
     author text not null, created_ns integer not null, primary key (queue, position)
 ) without rowid;
 """
+MADE_DRAWS: Final = """
+create table queue_draws (
+    queue text not null, number integer not null, asked text not null, last integer not null, frame blob not null,
+    primary key (queue, number)) without rowid;"""
 
 
 def labels_of(_con: object, keys: Any) -> list[tuple[Any, ...]]:
@@ -512,7 +516,7 @@ ROOM: Final = Room(
         Table("feedback_history", ("seq",), held_by=_HELD, check=check_signals, erased=_ERASED),
         Table("calibrations", ("number",)),
         Table("label_schemas", ("name", "version")),
-        Table("queues", ("queue",)),
+        *(Table("queues", ("queue",)), Table("queue_draws", ("queue", "number"))),
         Table(
             "queue_items",
             ("queue", "position"),
@@ -590,6 +594,6 @@ ROOM: Final = Room(
         View("labels", LABELS, _LABELS, ("label_history", "queue_items", "queues", "adjudications")),
         _whole("gold_answers", GOLD, "queue, position", of="queue_gold"),
     ),
-    migrations={11: MADE, 12: MADE_CALIBRATIONS, 13: MADE_QUEUES, 14: MADE_FAILURES, 15: MADE_ORDERS},
+    migrations={11: MADE, 12: MADE_CALIBRATIONS, 13: MADE_QUEUES, 14: MADE_FAILURES, 15: MADE_ORDERS, 16: MADE_DRAWS},
     derived=(DerivedView("feedback", ("feedback_history", "spans"), CURRENT),),
 )

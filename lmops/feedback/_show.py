@@ -65,7 +65,8 @@ def _(found: FeedbackStats) -> str:
 
 def _table(found: FeedbackStats) -> tuple[list[str], list[list[str]]]:
     """Return the headings and the rows, an interval in one cell."""
-    hidden = {"share_low", "share_high", "low", "high", "corrected_low", "corrected_high"}
+    hidden = {"share_low", "share_high", "low", "high"}
+    hidden |= {f"{of}_{what}" for of in ("corrected", "ppi") for what in ("low", "high", "labels", "note")}
     names = [str(name) for name in found.frame.columns if name not in hidden]
     rows = found.frame.to_dict("records")
     return names, [[_cell(name, row, found.kind) for name in names] for row in rows]
@@ -75,6 +76,8 @@ def _cell(name: str, row: dict[Any, Any], kind: str) -> str:
     import pandas as pd
 
     value = row[name]
+    if name == "ppi":
+        return _by_labels(row, kind)
     if pd.isna(value):
         return "-"
     if name == "bucket":
@@ -86,6 +89,14 @@ def _cell(name: str, row: dict[Any, Any], kind: str) -> str:
     if name in ("rate", "mean"):
         return _interval(value, row["low"], row["high"], is_share=kind != "number")
     return f"{value:,}" if isinstance(value, int) else plain_line(value, 60)
+
+
+def _by_labels(row: dict[Any, Any], kind: str) -> str:
+    """Return what people would find by labels, or why that is not known."""
+    limits = (row["ppi"], row["ppi_low"], row["ppi_high"])
+    if math.isnan(row["ppi_low"]):
+        return plain_line(row["ppi_note"], 100)
+    return f"{_interval(*limits, is_share=kind != 'number')}, {row['ppi_labels']:,} labels"
 
 
 def _interval(value: float, low: float, high: float, *, is_share: bool) -> str:
@@ -125,7 +136,8 @@ _AGREED: Final = ["field", "coefficient", "value", "raw", "items", "raters", "in
 
 
 def _agreed(found: RaterAgreement) -> str:
-    return f"agreement of raters in {len(found.fields)} field{'' if len(found.fields) == 1 else 's'}"
+    fields = f"{len(found.fields)} field{'' if len(found.fields) == 1 else 's'}"
+    return f"agreement of raters in {fields}, limits at {100 * found.level:g} %"
 
 
 def _agreement(found: RaterAgreement) -> list[list[str]]:
@@ -223,8 +235,16 @@ def _improved(found: JudgeImprovement) -> str:
     shown = f"{len(found.examples)} examples out of {found.n_learning:,} items"
     return (
         f"judge {plain_line(found.candidate.name, 60)}, {shown}, measured on {found.n_held_out:,} others: {kept} "
-        f"(p {p_value}, asked {found.alpha:g})"
+        f"(p {p_value}, asked {found.alpha:g}){_saved(found)}"
     )
+
+
+def _saved(found: JudgeImprovement) -> str:
+    if found.saved is None:
+        return ""
+    name, version = plain_line(found.saved.name, 60), found.saved.version
+    call = f"ws.judges.promote({name!r}, {version}, to=..., evidence={found.verdict_id!r})"
+    return f"; {name}@{version} is a draft: {call}"
 
 
 def _versions(found: JudgeImprovement) -> list[str]:
@@ -276,7 +296,7 @@ def _sources(found: JudgeBudget) -> list[list[str]]:
 
 
 def _words(found: JudgeBudget) -> list[str]:
-    return [plain_line(note, 300) for note in found.notes]
+    return [plain_line(note, 300) for note in (*found.notes, *found.unknown)]
 
 
 def _next_steps(found: JudgeBudget) -> list[str]:

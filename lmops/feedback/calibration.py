@@ -16,6 +16,7 @@ from lmops.calc.staleness import staleness
 from lmops.errors import NotFoundError, UsageError
 from lmops.feedback._measured import JudgeCalibration, Limits
 from lmops.feedback.agreement import read_labels
+from lmops.judges import meant
 from lmops.scorers import Scorer
 from lmops.text import plain_line
 from lmops.times import from_ns
@@ -40,8 +41,12 @@ class Judge(NamedTuple):
     model: str | None
 
 
-def judge_of(store: Store, judge: Any, version: str | None = None, model: str | None = None) -> Judge:
-    """Return which judge is meant: a scorer says it, or a name with its version, by default that of the newest run."""
+def judge_of(project: Project, judge: Any, version: str | None = None, model: str | None = None) -> Judge:
+    """Return which judge is meant: a scorer says it, a version of ``ws.judges``, or a name with its version.
+
+    The version of a name alone is that of the newest run.
+    """
+    judge = meant(project, judge)
     if isinstance(judge, Scorer):
         asked = judge.options.get("model")
         return Judge(judge.name, judge.version, None if asked is None else str(asked))
@@ -49,7 +54,7 @@ def judge_of(store: Store, judge: Any, version: str | None = None, model: str | 
         raise UsageError(f"judge={judge!r:.80}: give the scorer, or its name with version=")
     if version:
         return Judge(judge, version, model)
-    judges = _of_runs(store)
+    judges = _of_runs(project.store)
     if judge not in judges:
         known = f" (judges of runs: {plain_line(', '.join(sorted(judges)), 200)})" if judges else ""
         raise UsageError(

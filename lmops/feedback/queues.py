@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.errors import ConflictError, UsageError
-from lmops.feedback import _turns
+from lmops.feedback import _draws, _turns
 from lmops.feedback._answers import Answers
 from lmops.feedback._bounds import refuse_outside
 from lmops.feedback._budget import JudgeBudget
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.feedback._label_records import Kept, Queue, QueueProgress, Turn
+    from lmops.records import Change
 
 LIFE: Final = States(
     thing="queue",
@@ -76,7 +77,8 @@ class Queues(Answers):
             items: Trace ids, a frame of ``ws.traces.search()`` or rows with trace_id and perhaps span_id, probability
                 and stratum; a run, a comparison (the cases of its first run), or rows with run_id and example_id; the
                 error budget of one (``ws.feedback.budget``: the cases whose labels tell most); or a strategy. "random",
-                "stratified" and "rare" draw with a known probability; "thumbs_down", "judge_against_human",
+                "stratified" and "rare" draw with a known probability, into a queue that is there as well: once more,
+                unless it is asked in the same words (and with the same seed). "thumbs_down", "judge_against_human",
                 "judge_uncertainty" and "low_agreement" look for what tells most, and are in no rate.
             schema: What raters are asked, as "name" or "name@3"; needed for a new queue.
             raters: Who may label; everybody by default.
@@ -104,43 +106,50 @@ class Queues(Answers):
             raise UsageError(f"n={n}: give how many items to draw, 1 or more")
         names = tuple(dict.fromkeys(check_rater(one) for one in raters))
         asked = check_asked(k, overlap, names)
-        strategy = items if isinstance(items, str) else "active" if isinstance(items, JudgeBudget) else "given"
-        if isinstance(items, str):
-            found = chosen_by(self._project.store, items, n=n, by=by, where=where, name=about, seed=seed)
-        elif isinstance(items, JudgeBudget):
-            found = items.draw(n, seed=seed)
-        else:
-            found = [] if items is None else chosen_of(self._project.store, items)
+        with self._project.reading() as con:
+            seen = len(_draws.known(con, name))
+        told = {"n": n, "by": by, "where": where, "about": about}
+        strategy, found = self._found(items, told, seed=seed, seen=seen)
         version = None if schema is None else self._schemas.get(schema)
-        how: dict[str, Any] = {
-            "raters": json.dumps(names) if names else None,
-            "item_order": check_order(order, items),
-            "seed": seed,
-        }
+        asking = json.dumps(names) if names else None
+        how: dict[str, Any] = {"raters": asking, "item_order": check_order(order, items), "seed": seed}
         with self._project.change(reason=reason) as change:
             row = change.store.record(change.con, "queues", name)
             if row is not None:
                 refuse_closed(row)
                 refuse_other(row, version, names, k=k, overlap=overlap, order=order)
-                after, asked = row["count"], (row["k"], row["overlap"])
-                count, digest = put(change.con, name, found, after=after, asked=asked)
-                if count:
-                    change.replace("queues", {**dict(row), "count": after + count})
+                count, digest = _added(change, row, found, seen=seen)
             else:
                 if version is None:
                     raise UsageError(f"queue {name!r} is new: say what raters are asked, as schema='support'")
-                count, digest = put(change.con, name, found, after=0, asked=asked)
+                count, digest = put(change.con, name, found.items, after=0, asked=asked)
+                if found.draw is not None:
+                    _draws.keep(change, name, found.draw, last=count)
                 how |= {"schema": version.name, "schema_version": version.version, "strategy": strategy}
                 how |= {"count": count, "k": asked[0], "overlap": asked[1], "is_blind": blind}
                 LIFE.begin(change, {"queue": name, **how, "author": change.actor, "created_ns": change.at_ns})
-            if row is None or count:
+            if row is None or count or change.unsaid:
                 change.say("queue.add", name, after={"items": count, "strategy": strategy, "checksum": digest})
             return self._get(change.con, name, added=count)
 
+    def _found(self, items: Any, told: dict[str, Any], *, seed: int, seen: int) -> tuple[str, _draws.Given]:
+        """Return what was asked for as items, and what that is called; of a queue each draw is of its own chance."""
+        own: int | tuple[int, int] = (seed, seen) if seen else seed
+        if isinstance(items, str):
+            named = {"n": told["n"], "by": told["by"], "where": told["where"], "name": told["about"]}
+            drawn = chosen_by(self._project.store, items, seed=own, **named)
+            return items, _draws.given({"strategy": items, **told, "seed": seed}, drawn.items, drawn.frame)
+        if isinstance(items, JudgeBudget):
+            said = {"strategy": "active", "n": told["n"], "seed": seed, "judge": items.judge, "runs": items.runs}
+            return "active", _draws.given(said, items.draw(told["n"], seed=own), items.frame(told["n"]))
+        chosen = [] if items is None else chosen_of(self._project.store, items)
+        return "given", _draws.given({"strategy": "given"}, chosen, None)
+
     def list(self) -> pd.DataFrame:
         """Return one row a queue: the columns of the view ``queues``."""
-        frame: pd.DataFrame = self._project.store.sql("select * from queues order by created_at desc, queue").df()
-        return frame
+        from lmops.base.frames import Frame
+
+        return Frame(self._project.store.sql("select * from queues order by created_at desc, queue").df())
 
     def close(self, name: str, *, reason: str | None = None) -> Queue:
         """Hand out no more items and take no more labels; return the queue.
@@ -520,3 +529,16 @@ class Queues(Answers):
         with self._project.change(reason=reason) as change:
             self._row(change.con, name)
             return queue_of(LIFE.move(change, name, to=to, action=action))
+
+
+def _added(change: Change, row: sqlite3.Row, found: _draws.Given, *, seen: int) -> tuple[int, str]:
+    """Put further items into a queue that is there; return how many are new, and the checksum over them."""
+    name, after = row["queue"], row["count"]
+    taken, draws = _draws.taken(change, name, after, found, seen=seen)
+    count, digest = put(change.con, name, taken, after=after, asked=(row["k"], row["overlap"]))
+    if len(draws) > seen:
+        _draws.settle(change.con, name, after, draws)
+        _draws.keep(change, name, draws[-1], last=after + count)
+    if count:
+        change.replace("queues", {**dict(row), "count": after + count})
+    return count, digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import UsageError, did_you_mean
@@ -62,7 +62,25 @@ _FOUND: Final = {
 STRATEGIES: Final = (*DRAWN, *_FOUND)
 
 
-def draw(groups: Sequence[Hashable], n: int, *, strategy: str, seed: int) -> list[tuple[int, float]]:
+class Drawn(NamedTuple):
+    """Items that a strategy takes, and the chance of all that it drew from; None where it chose them for a reason."""
+
+    items: list[Chosen]
+    frame: dict[str, float] | None
+
+
+def chances(groups: Sequence[Hashable], n: int, *, strategy: str) -> list[float]:
+    """Return the probability of each row to be drawn by :func:`draw`."""
+    named = [None if strategy == "random" else group for group in groups]
+    sizes = Counter(named)
+    if len(sizes) > n:
+        return [n / len(sizes) / sizes[group] for group in named]
+    counts = (_even if strategy == "rare" else _by_share)([*sizes.values()], n)
+    shares = {group: count / size for (group, size), count in zip(sizes.items(), counts, strict=True)}
+    return [shares[group] for group in named]
+
+
+def draw(groups: Sequence[Hashable], n: int, *, strategy: str, seed: int | Sequence[int]) -> list[tuple[int, float]]:
     """Draw rows without replacement and return (row, probability), in a random order.
 
     Args:
@@ -79,14 +97,14 @@ def draw(groups: Sequence[Hashable], n: int, *, strategy: str, seed: int) -> lis
     rows: dict[Hashable, list[int]] = defaultdict(list)
     for row, group in enumerate(groups):
         rows[None if strategy == "random" else group].append(row)
-    members, chance = list(rows.values()), 1.0
+    chance = chances(groups, n, strategy=strategy)
+    members = list(rows.values())
     if len(members) > n:
-        chance = n / len(members)
         members = [members[at] for at in generator.permutation(len(members))[:n]]
     sizes = [len(one) for one in members]
     counts = _even(sizes, n) if strategy == "rare" else _by_share(sizes, n)
     found = [
-        (row, chance * count / len(group))
+        (row, chance[row])
         for group, count in zip(members, counts, strict=True)
         for row in (group[at] for at in generator.permutation(len(group))[:count])
     ]
@@ -121,9 +139,16 @@ def _even(sizes: Sequence[int], n: int) -> list[int]:
 
 
 def chosen_by(
-    store: Store, strategy: str, *, n: int, by: str | None, where: str | None, name: str | None, seed: int
-) -> list[Chosen]:
-    """Return the traces that a strategy chooses.
+    store: Store,
+    strategy: str,
+    *,
+    n: int,
+    by: str | None,
+    where: str | None,
+    name: str | None,
+    seed: int | Sequence[int],
+) -> Drawn:
+    """Return the traces that a strategy chooses, and from what it drew them.
 
     Args:
         store: Where the traces are.
@@ -143,7 +168,7 @@ def chosen_by(
     if strategy not in DRAWN:
         query = f"with judges as ({_JUDGES}) select trace_id from ({_FOUND[strategy]}) limit $n"
         rows = store.sql(query, {"name": name, "n": n}).fetchall()
-        return [Chosen(trace_id=one) for one in dict.fromkeys(row[0] for row in rows)]
+        return Drawn([Chosen(trace_id=one) for one in dict.fromkeys(row[0] for row in rows)], None)
     if (by is None) != (strategy == "random"):
         raise UsageError(
             f"strategy {strategy!r}: give by=, a column of traces"
@@ -155,5 +180,8 @@ def chosen_by(
     found: list[tuple[Any, ...]] = store.sql(
         f"select trace_id, {group} from traces where trace_id in ({asked}) order by trace_id"
     ).fetchall()
-    drawn = draw([row[1] for row in found], n, strategy=strategy, seed=seed)
-    return [Chosen(trace_id=found[row][0], stratum=found[row][1], probability=share) for row, share in drawn]
+    groups = [row[1] for row in found]
+    drawn = draw(groups, n, strategy=strategy, seed=seed)
+    items = [Chosen(trace_id=found[row][0], stratum=found[row][1], probability=share) for row, share in drawn]
+    frame = zip((row[0] for row in found), chances(groups, n, strategy=strategy), strict=True)
+    return Drawn(items, dict(frame))

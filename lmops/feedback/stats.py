@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.base.units import share
 from lmops.errors import UsageError, did_you_mean
+from lmops.feedback._by_labels import ByLabels, mean_by_labels
+from lmops.feedback._people import labels_of_traces
 from lmops.feedback._records import FeedbackStats
 from lmops.feedback.calibration import by_name
 from lmops.store import FACT_VIEWS
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from lmops.calc.intervals import Interval
     from lmops.feedback._measured import JudgeCalibration
+    from lmops.feedback._people import CaseLabels
     from lmops.store import Store
 
 #: Columns of ``traces`` that group them as they are.
@@ -45,9 +48,12 @@ _SAID: Final = "feedback."
 #: Columns of the result that are no groups.
 _OWN: Final = frozenset({
     "bucket", "traces", "with_feedback", "share", "share_low", "share_high", "signals", "users", "up", "down", "value",
-    "count", "rate", "mean", "low", "high", "corrected", "corrected_low", "corrected_high",
+    "count", "rate", "mean", "low", "high", "corrected", "corrected_low", "corrected_high", "ppi", "ppi_low",
+    "ppi_high", "ppi_labels", "ppi_note",
 })  # fmt: skip  # many words: packed, they are read at a glance
 _WORDS: Final = {"hour": "1h", "day": "1d", "week": "1w"}
+#: So many errors fewer than there are, and the labels do not stand for all.
+_SURE: Final = 4.0
 #: Where clients put what they say of a trace in words of their own.
 _PLACES: Final = ("{}", "lmops.{}", "metadata.{}", "langfuse.trace.metadata.{}", "langfuse.observation.metadata.{}")
 
@@ -76,14 +82,14 @@ def feedback_stats(
     keys = ["bucket", *names]
     frame = _shares(store, source, params, keys, name)
     said = store.sql(
-        f"select {', '.join(f't.{key}' for key in keys)}, f.value, f.number, "
+        f"select {', '.join(f't.{key}' for key in keys)}, f.trace_id, f.value, f.number, "
         "coalesce(f.user_id, t.user_id, f.trace_id) as who "
         f"from ({source}) as t join feedback as f on f.trace_id = t.trace_id where f.name = $name and f.kind = $kind",
         {**params, "name": name, "kind": kind},
     ).df()
-    record, judged = _judge(store, name, said, kind)
+    judge, judged = _judge(store, name, said, kind)
     shown = [f"{group} of the trace" if group in _OWN else group for group in groups]
-    frame = _with_rates(frame, said, keys, kind, record).rename(columns=dict(zip(names, shown, strict=True)))
+    frame = _with_rates(frame, said, keys, kind, judge).rename(columns=dict(zip(names, shown, strict=True)))
     if every is None:
         frame = frame.drop(columns="bucket")
     total, given = _totals(store, asked, name)
@@ -187,23 +193,39 @@ def _totals(store: Store, asked: str, name: str) -> tuple[int, int]:
     return int(rows[0][0]), int(rows[0][1])
 
 
-def _judge(store: Store, name: str, said: pd.DataFrame, kind: str) -> tuple[JudgeCalibration | None, tuple[str, ...]]:
-    """Return the calibration by which rates of a judge are corrected, and what to say of it; nothing of people's."""
+class _Judge(NamedTuple):
+    """Who spoke, and by what that is corrected."""
+
+    name: str
+    record: JudgeCalibration | None
+    labels: CaseLabels | None
+
+
+def _judge(store: Store, name: str, said: pd.DataFrame, kind: str) -> tuple[_Judge | None, tuple[str, ...]]:
+    """Return by what rates of a judge are corrected, and what to say of it; nothing of people's."""
     record, is_judge = by_name(store, name)
-    if not is_judge:
-        return None, ()
+    if not is_judge or kind not in ("thumb", "number"):
+        return None, (f"not corrected: what judge {name} says is no pass or fail",) if is_judge else ()
+    labels = labels_of_traces(store, name)
+    notes = () if labels.by_case else ("not corrected by labels: nobody labelled these traces",)
+    is_corrected, words = _by_record(name, record, said)
+    return _Judge(name, record if is_corrected else None, labels if labels.by_case else None), (words, *notes)
+
+
+def _by_record(name: str, record: JudgeCalibration | None, said: pd.DataFrame) -> tuple[bool, str]:
+    """Return whether a calibration corrects what a judge said, and how or why not."""
     if record is None:
-        return None, (f"the judge {name} is uncalibrated: it has no calibration",)
+        return False, f"the judge {name} is uncalibrated: it has no calibration"
     if not record.is_fresh:
-        return None, (f"not corrected: the calibration of judge {name} is stale: {'; '.join(record.stale)}",)
-    if kind not in ("thumb", "number") or not said["number"].isin((0, 1)).all():
-        return None, (f"not corrected: what judge {name} says is no pass or fail",)
+        return False, f"not corrected: the calibration of judge {name} is stale: {'; '.join(record.stale)}"
+    if not said["number"].isin((0, 1)).all():
+        return False, f"not corrected by a calibration: what judge {name} says is no pass or fail"
     version = f"version {record.judge_version}; signals do not say which version of the judge spoke"
-    return record, (f"corrected by calibration {record.number} of {version}",)
+    return True, f"corrected by calibration {record.number} of {version}"
 
 
 def _with_rates(
-    frame: pd.DataFrame, said: pd.DataFrame, keys: list[str], kind: str, record: JudgeCalibration | None
+    frame: pd.DataFrame, said: pd.DataFrame, keys: list[str], kind: str, judge: _Judge | None
 ) -> pd.DataFrame:
     """Return the frame with the share that gave feedback, and the figures of what they said."""
     from lmops.calc.intervals import wilson
@@ -214,10 +236,10 @@ def _with_rates(
     parts = {_key(key): part for key, part in said.groupby(keys, dropna=False, sort=False)}
     for row in frame.to_dict("records"):
         part = parts.get(_key(tuple(row[key] for key in keys)), said.iloc[:0])
-        rows += [{**row, **figures} for figures in _figures(part, kind, record)]
+        rows += [{**row, **figures} for figures in _figures(part, kind, judge)]
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=[*frame.columns, *next(_figures(said.iloc[:0], kind, record))])
+    return pd.DataFrame(rows, columns=[*frame.columns, *next(_figures(said.iloc[:0], kind, judge))])
 
 
 def _key(values: Any) -> tuple[Any, ...]:
@@ -227,7 +249,7 @@ def _key(values: Any) -> tuple[Any, ...]:
     return tuple(None if pd.isna(value) else value for value in values)
 
 
-def _figures(part: pd.DataFrame, kind: str, record: JudgeCalibration | None) -> Iterator[dict[str, Any]]:
+def _figures(part: pd.DataFrame, kind: str, judge: _Judge | None) -> Iterator[dict[str, Any]]:
     """Yield the figures of the signals of one group; of categories, a row for each."""
     from lmops.calc.intervals import mean_interval, proportion_interval
 
@@ -236,11 +258,11 @@ def _figures(part: pd.DataFrame, kind: str, record: JudgeCalibration | None) -> 
     if kind == "thumb":
         found = proportion_interval(part["number"].to_numpy(float), clusters=who)
         said |= {"up": int((part["number"] == 1).sum()), "down": int((part["number"] == 0).sum()), **_rate(found)}
-        yield {**said, **_corrected(part, who, record)}
+        yield {**said, **_corrected(part, who, judge)}
     elif kind == "number":
         found = mean_interval(part["number"].to_numpy(float), clusters=who)
         said |= {"mean": found.estimate, "low": found.low, "high": found.high}
-        yield {**said, **_corrected(part, who, record)}
+        yield {**said, **_corrected(part, who, judge)}
     elif kind == "category":
         for value, count in part["value"].value_counts().items() if len(part) else [(None, 0)]:
             is_it = (part["value"] == value).to_numpy(float)
@@ -249,16 +271,43 @@ def _figures(part: pd.DataFrame, kind: str, record: JudgeCalibration | None) -> 
         yield said
 
 
-def _corrected(part: pd.DataFrame, who: Any, record: JudgeCalibration | None) -> dict[str, float]:
-    """Return the share of passes that people would give where a judge spoke; nothing where none did."""
+def _corrected(part: pd.DataFrame, who: Any, judge: _Judge | None) -> dict[str, Any]:
+    """Return what people would find where a judge spoke; nothing where none did."""
     from lmops.calc.intervals import proportion_interval
 
-    if record is None:
-        return {}
-    found = proportion_interval(part["number"].to_numpy(float), clusters=who)
-    worth = 0.0 if math.isnan(found.n_effective) else found.n_effective
-    made = record.corrected(found.estimate * worth if worth else 0.0, worth)
-    return {"corrected": made.estimate, "corrected_low": made.low, "corrected_high": made.high}
+    found: dict[str, Any] = {}
+    if judge is not None and judge.record is not None:
+        rate = proportion_interval(part["number"].to_numpy(float), clusters=who)
+        worth = 0.0 if math.isnan(rate.n_effective) else rate.n_effective
+        made = judge.record.corrected(rate.estimate * worth if worth else 0.0, worth)
+        found |= {"corrected": made.estimate, "corrected_low": made.low, "corrected_high": made.high}
+    if judge is not None and judge.labels is not None:
+        mean, low, high, count, words = _by_labels(part, judge.name, judge.labels)
+        found |= {"ppi": mean, "ppi_low": low, "ppi_high": high, "ppi_labels": count, "ppi_note": words}
+    return found
+
+
+def _by_labels(part: pd.DataFrame, judge: str, labels: CaseLabels) -> ByLabels:
+    """Return the mean that people would give of the traces of one group, by labels on a sample of them."""
+    if not len(part):
+        return ByLabels(words="the judge said nothing of these traces")
+    of_trace = part.groupby("trace_id")
+    scores, who = of_trace["number"].mean(), of_trace["who"].first()
+    cases = [(str(trace_id), 0) for trace_id in scores.index]
+    said = labels.of(judge, cases)
+    if said.reason is not None:
+        return ByLabels(words=said.reason.replace("its cases", "these traces").replace("cases", "traces"))
+    made = mean_by_labels(
+        said, cases, scores.to_numpy(float), clusters=who.tolist() if who.duplicated().any() else None
+    )
+    if said.reach is not None and len(cases) > said.reach[0] + _SURE * said.reach[1] + 1:
+        words = (
+            f"the labels stand for about {said.reach[0]:,.0f} of {len(cases):,} traces: the others were not drawn from"
+        )
+        return ByLabels(n_labels=made.n_labels, words=words)
+    if math.isnan(made.low):
+        return made._replace(words=f"{made.n_labels:,} labels are too few" if made.n_labels < 2 else made.words)
+    return made
 
 
 def _rate(found: Interval) -> dict[str, float]:

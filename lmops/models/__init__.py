@@ -20,6 +20,7 @@ from lmops.base.public import only
 from lmops.base.twins import takes_as
 from lmops.errors import UsageError
 from lmops.models import _limits
+from lmops.models import _show as _show
 from lmops.models._endpoints import STANDINS, Endpoints
 from lmops.models._loop import BACKGROUND
 from lmops.models._params import check_params
@@ -298,13 +299,18 @@ class Models:
         }
         return self._endpoints.register(name, values, reason=reason)
 
-    def unregister(self, name: str, *, reason: str | None = None) -> None:
+    def unregister(self, name: str, *, reason: str | None = None, dry_run: bool = False) -> None:
         """Forget a registered name.
+
+        Args:
+            name: The name.
+            reason: Why, for the audit chain.
+            dry_run: Only find out whether it can be forgotten.
 
         Raises:
             NotFoundError: It is not registered.
         """
-        self._endpoints.unregister(name, reason=reason)
+        self._endpoints.unregister(name, reason=reason, dry_run=dry_run)
 
     def list(self) -> pd.DataFrame:
         """Return the registered endpoints and the stand-ins.
@@ -314,6 +320,8 @@ class Models:
             max_concurrency, actor and registered_at; a stand-in has its name and model alone.
         """
         import pandas as pd
+
+        from lmops.base.frames import Frame
 
         rows: list[dict[str, Any]] = []
         for row in self._endpoints.rows():
@@ -334,7 +342,7 @@ class Models:
             "actor",
             "registered_at",
         ]
-        return pd.DataFrame(rows, columns=columns)
+        return Frame(rows, columns=columns)
 
     def limits(self) -> pd.DataFrame:
         """Return how many requests each endpoint gets at once from this process, now.
@@ -343,22 +351,29 @@ class Models:
             endpoint, model, limit, max_concurrency, in_flight, waiting, paused_s, cuts, successes: one row for each
             endpoint that was called.
         """
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         found = _limits.limits(BACKGROUND.loop.time())
         columns = [field.name for field in dataclasses.fields(_limits.Limit)]
-        return pd.DataFrame([dataclasses.asdict(row) for row in found], columns=columns)
+        return Frame([dataclasses.asdict(row) for row in found], columns=columns)
 
-    def clear_cache(self, *, older_than: str | datetime | timedelta | None = None, reason: str | None = None) -> int:
+    def clear_cache(
+        self,
+        *,
+        older_than: str | datetime | timedelta | None = None,
+        reason: str | None = None,
+        dry_run: bool = False,
+    ) -> int:
         """Forget cached answers and return how many.
 
         Args:
             older_than: A time, or an age as a timedelta; all of them by default.
             reason: Why, for the audit chain.
+            dry_run: Only say how many.
         """
         if isinstance(older_than, timedelta):
             older_than = utc_now() - older_than
-        return self._cache.clear(None if older_than is None else to_ns(older_than), reason=reason)
+        return self._cache.clear(None if older_than is None else to_ns(older_than), reason=reason, dry_run=dry_run)
 
     # -- prices ----------------------------------------------------------------------------------------------------
 

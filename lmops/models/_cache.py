@@ -105,8 +105,12 @@ class ResponseCache:
         except StoreError as error:
             log.warning("the answer was not cached: %s", error)
 
-    def clear(self, before_ns: int | None, *, reason: str | None = None) -> int:
-        """Forget the answers from before a time, or all; return how many."""
+    def clear(self, before_ns: int | None, *, reason: str | None = None, dry_run: bool = False) -> int:
+        """Forget the answers from before a time, or all; return how many. A dry run only counts them."""
+        if dry_run:
+            with self._project.reading() as con:
+                counted = "select count(*) from response_cache where ?1 is null or created_ns < ?1"
+                return int(con.execute(counted, (before_ns,)).fetchone()[0])
         with self._project.change(reason=reason) as change:
             gone = change.con.execute(
                 "delete from response_cache where ?1 is null or created_ns < ?1 returning key", (before_ns,)

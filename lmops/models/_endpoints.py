@@ -101,8 +101,11 @@ class Endpoints:
                 change.say("model.register", name, before=before, after=after)
         return _endpoint(row)
 
-    def unregister(self, name: str, *, reason: str | None) -> None:
-        """Forget a name."""
+    def unregister(self, name: str, *, reason: str | None, dry_run: bool = False) -> None:
+        """Forget a name; a dry run only finds out whether it is known."""
+        if dry_run:
+            self._registered(name)
+            return
         with self._project.change(reason=reason) as change:
             old = change.con.execute("select * from model_endpoints where name = ?", (name,)).fetchone()
             if old is None:

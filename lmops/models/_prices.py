@@ -247,8 +247,9 @@ class Prices:
 
     def df(self) -> pd.DataFrame:
         """Return the prices set here: the columns of the view ``prices``."""
-        frame: pd.DataFrame = self._project.store.sql("select * from prices").df()
-        return frame
+        from lmops.base.frames import Frame
+
+        return Frame(self._project.store.sql("select * from prices").df())
 
 
 def _check_price(model: str, numbers: Sequence[float | None]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lmops.base.chat import ToolCall, Usage
+from lmops.base.shown import Shown
 from lmops.base.units import duration, money
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def finish_reason(word: object) -> FinishReason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
+class Completion(Shown):
     """One answer of a model.
 
     Attributes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from lmops.base.public import only
 from lmops.errors import UsageError
 from lmops.prompts import _show as _show
+from lmops.prompts import _show_version as _show_version
 from lmops.prompts._names import check_name
 from lmops.prompts._records import PromptVersion
 from lmops.prompts._sync import PromptFiling

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lmops.base.shown import Shown
 from lmops.prompts.content import Content
 from lmops.prompts.rendering import analyse, mark_span, render
 from lmops.text import plain_line
@@ -17,7 +18,7 @@ Message = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class PromptVersion:
+class PromptVersion(Shown):
     """One immutable version of a prompt.
 
     ``hash`` identifies its content: messages, model, parameters, response schema and tools. Note, author, tags,

@@ -12,9 +12,9 @@ from lmops.prompts.diffs import PromptDiff, value_text
 from lmops.text import escape, one_line, plain, plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from lmops.prompts.alignment import Parts
+    from lmops.calc.alignment import Parts
     from lmops.prompts.comparisons import Measure, Value
     from lmops.prompts.diffs import Change, MessageDiff, Row
 
@@ -223,11 +223,34 @@ def comparison_text(found: PromptComparison) -> str:
     lines += ["", *(f"! {plain_line(caveat, 600)}" for caveat in found.caveats)] if found.caveats else []
     outputs = found.outputs
     if outputs is not None:
-        lines += ["", f"{len(outputs):,} inputs were answered by all in an evaluation; the first {_OUTPUTS}:"]
+        lines += ["", f"{_asked(found)}; the first {_OUTPUTS}:", *(f"  {one}" for one in _runs(found))]
         for row in outputs.head(_OUTPUTS).to_dict("records"):
             lines.append(f"  {plain_line(row['example_id'], 40)}: {plain_line(row['input'], 160)}")
-            lines += [f"    {ref}  {plain_line(row[ref], 200)}" for ref in found.refs]
+            lines += [f"    {ref}  {_answer(row[ref], plain_line, 200)}" for ref in found.refs]
     return "\n".join(lines)
+
+
+def _asked(found: PromptComparison) -> str:
+    """Return how many inputs all versions were asked, and how many of them each left without an answer."""
+    if found.answers is None:
+        return ""
+    said = [f"{ref} gave no answer to {n:,}" for ref, n in zip(found.refs, found.answers.silent, strict=True) if n]
+    return "; ".join([f"{len(found.answers.outputs):,} inputs of {found.answers.dataset} were asked of all", *said])
+
+
+def _runs(found: PromptComparison) -> list[str]:
+    """Return which run each version answered in, and on which model."""
+    of = found.answers
+    if of is None:
+        return []
+    return [
+        f"{ref}: {run} on {plain_line(asked, 200)}"
+        for ref, run, asked in zip(found.refs, of.runs, of.asked, strict=True)
+    ]
+
+
+def _answer(text: object, show: Callable[[str, int], str], limit: int) -> str:
+    return show(text, limit) if isinstance(text, str) else "(no answer)"
 
 
 def _coverage(found: PromptComparison, place: int) -> str:
@@ -271,8 +294,13 @@ def _outputs(found: PromptComparison) -> str:
     heads = ("input", *found.refs)
     rows = ([row[name] for name in heads] for row in outputs.head(_OUTPUTS).to_dict("records"))
     styles = [style] * len(heads)
-    table = html_table(heads, rows, show=lambda text: one_line(text, 400), styles=styles, heads=styles, compact=True)
+
+    def show(text: object) -> str:
+        return _answer(text, one_line, 400)
+
+    table = html_table(heads, rows, show=show, styles=styles, heads=styles, compact=True)
+    runs = "".join(f"<li>{escape(one)}</li>" for one in _runs(found))
     return (
-        f'<p style="margin:8px 0 2px">{len(outputs):,} inputs answered in an evaluation; the first {_OUTPUTS}:</p>'
-        f"{table}"
+        f'<p style="margin:8px 0 2px">{escape(_asked(found))}; the first {_OUTPUTS}:</p>'
+        f'<ul style="margin:0 0 4px">{runs}</ul>{table}'
     )

@@ -48,6 +48,28 @@ class Measure(NamedTuple):
     differences: tuple[Value | None, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What versions answered to the same inputs, one run each.
+
+    Args:
+        outputs: example_id, input and one column a version; missing where it gave no answer.
+        runs: The run of each version.
+        asked: The model of each run and its parameters, in words.
+        dataset: What they ran over.
+    """
+
+    outputs: pd.DataFrame
+    runs: tuple[str, ...]
+    asked: tuple[str, ...]
+    dataset: str
+
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """How many inputs each version gave no answer to."""
+        return tuple(int(self.outputs[ref].isna().sum()) for ref in self.outputs.columns[2:])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PromptComparison(Viewed):
     """How versions of a prompt behaved; the first one is what the others are compared with."""
@@ -63,7 +85,8 @@ class PromptComparison(Viewed):
     last_at: tuple[datetime | None, ...]
     measures: tuple[Measure, ...]
     caveats: tuple[str, ...]
-    _outputs: pd.DataFrame | None = None
+    #: what they answered in evaluations; None when no runs of all can be compared
+    answers: Answers | None = None
 
     def df(self) -> pd.DataFrame:
         """Return one row a measure and version.
@@ -72,7 +95,7 @@ class PromptComparison(Viewed):
             measure, unit, version (reference), value, low, high (95 %), n, missing, difference, difference_low,
             difference_high (from the first version). What was not measured is NaN, and n is 0.
         """
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         nothing = Value(None, None, None, 0)
         rows = [
@@ -81,18 +104,19 @@ class PromptComparison(Viewed):
             for ref, value, difference in zip(self.refs, measure.values, measure.differences, strict=True)
         ]
         names = ["measure", "unit", "version", "value", "low", "high", "n", "missing"]
-        frame = pd.DataFrame(rows, columns=[*names, "difference", "difference_low", "difference_high"])
+        frame = Frame(rows, columns=[*names, "difference", "difference_low", "difference_high"])
         floats = ["value", "low", "high", "difference", "difference_low", "difference_high"]
         return frame.astype(dict.fromkeys(floats, "float64"))
 
     @property
     def outputs(self) -> pd.DataFrame | None:
-        """Return what the versions answered to the same inputs, from their newest evaluations over one dataset.
+        """Return what the versions answered to the same inputs, in runs of one model and one setting over one dataset.
 
         Returns:
-            example_id, input, and one column a version; None when the versions were not evaluated over one dataset.
+            example_id, input, and one column a version, missing where it gave no answer; None when no runs of all of
+            them can be compared.
         """
-        return None if self._outputs is None else self._outputs.copy()
+        return None if self.answers is None else self.answers.outputs.copy()
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{ref} {n:,} traces" for ref, n in zip(self.refs, self.traces, strict=True))
@@ -120,6 +144,7 @@ def compare(
     votes = _votes(store, name, versions, range_sql(bounds))
     times = [(part["start_at"].min(), part["start_at"].max()) if len(part) else (None, None) for part in parts]
     words = [f"last {last}" if last else "", f"since {since}" if since else "", f"until {until}" if until else ""]
+    answers, why_none = _aligned(store, refs)
     scope = ", ".join(word for word in (*words, environment or "") if word) or "all traces"
     return PromptComparison(
         name=name,
@@ -130,8 +155,8 @@ def compare(
         first_at=tuple(time[0] for time in times),
         last_at=tuple(time[1] for time in times),
         measures=tuple(_measures(parts, votes)),
-        caveats=tuple(_caveats(store, parts, refs, times, mixed, range_sql(bounds))),
-        _outputs=_aligned(store, refs),
+        caveats=(*_caveats(store, parts, refs, times, mixed, range_sql(bounds)), *filter(None, (why_none,))),
+        answers=answers,
     )
 
 
@@ -247,19 +272,28 @@ def difference(one: Value, other: Value) -> Value:
 
 
 def _votes(store: Store, name: str, versions: Sequence[int], where: str) -> dict[str, bool]:
-    """Return the votes of users by trace (True: up) that came as evaluation events of spans."""
-    query = (
-        "select trace_id, events from spans where events like '%gen_ai.evaluation.result%' and trace_id in (select "
-        f"trace_id from spans where prompt_name = $name and list_contains($versions, prompt_version)) and {where}"
+    """Return the votes of users by trace (True: up), from evaluation events of spans and from recorded feedback.
+
+    What is recorded counts before an event, and is down where anybody's is, as everywhere.
+    """
+    asked = {"name": name, "versions": [str(version) for version in versions]}
+    of_these = (
+        "trace_id in (select trace_id from spans where prompt_name = $name and "
+        f"list_contains($versions, prompt_version) and {where})"
     )
-    rows = store.sql(query, {"name": name, "versions": [str(version) for version in versions]}).fetchall()
+    query = (
+        f"select trace_id, events from spans where events like '%gen_ai.evaluation.result%' and {of_these} and {where}"
+    )
     found: dict[str, bool] = {}
-    for trace_id, events in rows:
+    for trace_id, events in store.sql(query, asked).fetchall():
         for event in json.loads(events):
             vote = vote_of(event)
             if vote is not None:
                 found[trace_id] = vote
-    return found
+    query = (
+        f"select trace_id, bool_and(value = 'up') from feedback where kind = 'thumb' and {of_these} group by trace_id"
+    )
+    return found | dict(store.sql(query, asked).fetchall())
 
 
 def vote_of(event: Any) -> bool | None:
@@ -329,37 +363,80 @@ def _differs(what: str, used: dict[str, set[str]]) -> Iterable[str]:
 # -- the same inputs ---------------------------------------------------------------------------------------------------
 
 
-def _aligned(store: Store, refs: Sequence[str]) -> pd.DataFrame | None:
-    """Return the answers of the newest finished run of each version over the newest dataset that all were run on."""
+def _aligned(store: Store, refs: Sequence[str]) -> tuple[Answers | None, str]:
+    """Return what the versions answered to the same inputs, like with like; or None, and why there is nothing.
+
+    Taken are the newest finished runs over one dataset, of one model and one setting. Where the versions themselves set
+    other parameters, those are a part of what is compared: then the runs have to ask them alike.
+    """
     runs = store.sql(
-        "select prompt_ref, dataset, max_by(run_id, started_at) as run_id, max(started_at) as at from runs "
-        "where list_contains($refs, prompt_ref) and status = 'finished' group by all",
+        "select prompt_ref, dataset, model, params, settings, run_id, started_at from runs "
+        "where list_contains($refs, prompt_ref) and status = 'finished' order by started_at",
         {"refs": list(refs)},
-    ).df()
+    ).to_arrow_table()
+    groups: dict[tuple[bool, Any], dict[str, dict[str, Any]]] = {}
+    for run in runs.to_pylist():
+        given = json.loads(run["settings"] or "{}").get("given_params") or {}
+        for is_one_setting, asked in ((True, _canonical(run["params"])), (False, json.dumps(given, sort_keys=True))):
+            found = groups.setdefault((is_one_setting, (run["dataset"], run["model"], asked)), {})
+            found[run["prompt_ref"]] = run  # the newest one is last
     whole = [
-        (group["at"].max(), dataset, group) for dataset, group in runs.groupby("dataset") if len(group) == len(refs)
+        (is_one_setting, max(run["started_at"] for run in found.values()), [found[ref] for ref in refs])
+        for (is_one_setting, _), found in groups.items()
+        if len(found) == len(refs)
     ]
     if not whole:
-        return None
-    _, dataset, group = max(whole, key=lambda found: found[0])
-    by_ref = dict(zip(group["prompt_ref"], group["run_id"], strict=True))
+        return None, _nothing_alike(runs.to_pylist(), refs)
+    _, _, chosen = max(whole, key=lambda found: found[:2])
+    return _answers(store, refs, chosen), ""
+
+
+def _canonical(params: str | None) -> str:
+    return json.dumps(json.loads(params or "{}") or {}, sort_keys=True)
+
+
+def _nothing_alike(runs: Sequence[dict[str, Any]], refs: Sequence[str]) -> str:
+    """Return why no answers can be compared, where every version was evaluated; empty where one was not."""
+    if {run["prompt_ref"] for run in runs} != set(refs):
+        return ""
+    newest = {run["prompt_ref"]: run for run in runs}
+    said = "; ".join(f"{ref}: {run_words(newest[ref])} over {newest[ref]['dataset']}" for ref in refs)
+    return (
+        f"their answers cannot be compared: no runs of all are of one model and one setting over one dataset ({said})"
+    )
+
+
+def run_words(run: dict[str, Any]) -> str:
+    """Return on which model and with which parameters a run asked."""
+    params = json.loads(run["params"] or "{}") or {}
+    return ", ".join([str(run["model"] or "no model"), *(f"{name} {value}" for name, value in sorted(params.items()))])
+
+
+def _answers(store: Store, refs: Sequence[str], runs: Sequence[dict[str, Any]]) -> Answers:
+    """Return the first answers of runs to the inputs that all of them asked; one that failed gave none."""
+    import pandas as pd
+
     frames = [
         store.sql(
-            "select example_id, output from results where run_id = $run_id and repeat = 0 and status = 'ok'",
-            {"run_id": by_ref[ref]},
+            "select example_id, case when status = 'ok' then output end as output from results "
+            "where run_id = $run_id and repeat = 0 and status <> 'not_run'",
+            {"run_id": run["run_id"]},
         )
         .df()
         .set_index("example_id")["output"]
         .rename(ref)
-        for ref in refs
+        for ref, run in zip(refs, runs, strict=True)
     ]
-    import pandas as pd
-
-    found: pd.DataFrame = pd.concat(frames, axis=1).sort_index().rename_axis("example_id").reset_index()
-    name, _, version = str(dataset).partition("@")
+    found = pd.concat(frames, axis=1, join="inner").sort_index().rename_axis("example_id").reset_index()
+    name, _, version = str(runs[0]["dataset"]).partition("@")
     inputs = store.sql(
         "select example_id, input from examples where dataset = $name and version = try_cast($version as bigint)",
         {"name": name, "version": version},
     ).df()
     found.insert(1, "input", found["example_id"].map(dict(zip(inputs["example_id"], inputs["input"], strict=True))))
-    return found
+    return Answers(
+        outputs=found,
+        runs=tuple(str(run["run_id"]) for run in runs),
+        asked=tuple(run_words(run) for run in runs),
+        dataset=str(runs[0]["dataset"]),
+    )

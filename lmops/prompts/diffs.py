@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from lmops.base.shown import Viewed
-from lmops.prompts.alignment import Parts, gaps, matches, paired, whole, words
+from lmops.calc.alignment import Parts, gaps, matches, paired, whole, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -138,7 +138,7 @@ class PromptDiff(Viewed):
 
     def df(self) -> pd.DataFrame:
         """Return one row a line: message, role, kind, left_line, right_line, left, right."""
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         rows = [
             (place, message.title, row.kind, row.left_number, row.right_number, row.left_text, row.right_text)
@@ -146,7 +146,7 @@ class PromptDiff(Viewed):
             for row in message.rows
         ]
         names = ["message", "role", "kind", "left_line", "right_line", "left", "right"]
-        return pd.DataFrame(rows, columns=names).astype({"left_line": "Int64", "right_line": "Int64"})
+        return Frame(rows, columns=names).astype({"left_line": "Int64", "right_line": "Int64"})
 
     def __repr__(self) -> str:
         return f"<PromptDiff {self.title}: {self.summary}>"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lmops.errors import LmopsError, UsageError
+from lmops.prompts.calls import recovered, remembered
 from lmops.prompts.rendering import analyse, render
 from lmops.text import plain_line
 
@@ -195,32 +196,47 @@ async def _called(candidate: Candidate, messages: Any, complete: Complete) -> An
     )
 
 
-def recent_inputs(store: Store, name: str, variables: Sequence[str], *, limit: int = 3) -> list[dict[str, str]]:
-    """Return what the prompt was last rendered with, as its traces remember it, newest first.
+def recent_inputs(store: Store, version: PromptVersion, *, limit: int = 3) -> list[dict[str, str]]:
+    """Return what the prompt was last rendered with, newest first.
 
-    Values that a span may have cut are left out; rows that have every variable come first.
+    It is what its traces remember, or what their messages hold in the places of this version's variables. Values that
+    a span may have cut are left out; rows that have every variable come first.
 
     Args:
         store: Where the traces are.
-        name: Name of the prompt.
-        variables: Those of the version that is tried.
+        version: The version that is tried.
         limit: Rows.
     """
     query = (
-        "select attributes from spans where prompt_name = $name and attributes like '%gen_ai.prompt.variable.%' "
-        "order by start_at desc limit 200"
+        "select attributes, input, prompt_version from spans where prompt_name = $name "
+        "and (kind = 'llm' or attributes like '%gen_ai.prompt.variable.%') order by start_at desc limit 200"
     )
     found: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
-    for (text,) in store.sql(query, {"name": name}).fetchall():
-        given = {
-            variable: value
-            for variable in variables
-            if isinstance(value := json.loads(text).get(f"gen_ai.prompt.variable.{variable}"), str)
-            and len(value) < _CUT
-        }
+    for attributes, sent, number in store.sql(query, {"name": version.name}).fetchall():
+        said = {name: value for name, value in remembered(json.loads(attributes or "{}")).items() if len(value) < _CUT}
+        if number == str(version.version):
+            said = _held(version, sent) | said
+        given = {name: said[name] for name in version.variables if name in said}
         if given:
             found.setdefault(tuple(given.items()), given)
     return sorted(found.values(), key=lambda given: -len(given))[:limit]
+
+
+def _held(version: PromptVersion, sent: str | None) -> dict[str, str]:
+    try:
+        messages = json.loads(sent or "[]")
+    except ValueError:
+        return {}
+    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+        return {}
+    return recovered(version.messages, messages) or {}
+
+
+def last_dataset(store: Store, name: str) -> str | None:
+    """Return the dataset that a version of the prompt was evaluated on last, as it was then; None when none was."""
+    query = "select dataset from runs where starts_with(prompt_ref, $name || '@') order by started_at desc limit 1"
+    rows = store.sql(query, {"name": name}).fetchall()
+    return str(rows[0][0]) if rows and rows[0][0] else None
 
 
 def as_frame(trials: Sequence[Trial]) -> pd.DataFrame:
@@ -229,7 +245,7 @@ def as_frame(trials: Sequence[Trial]) -> pd.DataFrame:
     Columns: input (1, 2, ...), prompt, model, output, error, error_kind, latency_ms, input_tokens, output_tokens,
     cost_usd, finish_reason, is_cached, trace_id, and one for each variable.
     """
-    import pandas as pd
+    from lmops.base.frames import Frame
 
     names = [
         "output",
@@ -254,7 +270,5 @@ def as_frame(trials: Sequence[Trial]) -> pd.DataFrame:
         ]
         for trial in trials
     ]
-    frame = pd.DataFrame(
-        rows, columns=["input", "prompt", "model", *names, *(f"variable.{name}" for name in variables)]
-    )
+    frame = Frame(rows, columns=["input", "prompt", "model", *names, *(f"variable.{name}" for name in variables)])
     return frame.astype({"input_tokens": "Int64", "output_tokens": "Int64", "latency_ms": float, "cost_usd": float})

@@ -3,7 +3,7 @@
 from lmops.base.public import only
 from lmops.records.aliases import Tables
 from lmops.records.change import Change
-from lmops.records.evidence import is_confirmed, verdict_digest
+from lmops.records.evidence import Proof, is_confirmed, verdict_digest
 from lmops.records.kinds import Kind, Row
 from lmops.records.moves import Move, moves_view
 from lmops.records.project import Project
@@ -22,6 +22,7 @@ __all__ = [
     "Kind",
     "Move",
     "Project",
+    "Proof",
     "Ref",
     "Row",
     "States",

@@ -186,11 +186,13 @@ class Aliased(Generic[T]):
         """
         import pandas as pd
 
+        from lmops.base.frames import Frame
+
         self.KIND.check_name(name)
         with self._project.reading() as con:
             self._versions.resolve(con, Ref(name))
             rows = self._versions.aliases.moves(con, name, alias)
-        return pd.DataFrame(
+        return Frame(
             {
                 "at": pd.to_datetime([row["at_ns"] for row in rows], unit="ns", utc=True),
                 "action": [row["action"] for row in rows],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import RefusedError, UsageError
 from lmops.records.refs import text_hash
@@ -12,7 +12,7 @@ from lmops.store import event_hash
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lmops.store import Store
 
@@ -72,17 +72,34 @@ def is_confirmed(con: sqlite3.Connection, row: sqlite3.Row) -> bool:
     return after.get("digest") in (None, verdict_digest({name: row[name] for name in _SAID}))
 
 
+class Proof(NamedTuple):
+    """Evidence that a room makes itself, beside verdicts of evaluations.
+
+    Args:
+        look: Returns what a piece of it says and the version that it is about; None where the id names none.
+        made_by: The call that makes it, for messages.
+    """
+
+    look: Callable[[Store, sqlite3.Connection, str], tuple[str, str] | None]
+    made_by: str
+
+
+_BY_GATE: Final = Proof(lambda _store, _con, _one: None, "ws.evals.gate(run, baseline)")
+
+
 class Evidence:
     """What verdicts say of the versions of one kind.
 
     Args:
         kind: Of what, such as "prompt".
         column: The column of a verdict, or of the run that it is about, that names a version; None when none does.
+        proof: Evidence of the room's own.
     """
 
-    def __init__(self, kind: str, column: str | None) -> None:
+    def __init__(self, kind: str, column: str | None, proof: Proof | None = None) -> None:
         self._kind = kind
         self._column = column or kind
+        self._proof = proof or _BY_GATE
 
     def look_up(self, store: Store, con: sqlite3.Connection, ids: tuple[str, ...]) -> list[dict[str, Any]]:
         """Return what is known of each id: outcome, the version it is about and a hash of the whole verdict.
@@ -91,10 +108,14 @@ class Evidence:
         that somebody wrote or edited by hand is no evidence.
 
         Raises:
-            DamagedStoreError: The run that it is about was changed past the audit chain.
+            DamagedStoreError: It, or the run that it is about, was changed past the audit chain.
         """
-        found = []
+        found: list[dict[str, Any]] = []
         for one in ids:
+            own = self._proof.look(store, con, one)
+            if own is not None:
+                found.append({"id": one, "outcome": own[0], self._column: own[1]})
+                continue
             row = con.execute("select * from verdicts where verdict_id = ?", (one,)).fetchone()
             if row is None:
                 found.append({"id": one, "outcome": None})
@@ -130,7 +151,7 @@ class Evidence:
         said = self._problems(found, ref) or "none was given"
         raise RefusedError(
             f"{name}@{alias} is protected: a promotion of {ref} needs evidence that passed on exactly this version; "
-            f"{said}. Get a verdict (ws.evals.gate(run, baseline)) and pass evidence=verdict, or force=True with a "
+            f"{said}. Get a verdict ({self._proof.made_by}) and pass evidence=verdict, or force=True with a "
             "reason, which the audit chain shows. Nothing was changed"
         )
 
@@ -144,7 +165,7 @@ class Evidence:
         if unreal:
             raise RefusedError(
                 f"a promotion of {ref} cannot rest on this: {self._problems(unreal, ref)}. Give a verdict of "
-                "ws.evals.gate(...), or leave evidence out and say why in reason=. Nothing was changed"
+                f"{self._proof.made_by}, or leave evidence out and say why in reason=. Nothing was changed"
             )
 
     def _problems(self, found: list[dict[str, Any]], ref: str) -> str:

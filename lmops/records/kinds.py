@@ -12,6 +12,7 @@ from lmops.records.refs import LATEST, check_word
 if TYPE_CHECKING:
     import sqlite3
 
+    from lmops.records.evidence import Proof
     from lmops.store import Store
 
 Row = Mapping[str, Any]
@@ -63,6 +64,7 @@ class Kind(Generic[T]):
             last, new or not; without one it is the newest.
         aliases: Where its aliases are.
         evidence: The column of a verdict, or of the run that it is about, that names a version of this kind.
+        proof: Evidence of the room's own.
         copied: Hands out what is kept in memory; without it every ``get`` reads the store.
         problem: What is wrong with a row by itself, None for nothing.
     """
@@ -78,5 +80,6 @@ class Kind(Generic[T]):
     heads: str | None = None
     aliases: Tables = SHARED
     evidence: str | None = None
+    proof: Proof | None = None
     copied: Callable[[T], T] | None = None
     problem: Callable[[Row], str | None] = lambda _row: None

@@ -57,9 +57,9 @@ class SyncReport:
 
     def df(self) -> pd.DataFrame:
         """Return one row a name: name, action, version, path, detail, commit, diff."""
-        import pandas as pd
+        from lmops.base.frames import Frame
 
-        frame = pd.DataFrame(self.entries, columns=list(SyncEntry._fields))
+        frame = Frame(self.entries, columns=list(SyncEntry._fields))
         return frame.astype({"version": "Int64", "path": "str"})
 
     def __repr__(self) -> str:

@@ -22,6 +22,11 @@ class Versioned(Aliased[T]):
         project: The store, who acts and why.
     """
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the store is open for reading alone, so that nothing can be saved or moved."""
+        return self._project.store.is_read_only
+
     def get(self, ref: str) -> T:
         """Return one version; looked up again at each call, so a moved alias is seen at once (well under 1 ms).
 
@@ -52,7 +57,7 @@ class Versioned(Aliased[T]):
             NotFoundError: There is no such name.
             DamagedStoreError: The newest version, or what the name alone means, is not what was written.
         """
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         self.KIND.check_name(name)
         with self._project.reading() as con:
@@ -66,7 +71,7 @@ class Versioned(Aliased[T]):
             for row in rows
         ]
         told = ("aliases", "is_current", "created_at", "author", "note")
-        frame = pd.DataFrame(shown, columns=["version", *self.KIND.own, "hash", "parent", *told])
+        frame = Frame(shown, columns=["version", *self.KIND.own, "hash", "parent", *told])
         return frame.astype({"parent": "Int64"})
 
     def list(self) -> pd.DataFrame:
@@ -76,7 +81,7 @@ class Versioned(Aliased[T]):
             name, version (what the name alone means), versions (how many), aliases ("production=2"), what the room says
             of that version, created_at (UTC), author, note.
         """
-        import pandas as pd
+        from lmops.base.frames import Frame
 
         with self._project.reading() as con:
             rows, pointed = self._versions.current(con), self._versions.aliases.listed(self._store, con)
@@ -87,7 +92,7 @@ class Versioned(Aliased[T]):
             for row in rows
         ]
         told = ("created_at", "author", "note")
-        return pd.DataFrame(shown, columns=["name", "version", "versions", "aliases", *self.KIND.own, *told])
+        return Frame(shown, columns=["name", "version", "versions", "aliases", *self.KIND.own, *told])
 
     def verify(self) -> tuple[str, ...]:
         """Hold versions, moves and aliases against their hashes and the audit chain; return what is wrong."""

@@ -43,7 +43,7 @@ class Versions(Generic[T]):
         self._refs: dict[str, Ref] = {}
         self._kept: dict[tuple[str, int], T] = {}
         self.aliases = Aliases(kind.aliases, kind=kind.name, noun=kind.noun)
-        self.evidence = Evidence(kind.name, kind.evidence)
+        self.evidence = Evidence(kind.name, kind.evidence, kind.proof)
 
     def parse(self, ref: object) -> Ref:
         """Take a reference apart: ``name``, ``name@latest``, ``name@3``, ``name@alias`` or ``name@sha256:ab12``.

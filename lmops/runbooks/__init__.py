@@ -15,14 +15,16 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.endings import Logged
 from lmops.base.public import only
-from lmops.errors import RunbookRefusedError, system_in_words
+from lmops.errors import MissingDependencyError, RunbookRefusedError, system_in_words
 from lmops.progress import Progress
 from lmops.runbooks import _html, _notebook, _parameters
+from lmops.runbooks._decision import answer_of
 from lmops.runbooks._journal import Journal
 from lmops.runbooks._notebook import Runbook
 from lmops.runbooks._parameters import Parameter
@@ -121,12 +123,14 @@ class Runbooks:
             progress: Whether to show how far it is, or a function that is called with (cell, cells, title).
 
         Raises:
+            MissingDependencyError: What runs notebooks is not installed.
             NotFoundError: There is no such runbook.
             RunbookRefusedError: A name is not declared, a value does not fit, or the notebook cannot be run.
                 Recorded, and no cell has run.
             KeyboardInterrupt: The caller was interrupted; the kernel is dead and the run is recorded as killed.
         """
         path = _notebook.find(runbook, self._folders())
+        _need_a_kernel()
         journal = self._journal()
         job = self._job(journal, path, params or {}, assignments, output_dir, html=html)
         journal.begin(job.run)
@@ -284,7 +288,10 @@ class _Job:
         title = _notebook.heading(self.notebook) or self.run.name
         # The run is done: losing its record over a page would be worse.
         with Logged(_log, "no HTML page for run %s of %s", self.run.run_id, self.run.name, level=logging.ERROR):
-            path.write_text(_html.page(self.notebook, title=title, facts=_facts(self.run)), encoding="utf-8")
+            run = self.run
+            answer = answer_of(run.status, run.result, run.failing_cell, run.error)
+            page = _html.page(self.notebook, title=title, facts=_facts(run), answer=answer)
+            path.write_text(page, encoding="utf-8")
             return path
         return None
 
@@ -307,6 +314,13 @@ class _Shown:
     def __exit__(self, *_: object) -> None:
         if self._line is not None:
             self._line.close()
+
+
+def _need_a_kernel() -> None:
+    """Raise before anything is recorded, when what runs notebooks is not installed."""
+    for package in ("ipykernel", "nbconvert", "papermill"):
+        if find_spec(package) is None:
+            raise MissingDependencyError.of(package, "runbooks")
 
 
 def _prepare(
@@ -366,11 +380,10 @@ def _write(notebook: Any, path: Path) -> bytes:
 
 
 def _facts(run: RunbookRun) -> list[tuple[str, str, str]]:
-    """Return the rows that head the page."""
+    """Return where a report comes from, for its end."""
     rows = [
         ("runbook", run.name, ""),
         ("status", run.status, "ok" if run.status == "ok" else "bad"),
-        *_verdict(run),
         ("started", run.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"), ""),
         ("duration", f"{run.duration_s:.1f} s" if run.duration_s is not None else "-", ""),
         ("by", run.actor, ""),
@@ -382,13 +395,3 @@ def _facts(run: RunbookRun) -> list[tuple[str, str, str]]:
     if run.error is not None:
         rows.append(("error", run.error, "bad"))
     return [*rows, ("run", run.run_id, ""), ("notebook SHA-256", run.sha256 or "-", "")]
-
-
-def _verdict(run: RunbookRun) -> list[tuple[str, str, str]]:
-    """Return what the runbook decided and why: what a reader wants to know first."""
-    result = run.result or {}
-    decision, reasons = result.get("decision"), result.get("reasons")
-    if not isinstance(decision, str):
-        return []
-    because = "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
-    return [("decision", f"{decision}: {because}" if because else decision, "ok" if decision == "ok" else "verdict")]

@@ -20,13 +20,12 @@ import nbformat
 import papermill.engines
 import papermill.execute
 import papermill.parameterize
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.exceptions import PapermillExecutionError
 
 from lmops.base.endings import Undone
-from lmops.base.kernels import ThisInterpreter, encryption
+from lmops.base.kernels import Manager, ThisInterpreter, encryption
 from lmops.runbooks import _notebook
 from lmops.runbooks._journal import BEAT_S
 from lmops.runbooks._output import OutputLimit
@@ -113,7 +112,7 @@ class Execution:
 
     def client_options(self) -> dict[str, object]:
         """Return what the notebook client is made with."""
-        self._manager = AsyncKernelManager(kernel_name=KERNEL, kernel_spec_manager=ThisInterpreter(), **encryption())
+        self._manager = Manager(kernel_name=KERNEL, kernel_spec_manager=ThisInterpreter(), **encryption())
         return {
             "km": self._manager,
             "timeout_func": self._cell_limit,

@@ -16,29 +16,39 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.text import escape
+from lmops.runbooks._decision import SIGNS
+from lmops.runbooks._notebook import HEADING
+from lmops.text import attribute, escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lmops.runbooks._decision import Answer
+
+#: The tag of the cell whose chart stands at the head of the report.
+ANSWER_TAG: Final = "answer"
+_FIGURE: Final = '<div class="lmops-figure">'
 PLOTLY: Final = "application/vnd.plotly.v1+json"
 #: The first form that an output has is the one shown.
 _PRIORITY: Final = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain")
 
 
-def page(notebook: Any, *, title: str, facts: Iterable[tuple[str, str, str]]) -> str:
-    """Return the page.
+def page(notebook: Any, *, title: str, facts: Iterable[tuple[str, str, str]], answer: Answer | None = None) -> str:
+    """Return the page: what was found, why, the chart that shows it, then all the rest, and where it comes from.
 
     Args:
         notebook: The executed notebook; it is not changed.
         title: Name of the runbook.
-        facts: Rows of (name, value, class) above the cells; class is "ok", "bad" or "".
+        facts: Rows of (name, value, class) below the cells; class is "ok", "bad" or "".
+        answer: What was found.
     """
     shown = copy.deepcopy(notebook)
     figures = sum(_prepare(output) for cell in shown.cells for output in cell.get("outputs", []))
+    chart = _taken_chart(shown)
+    _drop_heading(shown)
     nonce = secrets.token_urlsafe(16)
     rows = "".join(
-        f'<dt>{escape(name)}</dt><dd class="{escape(style)}">{escape(value)}</dd>' for name, value, style in facts
+        f'<dt>{escape(name)}</dt><dd class="{attribute(style)}">{escape(value)}</dd>' for name, value, style in facts
     )
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -49,10 +59,12 @@ def page(notebook: Any, *, title: str, facts: Iterable[tuple[str, str, str]]) ->
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-            f"<title>{escape(title)}</title>\n<style>{_style()}</style>\n</head>\n<body>\n",
-            f'<dl class="facts">{rows}</dl>\n',
+            f"<title>{attribute(title)}</title>\n<style>{_style()}</style>\n</head>\n<body>\n",
+            _head(title, answer),
+            f'<section class="chart">{chart}</section>\n' if chart else "",
             '<label class="switch"><input type="checkbox" id="show-code"> show code</label>\n',
             f"<main>\n{_body(shown)}\n</main>\n",
+            f'<footer><h2>Where this comes from</h2>\n<dl class="facts">{rows}</dl></footer>\n' if rows else "",
             _scripts(nonce) if figures else "",
             "</body>\n</html>\n",
         )
@@ -68,13 +80,40 @@ def _prepare(output: Any) -> bool:
     if figure is not None:
         # "<" as an escape: text of the chart can neither close the element nor open one
         text = json.dumps(figure).replace("<", "\\u003c")
-        output["data"] = {
-            "text/html": f'<div class="lmops-figure"><script type="application/json">{text}</script></div>'
-        }
+        output["data"] = {"text/html": f'{_FIGURE}<script type="application/json">{text}</script></div>'}
         return True
     kept = {kind: data[kind] for kind in _PRIORITY if kind in data}
     output["data"] = kept or {"text/plain": "(an output without a form that a page can show)"}
     return False
+
+
+def _head(title: str, answer: Answer | None) -> str:
+    """Return the title, what was found in large letters, and why."""
+    if answer is None:
+        return f"<header><h1>{escape(title)}</h1></header>\n"
+    why = f'<p class="why">{escape(answer.why)}</p>' if answer.why else ""
+    word = f'<span aria-hidden="true">{SIGNS[answer.kind]}</span> {escape(answer.word)}'
+    return f'<header class="answer {answer.kind}"><h1>{escape(title)}</h1><p class="outcome">{word}</p>{why}</header>\n'
+
+
+def _taken_chart(notebook: Any) -> str:
+    """Take the chart that shows the answer out of its cell and return it: of the cell tagged so, else the first one."""
+    cells = sorted(notebook.cells, key=lambda cell: ANSWER_TAG not in cell.metadata.get("tags", []))
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            text = str(output.get("data", {}).get("text/html", ""))
+            if text.startswith(_FIGURE):
+                cell.outputs.remove(output)
+                return text
+    return ""
+
+
+def _drop_heading(notebook: Any) -> None:
+    """Drop the first heading: the page begins with it."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and HEADING.search(cell.source):
+            cell.source = HEADING.sub("", cell.source, count=1)
+            return
 
 
 def _body(notebook: Any) -> str:

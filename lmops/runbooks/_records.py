@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from lmops.errors import RunbookError
+from lmops.runbooks._decision import EXIT_CODES, kind_of
 from lmops.runbooks._schema import notebook_problem
 from lmops.text import plain
 from lmops.times import from_ns, to_ns
@@ -66,6 +67,11 @@ class RunbookRun:
         ]
         lines += [f"  changed: {one['action']} {one['subject']} (event {one['event_id']})" for one in self.changes]
         return "\n".join(plain(line) for line in lines)
+
+    @property
+    def exit_code(self) -> int:
+        """How its command ends: 0, 1 when it failed or decided against something, 3 when it could not tell."""
+        return 1 if self.status != "ok" else EXIT_CODES[kind_of((self.result or {}).get("decision"))]
 
     def raise_for_status(self) -> Self:
         """Return this run when every cell ran and the executed notebook is still the one that was recorded.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.sheet import BAD, GOOD
 from lmops.errors import UsageError
+from lmops.runbooks._decision import SIGNS, kind_of
 from lmops.runbooks._display import display_bundle
 from lmops.runbooks._table import show_value
 from lmops.text import escape, plain
@@ -13,6 +15,7 @@ from lmops.text import escape, plain
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_COLOURS: Final = {"pass": GOOD, "fail": BAD, "inconclusive": "font-weight:600", "planned": "font-weight:600"}
 MIMETYPE: Final = "application/vnd.lmops.result+json"
 
 
@@ -87,6 +90,7 @@ def _text(result: Mapping[str, Any]) -> str:
 
 
 def _html(result: Mapping[str, Any]) -> str:
+    kind = kind_of(result["decision"])
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in result["reasons"])
     rows = "".join(
         f'<tr><th style="text-align:left">{escape(name)}</th>'
@@ -95,7 +99,7 @@ def _html(result: Mapping[str, Any]) -> str:
         for name, value in result[part].items()
     )
     return (
-        f"<p>decision: <b>{escape(result['decision'])}</b></p>"
+        f'<p style="font-size:1.6em;{_COLOURS[kind]}">{SIGNS[kind]} {escape(result["decision"])}</p>'
         + (f"<ul>{reasons}</ul>" if reasons else "")
         + (f"<table>{rows}</table>" if rows else "")
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lmops.base.public import only
 from lmops.scorers._grounding import citation, source_support
-from lmops.scorers._judge import compare_pair, judge, pairwise, panel, with_examples
+from lmops.scorers._judge import compare_pair, judge, judge_from, pairwise, panel, with_examples
 from lmops.scorers._match import contains, contains_all, exact_match, json_schema, numeric, regex
 from lmops.scorers._operational import cost, language, latency, length, refusal
 from lmops.scorers._overlap import edit_similarity, rouge_l, token_f1
@@ -12,7 +12,7 @@ from lmops.scorers._records import Complete, Embed, Score, ScoreInput
 from lmops.scorers._registry import available, get, scorer, scorer_factory
 from lmops.scorers._resolve import resolve, resolve_all
 from lmops.scorers._retrieval import retrieval
-from lmops.scorers._scorer import PARAMETERS, Scorer, ScorerFactory, build
+from lmops.scorers._scorer import PARAMETERS, Scorer, ScorerFactory, build, checked_name
 from lmops.scorers._semantic import semantic_similarity
 from lmops.scorers._summary import ScoreSummary, summarise
 from lmops.scorers._tools import tool_calls_match, tool_errors, trajectory
@@ -28,6 +28,7 @@ __all__ = [
     "ScorerFactory",
     "available",
     "build",
+    "checked_name",
     "citation",
     "compare_pair",
     "contains",
@@ -38,6 +39,7 @@ __all__ = [
     "get",
     "json_schema",
     "judge",
+    "judge_from",
     "language",
     "latency",
     "length",

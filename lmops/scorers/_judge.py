@@ -188,21 +188,42 @@ def with_examples(scorer: Scorer, few_shot: Sequence[Mapping[str, Any]]) -> Scor
     """
     if scorer.kind != "judge" or not scorer.source.startswith("judge "):
         raise UsageError(f"{scorer.name!r}: only what lmops.scorers.judge made can be shown examples")
-    given = scorer.options
-    is_binary = all(isinstance(value, bool) for value in given["scale"].values())
+    options = {**scorer.options, "few_shot": [*scorer.options["few_shot"], *few_shot]}
+    return judge_from(scorer.name, options, range=scorer.range, higher_is_better=scorer.higher_is_better)
+
+
+def judge_from(
+    name: str,
+    options: Mapping[str, Any],
+    *,
+    range: tuple[float | None, float | None] | None = None,  # the field's name
+    higher_is_better: bool = True,
+) -> Scorer:
+    """Return the judge that has these options, as ``options`` of a judge hold them.
+
+    Args:
+        name: Name of the scorer.
+        options: criteria, model, scale, rubric, few_shot, reference, documents, may_abstain, params.
+        range: Least and greatest value, as the judge said it; None of pass or fail.
+        higher_is_better: Whether more is better.
+
+    Raises:
+        UsageError: They do not fit together.
+    """
+    is_binary = all(isinstance(value, bool) for value in options["scale"].values())
     made = judge(
-        scorer.name,
-        given["criteria"],
-        model=given["model"],
-        scale="binary" if is_binary else given["scale"],
-        rubric=given["rubric"],
-        few_shot=[*given["few_shot"], *few_shot],
-        reference=given["reference"],
-        documents=given["documents"],
-        may_abstain=given["may_abstain"],
-        params=given["params"],
+        name,
+        options["criteria"],
+        model=options["model"],
+        scale="binary" if is_binary else options["scale"],
+        rubric=options["rubric"],
+        few_shot=options["few_shot"],
+        reference=options["reference"],
+        documents=options["documents"],
+        may_abstain=options["may_abstain"],
+        params=options["params"],
     )
-    return replace(made, higher_is_better=scorer.higher_is_better)
+    return replace(made, range=range, higher_is_better=higher_is_better)
 
 
 def pairwise(

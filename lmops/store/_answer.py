@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.store._limits import Asking
+from lmops.text import escape, no_maths
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,8 +41,8 @@ class Answer:
 
     def __getattr__(self, name: str) -> Any:  # what a relation has
         """Return what the relation has, stoppable and still an answer."""
-        if name in Answer.__slots__:
-            raise AttributeError(name)  # a copy in the making
+        if name in Answer.__slots__ or name == "_repr_mimebundle_":
+            raise AttributeError(name)  # a copy in the making; what a notebook shows is ``_repr_html_``
         if name == "shape":  # the one attribute that runs the query
             return self._do(getattr, self._relation, name)
         found = getattr(self._relation, name)
@@ -59,12 +60,15 @@ class Answer:
             return self._still(call(*args, **options))
 
     def _still(self, found: Any) -> Any:  # anything that a relation gives
-        """Return a relation as an answer, and anything else as it is; a frame says what it lacks."""
+        """Return a relation as an answer, a frame of pandas as one that a notebook shows, anything else as it is."""
         if isinstance(found, type(self._relation)):
             if found is self._relation:
                 return self
             return Answer(found, self._cursor, self._timeout_s, self.left_out, self.note)
         if isinstance(getattr(found, "attrs", None), dict):
+            from lmops.base.frames import Frame
+
+            found = Frame(found)
             if self.left_out:
                 found.attrs[LEFT_OUT] = list(self.left_out)
             if self.note:
@@ -74,9 +78,16 @@ class Answer:
     def __repr__(self) -> str:
         """Show the first rows, and say what is not among them."""
         shown = str(self._do(repr, self._relation))
-        lacks = [f"left out: {words}" for words in self.left_out]
-        lacks += [f"note: {self.note}"] if self.note else []
+        lacks = self._lacks()
         return "\n".join([shown.rstrip(), *lacks]) if lacks else shown
+
+    def _repr_html_(self) -> str:
+        """Show the first rows in a notebook, where "$" is no formula, and say what is not among them."""
+        table = self._do(self._relation._repr_mimebundle_)["text/html"]  # what notebooks ask for
+        return no_maths(table) + "".join(f"<p>{escape(words)}</p>" for words in self._lacks())
+
+    def _lacks(self) -> list[str]:
+        return [f"left out: {words}" for words in self.left_out] + ([f"note: {self.note}"] if self.note else [])
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lmops.base.endings import Undone
 from lmops.errors import StoreError, of_system
+from lmops.store._duck import refuse_a_recorder
 from lmops.store._filesystem import fsync_dir, inside, make_file
 from lmops.store._identity import segment_files
 from lmops.store._journal import note
@@ -102,6 +103,7 @@ class Publisher:
     @contextlib.contextmanager
     def locked(self, *, timeout_s: float = -1) -> Iterator[bool]:
         """Hold the drain lock; yields False when it could not be had in time (-1: wait for ever, 0: do not wait)."""
+        refuse_a_recorder()
         import filelock
 
         try:

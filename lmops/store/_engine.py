@@ -16,15 +16,16 @@ from lmops.errors import StoreError, StoreFullError, of_system
 from lmops.store._answer import Answer
 from lmops.store._arrow import dead_table, time_columns
 from lmops.store._blobs import Blobs
-from lmops.store._duck import in_memory
+from lmops.store._duck import in_memory, refuse_a_recorder
 from lmops.store._filesystem import remove_folder
 from lmops.store._limits import Asking, Limits, checked_timeout
+from lmops.store._meanings import described_sql, described_view
 from lmops.store._membership import Membership
 from lmops.store._overlay import Overlay, log_order, overlay
 from lmops.store._planner import OPEN, Bounds, both, planner
 from lmops.store._records import Records
 from lmops.store._results import Results
-from lmops.store._segments import SEGMENTS_DIR
+from lmops.store._segments import SEGMENTS_DIR, scan
 from lmops.store._snapshot import Snapshot, SnapshotReader
 from lmops.store._stored import StoredRows
 from lmops.store._tables import STORED
@@ -109,7 +110,6 @@ class Engine:
         }  # fmt: skip  # settings that belong together share a line
         self._con = in_memory(config)
         self._con.execute("set global TimeZone='UTC'")  # cursors do not inherit a session's own
-        self._con.execute("set enable_progress_bar=false")
         self._con.execute("set global parquet_metadata_cache=true")
         spill = self._scratch.query_folder()
         self._let_go = weakref.finalize(self, _let_go, self._con, spill, os.getpid())
@@ -172,9 +172,12 @@ class Engine:
             reads: The base views that it reads whole, where the caller knows; otherwise it is planned.
             timeout_s: Longest time in seconds; that of the store by default.
         """
+        refuse_a_recorder()
         if _SHOW_TABLES.fullmatch(query):
             # No view exists until a query names it.
             query = f"select unnest([{', '.join(repr(name) for name in sorted(view_names()))}]) as name"
+        elif (view := described_view(query)) is not None:
+            query = described_sql(view, planner().columns(view))
         timeout_s = self.limits.timeout_s if timeout_s is None else checked_timeout(timeout_s)
         heard: list[str] = []
         self._asked.heard = heard
@@ -317,8 +320,7 @@ class Engine:
         cursor.register(f"live_{name}", live.rows[name])
         view = f"create temp view {name} as select {shown} from live_{name}"
         if files:
-            listed = ", ".join(_literal(str(self._folder / segment.path)) for segment in files)
-            view += f" union all select {shown} from read_parquet([{listed}])"
+            view += f" union all select {shown} from {scan(self._folder, files)}"
         cursor.execute(view)
 
     def files(self, snapshot: Snapshot, tbl: str, bounds: Bounds, *, warn: bool = False) -> list[Segment]:
@@ -362,8 +364,8 @@ class Engine:
         if not files:
             empty = ", ".join(f'null::{sql} as "{name}"' for name, sql, _ in (*STORED[tbl], *time_columns(tbl)))
             return f"select {{}} from (select {empty} limit 0)"  # names of our own schema
-        listed = ", ".join(_literal(str(self._folder / segment.path)) for segment in files)
-        source = f"select {{}} from read_parquet([{listed}]) as stored"  # paths of the manifest
+        paths = scan(self._folder, files).replace("{", "{{").replace("}", "}}")  # of folders that are called so
+        source = f"select {{}} from {paths} as stored"
         dead = dead_table(tbl, snapshot.dead.get(tbl), over)
         if dead is None:
             return source
@@ -437,6 +439,7 @@ class Engine:
 
     def fact_ranges(self, tbl: str) -> list[tuple[int | None, int | None, int]]:
         """Return (first time, last time, rows) of every segment of a table and of the tail, newest last time first."""
+        refuse_a_recorder()
         snapshot = self.snapshot()
         ranges = [(s.min_ns, s.max_ns, s.rows) for s in snapshot.segments.get(tbl, ())]
         over, _ = self.tail(snapshot)

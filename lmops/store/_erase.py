@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: The events of copies that are no backups.
-_EXPORTS: Final = ("store.export", "dataset.export")
+_EXPORTS: Final = ("store.export", "dataset.export", "trace.export")
 #: So many rows that stay are named, the others counted.
 _NAMED: Final = 20
 #: How long others may hold up that the log of the database is cut.

@@ -6,7 +6,6 @@ Ids only, never text: the plan is kept in the store until the work is done.
 from __future__ import annotations
 
 import hashlib
-import html
 import itertools
 import json
 import re
@@ -19,6 +18,7 @@ from lmops.store._backup import at_home
 from lmops.store._long import references, resolve
 from lmops.store._named import named_in
 from lmops.store.schema import Becomes, schema
+from lmops.text import unescape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -474,7 +474,7 @@ def _text(path: Path) -> str:
         return ""
     if path.suffix == ".ipynb":
         return _whole_text(content)
-    return html.unescape(content)
+    return unescape(content)
 
 
 def waiting(folder: Path, trace_ids: Collection[str]) -> list[str]:

@@ -176,6 +176,16 @@ def make_store_folder(path: Path) -> None:
             path.mkdir(mode=0o700)
 
 
+def keep_out_of_git(folder: Path) -> None:
+    """Let git ignore all of a store, unless its ``.gitignore`` is there and says something else."""
+    # Traces are nobody's to publish, and a store that cannot have the file is as good as before.
+    with contextlib.suppress(OSError):
+        rights = stat.S_IMODE(folder.stat().st_mode) & 0o666
+        made = os.open(folder / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL, rights)
+        with os.fdopen(made, "w", encoding="utf-8") as file:
+            file.write("*\n")
+
+
 def make_file(path: Path) -> None:
     """Make an empty file with the rights of its folder, the right to run left out; one that is there stays as it is."""
     mode = stat.S_IMODE(path.parent.stat().st_mode) & 0o666

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.store._long import KEY, LONG_COLUMNS, references, resolve, shorten
 from lmops.store._manifest import move_manifest
 from lmops.store._planner import OPEN
+from lmops.store._results import old_runs
 from lmops.store._segments import records
 from lmops.store._tables import STORED, filed
 from lmops.store._verify import refuse_unread
@@ -184,6 +185,18 @@ class Maintenance:
             if any(removed.values()) and self._blobs.exists() and self._engine.is_whole(left):
                 self._blobs.sweep(self.blobs_in_use(left))
         return self._engine.results.retain(self._publisher, since_ns, removed, note)
+
+    def old(self, since_ns: int) -> dict[str, int]:
+        """Return how many traces started before a time, how many spans these have, and how many cases old runs."""
+        query = (
+            "select (select count(*) from traces where start_ns < $since) as traces, (select count(*) from spans "
+            "where trace_id in (select trace_id from traces where start_ns < $since)) as spans"
+        )
+        (found,) = self._engine.rows(self._engine.snapshot(), query, ("traces", "spans"), {"since": since_ns})
+        with self._meta.read() as con:
+            runs = old_runs(con, since_ns)
+        cases = self._engine.sql("select count(*) from results where run_id in (select unnest($1))", [runs])
+        return {**found, "cases": cases.fetchall()[0][0]}
 
     def known(self, trace_ids: Collection[str]) -> set[str]:
         """Return those of some traces that are in the store."""

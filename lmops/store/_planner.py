@@ -126,6 +126,11 @@ class Planner:
                 self._kept[query] = plan
             return plan
 
+    def columns(self, view: str) -> list[tuple[str, str]]:
+        """Return the columns of a public view, each with its type."""
+        with self._lock:
+            return [(row[0], row[1]) for row in self._con.execute(f'describe "{view}"').fetchall()]
+
     def _named(self, query: str) -> set[str] | None:
         """Return the base views of the tables that a query names; None when it cannot be told."""
         rows = self._con.execute("select json_serialize_sql(?)", [query]).fetchall()

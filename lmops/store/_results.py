@@ -125,15 +125,13 @@ class Results:
 
     def hashes(self, sql: Callable[..., duckdb.DuckDBPyRelation], run_id: str | None) -> dict[str, str]:
         """Return one SHA-256 over all cases and scores of a run, or of every run that has any, in a fixed order."""
-        import orjson
-
         found: dict[str, Any] = {}
         for view in schema().packed.views.values():
             for batch in self._ordered(sql, view, run_id):
                 rows = zip(*map(_values, batch.columns), strict=True)
                 for one, held in itertools.groupby(rows, operator.itemgetter(0)):
                     digest = found.get(one) or found.setdefault(one, hashlib.sha256())
-                    digest.update(b"".join(map(orjson.dumps, held)))
+                    digest.update(_lines(list(held)))
         return {one: digest.hexdigest() for one, digest in found.items()}
 
     def _ordered(
@@ -298,6 +296,17 @@ def _values(column: pa.Array[Any]) -> list[Any]:
     return found
 
 
+def _lines(rows: list[tuple[Any, ...]]) -> bytes:
+    """Return rows as JSON lists, one after the other."""
+    import orjson
+
+    # One call for all of them takes a tenth of the time of a call for each.
+    lists = orjson.dumps(rows)[1:-1].split(b"],[")
+    if len(lists) > len(rows):  # a text holds what parts two lists
+        return b"".join(map(orjson.dumps, rows))
+    return b"][".join(lists)
+
+
 def _files(con: sqlite3.Connection) -> tuple[dict[str, tuple[Segment, ...]], tuple[str, ...]]:
     segments, problems = manifest(con)
     segments.sort(key=lambda segment: segment.segment_id)
@@ -310,18 +319,20 @@ def case_seal(values: Sequence[Any]) -> int:
     for at in layout().reals:
         if held[at] is not None:
             held[at] = None if math.isnan(held[at]) else float(held[at])
-    if bool in map(type, held):
+    kinds = [*map(type, held)]
+    if bool in kinds:
         held = [int(value) if type(value) is bool else value for value in held]
+        kinds = [int if kind is bool else kind for kind in kinds]
     seal = zlib.crc32(_ENCODER.encode(held).encode())
     if len(_KNOWN) >= _KNOWN_ROWS:
         _KNOWN.clear()
-    _KNOWN.add(_content((*held, seal)))
+    _KNOWN.add(_content((*held, seal), (*kinds, int)))
     return seal
 
 
-def _content(row: tuple[Any, ...]) -> int:
+def _content(row: tuple[Any, ...], kinds: tuple[type, ...]) -> int:
     """Return the hash of a row with its types: 1 is not 1.0."""
-    return hash((row, *map(type, row)))
+    return hash((row, kinds))
 
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=repr, check_circular=False)
@@ -354,7 +365,7 @@ def _is_sealed(row: Sequence[Any]) -> bool:
     """Return whether a row is what was written; one without a checksum passes."""
     row = tuple(row)
     try:
-        if _content(row) in _KNOWN:
+        if _content(row, tuple(map(type, row))) in _KNOWN:
             return True
         *values, seal = row
         return seal == case_seal(values) if seal is not None else isinstance(json.loads(values[-1]), list)

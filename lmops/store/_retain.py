@@ -32,12 +32,14 @@ class Retention:
         self._maintenance = maintenance
         self._changes = changes
 
+    def planned(self, *, days: float, now_ns: int | None) -> dict[str, int]:
+        """Return how many traces, spans and cases would go."""
+        with in_words(self._folder):
+            return self._maintenance.old(_since(days, now_ns))
+
     def begin(self, *, days: float, now_ns: int | None, actor: str) -> PendingChange:
         """Note that traces of more than so many days before ``now_ns`` (the present by default) are to go."""
-        if not days > 0:
-            raise UsageError(f"retain(days={days!r}): give a positive number of days to keep, such as days=90")
-        since = (time.time_ns() if now_ns is None else now_ns) - int(days * 86_400e9)
-        arguments = {"days": days, "since_ns": since}
+        arguments = {"days": days, "since_ns": _since(days, now_ns)}
         with self._meta.write(durable=True) as con:
             return self._changes.begin(con, kind=KIND, subject="store", arguments=arguments, actor=actor)
 
@@ -68,3 +70,10 @@ class Retention:
             )
             self._changes.finish(con, change)
         return removed
+
+
+def _since(days: float, now_ns: int | None) -> int:
+    """Return the time before which traces are old."""
+    if not days > 0:
+        raise UsageError(f"retain(days={days!r}): give a positive number of days to keep, such as days=90")
+    return (time.time_ns() if now_ns is None else now_ns) - int(days * 86_400e9)

@@ -10,6 +10,7 @@ from lmops.errors import DamagedStoreError, raise_if_of_process
 from lmops.store._segments import (
     FOOTER_GENERATION,
     FOOTER_GROUPS,
+    FOOTER_SCHEMA,
     FOOTER_STORE,
     FOOTER_TABLE,
     Written,
@@ -34,6 +35,7 @@ class Stored(NamedTuple):
     generation: int
     #: (start, end, CRC-32) of each row group; None in files of older stores
     groups: list[tuple[int, int, int]] | None
+    schema_version: int
 
 
 def opened(path: Path) -> Stored:
@@ -55,7 +57,7 @@ def opened(path: Path) -> Stored:
             groups = [(int(start), int(end), int(crc)) for start, end, crc in groups]
         return Stored(
             file, said.get(FOOTER_TABLE, path.parent.parent.name), said.get(FOOTER_STORE),
-            int(said.get(FOOTER_GENERATION, 0)), groups,
+            int(said.get(FOOTER_GENERATION, 0)), groups, int(said.get(FOOTER_SCHEMA, 1)),
         )  # fmt: skip  # arguments that belong together share a line
     except (OSError, ValueError, TypeError, UnicodeDecodeError, pa.ArrowException) as error:
         raise_if_of_process(error, path)
@@ -125,4 +127,5 @@ def described(folder: Path, relative: str) -> Written:
     return Written(
         tbl=stored.tbl, path=relative, rows=metadata.num_rows, bytes=path.stat().st_size, raw_bytes=rows.nbytes,
         min_ns=bounds["min"], max_ns=bounds["max"], sha256=file_sha256(path), generation=stored.generation, rev=rev,
+        schema_version=stored.schema_version,
     )  # fmt: skip  # arguments that belong together share a line

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from lmops.base.endings import Undone
 from lmops.store._filesystem import META, fsync_dir, make_durable_dir, make_file, remove_file
 from lmops.store._tables import KEY_OF, SCHEMA_VERSION, STORED, TIME_COLUMNS, filed
+from lmops.store.schema import schema, stored_name
 
 if TYPE_CHECKING:
     import sqlite3
@@ -66,6 +67,7 @@ _DICTIONARY: Final = frozenset(
 )
 _ARROW: Final = {"VARCHAR": "string", "BIGINT": "int64", "INTEGER": "int32", "DOUBLE": "float64", "BOOLEAN": "bool_"}
 INT64_MAX: Final = 2**63 - 1
+_INDEXED_SINCE: Final = 2
 
 
 #: Keys of a footer: whose file it is, when it was published, and where each row group lies with its CRC-32.
@@ -73,6 +75,7 @@ FOOTER_STORE: Final = "lmops.store"
 FOOTER_GENERATION: Final = "lmops.generation"
 FOOTER_TABLE: Final = "lmops.table"
 FOOTER_GROUPS: Final = "lmops.groups"
+FOOTER_SCHEMA: Final = "lmops.schema"
 _SEALED: Final = (
     "tbl", "path", "rows", "bytes", "raw_bytes", "min_ns", "max_ns", "sha256", "schema_version", "generation", "rev",
 )  # fmt: skip  # many words: packed, they are read at a glance
@@ -237,6 +240,7 @@ class Written:
     min_ns: int | None
     max_ns: int | None
     sha256: str
+    schema_version: int
     generation: int | None = None
     rev: int | None = None
 
@@ -247,8 +251,7 @@ class Written:
 
     def insert(self, con: sqlite3.Connection) -> None:
         """List the file in the manifest, inside the caller's transaction."""
-        values = {name: getattr(self, name) for name in _SEALED if name != "schema_version"}
-        values["schema_version"] = SCHEMA_VERSION
+        values = {name: getattr(self, name) for name in _SEALED}
         values["seal"] = seal(*(values[name] for name in _SEALED))
         values["created_ns"] = time.time_ns()
         con.execute(
@@ -352,6 +355,7 @@ def write_segment(folder: Path, tbl: str, table: pa.Table, stamp: Stamp) -> Writ
         min_ns=bounds["min"],
         max_ns=bounds["max"],
         sha256=digest,
+        schema_version=SCHEMA_VERSION,
         generation=stamp.generation,
         rev=pc.max(table["rev"]).as_py() if "rev" in table.column_names else None,
     )
@@ -378,6 +382,7 @@ def _write_groups(sink: _Sink, tbl: str, table: pa.Table, stamp: Stamp) -> None:
             name for name in table.column_names if name in _DICTIONARY
         ],
         bloom_filter_options=bloom if table.num_rows else None,
+        write_page_index=True,  # see ``scan``
         store_schema=False,
     ) as writer:
         # One row group at a time: a sorted copy of the whole table would double the memory of a merge.
@@ -392,9 +397,38 @@ def _write_groups(sink: _Sink, tbl: str, table: pa.Table, stamp: Stamp) -> None:
                 FOOTER_GENERATION: str(stamp.generation),
                 FOOTER_TABLE: tbl,
                 FOOTER_GROUPS: json.dumps(groups),
+                FOOTER_SCHEMA: str(SCHEMA_VERSION),
             }
         )
     stream.close()
+
+
+def scan(folder: Path, segments: Sequence[Segment]) -> str:
+    """Return what a FROM clause takes: the rows of segments of one table.
+
+    DuckDB 2.0 decides "x is null" by the statistics of a row group: where all texts of a column are the same one and
+    some are missing, it takes every row. A page index makes it look, and so does a dictionary. Segments from before
+    have neither in some columns: there these stand behind a function, so that no condition on them reaches the file.
+    """
+    files: dict[bool, list[str]] = {}
+    for segment in segments:
+        path = str(folder / segment.path).replace("'", "''")
+        files.setdefault(segment.schema_version >= _INDEXED_SINCE, []).append(f"'{path}'")
+    read = {is_indexed: f"read_parquet([{', '.join(paths)}])" for is_indexed, paths in files.items()}
+    if False not in read:
+        return read[True]
+    hidden = ", ".join(f'ltrim("{name}", \'\') as "{name}"' for name in _unindexed(segments[0].tbl))
+    parts = [f"select * replace ({hidden}) from {read[False]}"]
+    parts += [f"select * from {read[True]}"] if True in read else []
+    return f"({' union all by name '.join(parts)})"
+
+
+@functools.cache
+def _unindexed(tbl: str) -> list[str]:
+    """Return the columns of texts that may be missing, and that files keep without a dictionary."""
+    columns = STORED[tbl] if tbl in STORED else schema().packed.views[tbl].columns
+    apart = _DICTIONARY.union(filed()[tbl].key)
+    return [stored_name(column) for column in columns if column[1] == "VARCHAR" and column[0] not in apart]
 
 
 def release_memory() -> None:

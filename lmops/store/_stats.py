@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.base.cards import card_html, card_text
+from lmops.base.shown import Shown, html_of, text_of
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,9 +17,11 @@ if TYPE_CHECKING:
 
     from lmops.store._meta import Meta
 
+_MB: Final = 1e6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreStats:
+class StoreStats(Shown):
     """How large a store is."""
 
     path: str
@@ -51,3 +57,33 @@ def measured(folder: Path, sql: Callable[[str], duckdb.DuckDBPyRelation], meta: 
         oldest_ns=found[1],
         newest_ns=found[2],
     )
+
+
+def _parts(found: StoreStats) -> dict[str, Any]:
+    oldest, newest = (
+        None if at is None else f"{from_ns(at):%Y-%m-%d %H:%M}" for at in (found.oldest_ns, found.newest_ns)
+    )
+    return {
+        "kind": "store",
+        "title": found.path,
+        "facts": [
+            ("traces", f"{found.traces:,}"),
+            ("spans", f"{found.spans:,}"),
+            ("from (UTC)", oldest),
+            ("to (UTC)", newest),
+            ("facts", f"{found.segment_bytes / _MB:,.1f} MB in {found.segments:,} segments"),
+            ("records", f"{found.meta_bytes / _MB:,.1f} MB"),
+            ("waiting in the inbox", f"{found.inbox_rows:,} rows" if found.inbox_rows else ""),
+            ("replaced", f"{found.replaced_rows:,} rows" if found.replaced_rows else ""),
+        ],
+    }
+
+
+@text_of.register(StoreStats)
+def _(found: StoreStats) -> str:
+    return card_text(**_parts(found))
+
+
+@html_of.register(StoreStats)
+def _(found: StoreStats) -> str:
+    return card_html(**_parts(found))

@@ -25,7 +25,7 @@ from lmops.store._drain import LoadReport, Publisher
 from lmops.store._engine import Engine
 from lmops.store._erase import Eraser
 from lmops.store._export import export
-from lmops.store._filesystem import META, remove_folder, resolve
+from lmops.store._filesystem import META, keep_out_of_git, remove_folder, resolve
 from lmops.store._housekeeping import Housekeeping
 from lmops.store._intake import checksum, payload_of, prepared, refuse_bad
 from lmops.store._intent import RESCUE, Changes, PendingChange
@@ -112,6 +112,7 @@ class Store:
         if self._meta.read_only:
             self._meta.unread = not_stored(self._scratch)
         else:
+            keep_out_of_git(folder)
             self._take_back()
 
     def _take_back(self) -> None:
@@ -392,7 +393,9 @@ class Store:
             self._publisher.drain()
             return self._maintenance.compact(grace_s=grace_s)
 
-    def retain(self, *, days: float, now_ns: int | None = None, actor: str | None = None) -> dict[str, int]:
+    def retain(
+        self, *, days: float, now_ns: int | None = None, actor: str | None = None, dry_run: bool = False
+    ) -> dict[str, int]:
         """Remove every trace that started more than ``days`` days ago, with all its spans; return rows removed.
 
         The cases of evaluation runs that ended before go as well, unless a verdict rests on them; the runs stay.
@@ -401,7 +404,10 @@ class Store:
             days: Age to keep, in days of 24 hours before ``now_ns``.
             now_ns: The present by default.
             actor: Who asks, for the audit chain; whoever opened the store by default.
+            dry_run: Only say how many traces, spans and cases would go.
         """
+        if dry_run:
+            return self._retention.planned(days=days, now_ns=now_ns)
         self._refuse_read_only()
         change = self._retention.begin(days=days, now_ns=now_ns, actor=actor or self.actor)
         return self.changes.carry_out(change, self._retain)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SPAN_COLUMNS: Final[tuple[Column, ...]] = (
     ("trace_id", "VARCHAR", "32 lower-case hex digits"),
     ("span_id", "VARCHAR", "16 lower-case hex digits; (trace_id, span_id) is unique"),
-    ("parent_span_id", "VARCHAR", "NULL for a root"),
+    ("parent_span_id", "VARCHAR", "the span around it; NULL for a root"),
     ("name", "VARCHAR", "span name as sent"),
     (
         "kind", "VARCHAR",
@@ -26,14 +26,14 @@ SPAN_COLUMNS: Final[tuple[Column, ...]] = (
     ),
     ("start_ns", "BIGINT", "nanoseconds since 1970 UTC"),
     ("end_ns", "BIGINT", "nanoseconds since 1970 UTC"),
-    ("latency_ms", "DOUBLE", "end - start"),
+    ("latency_ms", "DOUBLE", "milliseconds from start to end"),
     ("status", "VARCHAR", "ok, error, unset"),
     ("error_type", "VARCHAR", "exception class or error.type"),
     ("error_message", "VARCHAR", "status or exception message"),
     ("service", "VARCHAR", "service.name of the resource"),
     ("environment", "VARCHAR", "deployment environment"),
-    ("session_id", "VARCHAR", "conversation"),
-    ("user_id", "VARCHAR", "end user"),
+    ("session_id", "VARCHAR", "the conversation it belongs to"),
+    ("user_id", "VARCHAR", "the person who used the application"),
     ("provider", "VARCHAR", "model provider, OpenTelemetry spelling"),
     ("requested_model", "VARCHAR", "model asked for"),
     ("model", "VARCHAR", "model that answered, else the one asked for"),
@@ -50,17 +50,17 @@ SPAN_COLUMNS: Final[tuple[Column, ...]] = (
     ("reported_cost_usd", "DOUBLE", "cost as the client reported it"),
     ("response_id", "VARCHAR", "id of the model's response"),
     ("finish_reason", "VARCHAR", "why the model stopped"),
-    ("ttft_ms", "DOUBLE", "time to first token"),
+    ("ttft_ms", "DOUBLE", "milliseconds to the first token"),
     ("tool_name", "VARCHAR", "name of the tool"),
     ("index_fingerprint", "VARCHAR", "version of the retrieval index"),
     ("attributes", "VARCHAR", "JSON object, as sent"),
     ("events", "VARCHAR", "JSON list of {name, time_ns, attributes}"),
-    ("resource", "VARCHAR", "JSON object"),
+    ("resource", "VARCHAR", "JSON object: the service, host and SDK that made the span"),
     ("documents", "VARCHAR", "JSON list of {rank, id, score, content, metadata}"),
     ("links", "VARCHAR", "JSON list of {trace_id, span_id, attributes}"),
-    ("dialect", "VARCHAR", "openinference, langfuse, mlflow, genai, traceloop, chat, unknown"),
+    ("dialect", "VARCHAR", "whose attributes it has: openinference, langfuse, mlflow, genai, traceloop, chat, unknown"),
     ("scope", "VARCHAR", "instrumentation scope, name and version"),
-    ("normaliser_version", "INTEGER", "version of the alias table that read it"),
+    ("normaliser_version", "INTEGER", "version of the rules by which its attributes became columns"),
 )  # fmt: skip  # one line for each column
 
 #: A span's key, out of its row.
@@ -82,7 +82,11 @@ TRACE_COLUMNS: Final[tuple[Column, ...]] = (
     ("name", "VARCHAR", "name of the root span"),
     ("start_ns", "BIGINT", "start of the first span"),
     ("end_ns", "BIGINT", "end of the last span"),
-    ("latency_ms", "DOUBLE", "last end - first start; NULL when no span says how long it took"),
+    (
+        "latency_ms",
+        "DOUBLE",
+        "milliseconds from first start to last end; NULL when no span says how long it took",
+    ),
     ("status", "VARCHAR", "status of the root span; of any span when the root never arrived"),
     ("error_type", "VARCHAR", "of the deepest failing span"),
     ("error_message", "VARCHAR", "of the deepest failing span"),
@@ -165,5 +169,5 @@ STORED: Final[dict[str, tuple[Column, ...]]] = {
     "traces": (*TRACE_COLUMNS, REV),
     "logs": (*LOG_COLUMNS, REV),
 }
-SCHEMA_VERSION: Final = 1
-"""Version of the Parquet schema; a segment carries the one it was written with."""
+SCHEMA_VERSION: Final = 2
+"""Version of the Parquet schema; a segment carries the one it was written with. From 2 on it has a page index."""

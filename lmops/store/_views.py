@@ -69,6 +69,7 @@ _OF_SPANS: Final[tuple[DerivedView, ...]] = (
         ("spans",),
         "select * exclude (is_call), case when cost_usd is null then null when cost_usd = reported_cost_usd "
         "then 'reported' else 'computed' end as cost_source from spans where is_call",
+        {"cost_source": "computed from a price, or reported by the client; NULL without a cost"},
     ),
     # A call of a tool that two spans tell of, such as those of an MCP client and of its server, is the outer one's.
     DerivedView(
@@ -78,6 +79,11 @@ _OF_SPANS: Final[tuple[DerivedView, ...]] = (
         "error_message, start_at, service, environment, session_id, user_id from spans where kind = 'tool' "
         f"and not exists ({_AROUND} and around.kind = 'tool' and around.tool_name = spans.tool_name "
         f"and not coalesce({_IS_ITSELF}, false)) and not exists ({_IS_REACHED})",
+        {
+            "span_id": "the tool's span",
+            "arguments": "what the tool was given: text or JSON",
+            "result": "what it answered: text or JSON",
+        },
     ),
     # So is a document that a retriever found through another one.
     DerivedView(
@@ -89,6 +95,14 @@ _OF_SPANS: Final[tuple[DerivedView, ...]] = (
         "from (select trace_id, span_id, index_fingerprint, start_at, service, environment, "
         "unnest(documents::JSON::JSON[]) as document from spans where documents is not null "
         f"and not exists ({_AROUND} and around.has_documents) and not exists ({_BEYOND}))",
+        {
+            "rank": "1, 2, 3, ... in the order of the retriever",
+            "span_id": "the retriever's span",
+            "document_id": "id of the document",
+            "score": "how near it was, in the retriever's own unit",
+            "content": "the text that was found",
+            "metadata": "JSON object, as sent",
+        },
     ),
 )
 #: What the derived views ask of the span around another: a view of its own, so that times asked for bound the spans.

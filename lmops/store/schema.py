@@ -163,11 +163,13 @@ class DerivedView(NamedTuple):
         name: Its name.
         bases: The views over facts and over tables of records that it is made of.
         sql: One SELECT of DuckDB over them.
+        says: What its columns are, where it is not what those of the bases are.
     """
 
     name: str
     bases: tuple[str, ...]
     sql: str
+    says: Mapping[str, str] = {}
 
 
 class PackedView(NamedTuple):
@@ -234,7 +236,8 @@ class Room(NamedTuple):
         tables: Its tables.
         views: Its views.
         packed: Its table whose rows move into files; there is one in the whole store.
-        migrations: SQL that makes and changes its tables, by number: one count for the whole store, without gaps.
+        migrations: SQL that makes and changes its tables, by number: one count for the whole store, without gaps. Rooms
+            that change together share a number.
         derived: Its views over other views.
     """
 
@@ -286,11 +289,15 @@ def schema() -> Schema:
     """Return what all rooms declare."""
     found = list(rooms().values())
     (packed,) = (room.packed for room in found if room.packed is not None)
+    migrations: dict[int, str] = {}
+    for room in found:
+        for number, sql in room.migrations.items():
+            migrations[number] = migrations.get(number, "") + sql
     return Schema(
         tables={table.name: table for room in found for table in room.tables},
         views={view.name: view for room in found for view in room.views},
         packed=packed,
-        migrations={number: sql for room in found for number, sql in room.migrations.items()},
+        migrations=migrations,
         derived={view.name: view for room in found for view in room.derived},
     )
 

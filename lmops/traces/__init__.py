@@ -12,6 +12,8 @@ from lmops.errors import UsageError
 from lmops.progress import Progress
 from lmops.redact import Redactor
 from lmops.traces import _show as _show
+from lmops.traces import _show_diff as _show_diff
+from lmops.traces import _show_span as _show_span
 from lmops.traces._batch import Batch
 from lmops.traces._decorator import trace
 from lmops.traces._ingest import Ingest, IngestReport, OnError, Source
@@ -28,6 +30,7 @@ from lmops.traces._search import (
     time_range,
 )
 from lmops.traces._trace import Span, Trace
+from lmops.traces.diffs import SpanPair, TraceDiff, diff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +49,9 @@ __all__ = [
     "Batch",
     "IngestReport",
     "Span",
+    "SpanPair",
     "Trace",
+    "TraceDiff",
     "Traces",
     "bucket_sql",
     "carry_out_reprice",
@@ -297,6 +302,19 @@ class Traces:
             NotFoundError: None, or more than one, starts so.
         """
         return Trace.from_rows(rows_of_trace(self._store, trace_id))
+
+    def diff(self, a: str | Trace, b: str | Trace) -> TraceDiff:
+        """Return what differs from trace ``a`` to trace ``b``, span by span: words, model, latency, tokens, cost.
+
+        Args:
+            a: The trace to compare with: its id, the start of it, or a :class:`Trace`.
+            b: The other trace.
+
+        Raises:
+            NotFoundError: None, or more than one, starts so.
+        """
+        left, right = (one if isinstance(one, Trace) else self.get(one) for one in (a, b))
+        return diff(left, right)
 
     def stats(
         self,

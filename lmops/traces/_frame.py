@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
+from lmops.base.frames import Frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-class TraceFrame(pd.DataFrame):
-    """A frame of traces; what is made of it is a plain frame.
+class TraceFrame(Frame):
+    """A frame of traces; what is made of it says nothing of a search.
 
     ``attrs`` holds limit, is_cut (whether more traces satisfied the search) and order.
     """
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
-        return pd.DataFrame
+        return Frame
 
     def __repr__(self) -> str:
         """Show the rows, and below them that there are more."""
         return "\n".join(filter(None, (super().__repr__(), self._more())))
 
-    def _repr_html_(self) -> str | None:
-        shown: str | None = super()._repr_html_()  # type: ignore[misc]  # pandas' own
-        return shown and shown + (f"<p>{self._more()}</p>" if self._more() else "")
+    def _size(self, shown: pd.DataFrame) -> str:
+        return "; ".join(filter(None, (super()._size(shown), self._more())))
 
     def _more(self) -> str:
         if not self.attrs.get("is_cut"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lmops.traces._json import structure
@@ -106,8 +107,9 @@ def _piece_by_piece(attributes: dict[str, object], keys: Iterable[Key]) -> list[
     items: dict[int, object] = {}
     for key, place, steps in keys:
         value = attributes[key]
+        # Spans share their values, and what is nested in one is put into below: into a copy.
         if not steps:
-            items.setdefault(place, structure(value))
+            items.setdefault(place, copy.deepcopy(structure(value)))
             continue
         node = items.get(place)
         if node is None:
@@ -120,5 +122,5 @@ def _piece_by_piece(attributes: dict[str, object], keys: Iterable[Key]) -> list[
                 below = node[step] = {}
             node = below
         if isinstance(node, dict) and not isinstance(node.get(steps[-1]), dict):
-            node[steps[-1]] = value
+            node[steps[-1]] = copy.deepcopy(value)
     return [items[place] for place in sorted(items)]

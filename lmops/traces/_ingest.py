@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
+from lmops.base.shown import Shown
 from lmops.errors import IngestError, NotFoundError, UsageError, system_in_words
 from lmops.progress import Progress
 from lmops.traces._redact import redact_batch
@@ -42,7 +43,7 @@ SHOWN_REJECTIONS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IngestReport:
+class IngestReport(Shown):
     """What an ingest added.
 
     ``spans`` and ``traces`` are new ones, ``duplicates`` were there before, ``rejected`` holds (where, why) of records

@@ -248,6 +248,7 @@ def stats(
     store: Store, bounds: Bounds, *, by: list[str], every: str | None, where: str | None, evaluations: bool
 ) -> pd.DataFrame:
     """Return figures per interval and group; see :meth:`lmops.traces.Traces.stats`."""
+    from lmops.base.frames import Frame
     from lmops.calc.intervals import wilson
 
     unknown = [name for name in by if name not in _OF_CALLS | _OF_TRACES | _OF_BOTH]
@@ -281,8 +282,7 @@ def stats(
     frame.insert(place + 1, "error_rate", frame["errors"] / total)
     frame.insert(place + 2, "error_rate_low", low)
     frame.insert(place + 3, "error_rate_high", high)
-    shown: pd.DataFrame = frame.drop(columns="bucket") if every is None else frame
-    return shown
+    return Frame(frame.drop(columns="bucket") if every is None else frame)
 
 
 def _of_calls(

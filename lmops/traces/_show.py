@@ -10,27 +10,31 @@ Every text of a trace goes through :mod:`lmops.text`, and nothing else writes it
 
 from __future__ import annotations
 
-import html
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.markdown import markdown_html
 from lmops.base.shown import html_of, text_of
 from lmops.base.units import counted, duration, money, tokens
-from lmops.text import escape, one_line, plain, plain_line
+from lmops.text import attribute, escape, one_line, plain, plain_line, unescape
 from lmops.traces._json import loads
 from lmops.traces._trace import Trace
+from lmops.traces.reading import exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from lmops.base.chat import Message
     from lmops.traces._trace import Span
+    from lmops.traces.reading import ToolUse
 
 MAX_SPANS: Final = 200
 #: characters of trace text in one waterfall, after escaping
 BUDGET: Final = 160_000
 _MARKUP: Final = 80  # what stands around each text
 _MESSAGE: Final = 2_000
+_ANSWER: Final = 8_000
+_LINE: Final = 140  # what a line of the card holds
 _DOCUMENT: Final = 400
 _VALUE: Final = 160
 _PRETTY: Final = 20_000
@@ -39,6 +43,7 @@ _MAX_DOCUMENTS: Final = 20
 _MAX_ATTRIBUTES: Final = 40
 _MAX_INDENT: Final = 12
 _MAX_LINE: Final = 12
+_MAX_TOOLS: Final = 6
 
 #: Middle tones that read on white and on black; the kind is always written beside its colour.
 _COLOURS: Final = {
@@ -54,10 +59,11 @@ _COLOURS: Final = {
 }
 _OTHER: Final = "#8b93a1"
 _RED: Final = "#d9463e"
+_GREEN: Final = "#2f9e78"
 
 _STYLE: Final = """<style>
-.lmops-trace{font:12px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,CanvasText);
-background:var(--jp-layout-color1,Canvas);color-scheme:light dark;border:1px solid var(--jp-border-color2,#8886);
+.lmops-trace{font:12px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,inherit);
+background:var(--jp-layout-color1,transparent);border:1px solid var(--jp-border-color2,#8886);
 border-radius:3px;max-width:1200px;font-variant-numeric:tabular-nums}
 .lmops-trace summary::-webkit-details-marker{display:none}
 .lmops-trace summary:hover{background:var(--jp-layout-color2,#8881)}
@@ -75,6 +81,10 @@ border-top:1px solid var(--jp-border-color3,#8883)}
 font-weight:normal;max-width:none;white-space:normal;color:inherit}
 .lmops-trace tr{background:none!important;border:0}
 .lmops-trace .lmt-num{text-align:right}
+.lmops-trace ul{list-style:disc;padding-left:22px}.lmops-trace ol{list-style:decimal;padding-left:22px}
+.lmops-trace blockquote{margin:0 0 6px 0;padding:1px 0 1px 10px;border-left:3px solid #8886}
+.lmops-trace .lmt-said table{margin:0 0 6px 0}.lmops-trace .lmt-said th{font-weight:bold}
+@media (max-width:600px){.lmops-trace .lmt-wide{display:none!important}}
 </style>"""
 
 _FLEX: Final = (
@@ -82,7 +92,10 @@ _FLEX: Final = (
 )
 _NAME: Final = "width:42%;min-width:180px;overflow:hidden;text-overflow:ellipsis;flex-shrink:0"
 _LANE: Final = "flex-grow:1;height:10px;margin:0 10px;border-radius:2px;overflow:hidden"
+_TOKENS: Final = "124px"
 _MUTED: Final = "opacity:0.65"
+_CUT: Final = "overflow:hidden;text-overflow:ellipsis;white-space:nowrap"
+_SCROLL: Final = "overflow-wrap:break-word;max-height:340px;overflow:auto"
 _PRE: Final = "white-space:pre-wrap;overflow-wrap:break-word;margin:0;padding:0;max-height:340px;overflow:auto"
 
 
@@ -92,11 +105,17 @@ class Budget:
     def __init__(self, characters: int) -> None:
         self.left = characters
 
-    def take(self, value: object, limit: int) -> str:
-        """Return the escaped text, cut where the limit or the room ends, with the count of what is left out."""
+    def take(self, value: object, limit: int, write: Callable[[str], str] = escape) -> str:
+        """Return the text as harmless HTML, cut where the limit or the room ends, with the count of what is left out.
+
+        Args:
+            value: The text.
+            limit: Its most characters.
+            write: Makes HTML of it.
+        """
         text = "" if value is None else str(value)
         keep = min(limit, max(self.left, 0))
-        shown = escape(text[:keep])
+        shown = write(text[:keep])
         self.left -= len(shown) + _MARKUP
         if len(text) <= keep:
             return shown
@@ -140,11 +159,12 @@ def waterfall(trace: Trace, *, max_spans: int = MAX_SPANS) -> str:
     """
     budget = Budget(BUDGET)
     shown = chosen(trace, max_spans)
-    head = f"{_head(trace)}{_failure(trace, budget)}{_exchange(trace)}{_axis(trace)}"
-    rows = "\n".join(_row(span, trace, budget) for span in shown)
+    head = f"{_head(trace)}{_failure(trace, budget)}{_exchange(trace, budget)}"
+    spans = "\n".join(_row(span, trace, budget) for span in shown)
     return (
-        f'{_STYLE}\n<div class="lmops-trace" role="region" aria-label="Trace {escape(trace.trace_id)}" '
-        f'style="font-size:12px;line-height:1.5">\n{head}<div role="list" aria-label="Spans">\n{rows}\n</div>\n'
+        f'{_STYLE}\n<div class="lmops-trace" role="region" aria-label="Trace {attribute(trace.trace_id)}" '
+        f'style="font-size:12px;line-height:1.5">\n{head}<div style="overflow:auto">{_axis(trace)}'
+        f'<div role="list" aria-label="Spans">\n{spans}\n</div></div>\n'
         f"{_rest(trace, len(shown))}</div>"
     )
 
@@ -153,7 +173,7 @@ def _head(trace: Trace) -> str:
     root = trace.root.row
     unpriced = trace.unpriced_calls
     cost = " + ".join(
-        part for part in (html.escape(money(trace.cost_usd)), f"{unpriced} unpriced" if unpriced else "") if part
+        part for part in (escape(money(trace.cost_usd)), f"{unpriced} unpriced" if unpriced else "") if part
     )
     models = [escape(model, 60) for model in trace.models[:4]]
     if len(trace.models) > len(models):
@@ -198,35 +218,48 @@ def _failure(trace: Trace, budget: Budget) -> str:
     )
 
 
-def _exchange(trace: Trace) -> str:
-    """What was asked and what was answered, one line each, as the user saw it."""
-    asked = next((m.content for m in reversed(trace.root.input_messages) if m.role == "user" and m.content), None)
-    answered = next((m.content for m in reversed(trace.root.output_messages) if m.content), None)
-    calls = trace.calls
-    # A framework's own state as JSON is not what the user saw; the model calls have it in words.
-    if calls and (asked or "{").startswith(("{", "[")):
-        asked = next((m.content for m in reversed(calls[0].input_messages) if m.role == "user" and m.content), asked)
-    if calls and (answered or "{").startswith(("{", "[")):
-        answered = next((m.content for m in reversed(calls[-1].output_messages) if m.content), answered)
-    lines = [
-        f'<div style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap"><span style="{_MUTED}">{label}</span> '
-        f"{one_line(text, 300)}</div>"
-        for label, text in (("asked", asked), ("answered", answered))
-        if text
-    ]
-    return f'<div style="padding:2px 10px 6px 10px">{"".join(lines)}</div>\n' if lines else ""
+def _exchange(trace: Trace, budget: Budget) -> str:
+    """What was asked, in one line that opens; the tools, a line each; what was answered, as the user saw it."""
+    found = exchange(trace)
+    parts = []
+    if found.question:
+        line = f'<span style="{_MUTED}">asked</span> {one_line(found.question, 300)}'
+        is_short = len(found.question) <= _LINE and "\n" not in found.question
+        whole = "" if is_short else f'<div style="{_PRE}">{budget.take(found.question, _MESSAGE)}</div>'
+        parts.append(_fold(line, whole, cut=True) if whole else f'<div style="{_CUT}">{line}</div>')
+    parts += [_tool_line(one) for one in found.tools[:_MAX_TOOLS]]
+    if len(found.tools) > _MAX_TOOLS:
+        parts.append(f'<div style="{_MUTED}">… {counted(len(found.tools) - _MAX_TOOLS, "more call")} of tools</div>')
+    if found.answer:
+        parts.append(
+            f'<div class="lmt-said" style="{_SCROLL};margin-top:4px;padding-left:10px;font-size:13px;'
+            f'border-left:3px solid {_GREEN}">'
+            f"{budget.take(found.answer, _ANSWER, said_html)}</div>"
+        )
+    return f'<div style="padding:2px 10px 8px 10px">{"".join(parts)}</div>\n' if parts else ""
+
+
+def _tool_line(used: ToolUse) -> str:
+    failed = used.span.row.get("error_type") or "error" if used.is_error else None
+    result = f'<span style="color:{_RED}">✗ {one_line(failed, 60)}</span>' if failed else one_line(used.result, 120)
+    arrow = f' <span style="{_MUTED}">→</span> {result}' if result else ""
+    return (
+        f'<div style="{_CUT}"><span style="color:{_COLOURS["tool"]};font-weight:bold;font-size:11px">tool</span> '
+        f"<b>{one_line(used.name, 80)}</b> <code>{one_line(used.arguments, 120)}</code>{arrow}</div>"
+    )
 
 
 def _axis(trace: Trace) -> str:
-    ticks = "".join(f"<span>{duration(trace.duration_ms * i / 4)}</span> " for i in range(5))
+    ticks = "".join(f"<span>{duration(trace.duration_ms * i / 2)}</span> " for i in range(3))
     heads = "".join(
-        f'<span style="width:{width};text-align:right;flex-shrink:0">{name}</span> '
-        for name, width in (("latency", "68px"), ("tokens in → out", "124px"), ("cost", "84px"))
+        f'<span class="{"lmt-wide" if width == _TOKENS else ""}" style="width:{width};text-align:right;flex-shrink:0">'
+        f"{name}</span> "
+        for name, width in (("latency", "68px"), ("tokens in → out", _TOKENS), ("cost", "84px"))
     )
     lane = "flex-grow:1;margin:0 10px;display:flex;justify-content:space-between;overflow:hidden"
     return (
         f'<div style="{_FLEX};{_MUTED};font-size:11px" aria-hidden="true"><span style="{_NAME}">span</span> '
-        f'<span style="{lane}">{ticks}</span> {heads}</div>\n'
+        f'<span class="lmt-wide" style="{lane}">{ticks}</span> {heads}</div>\n'
     )
 
 
@@ -244,16 +277,17 @@ def _cost(span: Span) -> str:
     if not span.is_call:
         return ""
     cost = span.row.get("cost_usd")
-    return "unpriced" if cost is None and not span.is_error else html.escape(money(cost))
+    return "unpriced" if cost is None and not span.is_error else escape(money(cost))
 
 
 def _row(span: Span, trace: Trace, budget: Budget) -> str:
     name = _name(span)
     numbers = "".join(
-        f'<span class="lmt-num" style="width:{width};text-align:right;flex-shrink:0">{text}</span> '
+        f'<span class="lmt-num{" lmt-wide" if width == _TOKENS else ""}" '
+        f'style="width:{width};text-align:right;flex-shrink:0">{text}</span> '
         for text, width in (
             (duration(span.known_latency_ms), "68px"),
-            (_used(span), "124px"),
+            (_used(span), _TOKENS),
             (_cost(span), "84px"),
         )
     )
@@ -298,7 +332,7 @@ def _bar(span: Span, trace: Trace) -> str:
     is_cause = span.is_error and not any(child.is_error for child in span.children)
     colour = _RED if is_cause else _COLOURS.get(span.row["kind"], _OTHER)
     return (
-        f'<span class="lmt-lane" style="{_LANE}" aria-hidden="true"><span style="display:block;height:10px;'
+        f'<span class="lmt-lane lmt-wide" style="{_LANE}" aria-hidden="true"><span style="display:block;height:10px;'
         f'border-radius:2px;margin-left:{left:.2f}%;width:{width:.2f}%;background-color:{colour}"></span></span>'
     )
 
@@ -368,7 +402,9 @@ def _message(message: Message, budget: Budget) -> str:
     if message.reasoning:
         parts.append(_fold("reasoning", _pre(budget.take(message.reasoning, _MESSAGE))))
     if message.content:
-        parts.append(f'<div style="{_PRE}">{budget.take(message.content, _MESSAGE)}</div>')
+        is_said = message.role == "assistant"
+        style, write = (_SCROLL, said_html) if is_said else (_PRE, escape)
+        parts.append(f'<div style="{style}">{budget.take(message.content, _MESSAGE, write)}</div>')
     for call in message.tool_calls[:20]:
         head = f"calls <b>{one_line(call.name, 80)}</b> {one_line(call.arguments, 80)}"
         parts.append(_fold(head, _pre(budget.take(call.arguments, _MESSAGE))))
@@ -432,14 +468,21 @@ def _indented(value: object) -> object:
         return value
 
 
+def said_html(text: str) -> str:
+    """Return what a model said as HTML: JSON one member a line, all else as Markdown."""
+    pretty = _indented(text)
+    return _pre(escape(pretty)) if pretty is not text else markdown_html(text)
+
+
 def _section(label: str, content: str) -> str:
     return f'<div style="margin-top:6px"><div style="{_MUTED};font-size:11px">{label}</div>{content}</div>'
 
 
-def _fold(label: str, content: str) -> str:
+def _fold(label: str, content: str, *, cut: bool = False) -> str:
     mark = '<span class="lmt-mark" style="opacity:0.5" aria-hidden="true">▸</span>'
     return (
-        f'<details style="margin-top:4px"><summary style="list-style:none;display:block">{mark} {label}</summary>'
+        f'<details style="margin-top:4px"><summary style="list-style:none;display:block{f";{_CUT}" if cut else ""}">'
+        f"{mark} {label}</summary>"
         f'<div style="padding-left:14px">{content}</div></details>'
     )
 
@@ -451,7 +494,7 @@ def _pre(content: str) -> str:
 def _status(status: str) -> str:
     if status == "error":
         return f'<span style="color:{_RED};font-weight:bold">✗ error</span>'
-    return f'<span style="color:#2f9e78;font-weight:bold">✓ {"ok" if status == "ok" else "no error"}</span>'
+    return f'<span style="color:{_GREEN};font-weight:bold">✓ {"ok" if status == "ok" else "no error"}</span>'
 
 
 def _dotted(parts: Iterable[str]) -> str:
@@ -475,12 +518,18 @@ def tree_text(trace: Trace, *, max_spans: int = MAX_SPANS) -> str:
     if failed is not None:
         kind = plain_line(failed.row.get("error_type") or "error", 60)
         lines.append(f"  {kind}: {plain_line(failed.row.get('error_message'), 160)} (in {plain_line(failed.name, 60)})")
+    found = exchange(trace)
+    lines += [
+        f"  {name:<8}  {plain_line(text, 240)}"
+        for name, text in (("asked", found.question), ("answered", found.answer))
+        if text
+    ]
     shown = chosen(trace, max_spans)
     names = [_plain_name(span) for span in shown]
     width = min(max((len(name) for name in names), default=0), 64)
     for span, name in zip(shown, names, strict=True):
         error = f"✗ {plain_line(span.row.get('error_type') or 'error', 40)}" if span.is_error else ""
-        numbers = f"{duration(span.known_latency_ms):>10}  {_used(span):>18}  {html.unescape(_cost(span)):>10}"
+        numbers = f"{duration(span.known_latency_ms):>10}  {_used(span):>18}  {unescape(_cost(span)):>10}"
         lines.append(f"{name:<{width}} {numbers}  {error}".rstrip())
     if len(trace) > len(shown):
         lines.append(f"… {counted(len(trace) - len(shown), 'more span')}: trace.spans, trace.df(), trace.find(text)")

@@ -15,6 +15,7 @@ from lmops.errors import NotFoundError, UsageError
 from lmops.text import plain
 from lmops.traces._json import dumps, loads
 from lmops.traces._messages import messages
+from lmops.traces.graphs import COLUMNS, edges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +30,7 @@ _JSON_DICTS = ("attributes", "resource")
 _JSON_LISTS = ("events", "documents", "links")
 
 
-class Span:
+class Span(Shown):
     """One span of a trace. Every column of ``spans`` is an attribute: ``span.model``, ``span.latency_ms``.
 
     ``attributes``, ``resource``, ``events``, ``documents`` and ``links`` are parsed; ``span.row`` has them as stored.
@@ -333,14 +334,33 @@ class Trace(Shown):
         """Return one row per span in tree order: ``depth``, ``start_at``, then every column of ``spans``."""
         import pandas as pd
 
+        from lmops.base.frames import Frame
+
         spans = self.tree
-        frame = pd.DataFrame([dict(span.row) for span in spans])
+        frame = Frame([dict(span.row) for span in spans])
         frame.insert(0, "depth", [span.depth for span in spans])
         starts = pd.to_datetime(frame["start_ns"], unit="ns", utc=True)
         if "start_at" in frame.columns:
             frame = frame.drop(columns="start_at")
         frame.insert(1, "start_at", starts)
         return frame
+
+    def graph(self) -> pd.DataFrame:
+        """Return who called whom: one row for each pair of agents, tools, models and searches, in the order of time.
+
+        Spans of other kinds are seen through, but for those at the top. A model call that several spans report counts
+        once.
+
+        Returns:
+            Columns source_kind, source, target_kind, target, count (calls along this edge), errors, latency_ms,
+            input_tokens, output_tokens, cost_usd (sums of what is known; missing where nothing is), span_id (of the
+            first call).
+        """
+        from lmops.base.frames import Frame
+
+        frame = Frame(edges(self.tree), columns=list(COLUMNS))
+        whole = dict.fromkeys(("input_tokens", "output_tokens"), "Int64")
+        return frame.astype(whole | dict.fromkeys(("latency_ms", "cost_usd"), "float64"))
 
     def to_json(self) -> str:
         """Return the trace as JSON: ``{"trace_id", "spans": [...]}``, spans in tree order, JSON columns as JSON."""

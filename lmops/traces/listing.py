@@ -7,106 +7,34 @@ spilled to disk by the engine when memory is short. It stays what it was when ne
 from __future__ import annotations
 
 import math
-import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import NotFoundError, QueryError, did_you_mean
+from lmops.errors import NotFoundError
 from lmops.store import Bounds
-from lmops.traces._said import (
-    SAID_COLUMNS,
-    compiled,
-    has_feedback,
-    names_said,
-    source_of,
-    touches_spans,
-    with_said,
-)
+from lmops.traces._said import SAID_COLUMNS, compiled, names_said, source_of, touches_spans, with_said
 from lmops.traces._search import NO_EVALUATION, range_sql, rows_of_trace, seconds, time_range
 from lmops.traces._trace import Trace
+from lmops.traces.groups import Groups
+from lmops.traces.periods import over_time
+from lmops.traces.rows import COLUMNS, NS, Found, ListColumn, Rows, time_edges
 from lmops.types import EVALUATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    import duckdb
     import numpy as np
     import pandas as pd
 
     from lmops.store import Store
 
-Kind = Literal["id", "category", "list", "time", "number", "text", "bool"]
-Scale = Literal["log", "linear"]
-
-#: characters of a text that a row of the list carries
-PREVIEW: Final = 64
 #: values that a summary lists, and bars that a histogram has at most
 TOP: Final = 4
 BINS: Final = 24
-#: rows that may be read for each row that is wanted
-_SCATTER: Final = 4
-_NS: Final = 1_000_000_000
-_TIME_STEPS_S: Final = (
-    1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
-    1_209_600, 2_592_000, 7_776_000, 31_536_000,
-)  # fmt: skip  # steps of seconds, minutes, hours and days, packed
+#: versions of prompts that are looked at
+_REFS: Final = 200
 _LOG_STEPS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ListColumn:
-    """One column that the list can show."""
-
-    name: str
-    kind: Kind
-    #: what the base table keeps, over ``traces t``
-    sql: str
-    #: what it is sorted by, over the base table
-    sort: str
-    scale: Scale = "linear"
-
-
-def _column(name: str, kind: Kind, scale: Scale = "linear") -> ListColumn:
-    if kind == "text":
-        # One character more than is shown says that there is more.
-        return ListColumn(name, kind, f"left(t.{name}, {PREVIEW + 1})", name)
-    if kind == "time":
-        return ListColumn(name, kind, "t.start_ns", "start_at")
-    return ListColumn(name, kind, f"t.{name}", name, scale)
-
-
-COLUMNS: Final[dict[str, ListColumn]] = {
-    column.name: column
-    for column in (
-        _column("status", "category"),
-        _column("start_at", "time"),
-        _column("name", "category"),
-        _column("input", "text"),
-        _column("output", "text"),
-        _column("latency_ms", "number", "log"),
-        _column("input_tokens", "number", "log"),
-        _column("output_tokens", "number", "log"),
-        _column("cost_usd", "number", "log"),
-        _column("models", "list"),
-        _column("prompt_refs", "list"),
-        _column("span_count", "number", "log"),
-        _column("call_count", "number"),
-        _column("error_count", "number"),
-        _column("unpriced_calls", "number"),
-        _column("error_type", "category"),
-        _column("error_message", "text"),
-        _column("session_id", "category"),
-        _column("user_id", "category"),
-        _column("service", "category"),
-        _column("environment", "category"),
-        _column("is_orphan", "bool"),
-        _column("thumb", "category"),
-        _column("comments", "text"),
-        _column("trace_id", "id"),
-    )
-}
 
 
 def check_predicate(where: str | None) -> None:
@@ -133,7 +61,7 @@ class TraceSource:
             last is not None
             and until is None
             and found.since_ns is not None
-            and found.since_ns < now_ns - int(seconds(last) * _NS) - _NS
+            and found.since_ns < now_ns - int(seconds(last) * NS) - NS
         )
         return found, is_shifted
 
@@ -153,6 +81,19 @@ class TraceSource:
             QueryError: The search cannot be read or names something unknown.
         """
         return Listing(self._store, where, bounds)
+
+    def groups(self, where: str | None, bounds: Bounds, by: str) -> Groups:
+        """Return the traces of a time range that match a search, by what they have in one column.
+
+        Raises:
+            QueryError: The search cannot be read or names something unknown.
+            UsageError: It is no column that groups.
+        """
+        return Groups(self._store, where, bounds, by)
+
+    def over_time(self, listing: Listing, where: str | None, bounds: Bounds, *, is_archive: bool) -> dict[str, Any]:
+        """Return what a list has over time, beside the range before it; see :func:`lmops.traces.periods.over_time`."""
+        return over_time(self._store, listing, where, bounds, self.newest_ns(), is_archive=is_archive)
 
     def without_evaluations(self, where: str | None) -> str | None:
         """Return a search without the traces of evaluations; as it is where there are none, or it names environments.
@@ -205,94 +146,50 @@ class TraceSource:
         return frame
 
 
-class Listing:
+class Listing(Rows):
     """All traces of a range that match a search, numbered in the order of one sort."""
+
+    columns = COLUMNS
+    key = "trace_id"
 
     def __init__(self, store: Store, where: str | None, bounds: Bounds) -> None:
         started = time.perf_counter()
         self._store = store
-        self._predicate = compiled(where)
-        #: Whether any user said anything of any trace.
-        self.has_feedback = has_feedback(store)
-        self._source = with_said(SAID_COLUMNS if self.has_feedback else ())
-        self._bounds = bounds
+        self._found = found = Found(store, where, bounds)
+        self.has_feedback = found.has_feedback
         shown = ", ".join(f"{column.sql} as {column.name}" for column in COLUMNS.values())
-        # Spans never start before their trace, so the lower bound holds for them too.
-        is_wide = self.has_feedback or touches_spans(self._predicate)
-        narrow = Bounds(bounds.since_ns, None) if is_wide else bounds
-        self._rows = store.sql(f"select {shown} from {self._source} where {self._condition}", bounds=narrow)
-        # The store keeps a result as a table, so its rows have numbers already; counting them anew with
-        # row_number() takes twice the time and three times the memory.
-        self._table = self._rows.alias
-        self._lock = threading.Lock()
+        query = f"select {shown} from {found.source} where {found.condition}"
+        super().__init__(store.sql(query, bounds=found.bounds))
         total, errors = self._ask("select count(*), count(*) filter (status = 'error') from listing")[0]
         self.total = int(total)
         self.errors = int(errors)
-        self.sort_column, self.is_descending = "start_at", True
-        self._order = self._sorted("start_at", descending=True)
+        self.sort("start_at", descending=True)
         #: milliseconds that the query and the first sort took
         self.query_ms = (time.perf_counter() - started) * 1e3
 
     @property
-    def _condition(self) -> str:
-        return f"{range_sql(self._bounds, 't.')} and {self._predicate.sql}"
+    def _tie(self) -> str:
+        return "start_at desc, trace_id"
 
     @property
     def sql(self) -> str:
         """The same rows, with every column of ``traces``, as a query for ``ws.sql``."""
         physical = {"start_at": "start_ns"}.get(self.sort_column, self.sort_column)
-        parts = [part for part in (range_sql(self._bounds, "t."), self._predicate.sql) if part != "true"]
+        predicate = self._found.predicate
+        parts = [part for part in (range_sql(self._found.range, "t."), predicate.sql) if part != "true"]
         condition = f"\nwhere {' and '.join(parts)}" if parts else ""
         direction = "desc" if self.is_descending else "asc"
         tie = "" if physical == "start_ns" else ", t.start_ns desc"
-        is_said = names_said(self._predicate) or physical in SAID_COLUMNS
+        is_said = names_said(predicate) or physical in SAID_COLUMNS
         source = with_said(SAID_COLUMNS) if is_said else "traces t"
         return f"select t.*\nfrom {source}{condition}\norder by t.{physical} {direction} nulls last{tie}, t.trace_id"
 
     def count_now(self) -> int:
         """Return how many traces match at this moment."""
-        narrow = Bounds(self._bounds.since_ns, None) if touches_spans(self._predicate) else self._bounds
-        source = source_of(self._predicate)
-        found = self._store.sql(f"select count(*) from {source} where {self._condition}", bounds=narrow).fetchall()
-        return int(found[0][0])
-
-    def sort(self, column: str, *, descending: bool) -> None:
-        """Number the rows anew; missing values come last, equal ones newest first.
-
-        Raises:
-            QueryError: There is no such column.
-        """
-        if column not in COLUMNS:
-            raise QueryError(did_you_mean("column to sort by", column, COLUMNS))
-        self._order = self._sorted(column, descending=descending)
-        self.sort_column, self.is_descending = column, descending
-
-    def window(self, start: int, count: int, columns: Sequence[str]) -> list[list[Any]]:
-        """Return the rows ``start`` to ``start + count - 1`` of the sorted list: trace_id, then these columns.
-
-        Times are nanoseconds; lists are joined by ", ".
-        """
-        numbers = self._order[start : start + count].tolist()
-        if not numbers:
-            return []
-        shown = ", ".join(_shown(COLUMNS[name]) for name in columns)
-        low, high = min(numbers), max(numbers)
-        if high - low < _SCATTER * count:  # found by the minima and maxima of the blocks
-            wanted = f"between {low} and {high}"
-        else:  # a join fetches only what it finds; a list of numbers is tried on every row, four times slower
-            wanted = f"in (select unnest([{', '.join(map(str, numbers))}]))"
-        rows = self._ask(f"select rowid, trace_id{', ' if shown else ''}{shown} from listing where rowid {wanted}")
-        by_number = {row[0]: list(row[1:]) for row in rows}
-        return [by_number[number] for number in numbers]
-
-    def position(self, trace_id: str) -> int | None:
-        """Return the place of a trace in the sorted list; None when it is not in it."""
-        import numpy as np
-
-        if not (trace_id.isascii() and trace_id.isalnum()):
-            return None
-        found = self._ask(f"select rowid from listing where trace_id = '{trace_id}'")
-        return int(np.flatnonzero(self._order == found[0][0])[0]) if found else None
+        found = self._found
+        narrow = Bounds(found.range.since_ns, None) if touches_spans(found.predicate) else found.range
+        query = f"select count(*) from {source_of(found.predicate)} where {found.condition}"
+        return int(self._store.sql(query, bounds=narrow).fetchall()[0][0])
 
     def summary(self, name: str) -> dict[str, Any]:
         """Return what one column holds: ``missing``, and ``top`` values or the ``bins`` of a histogram."""
@@ -304,31 +201,24 @@ class Listing:
         missing = self._ask(f"select count(*) filter ({name} is null or {name} = '') from listing")[0][0]
         return {"missing": missing}
 
+    def figures(self, figures: str) -> dict[str, Any]:
+        """Return figures over all rows, given as the columns of a SELECT."""
+        with self._lock:
+            return dict(self._run(f"select {figures} from listing").to_arrow_table().to_pylist()[0])
+
+    def starts(self) -> dict[str, np.ndarray]:
+        """Return when each trace started, ``x`` in nanoseconds, and whether it ``failed``."""
+        return self._columns("select start_at as x, status = 'error' as failed from listing")
+
+    def first_seen(self) -> list[tuple[str, int]]:
+        """Return (name@version, start of its first trace) of the prompts that most traces were asked with."""
+        rows = self._ask(
+            "select ref, min(start_at) from (select unnest(prompt_refs) as ref, start_at from listing) "
+            f"group by ref order by count(*) desc, ref limit {_REFS}"
+        )
+        return [(str(ref), int(at)) for ref, at in rows]
+
     # -- inside ----------------------------------------------------------------------------------------------------
-
-    def _ask(self, query: str) -> list[tuple[Any, ...]]:
-        with self._lock:
-            rows: list[tuple[Any, ...]] = self._run(query).fetchall()
-            return rows
-
-    def _columns(self, query: str) -> dict[str, np.ndarray]:
-        with self._lock:
-            found: dict[str, np.ndarray] = self._run(query).fetchnumpy()
-            return found
-
-    def _run(self, query: str) -> duckdb.DuckDBPyRelation:
-        """Run a query over the table ``listing``, which is the kept result; it must be complete, without values."""
-        found = self._rows.query("_", query.replace("from listing", f"from {self._table}"))
-        assert found is not None
-        return found
-
-    def _sorted(self, column: str, *, descending: bool) -> np.ndarray:
-        direction = "desc" if descending else "asc"
-        key = COLUMNS[column].sort
-        tie = "" if column == "start_at" else "start_at desc, "
-        return self._columns(f"select rowid as n from listing order by {key} {direction} nulls last, {tie}trace_id")[
-            "n"
-        ]
 
     def _top(self, column: ListColumn) -> dict[str, Any]:
         name = column.name
@@ -361,7 +251,7 @@ class Listing:
         low, high = float(x.min()), float(x.max())
         edges: Sequence[float]
         if column.kind == "time":
-            edges = _time_edges(int(x.min()), int(x.max()))
+            edges = time_edges(int(x.min()), int(x.max()), BINS)
         else:
             edges = _log_edges(x) if column.scale == "log" and low >= 0 else _linear_edges(low, high)
         place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
@@ -380,19 +270,6 @@ class Listing:
             "p50": p50,
             "p95": p95,
         }
-
-
-def _shown(column: ListColumn) -> str:
-    return f"array_to_string({column.name}, ', ')" if column.kind == "list" else column.name
-
-
-def _time_edges(low_ns: int, high_ns: int) -> list[int]:
-    """Return round times that cover [low, high] in at most ``BINS`` steps."""
-    span_s = (high_ns - low_ns) / _NS
-    step_s = next((step for step in _TIME_STEPS_S if span_s / step <= BINS - 1), math.ceil(span_s / (BINS - 1)))
-    step = int(step_s) * _NS
-    first = low_ns // step * step
-    return [first + i * step for i in range((high_ns - first) // step + 2)]
 
 
 def _linear_edges(low: float, high: float) -> list[float]:

@@ -15,7 +15,7 @@ def test_every_cell_is_made_safe_and_has_the_style_of_its_column():
     """What a cell says never becomes markup, in a heading as little as below it."""
     found = html_table(["<b>"], [["<img>\u202e"], [7]], styles=["text-align:right"], heads=["font-weight:600"])
     assert found == (
-        '<table><thead><tr><th style="font-weight:600">&lt;b&gt;</th></tr></thead>'
+        '<table class="lm-table"><thead><tr><th style="font-weight:600">&lt;b&gt;</th></tr></thead>'
         '<tbody><tr><td style="text-align:right">&lt;img&gt;[U+202E]</td></tr>'
         '<tr><td style="text-align:right">7</td></tr></tbody></table>'
     )
@@ -24,7 +24,7 @@ def test_every_cell_is_made_safe_and_has_the_style_of_its_column():
 def test_cells_are_cut_by_who_shows_them():
     """A long text takes no more room than the table gives it."""
     found = html_table(["a"], [["x" * 50]], show=lambda text: one_line(text, 10), compact=True)
-    assert found.startswith('<table style="border-collapse:collapse;font-size:12px">')
+    assert found.startswith('<table class="lm-table" style="border-collapse:collapse;font-size:12px">')
     assert "x" * 11 not in found
 
 
@@ -37,3 +37,13 @@ def test_a_framed_table_has_a_title_and_a_note():
     assert found.endswith('<p style="margin:4px 0 0">and 3 more</p></div>')
     assert "white-space" not in framed("t", ["id"], [["a"]], wraps=True)
     assert '<p style="margin:4px 0 0">' not in framed("t", ["id"], [])
+
+
+def test_cells_of_a_wide_table_bring_their_headings_along():
+    """A narrow page and a printed one lay out its rows as blocks: each value behind the name of its column."""
+    narrow = html_table(["a", "b"], [[1, 2]])
+    assert 'class="lm-table"' in narrow
+    assert "data-label" not in narrow
+    wide = html_table([f"<{i}>" for i in range(9)], [range(9)], styles=["color:red"] * 9)
+    assert 'class="lm-table lm-blocks lm-wide"' in wide
+    assert '<td data-label="&lt;8&gt;" style="color:red">8</td>' in wide

@@ -46,7 +46,7 @@ def test_registered_looks():
     made = Dressed(name="a")
     assert (made.text, made._repr_html_()) == (
         "name: a",
-        "<table><thead><tr><th>name</th></tr></thead><tbody><tr><td>a</td></tr></tbody></table>",
+        '<table class="lm-table"><thead><tr><th>name</th></tr></thead><tbody><tr><td>a</td></tr></tbody></table>',
     )
 
 

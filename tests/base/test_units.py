@@ -17,11 +17,11 @@ DOM = Path(units.__file__).parents[1] / "widgets" / "kit" / "dom.js"
 MONEY = [
     (None, ""), (0.0, "$0"), (4.8e-8, "<$0.000001"), (0.000012, "$0.000012"), (0.0021, "$0.002100"),
     (0.0123, "$0.0123"), (0.66, "$0.6600"), (1.5, "$1.50"), (1234.5, "$1,234.50"), (-0.25, "-$0.2500"),
-]  # fmt: skip
+]  # fmt: skip  # items that belong together share a line
 DURATIONS = [
     (None, ""), (0.0, "0 ms"), (0.25, "0.25 ms"), (812.4, "812 ms"), (999.4, "999 ms"), (2_310, "2.31 s"),
     (12_345, "12.3 s"), (75_000, "1 m 15 s"), (185_000, "3 m 05 s"), (7.3e6, "2.0 h"),
-]  # fmt: skip
+]  # fmt: skip  # items that belong together share a line
 
 
 @pytest.mark.parametrize(("usd", "said"), MONEY)

@@ -53,7 +53,7 @@ WORDS = [
 SHAPE = (
     ("support", "chain", None), ("guard input", "guardrail", 0), ("retrieve", "retriever", 0), ("rank", "reranker", 0),
     ("agent", "agent", 0), ("chat", "llm", 4), ("tool", "tool", 4), ("chat", "llm", 4),
-)  # fmt: skip
+)  # fmt: skip  # items that belong together share a line
 EMPTY: Row = {name: None for name, _, _ in SPAN_COLUMNS}
 
 
@@ -90,7 +90,7 @@ def _span(rng: random.Random, texts: list[str], number: int, place: int, start_n
                       f'"app.build":"2026.11.{number % 30}"}}',
         "resource": '{"service.name":"support","deployment.environment.name":"production"}',
         "dialect": "genai", "scope": "bench 1", "normaliser_version": 1,
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
     if kind == "llm":
         provider, model = MODELS[rng.randrange(4)]
         row.update(
@@ -99,7 +99,7 @@ def _span(rng: random.Random, texts: list[str], number: int, place: int, start_n
             input_tokens=rng.randrange(100, 3000), output_tokens=rng.randrange(10, 600), cached_input_tokens=0,
             input=f'[{{"role":"user","content":"{texts[rng.randrange(500)]}"}}]',
             output=f'[{{"role":"assistant","content":"{texts[rng.randrange(500)]}"}}]',
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
     elif kind == "tool":
         row.update(tool_name=rng.choice(["refund", "lookup"]), input='{"order":"A-17"}', output=texts[0])
     elif kind in ("chain", "retriever"):

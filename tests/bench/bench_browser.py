@@ -128,11 +128,14 @@ def measure(lab, browser, store, n):
 
     cells = (OURS.format(store=str(store)), PAGED.format(pages=max(1, n // 20 - 1)))
     document = {
-        "nbformat": 4, "nbformat_minor": 5,
+        "nbformat": 4,
+        "nbformat_minor": 5,
         "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-        "cells": [{"id": f"c{i}", "cell_type": "code", "source": cell, "metadata": {}, "execution_count": None, "outputs": []}
-                  for i, cell in enumerate(cells)],
-    }  # fmt: skip
+        "cells": [
+            {"id": f"c{i}", "cell_type": "code", "source": cell, "metadata": {}, "execution_count": None, "outputs": []}
+            for i, cell in enumerate(cells)
+        ],
+    }
     page = browser.new_page(viewport={"width": 1500, "height": 950})
     received = []
     # playwright marks its handlers, which a built-in method does not allow

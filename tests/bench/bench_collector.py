@@ -154,9 +154,7 @@ def run(port: int, load: Load, process: psutil.Process) -> tuple[int, int, float
             time.sleep(0.05)
     memory = [process.memory_info().rss / 1e6]
     results: multiprocessing.Queue[tuple[int, int, float]] = multiprocessing.Queue()
-    clients = [
-        multiprocessing.Process(target=send, args=(port, load, seed, results)) for seed in range(load.clients)
-    ]  # fmt: skip
+    clients = [multiprocessing.Process(target=send, args=(port, load, seed, results)) for seed in range(load.clients)]
     is_done = threading.Event()
 
     def watch() -> None:

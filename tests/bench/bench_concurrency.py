@@ -170,14 +170,20 @@ def measure(options: argparse.Namespace) -> None:
     rate = sum(report.operations for report in reports) / options.seconds
     per_process = ", ".join(str(report.operations) for report in reports)
     base_rate = sum(report.operations for report in base) / options.seconds
-    print(f"floor: plain SQLite inserts   {base_rate:6.1f} of {wanted:.0f} ops/s; "
-          f"write {quantiles([t for r in base for t in r.writes])}")  # fmt: skip
-    print(f"store                         {rate:6.1f} of {wanted:.0f} ops/s ({per_process} by process); "
-          f"write {quantiles([t for r in reports for t in r.writes])}")  # fmt: skip
+    print(
+        f"floor: plain SQLite inserts   {base_rate:6.1f} of {wanted:.0f} ops/s; "
+        f"write {quantiles([t for r in base for t in r.writes])}"
+    )
+    print(
+        f"store                         {rate:6.1f} of {wanted:.0f} ops/s ({per_process} by process); "
+        f"write {quantiles([t for r in reports for t in r.writes])}"
+    )
     print(f"read (aggregate and trace)    {quantiles([t for r in reports for t in r.reads])}")
-    print(f"lost {len(asked - set(stored))}, doubled {len(stored) - len(set(stored))}, torn {torn}, "
-          f"records lost {sum(r.records for r in reports) - records}; drained {stats.spans - stats.inbox_rows:,} of "
-          f"{stats.spans:,} spans into {stats.segments} segments; {os.cpu_count()} cores")  # fmt: skip
+    print(
+        f"lost {len(asked - set(stored))}, doubled {len(stored) - len(set(stored))}, torn {torn}, "
+        f"records lost {sum(r.records for r in reports) - records}; drained {stats.spans - stats.inbox_rows:,} of "
+        f"{stats.spans:,} spans into {stats.segments} segments; {os.cpu_count()} cores"
+    )
 
 
 def main() -> None:

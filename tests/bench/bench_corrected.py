@@ -3,11 +3,17 @@
 Every judge of a run is one draw: its verdicts on all examples, a calibration on items of its own, labels on some of the
 cases. Nominal is 95 %; 93 to 97 % is asked of what is corrected, which raw rates are far from. The recorded judges of
 ``../shared/data/judge_pairs`` are drawn from in the same way, when they are there. More draws than by default say it
-more exactly: ``python -m tests.bench.bench_corrected 2000``.
+more exactly: ``python -m tests.bench.bench_corrected 2000``. Where a rate has no limits, nothing is held and nothing
+missed: the shares are of the draws that have them, and the share without is printed beside.
+
+``python -m tests.bench.bench_corrected grid 1000`` asks the functions themselves, over a grid of judges, rates and
+numbers of labels.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import sys
 import tempfile
 from collections import Counter
@@ -17,6 +23,8 @@ from pathlib import Path
 import numpy as np
 
 import lmops
+from lmops.calc.corrected import Errors, corrected_difference, corrected_pass_rate
+from lmops.calc.judge import ppi_mean
 from lmops.scorers import build
 
 PAIRS = Path(__file__).parents[3] / "shared/data/judge_pairs/judge_verdicts.csv"
@@ -28,6 +36,7 @@ DRAWN = (
     (0.9, 0.85, 0.8, 0.8, 200),
 )
 A_RUN = 250  # draws that share a run
+WITHOUT = ", without limits"
 
 
 class Simulated:
@@ -38,8 +47,16 @@ class Simulated:
 
     def draw(self, rng, side, n):
         """Return labels and verdicts of so many items of one side."""
-        human = rng.random(n) < self.rates[side]
-        return human, rng.random(n) < np.where(human, self.sensitivity, 1 - self.specificity)
+        return self._judged(rng, rng.random(n) < self.rates[side])
+
+    def pair(self, rng, n):
+        """Return labels and verdicts of both sides, of which six in ten items are as hard on either."""
+        hard = rng.random(n)
+        others = np.where(rng.random(n) < 0.6, hard, rng.random(n))
+        return [self._judged(rng, one < rate) for one, rate in zip((hard, others), self.rates, strict=True)]
+
+    def _judged(self, rng, human):
+        return human, rng.random(len(human)) < np.where(human, self.sensitivity, 1 - self.specificity)
 
 
 class Recorded:
@@ -53,6 +70,10 @@ class Recorded:
         """Return labels and verdicts of so many pairs."""
         rows = rng.integers(0, len(self.human), n)
         return self.human[rows], self.verdicts[rows]
+
+    def pair(self, rng, n):
+        """Return labels and verdicts of both sides."""
+        return [self.draw(rng, side, n) for side in (0, 1)]
 
 
 def recorded(path=PAIRS, judges=("GPT-4", "ChatGPT", "LLaMA2"), style="Vanilla_NoRules"):
@@ -68,7 +89,7 @@ def recorded(path=PAIRS, judges=("GPT-4", "ChatGPT", "LLaMA2"), style="Vanilla_N
 
 
 def held(ws, judge, *, draws, labels, n=150, on_cases=60, seed=0):
-    """Return how often each interval held the truth, as shares: raw, calibrated, labelled, difference, ...
+    """Return how often each interval held the truth, of those with limits, and how often there were none.
 
     Args:
         ws: A workspace.
@@ -96,7 +117,7 @@ def held(ws, judge, *, draws, labels, n=150, on_cases=60, seed=0):
             _label(ws, run, said, on_cases)
         by_labels = ws.evals.compare(*runs)
         counts += _counted(runs[0], by_errors, by_labels, judge.rates)
-    return {name: count / draws for name, count in counts.items()}
+    return _shares(counts, draws)
 
 
 def _judge(name, verdicts):
@@ -124,16 +145,83 @@ def _label(ws, run, said, count):
 def _counted(run, by_errors, by_labels, rates):
     found = Counter()
     for one in run.summary():
-        found["rate, raw"] += one.low <= rates[0] <= one.high
-        found["rate, by calibration"] += one.corrected_low <= rates[0] <= one.corrected_high
-        found["rate, by labels"] += one.ppi_low <= rates[0] <= one.ppi_high
+        _count(found, "rate, raw", one.low, one.high, rates[0])
+        _count(found, "rate, by calibration", one.corrected_low, one.corrected_high, rates[0])
+        _count(found, "rate, by labels", one.ppi_low, one.ppi_high, rates[0])
     gap = rates[0] - rates[1]
     for one in by_errors.scorers:
-        found["difference, raw"] += one.low <= gap <= one.high
-        found["difference, by calibration"] += one.corrected_low <= gap <= one.corrected_high
+        _count(found, "difference, raw", one.low, one.high, gap)
+        _count(found, "difference, by calibration", one.corrected_low, one.corrected_high, gap)
     for one in by_labels.scorers:
-        found["difference, by labels"] += one.corrected_low <= gap <= one.corrected_high
+        _count(found, "difference, by labels", one.corrected_low, one.corrected_high, gap)
     return found
+
+
+def _count(found, name, low, high, truth):
+    found[name] += low <= truth <= high
+    found[name + WITHOUT] += math.isnan(low)
+
+
+def cell(judge, labels, *, draws, n=1000, seed=0):
+    """Return what :func:`held` does, of one judge by the functions themselves: quicker, and on pairs that are alike.
+
+    Labels are of items of the run, or in their stead of a calibration on others.
+    """
+    rng, found = np.random.default_rng(seed), Counter()
+    gap = judge.rates[0] - judge.rates[1]
+    for _ in range(draws):
+        (human, verdicts), (other, _) = pair = judge.pair(rng, n)
+        errors = _errors(*judge.draw(rng, 0, labels))
+        told = dict(zip(("sensitivity", "n_pass", "specificity", "n_fail"), errors, strict=True))
+        rate = corrected_pass_rate(verdicts.sum(), n, **told)
+        _count(found, "rate, by calibration", rate.low, rate.high, judge.rates[0])
+        ppi = ppi_mean(human[:labels], verdicts[:labels], verdicts[labels:])
+        _count(found, "rate, by labels", ppi.low, ppi.high, judge.rates[0])
+        gone = np.arange(n) >= labels
+        by_labels = {"labels_a": np.where(gone, np.nan, human), "labels_b": np.where(gone, np.nan, other)}
+        for name, by in (("calibration", {"errors": errors}), ("labels", by_labels)):
+            made = corrected_difference(*(one for _, one in pair), **by)
+            _count(found, f"difference, by {name}", made.low, made.high, gap)
+    return _shares(found, draws)
+
+
+def _shares(found, draws):
+    """Return by name the share held of the draws with limits, and the share without."""
+    return {
+        name: (count / max(draws - found[name + WITHOUT], 1), found[name + WITHOUT] / draws)
+        for name, count in found.items()
+        if not name.endswith(WITHOUT)
+    }
+
+
+def _errors(human, verdicts):
+    rates = [(right.mean() if right.size else math.nan, right.size) for right in (verdicts[human], ~verdicts[~human])]
+    return Errors(*rates[0], *rates[1])
+
+
+def grid(draws=1000):
+    """Print the shares for every judge, rate and number of labels, a line each, and those outside of 93 to 97 %."""
+    cases = [
+        (f"rate {rate:g}, sensitivity {q1:g}, specificity {q0:g}", Simulated((rate, rate + gap), q1, q0))
+        for rate, gap in ((0.1, 0.08), (0.5, -0.08), (0.9, -0.08))
+        for q1, q0 in itertools.product((0.6, 0.75, 0.95), repeat=2)
+    ]
+    if PAIRS.exists():
+        cases += [(f"recorded judge {name}", judge) for name, judge in recorded()]
+    outside = []
+    error = math.sqrt(0.05 * 0.95 / draws)
+    sys.stdout.write(f"held of {draws} draws, of those with limits (standard error {error:.3f})\n")
+    for seed, (labels, (told, judge)) in enumerate(itertools.product((50, 100, 300), cases)):
+        found = cell(judge, labels, draws=draws, seed=seed)
+        cells = [f"{name} {share:.3f}" + f" ({none:.0%} none)" * (none > 0) for name, (share, none) in found.items()]
+        sys.stdout.write(f"{labels} labels, {told}: {'; '.join(cells)}\n")
+        sys.stdout.flush()
+        outside += [
+            f"{labels} labels, {told}: {name} {share:.3f}"
+            for name, (share, _) in found.items()
+            if not 0.93 <= share <= 0.97
+        ]
+    sys.stdout.write("outside of .93 to .97:\n" + "".join(f"  {one}\n" for one in outside))
 
 
 def main(draws=500):
@@ -147,9 +235,18 @@ def main(draws=500):
     for name, judge, labels in cases:
         with tempfile.TemporaryDirectory() as folder, lmops.open(Path(folder) / ".lmops") as ws:
             found = held(ws, judge, draws=draws, labels=labels)
-        sys.stdout.write(f"{name}\n" + "".join(f"  {one:28} {share:.3f}\n" for one, share in found.items()))
+        sys.stdout.write(
+            f"{name}\n"
+            + "".join(
+                f"  {one:28} {share:.3f}" + f", {none:.0%} without" * (none > 0) + "\n"
+                for one, (share, none) in found.items()
+            )
+        )
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    if sys.argv[1:2] == ["grid"]:
+        grid(*map(int, sys.argv[2:]))
+    else:
+        main(*map(int, sys.argv[1:]))

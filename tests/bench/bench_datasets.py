@@ -16,12 +16,14 @@ ROWS = 200_000
 def rows():
     return [
         {
-            "id": f"q{number:06d}", "question": f"How many dogs may travel on sailing {number} in a cabin for pets?",
-            "answer": f"Up to {number % 7} dogs, for {number % 90} euro each.", "topic": f"t{number % 17}",
+            "id": f"q{number:06d}",
+            "question": f"How many dogs may travel on sailing {number} in a cabin for pets?",
+            "answer": f"Up to {number % 7} dogs, for {number % 90} euro each.",
+            "topic": f"t{number % 17}",
             "session": f"s{number // 5}",
         }
         for number in range(ROWS)
-    ]  # fmt: skip
+    ]
 
 
 def timed(work):
@@ -64,8 +66,10 @@ def main():
             view_s, _ = timed(lambda: ws.sql(query).fetchall())
     print(f"datasets, {ROWS:,} rows, CPU time")
     print(f"  save                 {save_s:6.2f} s  {ROWS / save_s:9,.0f} rows/s  {save_s / write_s:5.1f} x JSON lines")
-    print(f"  load                 {get_s + examples_s:6.2f} s  {ROWS / (get_s + examples_s):9,.0f} rows/s  "
-          f"{(get_s + examples_s) / read_s:5.1f} x JSON lines")  # fmt: skip
+    print(
+        f"  load                 {get_s + examples_s:6.2f} s  {ROWS / (get_s + examples_s):9,.0f} rows/s  "
+        f"{(get_s + examples_s) / read_s:5.1f} x JSON lines"
+    )
     print(f"  load as a frame      {frame_s:6.2f} s")
     print(f"  save, 1 row changed  {again_s:6.2f} s  {more - full:6.1f} MB more beside {full - before:.0f} MB")
     print(f"  view examples        {view_s:6.2f} s")

@@ -33,10 +33,13 @@ WIDE = 64
 def rows(count: int) -> list[dict[str, str]]:
     """Return examples."""
     return [
-        {"example_id": f"e{n:06}", "input": f"what is question number {n} about ferries, tickets and pets?",
-         "expected": f"answer {n}"}
+        {
+            "example_id": f"e{n:06}",
+            "input": f"what is question number {n} about ferries, tickets and pets?",
+            "expected": f"answer {n}",
+        }
         for n in range(count)
-    ]  # fmt: skip
+    ]
 
 
 async def quick(question: str) -> str:
@@ -118,8 +121,10 @@ def width(folder: str) -> None:
     run = ws.evals.get(ws.evals.list(limit=1)["run_id"][0])
     ws.close()
     took = run.totals.duration_s
-    print(f"1,000 x 50 ms x {WIDE} wide: ideal {ideal:.3f} s; floor {plain:.3f} s ({plain / ideal:.3f} x); "
-          f"runner {took:.3f} s ({took / ideal:.3f} x, bar 1.1), whole call {wall:.3f} s")  # fmt: skip
+    print(
+        f"1,000 x 50 ms x {WIDE} wide: ideal {ideal:.3f} s; floor {plain:.3f} s ({plain / ideal:.3f} x); "
+        f"runner {took:.3f} s ({took / ideal:.3f} x, bar 1.1), whole call {wall:.3f} s"
+    )
 
 
 def cost(folder: str, items: int) -> None:
@@ -135,19 +140,23 @@ def cost(folder: str, items: int) -> None:
         options: dict[str, Any] = {"concurrency": WIDE, "progress": False, "tracing": tracing}
         ws.evals.run(quick, dataset, ["exact_match"], limit=200, **options)
         taken = [
-            timed(lambda ws=ws, dataset=dataset, options=options: ws.evals.run(  # type: ignore[misc]  # bound now
-                quick, dataset, ["exact_match"], **options
-            ))
+            timed(
+                lambda ws=ws, dataset=dataset, options=options: ws.evals.run(  # type: ignore[misc]  # bound now
+                    quick, dataset, ["exact_match"], **options
+                )
+            )
             for _ in range(3)
-        ]  # fmt: skip
+        ]
         wall, cpu = min(taken, key=lambda found: found[1])
         each = (cpu - base) / items * 1e6
         spans = ws.sql("select count(*) from spans").fetchall()[0][0]
         kept = ws.sql("select count(*) from results").fetchall()[0][0]
         ws.close()
         said = "on " if tracing else "off"
-        print(f"  tracing {said}: {each:.0f} us an item (bar {bar}), {items / wall:,.0f} items/s; "
-              f"{kept:,} results, {spans:,} spans")  # fmt: skip
+        print(
+            f"  tracing {said}: {each:.0f} us an item (bar {bar}), {items / wall:,.0f} items/s; "
+            f"{kept:,} results, {spans:,} spans"
+        )
 
 
 MEMORY = """
@@ -170,15 +179,17 @@ def memory(folder: str, items: int) -> None:
         code = MEMORY.format(root=str(Path(__file__).parents[2]), folder=folder, items=items, tracing=tracing)
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         before, peak = map(float, done.stdout.split())
-        print(f"peak memory, {items:,} items, tracing {'on' if tracing else 'off'}: {peak:.0f} MB (bar 400), of which "
-              f"{before:.0f} MB before the run")  # fmt: skip
+        print(
+            f"peak memory, {items:,} items, tracing {'on' if tracing else 'off'}: {peak:.0f} MB (bar 400), of which "
+            f"{before:.0f} MB before the run"
+        )
 
 
 def frames(folder: str, count: int) -> None:
     """Open a run of many results as a frame."""
     ws = open_store(folder, "frames")
     run = ws.evals.run(quick, ws.datasets.save("d", rows(count // 2)), ["exact_match", "length"], repeats=2,
-                       concurrency=WIDE, progress=False)  # fmt: skip
+                       concurrency=WIDE, progress=False)  # fmt: skip  # arguments that belong together share a line
     import duckdb
     import pandas as pd
 
@@ -190,9 +201,11 @@ def frames(folder: str, count: int) -> None:
     query, _ = timed(lambda: ws.sql("select scorer, avg(value), count(*) from scores group by 1").fetchall())
     summary, _ = timed(run.summary)
     ws.close()
-    print(f"{count:,} results as a frame: {first:.2f} s, again {again:.2f} s (bar 1; pandas alone on one file "
-          f"{plain:.2f} s); mean by scorer in SQL {query * 1000:.0f} ms; summary with intervals {summary:.2f} s; "
-          f"duckdb {duckdb.__version__}")  # fmt: skip
+    print(
+        f"{count:,} results as a frame: {first:.2f} s, again {again:.2f} s (bar 1; pandas alone on one file "
+        f"{plain:.2f} s); mean by scorer in SQL {query * 1000:.0f} ms; summary with intervals {summary:.2f} s; "
+        f"duckdb {duckdb.__version__}"
+    )
 
 
 KILLED = """
@@ -239,10 +252,12 @@ def killed(folder: str) -> None:
         found = ws.sql("select count(*), count(distinct example_id) from results").fetchall()[0]
     asked = calls.read_text().split()
     again = len(asked) - len(set(asked))
-    print(f"kill -9 after {before.cases:,} of {count:,} rows: repeated calls {again} (bar {WIDE}), "
-          f"lost rows {count - found[1]}, doubled {found[0] - found[1]}; tokens {totals.input_tokens:,} of "
-          f"{count * 10:,}, cost ${totals.cost_usd:.3f} of ${count * 0.001:.3f}, duration {totals.duration_s:.2f} s in "
-          f"{totals.sessions} sessions (first {before.duration_s:.2f} s)")  # fmt: skip
+    print(
+        f"kill -9 after {before.cases:,} of {count:,} rows: repeated calls {again} (bar {WIDE}), "
+        f"lost rows {count - found[1]}, doubled {found[0] - found[1]}; tokens {totals.input_tokens:,} of "
+        f"{count * 10:,}, cost ${totals.cost_usd:.3f} of ${count * 0.001:.3f}, duration {totals.duration_s:.2f} s in "
+        f"{totals.sessions} sessions (first {before.duration_s:.2f} s)"
+    )
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ def rows(n):
         {"example_id": f"case-{i:06}", "input": {"question": f"May dog {i} travel on the night ferry?"},
          "expected": f"yes {i}", "topic": f"topic {i % 12}", "language": ("en", "de", "fr")[i % 3]}
         for i in range(n)
-    ]  # fmt: skip
+    ]  # fmt: skip  # one row is packed as it is read
 
 
 def evaluate(ws, n):
@@ -37,10 +37,11 @@ def evaluate(ws, n):
 
     ws.datasets.save("dogs", rows(n))
     return [
-        ws.evals.run(task_of(number), "dogs", ["exact_match", "token_f1"], name=f"run {number}", concurrency=64,
-                     progress=False)
+        ws.evals.run(
+            task_of(number), "dogs", ["exact_match", "token_f1"], name=f"run {number}", concurrency=64, progress=False
+        )
         for number in reversed(range(RUNS))
-    ]  # fmt: skip
+    ]
 
 
 def clock(what):
@@ -65,9 +66,12 @@ def kernel(ws, runs):
         return answer
 
     for name, change in {
-        "only regressions": {"regressions": True}, "words": {"text": "dog 77"}, "clear": {"clear": True},
-        "another scorer": {"scorer": "token_f1"}, "another pair": {"a": 2, "b": 3},
-    }.items():  # fmt: skip
+        "only regressions": {"regressions": True},
+        "words": {"text": "dog 77"},
+        "clear": {"clear": True},
+        "another scorer": {"scorer": "token_f1"},
+        "another pair": {"a": 2, "b": 3},
+    }.items():
         took, state = clock(lambda change=change: ask("filter", **change))
         yield f"filter: {name} ({state['total']:,} cases)", took, "ms", 100
     took, window = clock(lambda: ask("window", rev=controller._rev, start=5_000, count=100))

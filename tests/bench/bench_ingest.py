@@ -28,7 +28,7 @@ SENT = {
     "response_id": "gen_ai.response.id", "input_tokens": "gen_ai.usage.input_tokens",
     "output_tokens": "gen_ai.usage.output_tokens", "session_id": "gen_ai.conversation.id", "user_id": "user.id",
     "prompt_name": "gen_ai.prompt.name", "prompt_version": "gen_ai.prompt.version", "tool_name": "gen_ai.tool.name",
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 OPERATIONS = {"llm": "chat", "tool": "execute_tool", "retriever": "retrieval", "agent": "invoke_agent"}
 EXTRA = {"app.tier": "gold", "app.region": "eu", "app.build": "2026.11.3", "http.status": 200, "retry.count": 1}
 
@@ -44,7 +44,7 @@ ANSWER = {
                  "message": {"role": "assistant", "content": TEXT, "refusal": None, "annotations": []}}],
     "usage": {"prompt_tokens": 52, "completion_tokens": 31, "total_tokens": 83,
               "prompt_tokens_details": {"cached_tokens": 0}},
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 Sent = tuple[str, int | None, dict[str, object]]
 OPENINFERENCE: Sent = ("ChatCompletion", None, {
     "llm.provider": "openai", "llm.system": "openai", "input.mime_type": "application/json",
@@ -57,7 +57,7 @@ OPENINFERENCE: Sent = ("ChatCompletion", None, {
     "llm.model_name": "gpt-4o-mini-2024-07-18", "llm.token_count.prompt": 52, "llm.token_count.completion": 31,
     "llm.token_count.total": 83, "llm.token_count.prompt_details.cache_read": 0, "llm.finish_reason": "stop",
     "openinference.span.kind": "LLM", "session.id": f"s{ID}", "user.id": "u1",
-})  # fmt: skip
+})  # fmt: skip  # items that belong together share a line
 CONVENTIONS: Sent = ("chat gpt-4o-mini", None, {
     "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini",
     "gen_ai.request.temperature": 0.2, "gen_ai.request.max_tokens": 400, "server.address": "api.openai.com",
@@ -67,7 +67,7 @@ CONVENTIONS: Sent = ("chat gpt-4o-mini", None, {
     "gen_ai.system_instructions": json.dumps([{"type": "text", "content": TEXT}]),
     "gen_ai.input.messages": json.dumps(PARTS * 3),
     "gen_ai.output.messages": json.dumps([{**PARTS[0], "role": "assistant", "finish_reason": "stop"}]),
-})  # fmt: skip
+})  # fmt: skip  # items that belong together share a line
 TRACELOOP: Sent = ("openai.chat", None, {
     "llm.request.type": "chat", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o-mini",
     "llm.is_streaming": False, "gen_ai.openai.api_base": "https://api.openai.com/v1/", "llm.headers": "None",
@@ -77,7 +77,7 @@ TRACELOOP: Sent = ("openai.chat", None, {
     "gen_ai.usage.output_tokens": 31, "gen_ai.completion.0.finish_reason": "stop",
     "gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.content": TEXT,
     "traceloop.association.properties.session_id": f"s{ID}",
-})  # fmt: skip
+})  # fmt: skip  # items that belong together share a line
 LANGFUSE: Sent = ("answer", None, {
     "langfuse.observation.type": "generation", "langfuse.observation.model.name": "gpt-4o-mini",
     "langfuse.observation.input": json.dumps(ASKED), "langfuse.observation.level": "DEFAULT",
@@ -86,23 +86,23 @@ LANGFUSE: Sent = ("answer", None, {
     "langfuse.observation.model.parameters": '{"temperature": 0.2, "max_tokens": "Infinity", "top_p": 1}',
     "langfuse.observation.completion_start_time": '"2026-11-07T03:20:01.000000Z"', "session.id": f"s{ID}",
     "user.id": "u1", "langfuse.trace.tags": ["support", "beta"], "langfuse.environment": "production",
-})  # fmt: skip
+})  # fmt: skip  # items that belong together share a line
 CHAIN: dict[str, object] = {
     "input.value": json.dumps({"question": TEXT, "history": [TEXT]}), "input.mime_type": "application/json",
     "output.value": json.dumps({"answer": TEXT, "sources": [TEXT]}), "output.mime_type": "application/json",
     "openinference.span.kind": "CHAIN", "session.id": f"s{ID}", "user.id": "u1", "tag.tags": ["support"],
     "metadata": '{"langgraph_step": 2, "langgraph_node": "agent", "thread_id": "t1"}',
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 FOUND: dict[str, object] = {
     "input.value": TEXT, "openinference.span.kind": "RETRIEVER", "session.id": f"s{ID}",
     **{f"retrieval.documents.{place}.document.{key}": value for place in range(4)
        for key, value in (("id", f"d{place}"), ("content", TEXT), ("score", 0.71), ("metadata", '{"source": "faq"}'))},
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 TOOL: dict[str, object] = {
     "openinference.span.kind": "TOOL", "tool.name": "lookup", "tool.description": "Looks a booking up.",
     "input.value": '{"order": "A-17"}', "input.mime_type": "application/json", "output.value": TEXT,
     "tool.parameters": '{"order": "A-17"}', "session.id": f"s{ID}",
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 
 
 def _below(sent: Sent, parent: int) -> Sent:
@@ -111,16 +111,19 @@ def _below(sent: Sent, parent: int) -> Sent:
 
 #: Traces of one or three spans, as of a client alone, and of eight, as of a framework.
 SHORT: tuple[tuple[Sent, ...], ...] = (
-    (OPENINFERENCE,), (CONVENTIONS,), (TRACELOOP,), (LANGFUSE,),
+    (OPENINFERENCE,),
+    (CONVENTIONS,),
+    (TRACELOOP,),
+    (LANGFUSE,),
     (("RunnableSequence", None, CHAIN), ("Retriever", 0, FOUND), _below(OPENINFERENCE, 0)),
     (("agent", None, CHAIN), _below(CONVENTIONS, 0), ("lookup", 0, TOOL)),
-)  # fmt: skip
+)
 LONG: tuple[tuple[Sent, ...], ...] = (
     (("LangGraph", None, CHAIN), ("agent", 0, CHAIN), _below(OPENINFERENCE, 1), ("tools", 0, CHAIN),
      ("lookup", 3, TOOL), ("Retriever", 0, FOUND), ("agent", 0, CHAIN), _below(OPENINFERENCE, 6)),
     (("support", None, CHAIN), ("Retriever", 0, FOUND), ("agent", 0, CHAIN), _below(CONVENTIONS, 2),
      ("lookup", 2, TOOL), _below(CONVENTIONS, 2), _below(TRACELOOP, 0), _below(LANGFUSE, 0)),
-)  # fmt: skip
+)  # fmt: skip  # items that belong together share a line
 
 
 def real_request(shapes: tuple[tuple[Sent, ...], ...], *, seed: int) -> bytes:

@@ -76,7 +76,7 @@ def report(ws: lmops.Workspace, *, repeats: int) -> None:
         ("text filter, count", 250, lambda: sql(
             "select count(*) from spans where contains(output, 'bicycle lounge')").fetchall()),
         ("10 dearest traces", 60, lambda: search(order="cost_usd desc", limit=10)),
-    ]  # fmt: skip
+    ]  # fmt: skip  # items that belong together share a line
     floor = native(ws)
     print(f"{'question':32}{'p50 ms':>9}{'p95 ms':>9}{'bar':>7}")
     for name, bar, question in questions:

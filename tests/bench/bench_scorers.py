@@ -68,9 +68,11 @@ def sample_pairs():
         if row["blocked_by"] or row["output_blocked"] or row["failure"]:
             continue
         given = ScoreInput(
-            output=example.output, documents=example.documents, tool_calls=example.metadata.get("tool_calls"),
+            output=example.output,
+            documents=example.documents,
+            tool_calls=example.metadata.get("tool_calls"),
             example=example.as_dict(),
-        )  # fmt: skip
+        )
         score = made.score(given)
         is_found = score.is_value and score.value < 1
         pairs.append((is_found, row["unsupported"]))

@@ -36,7 +36,8 @@ body{margin:8px;font-family:sans-serif;--jp-brand-color1:#1976d2}
 </style><div class="jp-Cell" tabindex="-1"><div id="here"></div></div>"""
 
 START = """async ({esm, css, height}) => {
-  window.sent = []; window.listeners = new Set(); window.bytes = 0; window.delay = 0; window.isDead = false;
+  window.sent = []; window.listeners = new Set(); window.connection = new Set();
+  window.bytes = 0; window.delay = 0; window.isDead = false;
   window.waiting = 0;
   const style = document.createElement('style'); style.textContent = css; document.head.append(style);
   const url = URL.createObjectURL(new Blob([esm], {type: 'text/javascript'}));
@@ -44,7 +45,8 @@ START = """async ({esm, css, height}) => {
   window.receive = (messages) => { for (const m of messages) for (const one of [...window.listeners]) one(m); };
   window.model = {
     get: (name) => ({_height: height})[name], set() {}, save_changes() {},
-    on: (name, f) => name === 'msg:custom' && window.listeners.add(f), off: (name, f) => window.listeners.delete(f),
+    on: (name, f) => (name === 'msg:custom' ? window.listeners : window.connection).add(f),
+    off: (name, f) => (name === 'msg:custom' ? window.listeners : window.connection).delete(f),
     send: (message) => {
       if (window.isDead) throw new Error('Cannot send');
       window.sent.push(message);
@@ -228,7 +230,7 @@ class Lab:
             sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
             "--ServerApp.port_retries=0", "--allow-root", "--IdentityProvider.token=", "--ServerApp.password=",
             f"--ServerApp.root_dir={folder / 'work'}", "--LabApp.extension_manager=readonly",
-        ]  # fmt: skip
+        ]  # fmt: skip  # items that belong together share a line
         with (folder / "lab.log").open("wb") as log:
             self.process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         self.wait()
@@ -282,7 +284,7 @@ class Notebook:
                  "outputs": (outputs or {}).get(i, [])}
                 for i, cell in enumerate(cells)
             ],
-        }  # fmt: skip
+        }  # fmt: skip  # keys that belong together share a line
         self.path.write_text(json.dumps(document), "utf-8")
         return self
 
@@ -313,8 +315,9 @@ class Notebook:
             self.page.wait_for_function(
                 "(i) => { const c = document.querySelectorAll('.jp-Notebook .jp-Cell')[i]; "
                 "return /\\[\\d+\\]/.test(c.querySelector('.jp-InputArea-prompt').textContent); }",
-                arg=index, timeout=60_000,
-            )  # fmt: skip
+                arg=index,
+                timeout=60_000,
+            )
         return cell
 
     def text(self, index):

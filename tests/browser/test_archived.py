@@ -104,7 +104,7 @@ def test_what_is_archived_is_small(kept, monkeypatch):
     data, metadata = kept.traces.browse()._repr_mimebundle_()
     assert set(data) == {"text/html", "text/plain"}
     assert metadata == {}
-    assert len(json.dumps(data)) < 60_000
+    assert len(json.dumps(data)) < 75_000
 
 
 def test_an_exported_labeler_says_how_far_the_queue_is(kept, chromium, monkeypatch):

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "widgets"))
 from eval_samples import FAILED, GAINED, LOST, baseline, evaluated
 
+from lmops.widgets.kit.actions import add_examples
 from tests.evals.judged import calibrated, judged, truth
 
 
@@ -74,7 +76,7 @@ def test_toggles_by_key_and_by_click(opened):
     """r: only regressions; f: only flips; pressed buttons say so; c shows all."""
     s = opened()
     s.press("r")
-    total(s, 10)
+    total(s, 11)
     assert s.page.get_by_label("only regressions").get_attribute("aria-pressed") == "true"
     s.press("r", "f")
     total(s, 14)
@@ -82,7 +84,7 @@ def test_toggles_by_key_and_by_click(opened):
     s.page.get_by_label("only flips").click()
     total(s, 40)
     s.press("r")
-    total(s, 10)
+    total(s, 11)
     s.press("c")
     total(s, 40)
 
@@ -144,7 +146,7 @@ def test_a_case_that_failed_says_why_and_a_long_input_is_folded(opened):
 
 
 def test_the_trace_is_shown_below_the_answers(opened):
-    """t shows and hides it; a case that was not traced says what helps."""
+    """t shows and hides it; a case that was not traced has no button for it."""
     s = opened()
     s.press("j", "t")
     s.page.wait_for_selector(".lm-trace[data-trace] .lm-span")
@@ -156,7 +158,7 @@ def test_the_trace_is_shown_below_the_answers(opened):
     s.quiet()
     s.press("Enter")
     s.quiet()
-    assert s.page.locator("[data-side=judged]").get_by_label("trace").is_disabled()
+    assert s.page.locator("[data-side=judged]").get_by_label("trace").count() == 0
 
 
 def test_marked_cases_go_into_a_dataset(opened, runs):
@@ -171,6 +173,24 @@ def test_marked_cases_go_into_a_dataset(opened, runs):
     s.until(lambda: s.data("said") == "added 2 examples to from-the-page@1")
     assert len(runs[0].datasets.get("from-the-page")) == 2
     assert s.page.evaluate("() => document.activeElement.getAttribute('role')") == "grid"
+
+
+def test_what_is_copied_is_shown_before_its_name_is_typed(opened):
+    """The fields of the examples; where there are none, why, and nothing can be typed or sent."""
+    s = opened()
+    s.press("j", "a")
+    s.page.wait_for_selector(".lm-planned dt:has-text('input.question')")
+    assert s.page.locator(".lm-planned strong").inner_text() == "1 example"
+    s.page.get_by_label("all 40 cases of the list").check()
+    s.page.wait_for_selector(".lm-planned strong:has-text('40 examples')")
+    s.press("Escape")
+    s.controller._actions["dataset"] = add_examples(SimpleNamespace(list=lambda: {"name": []}), {}.get)
+    s.press("a")
+    s.page.wait_for_selector(".lm-planned .lm-s-error:has-text('no example to copy')")
+    assert s.page.get_by_label("name of the dataset").is_disabled()
+    assert s.page.get_by_role("button", name="add", exact=True).is_disabled()
+    s.press("Escape")
+    assert not s.page_errors
 
 
 def test_marked_cases_are_sent_to_labeling_and_taken_back(opened, runs):
@@ -193,8 +213,8 @@ def test_a_case_that_the_filter_leaves_out_stays_open_and_is_the_one_marked(open
     s = opened()
     s.press("j", "Enter")
     s.page.wait_for_selector(".lm-case[data-case=e05]")
-    s.press("r")
-    total(s, 10)
+    s.press("f")
+    total(s, 14)
     assert s.page.locator(".lm-case").get_attribute("data-case") == "e05"
     s.press(" ")
     s.until(lambda: s.controller.selected_ids == ["e05"])
@@ -206,8 +226,8 @@ def test_who_goes_on_while_the_kernel_answers_keeps_the_place(opened):
     """Keys that come before the new list go on in it, from the case that had the cursor in the old one."""
     s = opened()
     s.page.evaluate("() => { window.delay = 120; }")
-    s.press("j", "j", "j", "r", "j", "j")
-    total(s, 10)
+    s.press("j", "j", "j", "f", "j", "j")
+    total(s, 14)
     s.until(lambda: s.controller.cursor == s.data("selected"))
     s.quiet()
     assert s.data("selected") == LOST[3]
@@ -245,19 +265,66 @@ def test_where_less_is_better_a_rise_is_a_loss(opened, runs):
 
 
 def test_words_are_found_in_id_and_input(opened):
-    """/ goes to the field, Enter back to the list; the list says when nothing is left."""
+    """Where nothing is found in answers, a click looks there; the list says when nothing is left."""
     s = opened()
     s.press("/")
     s.page.keyboard.type("number 3")
+    s.page.get_by_role("button", name="in ids and inputs").click()
     total(s, 13)
-    s.press("Enter", "j")
-    s.until(lambda: s.controller.cursor is not None)
-    s.press("/")
+    assert s.page.locator(".lm-chip").all_inner_texts() == ["\u201cnumber 3\u201d in inputs"]
+    s.page.get_by_label("where to find it").focus()
+    s.page.get_by_label("where to find it").select_option("text")
+    assert s.page.locator(".lm-search").input_value() == "number 3"
     s.page.keyboard.type("xyz")
     s.page.wait_for_selector(".lm-root[data-total='0']")
-    s.page.locator(".lm-empty button").click()
+    s.page.get_by_role("button", name="clear the filters").click()
     total(s, 40)
     assert s.page.locator(".lm-search").input_value() == ""
+
+
+def test_words_are_found_in_answers_and_are_a_chip(opened):
+    """/ goes to the field, Enter makes a chip of the words and goes back to the list; in the case they are marked."""
+    s = opened()
+    s.press("/")
+    s.page.keyboard.type("may NEVER")
+    total(s, 10)
+    s.press("Enter", "j", "Enter")
+    s.page.wait_for_selector(".lm-case[data-case=e00]")
+    assert s.page.locator("[data-side=judged] .lm-output mark").all_inner_texts() == ["may", "never"]
+    assert s.page.locator(".lm-search").input_value() == ""
+    s.page.get_by_label("remove \u201cmay NEVER\u201d in answers").click()
+    total(s, 40)
+
+
+def test_what_one_run_alone_has_scored_stands_in_red(opened):
+    """In the list, below the verdict and on the tab; a click shows it with the regressions."""
+    s = opened()
+    row = s.page.locator(f"[data-case={FAILED}] .lm-k-change.lm-worse")
+    assert (row.inner_text().strip(), row.get_attribute("aria-label")) == ("gone", "no change known, no longer scored")
+    line = s.page.locator(".lm-alone").first
+    assert line.inner_text() == "1 no longer scored"
+    assert s.page.locator(".lm-tab.lm-on").inner_text().split("\n") == ["exact_match", "0.90 \u2192 0.74", "+1"]
+    line.click()
+    total(s, 11)
+
+
+@pytest.mark.parametrize("width", [390, 900])
+def test_on_a_narrow_page_it_stacks_and_everything_is_reachable(opened, width):
+    """The list above, the rest below it; no control and no number stands outside, neither closed nor with a case open."""
+    s = opened(width=width, height=640)
+    s.quiet()
+    outside = """() => { const edge = document.querySelector('.lm-root').getBoundingClientRect(), all = [];
+      for (const el of document.querySelectorAll('.lm-root :is(button, input, select, .lm-k-change)')) {
+        const box = el.getBoundingClientRect();
+        if (box.width && !el.closest('[hidden]') && (box.left < edge.left || box.right > edge.right + 0.5)) all.push(el.outerHTML); }
+      return all; }"""
+    assert s.page.evaluate(outside) == []
+    boxes = [s.page.locator(part).bounding_box() for part in (".lm-list", ".lm-side", ".lm-foot")]
+    assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"] + 1
+    assert boxes[1]["y"] + boxes[1]["height"] <= boxes[2]["y"] + 1
+    s.press("j", "Enter")
+    s.page.wait_for_selector(f".lm-case[data-case={FAILED}]")
+    assert s.page.evaluate(outside) == []
 
 
 def test_two_views_show_the_same(opened):
@@ -265,11 +332,11 @@ def test_two_views_show_the_same(opened):
     s = opened()
     s.page.evaluate("() => { window.second = window.mount('there'); }")
     s.page.wait_for_selector("#there .lm-root[data-state=ready]")
-    s.press("r", "j", " ")
-    s.page.wait_for_selector("#there .lm-root[data-total='10'][data-selected=e00]")
+    s.press("f", "j", " ")
+    s.page.wait_for_selector("#there .lm-root[data-total='14'][data-selected=e00]")
     s.page.wait_for_selector("#there .lm-row.lm-marked[data-case=e00]")
     s.page.evaluate("() => { window.second(); window.third = window.mount('again'); }")
-    s.page.wait_for_selector("#again .lm-root[data-total='10'][data-selected=e00]")
+    s.page.wait_for_selector("#again .lm-root[data-total='14'][data-selected=e00]")
     s.page.wait_for_selector("#again .lm-row.lm-marked")
 
 
@@ -353,9 +420,12 @@ def test_twenty_thousand_cases_keep_few_rows_on_the_page(stage, runs):
     n, source = 20_000, ws.evals._explorer([new, old])._source
     scores = np.random.default_rng(0).random((n, 2))
     board = Board(
-        runs=facts([new, old]), scorers=(ScorerFacts("f1", 0, 1, True),), ids=tuple(f"case-{i:05}" for i in range(n)),
-        scores={"f1": scores}, states={"f1": np.zeros((n, 2), dtype=np.int8)},
-    )  # fmt: skip
+        runs=facts([new, old]),
+        scorers=(ScorerFacts("f1", 0, 1, True),),
+        ids=tuple(f"case-{i:05}" for i in range(n)),
+        scores={"f1": scores},
+        states={"f1": np.zeros((n, 2), dtype=np.int8)},
+    )
 
     class Large:
         def __init__(self):

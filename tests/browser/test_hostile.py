@@ -23,13 +23,18 @@ PAYLOADS = (
 HOSTILE = " ".join(PAYLOADS)
 
 
+SAID = (
+    "model", "provider", "tool_name", "prompt_name", "session_id", "user_id", "service", "environment",
+    "finish_reason", "scope", "index_fingerprint", "response_id",
+)  # fmt: skip  # many words: packed, they are read at a glance
+
+
 def hostile_rows(conversation):
     """Ten traces, every field of which is hostile, ids and models too."""
     rows = []
     for i in range(10):
         for row in conversation(i, text=HOSTILE):
-            for name in ("model", "provider", "tool_name", "prompt_name", "session_id", "user_id", "service", "environment",
-                         "finish_reason", "scope", "index_fingerprint", "response_id"):  # fmt: skip
+            for name in SAID:
                 if row[name] is not None or name in ("provider", "scope"):
                     row[name] = HOSTILE
             row["attributes"] = json.dumps({HOSTILE: HOSTILE})
@@ -38,8 +43,17 @@ def hostile_rows(conversation):
             if row["kind"] == "tool":
                 row["input"] = json.dumps({HOSTILE: HOSTILE})
             if row["kind"] == "llm":
-                row["input"] = json.dumps([{"role": HOSTILE, "content": HOSTILE, "name": HOSTILE, "reasoning": HOSTILE,
-                                            "tool_calls": [{"id": HOSTILE, "name": HOSTILE, "arguments": HOSTILE}]}])  # fmt: skip
+                row["input"] = json.dumps(
+                    [
+                        {
+                            "role": HOSTILE,
+                            "content": HOSTILE,
+                            "name": HOSTILE,
+                            "reasoning": HOSTILE,
+                            "tool_calls": [{"id": HOSTILE, "name": HOSTILE, "arguments": HOSTILE}],
+                        }
+                    ]
+                )
             if row["kind"] == "retriever":
                 row["documents"] = json.dumps(
                     [{"rank": 1, "id": HOSTILE, "score": 0.5, "content": HOSTILE, "metadata": {HOSTILE: HOSTILE}}]
@@ -93,8 +107,19 @@ def test_the_live_browser_shows_hostile_text_as_text(controller, stage, traffic,
     s.press("s")
     s.page.wait_for_selector(".lm-body[data-session]")
     nothing_ran(s.page)
-    s.press("s", "p")
+    s.press("s", "m")
+    nothing_ran(s.page)
+    s.press("m", "n")
+    s.page.wait_for_selector(".lm-node.lm-cursor")
+    nothing_ran(s.page)
+    s.press("n", "p")
     s.page.wait_for_selector(".lm-pinned[data-ready=true]")
+    s.press("]", "d")
+    s.page.wait_for_selector(".lm-pair.lm-cursor")
+    s.press("j", "j", "Enter")
+    s.page.wait_for_selector(".lm-pair.lm-cursor .lm-words > *")
+    nothing_ran(s.page)
+    s.press("d")
     s.page.locator(".lm-pane:not(.lm-pinned) .lm-find").fill(PAYLOADS[0])
     s.page.wait_for_selector(".lm-body mark")
     nothing_ran(s.page)
@@ -139,7 +164,7 @@ def test_the_labeler_shows_hostile_text_as_text(stage, traffic, conversation):
         )
         assert {n for n, value in found if "<img src" in value} <= {
             "title", "aria-label", "placeholder", "value", "data-option", "data-said",
-        }  # fmt: skip
+        }  # fmt: skip  # what is expected is read at a glance
         assert not [n for n, _ in found if n.startswith("on") or n in ("href", "src", "srcdoc", "action", "formaction")]
         assert not s.page_errors
 
@@ -150,6 +175,8 @@ FIRST = "import lmops\nws = lmops.open('../hostile')\nids = list(ws.traces.searc
 CELLS = (
     ("ws.traces.browse()", True),
     ("ws.traces.get(ids[3])", True),
+    ("ws.traces.diff(ids[3], ids[4])", True),
+    ("ws.traces.get(ids[3]).graph()", True),
     ("ws.traces.search()", True),
     ("print(ws.traces.get(ids[3]))\nws.traces.get(ids[3]).df()", True),
     ("print(ws.traces.get(ids[3]).text, ws.traces.get(ids[3]).root, ws.traces.browse())", True),
@@ -202,10 +229,22 @@ def labeler(ws, ids):
 
 
 #: Every static form, as a function of a workspace and the ids of its traces: what an archived notebook holds.
+def judged(ws):
+    """Return a version of a judge of which every text is hostile; a second one has an example besides."""
+    from lmops.scorers import judge, with_examples
+
+    hostile = judge("hostile", HOSTILE, model="standin:judge-1", rubric={"pass": HOSTILE})
+    saved = ws.judges.save(hostile, reason=HOSTILE)
+    ws.judges.save(with_examples(hostile, [{"output": HOSTILE, "verdict": "fail", "rationale": HOSTILE}]))
+    return saved
+
+
 STATIC = {
     "browser, HTML": lambda ws, ids: ws.traces.browse()._controller.bundle()["text/html"],
     "browser, text": lambda ws, ids: ws.traces.browse()._controller.bundle()["text/plain"],
     "trace, HTML": lambda ws, ids: ws.traces.get(ids[3])._repr_html_(),
+    "difference of traces, HTML": lambda ws, ids: ws.traces.diff(ids[3], ids[4])._repr_html_(),
+    "difference of traces, text": lambda ws, ids: ws.traces.diff(ids[3], ids[4]).text,
     "trace, text": lambda ws, ids: ws.traces.get(ids[3]).text,
     "figures of feedback, HTML": lambda ws, _ids: ws.feedback.stats(PAYLOADS[0], by="name", every=None)._repr_html_(),
     "figures of feedback, text": lambda ws, _ids: ws.feedback.stats(PAYLOADS[0], by="name", every=None).text,
@@ -215,6 +254,9 @@ STATIC = {
     "suggested modes, HTML": lambda ws, _ids: ws.feedback.themes("q").suggest(n=1)._repr_html_(),
     "labeler, HTML": lambda ws, ids: labeler(ws, ids)._controller.bundle()["text/html"],
     "labeler, text": lambda ws, ids: labeler(ws, ids)._controller.bundle()["text/plain"],
+    "judge, HTML": lambda ws, _ids: judged(ws)._repr_html_(),
+    "judges side by side, text": lambda ws, _ids: ws.judges.diff("hostile", judged(ws), 2).text,
+    "judges side by side, HTML": lambda ws, _ids: ws.judges.diff("hostile", judged(ws), 2)._repr_html_(),
     "signal, HTML": lambda ws, ids: ws.feedback.record(ids[3], value=PAYLOADS[0], name="said")._repr_html_(),
 }
 
@@ -303,7 +345,8 @@ def test_copied_text_is_the_text_itself(controller, stage, traffic, conversation
     copied = """() => { window.copied = []; Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true});
       document.addEventListener('copy', () => { const el = document.activeElement; window.copied.push(el.value.slice(el.selectionStart, el.selectionEnd)); }); }"""
     s.page.evaluate(copied)
-    s.page.click("[aria-label='copy SQL']")
+    s.page.click("[aria-label='export']")
+    s.page.click("text=copy SQL")
     s.until(lambda: s.data("said").startswith("SQL copied"))
     assert s.page.evaluate("() => window.copied") == [s.controller.sql]
     nothing_ran(s.page)
@@ -337,7 +380,7 @@ def hostile_prompt(ws):
             "hostile", [{"role": "system", "content": HOSTILE.replace("{{", "{").replace("}}", "}") + more}, {"role": "user", "content": HOSTILE}],
             model=HOSTILE + more, params={HOSTILE: HOSTILE + more}, response_schema={HOSTILE: HOSTILE + more},
             tools=[{"name": HOSTILE, "description": HOSTILE + more}], note=HOSTILE, actor=HOSTILE,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
         ws.prompts.promote("hostile", number, to="production", reason=HOSTILE, actor=HOSTILE)
     rows = [{"example_id": f"{HOSTILE} {i}", "input": {"question": f"{HOSTILE} {i}"}} for i in range(3)]
     ws.datasets.save("hostile", rows)
@@ -449,7 +492,7 @@ def hostile_evals(ws):
          "tags": [HOSTILE], "cluster": HOSTILE, "labels": {PAYLOADS[0]: i % 2 == 0, HOSTILE: True},
          "metadata": {PAYLOADS[0]: PAYLOADS[1] + str(i % 2), HOSTILE: HOSTILE}}
         for i in range(6)
-    ]  # fmt: skip
+    ]  # fmt: skip  # one row is packed as it is read
     ws.datasets.save("hostile", rows)
 
     def task(example, number):
@@ -458,8 +501,15 @@ def hostile_evals(ws):
         return f"{HOSTILE} {number if example.example_id.endswith('3') else 2}"
 
     for number in (1, 2):
-        ws.evals.run(lambda example, number=number: task(example, number), "hostile", [judged], name=f"{HOSTILE} {number}",
-                     progress=False, retries=0, tracing=True)  # fmt: skip
+        ws.evals.run(
+            lambda example, number=number: task(example, number),
+            "hostile",
+            [judged],
+            name=f"{HOSTILE} {number}",
+            progress=False,
+            retries=0,
+            tracing=True,
+        )
     return [ws.evals.get(run_id) for run_id in ws.evals.list()["run_id"]]
 
 
@@ -494,7 +544,7 @@ def test_the_eval_explorer_shows_hostile_text_as_text(stage):
         assert {n for n, value in found if "<img src" in value} <= {
             "title", "aria-label", "placeholder", "value", "data-case", "data-trace-id", "data-row-id", "data-scorer", "data-slice",
             "data-selected", "data-said", "data-matrix",
-        }  # fmt: skip
+        }  # fmt: skip  # what is expected is read at a glance
         assert not [n for n, _ in found if n.startswith("on") or n in ("href", "src", "srcdoc", "action", "formaction")]
         assert not s.page_errors
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+from tornado.websocket import websocket_connect
 
 from tests.browser.conftest import _TRAFFIC
 from tests.browser.test_hostile import HOSTILE, hostile_rows, nothing_ran
 from tests.feedback.test_page_messages import framed
+from tests.forked import Program
 
 VISITORS = 10
 #: Each page holds some ahead.
@@ -26,31 +33,53 @@ PATIENCE_MS = 300_000
 NAME = "<img src=x onerror=\"window.__xss='name'\"> O'Hara"
 #: ignored where a shell starts something in its background
 START = "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); runpy.run_module('lmops')"
+#: the same in a process that was forked, whose kernels are forked too
+WARM = f"""import json, os, sys, tempfile
+os.environ.update(json.loads(sys.argv.pop(1)))
+os.environ.pop("LMOPS_STATIC", None)
+tempfile.tempdir = None
+os.chdir(os.environ["TMPDIR"])
+os.dup2(os.open("../label.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+from tests import warm
+warm.use_here()
+{START}"""
 
 
 class Server:
-    """``lmops label q`` on a store, in a process of its own."""
+    """``lmops label q`` on a store, in a process of its own; what says how kernels begin or end takes it cold."""
 
-    def __init__(self, store, *options, folder, env=None):
+    def __init__(self, store, *options, folder, is_cold=False):
         self.log = folder / "label.log"
         self.folder = folder / "temporary"
         self.folder.mkdir(exist_ok=True)
-        command = [sys.executable, "-c", START, "label", "q", "--store", str(store), "--json", *options]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(self.folder)}
-        environment |= {"IPYTHONDIR": str(folder / "ipython"), **(env or {})}
-        environment.pop("LMOPS_STATIC", None)
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, stderr=log, cwd=folder, text=True
-            )
+        words = ["label", "q", "--store", str(store), "--json", "--port", "0", *options]
+        own = {"TMPDIR": str(self.folder), "IPYTHONDIR": str(folder / "ipython")}
+        self.process = self._cold(words, own) if is_cold else Program(WARM, json.dumps(own), *words)
         line = self.process.stdout.readline()
         assert line, self.log.read_text()
         self.url = json.loads(line)["url"]
         self.port = int(self.url.rstrip("/").rpartition(":")[2])
 
-    def kernels(self):
-        """Return the processes that were started for visitors."""
+    def _cold(self, words, own):
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **own}
+        environment.pop("LMOPS_STATIC", None)
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", START, *words],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=self.folder.parent,
+                text=True,
+            )
+
+    def processes(self):
+        """Return the processes of a cold server that were started for visitors."""
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def kernels(self):
+        """Return the files by which the kernels of visitors are reached."""
+        return [*self.folder.rglob("kernel-*.json")]
 
     def get(self, path, method="GET", **headers):
         """Return status and body of one request."""
@@ -100,7 +129,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(chromium, store, tmp_path_factory):
     """A server of its queue."""
-    found = Server(store, "--port", "0", folder=tmp_path_factory.mktemp("server"))
+    found = Server(store, folder=tmp_path_factory.mktemp("server"))
     yield found
     found.end()
 
@@ -181,7 +210,7 @@ def test_an_expert_labels_by_key_and_says_a_name_once(server, store, visit):
 def test_ten_who_come_at_once_label_beside_each_other(visit, tmp_path):
     """They are let in one after the other; every label is there once, and everybody had other work."""
     store = filled(tmp_path / ".lmops")
-    server = Server(store, "--port", "0", folder=tmp_path)
+    server = Server(store, folder=tmp_path)
     try:
         raters = {f"rater {i}": visit(server.url) for i in range(VISITORS)}
         said = [one.page.locator(".opening").inner_text() for one in raters.values()]
@@ -276,7 +305,7 @@ def test_a_visitor_who_speaks_to_the_kernel_runs_nothing(server, visit, tmp_path
     ["/api/contents", "/api/kernels", "/api/sessions", "/api/terminals", "/api/kernelspecs", "/voila/files/label.ipynb",
      "/label.ipynb", "/voila/tree", "/voila/render/label.ipynb", "/voila/api/contents", "/lab", "/terminals/1",
      "/voila/templates/../../x", "/voila/static/%2e%2e/%2e%2e/app.py"],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_nothing_else_of_a_notebook_server_is_there(server, path):
     """No files, no list of kernels, no terminals, no other notebooks."""
     status, body = server.get(path)
@@ -292,23 +321,58 @@ def test_files_whose_names_hold_their_hash_are_kept_for_ever(server, visit):
     found.page.on("response", lambda one: kept.update({one.url: one.headers.get("cache-control")}))
     found.page.goto(server.url, wait_until="commit")
     found.page.wait_for_selector(".lm-name-form")
-    of = {
-        part: value
-        for part in ("/voila.js", "/voila-style.js", "remoteEntry.")
-        for url, value in kept.items()
-        if part in url
-    }
-    assert of == {
-        "/voila.js": "max-age=3600",
-        "/voila-style.js": "max-age=3600",
-        "remoteEntry.": "max-age=31536000, immutable",
-    }
+    parts = (r"/voila\.js", r"/voila-style\.js", r"remoteEntry\.[0-9a-f]{16,}\.")
+    of = {part: value for part in parts for url, value in kept.items() if re.search(part, url)}
+    assert of == dict(zip(parts, ("max-age=3600", "max-age=3600", "max-age=31536000, immutable"), strict=True))
     assert kept[server.url] == "no-store"
+
+
+def gone(server):
+    """Wait until no kernel is there."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while server.kernels():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def opened(server):
+    """Take the place of a visitor; yield the answer as it begins, and what reads the rest and says its kernel."""
+    asking = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_MS / 1000)
+    asking.request("GET", "/")
+    answer = asking.getresponse()
+    with contextlib.closing(asking), contextlib.closing(answer):
+        yield answer, lambda: re.search(r'"kernelId": ?"([0-9a-f-]{36})"', answer.read().decode())[1]
+
+
+def test_whoever_comes_when_all_places_are_taken_is_told(tmp_path):
+    """Also while the last one is still being let in; a page that nobody looks at makes room, an open one does not."""
+    server = Server(filled(tmp_path / ".lmops"), "--visitors", "1", "--idle", "2", folder=tmp_path)
+
+    async def look(kernel):
+        url = f"ws://127.0.0.1:{server.port}/api/kernels/{kernel}/channels?session_id=s"
+        page = await websocket_connect(url)
+        await asyncio.sleep(6)  # longer than it takes to end one that nobody looks at
+        assert len(server.kernels()) == 1
+        page.close()
+
+    try:
+        with opened(server) as (answer, kernel):
+            status, said = server.get("/")
+            assert (answer.status, status) == (200, 503)
+            assert "as many people label here as there is room for" in said
+            with ThreadPoolExecutor() as apart:  # the driver of the browser keeps a loop in this thread
+                apart.submit(asyncio.run, look(kernel())).result()
+        gone(server)
+        with opened(server) as (answer, _):
+            assert answer.status == 200
+    finally:
+        server.end()
 
 
 def test_who_leaves_before_the_turn_takes_no_kernel(visit, tmp_path):
     """Nobody waits behind somebody who has gone."""
-    server = Server(filled(tmp_path / ".lmops"), "--port", "0", folder=tmp_path)
+    server = Server(filled(tmp_path / ".lmops"), folder=tmp_path)
     try:
         pages = [visit(server.url) for _ in range(8)]
         for one in pages[4:7]:
@@ -338,12 +402,12 @@ def test_only_pages_of_this_machine_are_answered(server):
 def test_a_killed_server_loses_nothing(visit, tmp_path):
     """The page says that it is offline and keeps what is decided; a server that is there again gets it, unasked."""
     store = filled(tmp_path / ".lmops")
-    server = Server(store, "--port", "0", folder=tmp_path)
+    server = Server(store, folder=tmp_path, is_cold=True)
     try:
         ann = visit(server.url).sit("ann")
         ann.press("p")
         ann.saved()
-        kernels = server.kernels()
+        kernels = server.processes()
         server.process.kill()
         ann.press("f")
         ann.press("p")
@@ -364,10 +428,10 @@ def test_a_killed_server_loses_nothing(visit, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_every_process(visit, tmp_path, number):
     """The kernels of those who look and of those who left; nothing stays in the temporary folder."""
-    server = Server(filled(tmp_path / ".lmops"), "--port", "0", folder=tmp_path)
+    server = Server(filled(tmp_path / ".lmops"), folder=tmp_path, is_cold=True)
     try:
         visit(server.url).page.wait_for_selector(".lm-name-form")
-        kernels = server.kernels()
+        kernels = server.processes()
         assert kernels
     finally:
         code = server.end(number)
@@ -379,7 +443,7 @@ def test_a_signal_ends_every_process(visit, tmp_path, number):
 def test_the_token_is_asked_of_everybody(visit, tmp_path):
     """Without it nothing opens and no kernel starts; with it in the address, or given when asked, the page opens."""
     (tmp_path / "token").write_text("s3cret token\n")
-    options = ["--host", "0.0.0.0", "--port", "0", "--token-file", str(tmp_path / "token")]
+    options = ["--host", "0.0.0.0", "--token-file", str(tmp_path / "token")]
     server = Server(filled(tmp_path / ".lmops"), *options, folder=tmp_path)
     try:
         url = f"http://127.0.0.1:{server.port}/"
@@ -400,7 +464,7 @@ def test_the_token_is_asked_of_everybody(visit, tmp_path):
 
 def test_a_queue_that_cannot_be_opened_is_said_without_places(visit, tmp_path):
     """The reason is for whoever runs the server, in its log."""
-    server = Server(filled(tmp_path / "secret-place" / ".lmops"), "--port", "0", folder=tmp_path)
+    server = Server(filled(tmp_path / "secret-place" / ".lmops"), folder=tmp_path)
     try:
         (tmp_path / "secret-place").rename(tmp_path / "away")
         found = visit(server.url)

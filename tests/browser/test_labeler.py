@@ -434,10 +434,14 @@ def test_every_kind_of_field_is_filled_by_keyboard(tab, ws):
     saved(s)
     ((found,),) = ws.sql("select field_values from labels where rater = 'ann'").fetchall()
     assert json.loads(found) == {
-        "better": "Dogs are free.", "cause": "refused", "marks": [{"end": 17, "name": "unsupported", "start": 0}],
-        "seen": ["price", "time"], "tags": ["dogs"], "tone": 2,
+        "better": "Dogs are free.",
+        "cause": "refused",
+        "marks": [{"end": 17, "name": "unsupported", "start": 0}],
+        "seen": ["price", "time"],
+        "tags": ["dogs"],
+        "tone": 2,
         "verdict": {"critique": "it says nothing", "value": "fail"},
-    }  # fmt: skip
+    }
     s.press("u")
     shown(s, first)
     assert s.page.get_by_label("better", exact=True).last.input_value() == "Dogs are free."

@@ -169,6 +169,18 @@ def test_a_dead_kernel_is_said_and_what_is_there_stays(stage, ws):
     s.page.wait_for_selector(".lm-current")
 
 
+def test_a_kernel_that_restarts_is_said_at_once(stage, ws):
+    """Nothing needs to be asked: the model has lost its connection; one that is back is asked again."""
+    s = opened(stage, ws)
+    s.quiet()
+    lost = "() => { for (const one of window.connection) one(); }"
+    s.page.evaluate(f"() => {{ window.isDead = true; ({lost})(); }}")
+    assert s.data("state") == "dead"
+    assert "run the cell again" in s.data("said")
+    s.page.evaluate(f"() => {{ window.isDead = false; ({lost})(); }}")
+    s.page.wait_for_selector(".lm-root[data-state=ready]")
+
+
 def test_keys_of_the_widget_do_not_reach_the_notebook_and_escape_gives_back(stage, ws):
     """Help opens and closes; Escape leaves last; Ctrl+S is not ours."""
     s = opened(stage, ws, init="window.keys = []; addEventListener('keydown', (e) => window.keys.push(e.key));")

@@ -32,7 +32,7 @@ class Scripted:
         return SimpleNamespace(
             content=f"{model} says yes", tool_calls=(), usage=SimpleNamespace(input_tokens=812, output_tokens=24),
             latency_ms=412.0, cost_usd=0.000123, finish_reason="stop", is_cached=False, trace_id=None,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
 
 
 @pytest.fixture
@@ -56,8 +56,14 @@ def opened(stage, ws, model):
     from lmops.widgets.prompts.playground_controller import PlaygroundController
 
     def open_it(inputs=INPUTS, **options):
-        controller = PlaygroundController(ws.prompts, "support-answer", complete=model.acomplete, versions=[2, 3],
-                                          inputs=inputs, models=lambda: ["standin:ferry-1", "openai:gpt-5-mini"])  # fmt: skip
+        controller = PlaygroundController(
+            ws.prompts,
+            "support-answer",
+            complete=model.acomplete,
+            versions=[2, 3],
+            inputs=inputs,
+            models=lambda: ["standin:ferry-1", "openai:gpt-5-mini"],
+        )
         found = stage(controller, name="prompts/playground", **options)
         found.pushed = []
         found.controller.on_change = found.pushed.append

@@ -72,7 +72,7 @@ def test_plain_keys_are_kept_and_ctrl_s_is_not(controller, stage):
     attribute = "() => document.activeElement.hasAttribute('data-lm-suppress-shortcuts')"
     for place in (".lm-scroll", "[aria-label=live]", ".lm-search"):
         s.page.locator(place).focus()
-        for keys, kept in (("b", True), ("Control+s", False), ("d", True), ("Alt+x", False)):
+        for keys, kept in (("m", True), ("Control+s", False), ("d", True), ("Alt+x", False)):
             s.press(keys)
             assert s.page.evaluate(attribute) is kept
 
@@ -221,8 +221,10 @@ class Many:
         if answer["kind"] == "state":
             answer["total"] = self.total
         if message["kind"] == "window":
-            rows = [[f"{i:032x}", "ok", 1_760_000_000_000, f"row {i}", "x", 1.0, 1, 1, 0.1, "m"] for i in
-                    range(message["start"], min(self.total, message["start"] + message["count"]))]  # fmt: skip
+            rows = [
+                [f"{i:032x}", "ok", 1_760_000_000_000, f"row {i}", "x", 1.0, 1, 1, 0.1, "m"]
+                for i in range(message["start"], min(self.total, message["start"] + message["count"]))
+            ]
             return [{**message, "kind": "window", "rows": rows}]
         self.cursor = self.real.cursor
         return [answer]
@@ -239,8 +241,10 @@ def test_the_last_row_is_reachable_at_any_size(controller, stage, total):
     s.page.wait_for_selector(".lm-row[data-index='0']:not(.lm-loading):not([hidden])")
     s.page.mouse.move(400, 300)
     s.page.mouse.wheel(0, 240)
-    s.page.wait_for_function("() => Math.abs(document.querySelector('.lm-row[data-index=\"10\"]').getBoundingClientRect().top "
-                             "- document.querySelector('.lm-head').getBoundingClientRect().bottom) < 2")  # fmt: skip
+    s.page.wait_for_function(
+        "() => Math.abs(document.querySelector('.lm-row[data-index=\"10\"]').getBoundingClientRect().top "
+        "- document.querySelector('.lm-head').getBoundingClientRect().bottom) < 2"
+    )
 
 
 def test_30_000_spans_scroll_fold_and_end(controller, stage, traffic, span_row):
@@ -341,3 +345,13 @@ def test_unmounting_leaves_nothing_behind(controller, stage):
     assert s.page.evaluate("() => window.listeners.size") == 0
     s.page.evaluate("() => { window.cleanup = window.mount('here'); }")
     s.page.wait_for_selector(".lm-root[data-state=ready] .lm-row:not(.lm-loading)")
+
+
+def test_the_module_that_a_notebook_stores_is_the_widget(controller, stage):
+    """It unpacks itself in the page."""
+    from lmops.widgets.kit.assets import packed
+
+    s = stage(controller(5))
+    found = """async (esm) => { const url = URL.createObjectURL(new Blob([esm], {type: 'text/javascript'}));
+      return typeof (await import(url)).default.render; }"""
+    assert s.page.evaluate(found, packed("traces/browser.js")) == "function"

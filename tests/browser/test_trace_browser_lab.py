@@ -67,9 +67,13 @@ def test_keys_stay_in_the_widget_and_ctrl_s_saves(store, notebook):
     keys = "b d d x m y 1 0 0 i i j j k o o l v z c h Shift+M Shift+L Enter r s s p p [ ] e t ? ? a Escape a Escape b"
     for key in keys.split():
         page.keyboard.press(key)
+        if key in {"?", "a"}:  # Escape leaves the widget where nothing is open yet: what is on its way comes first
+            page.wait_for_timeout(1_000)
     page.locator(f"{ROOT} [aria-label=live]").focus()
     for key in ("b", "a", "Escape", "d", "d", "Shift+M"):
         page.keyboard.press(key)
+        if key == "a":
+            page.wait_for_timeout(1_000)
     page.locator(f"{ROOT}").focus()
     page.wait_for_timeout(200)
     assert cells_of(nb) == 2

@@ -27,7 +27,7 @@ FLEISS = [
     "00060", "03003", "01401", "00006", "03030", "20400", "00402", "20310", "20040", "00006",
     "10050", "11040", "03300", "10050", "02031", "00501", "30012", "51000", "02040", "10203",
     "00006", "01050", "02013", "20040", "10041", "05010", "40002", "02040", "10500", "00006",
-]  # fmt: skip
+]  # fmt: skip  # many words: packed, they are read at a glance
 FEW = {"draws": 50}
 RATINGS = st.lists(st.lists(st.sampled_from([1, 2, 3, None]), min_size=3, max_size=3), min_size=2, max_size=15)
 
@@ -64,7 +64,7 @@ def test_fleiss_published():
 def test_cohen_published():
     """Cohen (1960), table 1: agreement .70, kappa .492."""
     cells = {("a", "a"): 88, ("a", "b"): 14, ("a", "c"): 18, ("b", "a"): 10, ("b", "b"): 40, ("b", "c"): 10,
-             ("c", "a"): 2, ("c", "b"): 6, ("c", "c"): 12}  # fmt: skip
+             ("c", "a"): 2, ("c", "b"): 6, ("c", "c"): 12}  # fmt: skip  # keys that belong together share a line
     pairs = [pair for pair, count in cells.items() for _ in range(count)]
     found = cohen_kappa(*zip(*pairs, strict=True), **FEW)
     assert found.value == pytest.approx(0.492, abs=5e-4)
@@ -143,7 +143,11 @@ def test_arrays_and_lists_are_the_same():
 def test_report_names_what_the_table_allows():
     """Two raters: Cohen; equal numbers of ratings: Fleiss; always alpha and AC1."""
     assert set(agreement_report([[1, 2], [2, 2]], **FEW)) == {
-        "krippendorff_alpha", "gwet_ac1", "cohen_kappa", "fleiss_kappa"}  # fmt: skip
+        "krippendorff_alpha",
+        "gwet_ac1",
+        "cohen_kappa",
+        "fleiss_kappa",
+    }
     assert set(agreement_report(KRIPPENDORFF, **FEW)) == {"krippendorff_alpha", "gwet_ac1"}
 
 

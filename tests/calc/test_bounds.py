@@ -50,8 +50,10 @@ def test_any_filling_lies_within(values, seed):
         assert found.low == found.mean == found.high
 
 
-@given(st.lists(st.tuples(*[st.one_of(st.just(math.nan), st.floats(0, 1))] * 2), min_size=1, max_size=20),
-       st.integers(0, 2**31))  # fmt: skip
+@given(
+    st.lists(st.tuples(*[st.one_of(st.just(math.nan), st.floats(0, 1))] * 2), min_size=1, max_size=20),
+    st.integers(0, 2**31),
+)
 def test_any_filled_difference_lies_within(pairs, seed):
     """The same for paired differences; swapping the two mirrors the bounds."""
     a, b = np.array(pairs, dtype=float).T

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lmops.calc.arrays import z_value
 from lmops.calc.corrected import Errors, allocate_labels, corrected_difference, corrected_pass_rate
 from tests.bench import bench_calc as simulate
+from tests.bench import bench_corrected
 
 SOME = math.nan
 
@@ -25,10 +26,10 @@ def test_correction_published(labels, low, high):
     assert found.estimate == pytest.approx(1 / 6)
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.011)
     z = z_value(0.95)
-    p, q0, q1 = (400 + z * z / 2) / (1000 + z * z), (0.7 * labels + 1) / (labels + 2), (0.9 * labels + 1) / (labels + 2)
+    p, q0, q1 = (400 + z * z / 2) / (1000 + z * z), *((rate * labels + 0.5) / (labels + 1) for rate in (0.7, 0.9))
     for theta in (found.low, found.high):
         spread = p * (1 - p) / (1000 + z * z)
-        spread += ((1 - theta) ** 2 * q0 * (1 - q0) + theta**2 * q1 * (1 - q1)) / (labels + 2)
+        spread += ((1 - theta) ** 2 * q0 * (1 - q0) + theta**2 * q1 * (1 - q1)) / (labels + 1)
         away = abs(p + q0 - 1 - theta * (q0 + q1 - 1))
         assert away == pytest.approx(z * math.sqrt(spread)) or (theta == 0 and away < z * math.sqrt(spread))
 
@@ -157,7 +158,6 @@ def test_difference_by_shared_errors():
     ("errors", "reason"),
     [
         (Errors(0.5, 50, 0.5, 50), "coin does as well"),
-        (Errors(0.6, 10, 0.6, 10), "do not tell"),
         (Errors(0.9, 0, 0.9, 10), "no label says pass"),
         (Errors(0.9, 10, 0.9, 0), "no label says fail"),
         (None, "no label says pass"),
@@ -174,6 +174,29 @@ def test_difference_says_why_it_cannot_be(errors, reason):
         )
         assert reason in rate.reason
         assert math.isnan(rate.low)
+
+
+def test_labels_that_do_not_tell_the_judge_from_a_coin():
+    """The limits go as far as the scale, but for what the verdicts rule out under any judge."""
+    weak = {"sensitivity": 0.6, "n_pass": 10}
+    for passes in (0, 6, 30, 54):
+        rate = corrected_pass_rate(passes, 60, **weak, specificity=0.6, n_fail=10)
+        assert (rate.low, rate.high, rate.reason) == (0, 1, None)
+    few = corrected_pass_rate(9, 60, **weak, specificity=0.9, n_fail=40)
+    assert (few.low, few.high) == (0, pytest.approx(0.5, abs=0.01))
+    turned = corrected_pass_rate(9, 60, sensitivity=0.4, n_pass=10, specificity=0.9, n_fail=40)
+    assert (turned.low, turned.high) == (0, 1)
+    errors = Errors(0.6, 10, 0.6, 10)
+    found = corrected_difference([1, 1, 0, 1] * 10, [1, 0, 0, 1] * 10, errors=errors)
+    assert (found.low, found.high, found.reason) == (-1, 1, None)
+
+
+@pytest.mark.parametrize("judge", [(0.6, 0.6), (0.6, 0.95), (0.75, 0.75)])
+def test_limits_hold_what_is_true_where_few_labels_are_of_one_kind(judge):
+    """Fifty labels, five of them passes, of a judge little better than a coin: rates and differences, either way."""
+    found = bench_corrected.cell(bench_corrected.Simulated((0.1, 0.18), *judge), 50, draws=200)
+    assert {name: share for name, (share, _) in found.items() if share < 0.9} == {}
+    assert found["rate, by calibration"][1] < 0.35
 
 
 def test_difference_of_bad_input():

@@ -20,7 +20,7 @@ from lmops.calc.judge import (
 Y = [1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 0]
 F = [0.9, 0.2, 0.7, 0.8, 0.4, 0.6, 0.9, 0.3, 0.5, 0.8, 0.1, 0.4]
 U = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.85, 0.75, 0.65, 0.55, 0.45, 0.35, 0.25, 0.15, 0.05, 0.99,
-     0.88, 0.77, 0.66, 0.51]  # fmt: skip
+     0.88, 0.77, 0.66, 0.51]  # fmt: skip  # many words: packed, they are read at a glance
 
 
 def test_calibration():
@@ -98,8 +98,9 @@ def test_position_bias():
     assert found.consistency.estimate == pytest.approx(3 / 7)
     assert (found.first_rate, found.n, found.n_missing) == (1.0, 7, 1)
     assert found.p_value == pytest.approx(2 / 8 - 1 / 8)
-    turned = position_bias([{"a": "b", "b": "a"}.get(v, v) for v in first], [
-        {"a": "b", "b": "a"}.get(v, v) for v in swapped])  # fmt: skip
+    turned = position_bias(
+        [{"a": "b", "b": "a"}.get(v, v) for v in first], [{"a": "b", "b": "a"}.get(v, v) for v in swapped]
+    )
     assert turned.first_rate == 0.0
     assert math.isnan(position_bias([], []).p_value)
     with pytest.raises(ValueError, match="a verdict is"):

@@ -28,7 +28,7 @@ def test_the_same_as_statsmodels_and_scipy(p):
 def test_benjamini_hochberg_published():
     """Benjamini and Hochberg (1995), section 4.1: of 15 tests Holm's level rejects three, theirs four."""
     p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528,
-         0.7590, 1.0]  # fmt: skip
+         0.7590, 1.0]  # fmt: skip  # many words: packed, they are read at a glance
     assert (holm(p) <= 0.05).sum() == 3
     assert (benjamini_hochberg(p) <= 0.05).sum() == 4
 

@@ -29,7 +29,7 @@ N = math.nan
 UNITS = np.array([
     [1, 1, N, 1], [2, 2, 3, 2], [3, 3, 3, 3], [3, 3, 3, 3], [2, 2, 2, 2], [1, 2, 3, 4], [4, 4, 4, 4], [1, 1, 2, 1],
     [2, 2, 2, 2], [N, 5, 5, 5], [N, N, 1, 1], [N, N, 3, N],
-])  # fmt: skip
+])  # fmt: skip  # arguments that belong together share a line
 #: Shrout and Fleiss 1979, table 2: six targets, four judges.
 TARGETS = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
 FEW = {"draws": 50}

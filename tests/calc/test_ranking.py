@@ -22,7 +22,7 @@ LEAGUE = [
     [(5, 1), (2, 5), (3, 3), (4, 2), None, (5, 2), (6, 0)],
     [(2, 5), (3, 3), (3, 4), (4, 3), (4, 2), None, (2, 4)],
     [(2, 5), (1, 5), (1, 6), (2, 4), (1, 6), (3, 4), None],
-]  # fmt: skip
+]
 FEW = {"draws": 20}
 
 
@@ -106,8 +106,12 @@ def test_edges():
     assert bradley_terry(["a", "a"], ["b", "b"], [math.nan, 1], **FEW).n == 1
     one = bradley_terry(["a", "b"], ["b", "a"], [1, 1], items=["i", "i"], **FEW)
     assert math.isnan(one.competitors[0].low)
-    for first, second, outcomes, prior in ((["a"], ["a"], [1], 0), (["a"], ["b"], [2], 0), (["a"], ["b"], [1, 1], 0),
-                                           (["a"], ["b"], [1], -1)):  # fmt: skip
+    for first, second, outcomes, prior in (
+        (["a"], ["a"], [1], 0),
+        (["a"], ["b"], [2], 0),
+        (["a"], ["b"], [1, 1], 0),
+        (["a"], ["b"], [1], -1),
+    ):
         with pytest.raises(ValueError, match=r"itself|outcome|length|prior"):
             bradley_terry(first, second, outcomes, prior=prior)
 
@@ -122,8 +126,15 @@ def test_intervals_cover_over_items():
         won = rng.random((60, 10)) < p[:, None]
         items = np.repeat(np.arange(60), 10)
         for by_item in held:
-            found = bradley_terry(["a"] * 600, ["b"] * 600, won.ravel(), items=items if by_item else None,
-                                  position=False, draws=200, seed=trial)  # fmt: skip
+            found = bradley_terry(
+                ["a"] * 600,
+                ["b"] * 600,
+                won.ravel(),
+                items=items if by_item else None,
+                position=False,
+                draws=200,
+                seed=trial,
+            )
             a = next(one for one in found.competitors if one.name == "a")
             held[by_item] += a.low <= TRUTH / 2 <= a.high
     assert held[True] >= 0.91 * 150

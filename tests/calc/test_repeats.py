@@ -59,8 +59,9 @@ def test_split_edges():
 
 def test_items_or_repeats():
     """Labeled items that cost 50 answers: repeats pay while they vary most; free items always pay."""
-    noisy = variance_split(np.random.default_rng(2).normal(0, 1, (200, 2)) + np.random.default_rng(3).normal(
-        0, 0.5, (200, 1)))  # fmt: skip
+    noisy = variance_split(
+        np.random.default_rng(2).normal(0, 1, (200, 2)) + np.random.default_rng(3).normal(0, 0.5, (200, 1))
+    )
     advice = items_or_repeats(noisy, cost_per_item=50)
     assert advice.more == "repeats"
     assert advice.best_repeats == pytest.approx(math.sqrt(noisy.within / noisy.between * 50), abs=0.5)

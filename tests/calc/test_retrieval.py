@@ -42,9 +42,13 @@ def test_by_hand():
     """Places, cut-offs and empty places."""
     ranked, relevant = ["x", "a", "y", "b"], {"a", "b", "c"}
     assert retrieval_scores(ranked, relevant, 2) == {
-        "recall": pytest.approx(1 / 3), "precision": 0.5, "hit": 1.0, "reciprocal_rank": 0.5,
-        "average_precision": pytest.approx(0.5 / 2), "ndcg": pytest.approx(0.6309 / 1.6309, abs=1e-4),
-    }  # fmt: skip
+        "recall": pytest.approx(1 / 3),
+        "precision": 0.5,
+        "hit": 1.0,
+        "reciprocal_rank": 0.5,
+        "average_precision": pytest.approx(0.5 / 2),
+        "ndcg": pytest.approx(0.6309 / 1.6309, abs=1e-4),
+    }
     assert precision_at_k(ranked, relevant, 8) == 0.25
     assert precision_at_k(ranked, relevant) == 0.5
     assert reciprocal_rank(ranked, {"q"}) == 0.0

@@ -13,8 +13,18 @@ from lmops.calc.rollup import pick_duplicates, rollup
 
 
 def span(span_id, parent=None, kind="chain", status="ok", start=0, end=10, **columns):
-    row = {"span_id": span_id, "parent_span_id": parent, "kind": kind, "status": status, "start_ns": start,
-           "end_ns": end, "model": "m", "input_tokens": 1, "output_tokens": 1, "output": "x"}  # fmt: skip
+    row = {
+        "span_id": span_id,
+        "parent_span_id": parent,
+        "kind": kind,
+        "status": status,
+        "start_ns": start,
+        "end_ns": end,
+        "model": "m",
+        "input_tokens": 1,
+        "output_tokens": 1,
+        "output": "x",
+    }
     return row | columns
 
 
@@ -47,7 +57,7 @@ def test_billable_calls_have_no_model_below_at_any_depth():
         span("root"), span("w", "root", "llm"), span("c", "w"), span("in", "c", "llm"), span("t", "in", "tool"),
         span("e", "root", "embedding"), span("r", "root", "reranker", model=None), span("u", "w", "llm"),
         span("paid", "root", "reranker"),
-    ])  # fmt: skip
+    ])  # fmt: skip  # arguments that belong together share a line
     assert facts.call_span_ids == {"in", "u", "e", "paid"}
     assert rollup([span("r", kind="reranker")]).call_span_ids == {"r"}
     assert rollup([span("r", kind="reranker", model=None)]).call_span_ids == set()
@@ -57,7 +67,7 @@ def test_deepest_error():
     """One failing tool shows as several error spans: the deepest is the error, then the earliest end."""
     rows = [span("root", status="error"), span("a", "root", status="error"), span("t1", "a", "tool", "error", end=9),
             span("t2", "a", "tool", "error", end=4), span("ok", "t1"), span("deep", "ok"),
-            span("b", "root", status="error", end=1)]  # fmt: skip
+            span("b", "root", status="error", end=1)]  # fmt: skip  # items that belong together share a line
     assert rollup(rows).error_span_id == "t2"
     assert rollup(rows[:2]).error_span_id == "a"
     assert rollup([span("a")]).error_span_id is None
@@ -112,8 +122,10 @@ def test_streamed_halves_are_joined_by_the_model_asked_for():
 def test_a_silent_call_is_told_by_its_wrapper():
     """The client's own span has no texts; the span around it that has them, and nothing else below, is the call."""
     rows = [
-        span("outer", None, "llm"), span("step", "outer"), span("sdk", "step", "llm", output=None),
-    ]  # fmt: skip
+        span("outer", None, "llm"),
+        span("step", "outer"),
+        span("sdk", "step", "llm", output=None),
+    ]
     facts = rollup(rows)
     assert (facts.call_span_ids, facts.duplicates) == ({"outer"}, {"outer": ("sdk",)})
 
@@ -157,8 +169,10 @@ def test_streamed_answers_take_the_call_that_ended_last():
     rows = [span("root")]
     for i in range(3):
         empty = {"input_tokens": None, "output_tokens": None, "output": None}
-        rows += [span(f"c{i}", "root", "llm", start=10 * i, end=10 * i + 5, **empty),
-                 span(f"a{i}", "root", "llm", start=10 * i + 7, end=10 * i + 7)]  # fmt: skip
+        rows += [
+            span(f"c{i}", "root", "llm", start=10 * i, end=10 * i + 5, **empty),
+            span(f"a{i}", "root", "llm", start=10 * i + 7, end=10 * i + 7),
+        ]
     assert rollup(rows).duplicates == {f"a{i}": (f"c{i}",) for i in range(3)}
 
 
@@ -170,7 +184,7 @@ SPANS = st.lists(
         input_tokens=st.sampled_from([None, 1]), output=st.sampled_from([None, "x"]),
     ),
     max_size=10,
-)  # fmt: skip
+)  # fmt: skip  # arguments that belong together share a line
 
 
 @given(SPANS, st.randoms())
@@ -193,10 +207,13 @@ def test_order_does_not_matter(rows, shuffler):
 def test_thirty_thousand_spans(shape):
     """Deep chains need no recursion, and nothing is quadratic."""
     n = 30_000
-    parent = {"chain": lambda i: f"{i - 1}" if i else None, "star": lambda i: "0" if i else None,
-              "ring": lambda i: f"{(i - 1) % n}"}[shape]  # fmt: skip
+    parent = {
+        "chain": lambda i: f"{i - 1}" if i else None,
+        "star": lambda i: "0" if i else None,
+        "ring": lambda i: f"{(i - 1) % n}",
+    }[shape]
     rows = [span(f"{i}", parent(i), "llm", "error", start=i, end=i + i % 2, output=None, input_tokens=None,
-                 output_tokens=None) for i in range(n)]  # fmt: skip
+                 output_tokens=None) for i in range(n)]  # fmt: skip  # one row is packed as it is read
     random.Random(3).shuffle(rows)
     began = time.process_time()
     facts = rollup(rows)
@@ -206,15 +223,23 @@ def test_thirty_thousand_spans(shape):
 
 
 def call(trace, span_id, response_id="r", start=0, tokens=(1, 1), took=10, scope=""):
-    return {"trace_id": trace, "span_id": span_id, "response_id": response_id, "start_ns": start, "scope": scope,
-            "end_ns": start + took, "input_tokens": tokens[0], "output_tokens": tokens[1]}  # fmt: skip
+    return {
+        "trace_id": trace,
+        "span_id": span_id,
+        "response_id": response_id,
+        "start_ns": start,
+        "scope": scope,
+        "end_ns": start + took,
+        "input_tokens": tokens[0],
+        "output_tokens": tokens[1],
+    }
 
 
 def test_pick_duplicates_prefers_usage_then_the_earliest():
     """One request reported twice is one call: the one that knows its usage, then the one that started first."""
     rows = [call("t1", "a", tokens=(None, None)), call("t2", "b", start=5), call("t3", "c", start=4),
             call("t3", "d", start=1, tokens=(1, None)), call("t4", "x", None), call("t5", "y", None),
-            call("t6", "z", "other")]  # fmt: skip
+            call("t6", "z", "other")]  # fmt: skip  # items that belong together share a line
     assert pick_duplicates(rows) == {("t3", "c"): [("t2", "b"), ("t3", "d"), ("t1", "a")]}
 
 
@@ -252,7 +277,7 @@ def test_ids_that_are_numbered_over_again_keep_their_pairs():
         max_size=8, unique_by=lambda row: (row["trace_id"], row["span_id"]),
     ),
     st.randoms(),
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 @settings(max_examples=200, deadline=None)
 def test_pick_duplicates_order_does_not_matter(rows, shuffler):
     """The same winner and losers in any order of arrival."""

@@ -97,9 +97,15 @@ def test_edges():
     assert math.isnan(betting_sequence([0.0] * 300 + [1.0] * 3000).last[0])  # a drift
     assert math.isinf(normal_sequence([1.0, 2.0]).last[0])
     assert msprt([math.nan, 1.0], [0.0, 0.1], tau=1).e_values[0] == 1
-    for call in (lambda: betting_sequence([2]), lambda: betting_test([1], 2), lambda: msprt([1], [1], tau=0),
-                 lambda: msprt([1], [1, 2], tau=1), lambda: betting_sequence([1], grid=2),
-                 lambda: normal_sequence([1], n_min=1), lambda: bernstein_sequence([1], low=1, high=0)):  # fmt: skip
+    for call in (
+        lambda: betting_sequence([2]),
+        lambda: betting_test([1], 2),
+        lambda: msprt([1], [1], tau=0),
+        lambda: msprt([1], [1, 2], tau=1),
+        lambda: betting_sequence([1], grid=2),
+        lambda: normal_sequence([1], n_min=1),
+        lambda: bernstein_sequence([1], low=1, high=0),
+    ):
         with pytest.raises(ValueError, match=r"must|outside"):
             call()
 

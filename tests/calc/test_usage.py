@@ -163,7 +163,7 @@ def parts(details):
         ({"prompt_eval_count": 26, "eval_count": 298}, (26, 298, None, None, None)),
         ({"input": None, "output": "many"}, (None, None, None, None, None)),
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_every_client_means_the_same(details, expected):
     """Input holds what the cache gave and took, output what was thought."""
     assert parts(details) == expected
@@ -203,7 +203,7 @@ def test_every_client_means_the_same(details, expected):
         ({"prompt_tokens": 1, "search_context_size": "low"}, {"unpriced": 1}),
         ({"prompt_tokens": 1, "search_context_size": "high"}, None),
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_what_a_price_depends_on_is_kept(details, units):
     """Sound, images, lifetimes, searches, seconds and terms are units of their own."""
     assert read_usage(details).get("units") == units
@@ -297,9 +297,13 @@ def test_tools_of_the_endpoint_are_paid_beside_the_tokens():
     """A search counts once, a page that is opened does not, and a container has no listed price."""
     parts = [
         {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "q"}},
-        {"type": "web_search_call", "action": {"type": "open_page"}}, {"type": "web_search_call", "status": "failed"},
-        {"type": "file_search_call"}, {"type": "code_interpreter_call"}, {"type": "function_call"}, "text",
-    ]  # fmt: skip
+        {"type": "web_search_call", "action": {"type": "open_page"}},
+        {"type": "web_search_call", "status": "failed"},
+        {"type": "file_search_call"},
+        {"type": "code_interpreter_call"},
+        {"type": "function_call"},
+        "text",
+    ]
     assert fees(parts) == {"web_searches": 1, "storage_searches": 1, "unpriced": 1}
 
 
@@ -324,7 +328,7 @@ def test_tools_of_the_endpoint_are_paid_beside_the_tokens():
         ({"choices": [{"message": {"executed_tools": [{"type": "search"}]}}]}, {"unpriced": 1}),
         ({"messages": [{"content": [{"type": "server_tool_use", "name": "web_search"}]}]}, {}),
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_each_api_says_in_its_words_which_tools_it_ran(answer, units):
     """Searches are counted, what has no listed price is said, and the caller's own tools cost nothing."""
     assert fees(answer) == units

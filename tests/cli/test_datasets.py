@@ -86,7 +86,7 @@ def test_traces_become_examples(run, tmp_path):
         "endTimeUnixNano": "1794000000000000001",
         "attributes": [{"key": "input.value", "value": {"stringValue": "Dogs?"}},
                        {"key": "output.value", "value": {"stringValue": "Free."}}],
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
     with lmops.open(tmp_path / "store") as ws:
         ws.traces.ingest(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode())
     assert "golden@1" in run("dataset", "add-traces", "golden", "--where", "name = 'ask'")

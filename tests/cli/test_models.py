@@ -29,10 +29,10 @@ def test_an_endpoint_has_a_name(run):
     assert json.loads(run("model", "register", "mine", *words, "--json"))["model"] == "llama"
     assert run("model", "register", "other", *words[:4]).strip() == "other: llama at http://127.0.0.1:9/v1"
     assert "mine" in run("model", "list")
-    assert "forgotten" in run("model", "unregister", "mine", "--reason", "gone")
+    assert "forgotten" in run("model", "unregister", "mine", "--reason", "gone", "--yes")
     assert "mine" not in run("model", "list")
     assert "ada" in run("audit", "report", "--action", "model.register")
-    run("model", "unregister", "mine", code=2)
+    run("model", "unregister", "mine", "--yes", code=2)
 
 
 def test_a_price_is_set(run):
@@ -54,7 +54,7 @@ def test_one_answer(run):
     assert "no-such" in run("model", "complete", "no-such", "?", "--json", code=2)
     run("model", "register", "gone", "--base-url", "http://127.0.0.1:9/v1", "--model", "x", "--timeout", "1")
     assert json.loads(run("model", "complete", "gone", "?", "--max-wait", 0, "--json", code=1))["status"] == "error"
-    assert "forgot 0 answers" in run("model", "clear-cache")
+    assert "forgot 0 answers" in run("model", "clear-cache", "--yes")
 
 
 def test_figures_over_traces(run, tmp_path):

@@ -53,8 +53,10 @@ def test_listings_show_aliases(datasets):
     datasets.promote(NAME, 3, to="audit")
     frame = datasets.versions(NAME)
     assert frame[["version", "aliases", "is_current"]].to_numpy().tolist() == [
-        [3, "audit, golden", False], [2, "", False], [1, "", True]
-    ]  # fmt: skip
+        [3, "audit, golden", False],
+        [2, "", False],
+        [1, "", True],
+    ]
     assert datasets.list()[["version", "versions", "aliases"]].to_numpy().tolist() == [[1, 3, "audit=3, golden=3"]]
 
 

@@ -44,8 +44,9 @@ def test_an_example_takes_what_the_trace_has(traced):
     assert (found.input, found.output, found.cluster) == ("How many dogs?", "Two [pets]", "s1")
     assert found.trace_id == found.example_id
     assert [(one["id"], one["content"], one["is_kept"]) for one in found.documents] == [
-        ("pets#1", "Dogs are free.", True), ("fares#1", "Fares.", False),
-    ]  # fmt: skip
+        ("pets#1", "Dogs are free.", True),
+        ("fares#1", "Fares.", False),
+    ]
     call = {"name": "lookup", "arguments": {"a": 1}, "result": {"b": 2}, "error": None}
     assert found.metadata["tool_calls"] == [call]
 
@@ -111,8 +112,12 @@ def called(ws):
 
 def test_a_map_gives_fields_and_not_the_text_of_arguments(called):
     """Names that are no field of an example are fields of its input."""
-    places = {"question": "input.question", "tier": "user.tier", "expected": "output.answer",
-              "metadata.first": "output.sources.0"}  # fmt: skip
+    places = {
+        "question": "input.question",
+        "tier": "user.tier",
+        "expected": "output.answer",
+        "metadata.first": "output.sources.0",
+    }
     found = called.datasets.add_traces("prod", ids(called), map=places)[0]
     assert (found.input, found.expected) == ({"question": "How many?", "tier": "gold"}, "two")
     assert found.metadata["first"] == "a"
@@ -124,10 +129,13 @@ def test_a_map_gives_fields_and_not_the_text_of_arguments(called):
 
 @pytest.mark.parametrize(
     ("places", "why"),
-    [({"q": "input.qestion"}, "did you mean 'input.question'"), ({"q": 1}, "give a place"),
-     ({"input": "question", "k": "k"}, "one or the other"),
-     ({"example_id": "question"}, "which an example has of its trace; say 'input.example_id'")],
-)  # fmt: skip
+    [
+        ({"q": "input.qestion"}, "did you mean 'input.question'"),
+        ({"q": 1}, "give a place"),
+        ({"input": "question", "k": "k"}, "one or the other"),
+        ({"example_id": "question"}, "which an example has of its trace; say 'input.example_id'"),
+    ],
+)
 def test_a_place_that_is_nowhere_is_named(called, places, why):
     """With the nearest that there is."""
     with pytest.raises(UsageError, match=why):

@@ -208,8 +208,10 @@ def test_every_change_is_in_the_audit_chain(ws, golden):
     ws.datasets.save("golden", rows(40), cluster="topic")
     found = ws.sql("select actor, action, subject, reason, after from audit order by event_id").fetchall()
     assert [row[1:3] for row in found] == [
-        ("dataset.save", "golden@1"), ("dataset.save", "golden@2"), ("dataset.restore", "golden@1"),
-    ]  # fmt: skip
+        ("dataset.save", "golden@1"),
+        ("dataset.save", "golden@2"),
+        ("dataset.restore", "golden@1"),
+    ]
     assert (found[1][0], found[1][3], json.loads(found[1][4])["count"]) == ("tester", "fewer", 2)
     assert ws.audit.verify().ok
 

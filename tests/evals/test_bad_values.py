@@ -47,7 +47,7 @@ def test_measures_of_other_libraries_are_plain_numbers(ws, quiet, rows):
     found = TaskResult(
         np.float64(2.5), input_tokens=np.int64(7), output_tokens=3.0, reasoning_tokens=math.nan,
         cost_usd=Decimal("0.25"), latency_ms=np.float32(2), is_cached=np.True_, documents=("one",),
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
     run = quiet(once(lambda: found), rows)
     case = run.df().set_index("example_id").loc["e005"]
     assert (case.input_tokens, case.output_tokens, case.cost_usd, case.latency_ms) == (7, 3, 0.25, 2.0)

@@ -53,8 +53,21 @@ def criteria(tmp_path):
 
 def test_a_prompt_is_run(store):
     """The whole record and summary as JSON, or as text."""
-    asked = ("eval", "run", "support-answer@2", "-d", "golden", "-s", "source_support", "-s",
-             '{"scorer": "regex", "pattern": "ferr"}', "-p", "temperature=0", "--store", store)  # fmt: skip
+    asked = (
+        "eval",
+        "run",
+        "support-answer@2",
+        "-d",
+        "golden",
+        "-s",
+        "source_support",
+        "-s",
+        '{"scorer": "regex", "pattern": "ferr"}',
+        "-p",
+        "temperature=0",
+        "--store",
+        store,
+    )
     found = json.loads(run(*asked, "--json"))
     assert (found["status"], found["prompt_ref"], found["totals"]["cases"]) == ("finished", "support-answer@2", 20)
     assert found["params"]["temperature"] == 0
@@ -112,7 +125,7 @@ def test_gate_writes_what_ci_reads(store, criteria, tmp_path, name, outcome, cod
     found = json.loads(run(
         "eval", "gate", name, "--baseline", "alike", "--criteria", criteria, "--junit", junit, "--markdown", page,
         "--store", store, "--json", "--actor", "ci", code=code,
-    ))  # fmt: skip
+    ))  # fmt: skip  # arguments that belong together share a line
     assert (found["outcome"], found["exit_code"], found["actor"]) == (outcome, code, "ci")
     assert 'tests="3"' in junit.read_text()
     assert f"## Gate: {outcome}" in page.read_text()
@@ -178,7 +191,7 @@ def test_a_stopped_job_keeps_what_is_finished(store, tmp_path):
          "--store", str(store)],
         cwd=tmp_path, stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(lmops.__file__).parent.parent)},
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
     with process:
         assert process.stderr.read(40) == b"." * 40
         process.send_signal(signal.SIGTERM)

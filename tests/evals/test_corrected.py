@@ -157,6 +157,17 @@ def test_missing_cases_count_as_the_worst_also_when_corrected(ws, new):
     assert (told.worst, told.best) == pytest.approx((one.corrected / 2, one.corrected / 2 + 0.5))
 
 
+def test_limits_as_wide_as_the_scale_decide_only_where_there_are_no_others(ws, new):
+    """A calibration that hardly tells the judge from a coin leaves the word to few labels on the very cases."""
+    calibrated(ws)
+    (one,) = new.summary()
+    wide = replace(one, corrected_low=0.0, corrected_high=1.0)
+    assert rate_of_people(wide, (0.0, 1.0))[0].low == 0.0
+    few = replace(wide, ppi=0.6, ppi_low=0.3, ppi_high=0.8, ppi_labels=12, ppi_note="12 labels")
+    told, ground = rate_of_people(few, (0.0, 1.0))
+    assert (told.low, ground.words.startswith("corrected by 12 labels")) == (0.3, True)
+
+
 def test_what_no_judge_scored_is_as_it_was(ws, quiet, rows):
     """Neither rate nor difference, and no words."""
     one, two = (quiet(lambda question: question, rows, name=name) for name in "ab")

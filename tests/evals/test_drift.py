@@ -90,9 +90,13 @@ def test_answers_that_change_under_the_same_name_are_found(ws):
 
     def run(suffix, fingerprint):
         return ws.evals.run(
-            lambda q: TaskResult(q + suffix, model="m", system_fingerprint=fingerprint), rows, ["length"],
-            repeats=2, prompt=version, progress=False,
-        )  # fmt: skip
+            lambda q: TaskResult(q + suffix, model="m", system_fingerprint=fingerprint),
+            rows,
+            ["length"],
+            repeats=2,
+            prompt=version,
+            progress=False,
+        )
 
     from lmops.evals._drift import measure
 

@@ -15,7 +15,7 @@ def summary(**columns):
     frame = pd.DataFrame({
         "label": ["p@2", "p@3"], "scorer": "support", "mean": [0.9, 0.8], "low": [0.85, 0.7], "high": [0.95, 0.9],
         "cost_per_case_usd": [0.01, 0.02], "p50_ms": [100.0, 200.0],
-    })  # fmt: skip
+    })  # fmt: skip  # arguments that belong together share a line
     return frame.assign(**columns)
 
 
@@ -25,7 +25,7 @@ def compared(**columns):
         "slice": ["", "lang=de", ""],
         "difference": [-0.1, 0.02, 5.0], "low": [-0.2, -0.01, 4.0], "high": [-0.02, 0.05, 6.0],
         "outcome": ["worse", "inconclusive", "worse"],
-    })  # fmt: skip
+    })  # fmt: skip  # arguments that belong together share a line
     return frame.assign(**columns)
 
 
@@ -72,3 +72,37 @@ def test_missing_values_and_hostile_names():
         text = made.to_json()
         assert "<b>" not in text
         assert "&lt;b&gt;" in text
+
+
+def mixed():
+    """Two scorers of one scale and one that counts words."""
+    frames = [summary(), summary(scorer="refusal"), summary(scorer="length", mean=25.0, low=20.0, high=30.0)]
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.mark.parametrize("more", [{}, {"unit": ["0 to 1"] * 4 + ["words"] * 2}])
+def test_scores_have_a_panel_a_unit(more):
+    """What is a share has an axis of its own, whether the frame names units or not; the legend has each run once."""
+    figure = charts.scores(mixed().assign(**more))
+    where = {(trace.yaxis, name) for trace in figure.data for name in trace.x}
+    assert where == {("y", "support"), ("y", "refusal"), ("y2", "length")}
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["p@2", "p@3"]
+    assert figure.layout.xaxis.domain[1] < figure.layout.xaxis2.domain[0]
+    assert figure.layout.annotations[0].text == "0 to 1"
+
+
+def test_differences_have_a_panel_a_unit():
+    """Each with its own line of no difference; a small loss is not flattened by a count of words."""
+    frame = compared(kind="scorer", unit=["0 to 1", "0 to 1", "<b>"])
+    figure = charts.differences(frame)
+    assert {(shape.xref, shape.x0) for shape in figure.layout.shapes} == {("x", 0), ("x2", 0)}
+    assert [list(axis.ticktext) for axis in (figure.layout.yaxis, figure.layout.yaxis2)] == [
+        ["refusal [lang=de]", "support"],
+        ["cost_usd"],
+    ]
+    assert "<b>" not in figure.to_json()
+
+
+def test_quality_has_a_panel_a_unit():
+    """Against the same cost."""
+    assert {trace.yaxis for trace in charts.quality_and_cost(mixed()).data} == {"y", "y2"}

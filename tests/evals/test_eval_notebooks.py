@@ -17,11 +17,15 @@ pytestmark = pytest.mark.usefixtures("warm_kernels")
 FAST = {"scorers": "source_support refusal", "dry_run": False}
 
 
-@pytest.fixture
-def sample(ws):
+def prepare(ws):
     release(ws.store)
     ws.datasets.save("golden", golden())
-    return ws
+
+
+@pytest.fixture
+def sample(made_once):
+    with made_once(prepare) as ws:
+        yield ws
 
 
 def start(ws, path, **given):

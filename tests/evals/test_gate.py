@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import sqlite3
 from xml.etree import ElementTree as ET
@@ -20,9 +21,13 @@ from .test_compare import skilled
 def run(ws):
     def start(share, rows=None, **given):
         return ws.evals.run(
-            skilled(share) if isinstance(share, float) else share, rows or rows_of(150), "exact_match", progress=False,
-            name="exp", **given,
-        )  # fmt: skip
+            skilled(share) if isinstance(share, float) else share,
+            rows or rows_of(150),
+            "exact_match",
+            progress=False,
+            name="exp",
+            **given,
+        )
 
     return start
 
@@ -174,8 +179,21 @@ def test_forms_for_ci(ws, run):
     assert "## Gate: fail" in verdict.to_markdown()
     assert verdict.to_markdown().count("\n| ") == 4
     assert json.loads(verdict.to_json())["exit_code"] == 1
-    assert "FAIL" in verdict.text
-    assert "FAIL" in verdict._repr_html_()
+
+
+def test_a_verdict_begins_with_the_outcome_and_why(ws, run):
+    """By word and sign, in one sentence, before the criteria; its ids come last."""
+    judged, baseline = run(0.5, prompt=None), run(0.9)
+    for asked, sign, why in (
+        ({"max_loss": 0.01}, "\u2715 fail", "exact_match.max_loss: "),
+        ({"max_loss": 1.0}, "\u2713 pass", "all 2 criteria hold"),
+    ):
+        verdict = ws.evals.gate(judged, baseline, Criteria(scorers={"exact_match": asked}))
+        assert verdict.why.startswith(why)
+        assert verdict.text.startswith(f"{sign[2:].upper()}  {why}")
+        for shown in (verdict._repr_html_(), html.unescape(verdict.to_markdown()), verdict.text):
+            assert shown.index(why) < shown.index("criterion") < shown.index(verdict.verdict_id)
+        assert sign in verdict._repr_html_()
 
 
 def test_a_test_suite_can_gate(ws, run):
@@ -216,3 +234,12 @@ def test_a_verdict_that_was_changed_is_evidence_no_more(ws, run, change):
     ws.prompts.protect("p", "production")
     with pytest.raises(RefusedError, match="is not what the audit chain says of it"):
         ws.prompts.promote("p", 1, to="production", evidence=verdict, reason="looks fine")
+
+
+def test_a_run_and_a_verdict_are_cards(ws, run):
+    """What ran and who asked stand in small fields."""
+    judged = run(0.9)
+    verdict = ws.evals.gate(judged, None, Criteria(scorers={"exact_match": {"min": 0.5}}))
+    for shown, kind, fact in ((judged, "run", "dataset"), (verdict, "gate", "asked by")):
+        assert f">{kind}</span>" in shown._repr_html_()
+        assert f">{fact}</div>" in shown._repr_html_()

@@ -16,7 +16,7 @@ def long_rows(systems=("small", "large"), count=40, **more):
         {"id": f"e{n}", "question": f"q{n}", "ground_truth": "a", "who": system, "output": f"{system} {n}",
          "correct": bool(right[system](n)), "cost_usd": 0.01, "cluster": f"c{n // 4}", **more}
         for system in systems for n in range(count)
-    ]  # fmt: skip
+    ]  # fmt: skip  # one row is packed as it is read
 
 
 def test_one_system_is_a_run(ws):

@@ -49,7 +49,7 @@ def test_they_are_named_counted_and_on_top(ws, pair):
     found = comparison["support"]
     assert (found.n, found.coverage) == (100, pytest.approx(100 / 120))
     assert (found.missing_a, len(found.missing_b), found.missing_b[:2]) == ((), 20, ("e000", "e006"))
-    assert any("20 in" in note and "e000, e006" in note for note in comparison.notes)
+    assert any("20 newly answered" in note and "e000, e006" in note for note in comparison.notes)
     cases = comparison.cases("support")
     assert cases["flip"][:20].tolist() == ["missing in b"] * 20
     assert len(cases) == 120

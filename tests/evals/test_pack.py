@@ -108,12 +108,13 @@ def test_a_run_is_shown_although_one_of_its_files_is_damaged(ws, lost):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    output=st.text(max_size=50) | st.recursive(
+    output=st.text(max_size=50)
+    | st.recursive(
         st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
         max_leaves=5,
     ).filter(lambda value: value is not None and not isinstance(value, bool))
-)  # fmt: skip
+)
 def test_what_a_task_returns_comes_back(ws, output):
     """Any text and any JSON, from a row and from a segment."""
     import json

@@ -44,7 +44,7 @@ def test_a_prompt_that_reads_its_input_runs(ws, template, row):
     ("given", "meant"),
     [({"temp": 0}, "temperature"), ({"maxTokens": 5}, "max_tokens"), ({"top-p": 1}, "top_p"),
      ({"tempreature": 0}, "temperature"), ({"max_token": 5}, "max_tokens")],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_a_parameter_that_is_nearly_another_is_questioned(ws, given, meant):
     """In a run and in a call; under ``extra_body`` it is sent as it is."""
     ws.prompts.save("p", ANSWER, model="standin:ferry-1")

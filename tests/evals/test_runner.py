@@ -278,8 +278,9 @@ def test_a_budget_stops_and_can_be_raised(ws, quiet):
     assert run.error.startswith("the budget of $0.2000 is spent ($0.")
     assert 0.19 <= run.totals.cost_usd <= 0.21
     assert ws.sql("select status, count(*) from results group by 1 order by 1").fetchall() == [
-        ("not_run", 50 - run.totals.cases), ("ok", run.totals.cases),
-    ]  # fmt: skip
+        ("not_run", 50 - run.totals.cases),
+        ("ok", run.totals.cases),
+    ]
     run = ws.evals.resume(run.run_id, task=priced, budget_usd=1.0, progress=False)
     assert (run.status, run.totals.cases, run.totals.not_run) == ("finished", 50, 0)
     assert (round(run.totals.cost_usd, 6), run.totals.input_tokens, run.totals.sessions) == (0.5, 500, 2)
@@ -292,7 +293,7 @@ def test_measures_of_a_task_are_kept(ws, quiet, rows):
         return TaskResult(
             {"answer": "\ud83d bad"}, documents=[{"id": "d"}], tool_calls=[{"name": "t", "arguments": {}}],
             model="m", system_fingerprint="fp", finish_reason="stop", is_cached=False, latency_ms=5.0, cost_usd=None,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
 
     run = quiet(task, rows, scorers=())
     row = ws.sql("select * from results order by example_id limit 1").df().iloc[0]
@@ -399,8 +400,10 @@ def test_the_record_says_what_ran(ws, quiet, rows):
 
 def test_recorded_answers_are_scored(ws, quiet):
     """What production answered is scored without asking anything."""
-    rows = [{"example_id": "a", "input": "q", "expected": "yes", "output": "yes"},
-            {"example_id": "b", "input": "q2", "expected": "yes", "output": "no"}]  # fmt: skip
+    rows = [
+        {"example_id": "a", "input": "q", "expected": "yes", "output": "yes"},
+        {"example_id": "b", "input": "q2", "expected": "yes", "output": "no"},
+    ]
     run = quiet("recorded", rows)
     assert run.df()["exact_match"].tolist() == [1.0, 0.0]
 

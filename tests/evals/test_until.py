@@ -135,7 +135,7 @@ def test_looking_at_clusters_errs_seldom():
         for known in wrong:
             given = clusters if known else {}
             watch = Watch(read_criteria({"scorers": {"s": {"min": 0.8}}}), order, {"s": {"range": [0, 1]}}, {"s": {}},
-                          clusters=given)  # fmt: skip
+                          clusters=given)  # fmt: skip  # arguments that belong together share a line
             for example in order:
                 watch.add(example, {"s": float(passes[int(clusters[example])])})
             wrong[known] += watch.outcome is not None

@@ -25,8 +25,9 @@ KINDS = {
 def compared(a, b, ends, clusters=None, *, margin=None, higher=True):
     left, right = (np.array(side, dtype=float).reshape(-1, 1) for side in (a, b))
     ids = [str(place) for place in range(len(left))]
-    return _difference("s", "scorer", ids, left, right, clusters, ends=ends, margin=margin, higher=higher, alpha=0.05,
-                       place="", seed=0)  # fmt: skip
+    return _difference(
+        "s", "scorer", ids, left, right, clusters, ends=ends, margin=margin, higher=higher, alpha=0.05, place="", seed=0
+    )
 
 
 @given(st.data(), st.sampled_from(list(KINDS)), st.sampled_from([None, 0.0, 0.1]), st.booleans(), st.booleans())
@@ -57,8 +58,11 @@ def test_pairs_that_all_lose_the_same_are_worse(n, outcome):
 
 def test_limits_end_where_the_scale_does(quiet):
     """Of a run and of a comparison: no mean of stars is above five."""
-    run = quiet(lambda _: "x", rows_of(4), [build(lambda output, expected: 5.0 - (expected == "a0"), name="stars",
-                                                   range=(1, 5))])  # fmt: skip
+    run = quiet(
+        lambda _: "x",
+        rows_of(4),
+        [build(lambda output, expected: 5.0 - (expected == "a0"), name="stars", range=(1, 5))],
+    )
     one = run.summary()[0]
     assert (one.mean, one.high) == (4.75, 5.0)
     assert compared([5.0, 4.0], [1.0, 2.0], (1.0, 5.0)).high == 4

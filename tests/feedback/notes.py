@@ -27,10 +27,23 @@ def noted(ws, *, strategy="given", written=WRITTEN, items=None):
     spans = []
     for number in range(1, len(written) + 1):
         topic = "fares" if number < 4 else "tone"
-        root = span(f"t{number}", "root", session_id=f"s{(number + 1) // 2}", input=f"question {number}",
-                    output=f"answer {number}", attributes=f'{{"topic": "{topic}"}}')  # fmt: skip
-        call = span(f"t{number}", "call", kind="llm", model="m-1" if number % 2 else "m-2", parent_span_id="root",
-                    prompt_name="answer", prompt_version=str(1 + number % 2))  # fmt: skip
+        root = span(
+            f"t{number}",
+            "root",
+            session_id=f"s{(number + 1) // 2}",
+            input=f"question {number}",
+            output=f"answer {number}",
+            attributes=f'{{"topic": "{topic}"}}',
+        )
+        call = span(
+            f"t{number}",
+            "call",
+            kind="llm",
+            model="m-1" if number % 2 else "m-2",
+            parent_span_id="root",
+            prompt_name="answer",
+            prompt_version=str(1 + number % 2),
+        )
         spans += [root, call]
     ws.store.append_many({"spans": spans})
     ws.feedback.schemas.save("support")

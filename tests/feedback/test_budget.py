@@ -58,23 +58,68 @@ def test_parts_of_a_difference(ws, run):
     assert len({(one.example_id, one.probability) for one in drawn}) == len(drawn) / 2
 
 
-def test_noise_wording_and_temperature(ws):
-    """Repeats, and judges that ask the same in other words, tell how much of the error is theirs."""
+def worded(name, temperature, least, *, shift=0, as_name=None):
+    """Return a judge that passes so many of ten answers; the shift makes it another ten."""
+    options = {"criteria": name, "params": {"temperature": temperature}}
+    found = build(lambda output, repeat: (int(output) + 3 * repeat + shift) % 10 < least, name=as_name or name)
+    return replace(found, kind="judge", options=options)
 
-    def worded(name, temperature, least):
-        options = {"criteria": name, "params": {"temperature": temperature}}
-        found = build(lambda output, repeat: (int(output) + repeat) % 10 < least, name=name)
-        return replace(found, kind="judge", options=options)
 
-    judges = [worded("kind", 0, 6), worded("friendly", 1, 3)]
+def answered(ws, judges, name, repeats=2):
+    """Return a run of sixty cases, whose answers these judges judge."""
     rows = [{"id": n, "input": str(n)} for n in range(60)]
-    run = ws.evals.run(lambda given: given, rows, judges, repeats=2, progress=False, name="x")
-    found = ws.feedback.budget(run, judge=["kind", "friendly"])
+    return ws.evals.run(lambda given: given, rows, judges, repeats=repeats, progress=False, name=name)
+
+
+def test_noise_wording_and_temperature(ws):
+    """Judges that ask the same in other words and at another temperature, in one run: each has its part."""
+    judges = [
+        replace(worded(name, heat, least), name=f"{name}-{heat}")
+        for name, least in (("kind", 6), ("friendly", 3))
+        for heat in (0, 1)
+    ]
+    run = answered(ws, judges, "x")
+    found = ws.feedback.budget(run, judge=[one.name for one in judges])
     assert share(found, "wording") > 0.3
     assert share(found, "judge noise") > 0
+    assert share(found, "temperature") == 0
+    assert found.unknown == ()
     assert found.notes == ("judge bias is not known: there are several versions of the judge",)
-    with pytest.raises(UsageError, match="there are several judges: kind, friendly"):
+    assert any("another wording than the 2" in one.advice for one in found.steps)
+    with pytest.raises(UsageError, match="there are several judges: kind-0"):
         ws.feedback.budget(run)
+
+
+def test_what_moved_together_is_one_part(ws):
+    """Nothing tells apart other words from another temperature where the one never came without the other."""
+    run = answered(ws, [worded("kind", 0, 6), worded("friendly", 1, 3)], "x")
+    found = ws.feedback.budget(run, judge=["kind", "friendly"])
+    assert share(found, "wording and temperature") > 0.3
+    assert set(found.df().source) == {"items", "judge noise", "judge bias", "wording and temperature"}
+
+
+def test_what_is_not_known_says_what_to_run(ws):
+    """One judge asked once tells of neither; a run that asked it otherwise on the same examples is named, and tells."""
+    run = answered(ws, [worded("kind", 0, 6)], "one", repeats=1)
+    found = ws.feedback.budget(run)
+    assert [one.partition(" is not known: ")[0] for one in found.unknown] == ["judge noise", "wording", "temperature"]
+    assert "run it with repeats=2" in found.text
+    assert "judge the same answers in other words" in found.text
+    other = answered(ws, [worded("friendly", 0, 3, as_name="kind")], "two", repeats=1)
+    told = ws.feedback.budget(run)
+    assert f"another in {other.run_id} on the same examples" in told.text
+    both = ws.feedback.budget([run, other])
+    assert share(both, "wording") > 0.3
+    assert not any(one.startswith("wording") for one in both.unknown)
+
+
+def test_the_wording_of_a_difference_is_not_measured(ws):
+    """It says where it is."""
+    runs = [answered(ws, [worded("kind", 0, 6, shift=shift)], name) for shift, name in ((0, "a"), (3, "b"))]
+    found = ws.feedback.budget(ws.evals.compare(*runs, allow_changed=True), judge="kind")
+    assert (
+        "wording is not known: of a difference it is not measured; the budget of either run tells it" in found.unknown
+    )
 
 
 def test_a_queue_in_one_call(ws, run):

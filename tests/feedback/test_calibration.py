@@ -180,6 +180,20 @@ def test_agreement_of_raters(ws):
     assert "agreement of raters in 1 field" in found.text
 
 
+def test_agreement_says_its_measures_also_without_a_notebook(ws):
+    """Each coefficient with its limits and n, a line each; a card has the same."""
+    labels = [
+        {"item": n, "rater": who, "value": n % 3 > 0 or (who == "b" and n % 4 == 0)} for n in range(40) for who in "ab"
+    ]
+    found = ws.feedback.agreement(labels)
+    assert repr(found) == found.text
+    assert found.text.startswith("agreement of raters in 1 field, limits at 95 %\nfield ")
+    for row in found.df().itertuples():
+        shown = f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"
+        assert shown in repr(found)
+        assert shown in found._repr_html_()
+
+
 def test_agreement_of_bad_labels(ws):
     """A value that is no label, a field that there is not."""
     with pytest.raises(UsageError, match="is a dict; give one row per field"):

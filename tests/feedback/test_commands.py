@@ -26,8 +26,9 @@ def lm(tmp_path):
 def test_a_signal_is_recorded_and_listed(lm):
     """As text and as JSON."""
     assert lm("record", A, "--value", "down", "--user", "u", "--comment", "too long") == (
-        0, f"thumb down 'too long' by u on trace {A}: kept; it waits: this trace is not in the store yet\n",
-    )  # fmt: skip
+        0,
+        f"thumb down 'too long' by u on trace {A}: kept; it waits: this trace is not in the store yet\n",
+    )
     code, out = lm("record", "--session-id", "s", "--value", "4", "--name", "rating", "--scale", "1,5", "--json")
     assert (code, json.loads(out)["number"], json.loads(out)["change"]) == (0, 4.0, "new")
     assert [row["value"] for row in json.loads(lm("list", "--json")[1])] == ["4", "down"]

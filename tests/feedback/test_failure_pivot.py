@@ -22,9 +22,11 @@ def test_modes_are_counted_by_version(ws):
     themes.make("rude", [D])
     pivot = themes.pivot("version")
     assert rows(pivot, "version", "failure_mode", "count", "items") == [
-        ["answer@1", "fares", 1, 4], ["answer@1", "rude", 1, 4],
-        ["answer@2", "fares", 2, 4], ["answer@2", "rude", 0, 4],
-    ]  # fmt: skip
+        ["answer@1", "fares", 1, 4],
+        ["answer@1", "rude", 1, 4],
+        ["answer@2", "fares", 2, 4],
+        ["answer@2", "rude", 0, 4],
+    ]
     low, high = (float(one) for one in wilson(2, 4))
     assert rows(pivot, "share", "low", "high")[2] == pytest.approx([0.5, low, high])
     assert rows(pivot, "share", "low")[3] == [0, 0]

@@ -21,9 +21,8 @@ def decided(ws, book, /, **given):
     return result["decision"], " ".join(result["reasons"])
 
 
-@pytest.fixture
-def judged(ws):
-    """A run of 60 recorded answers that a judge scored: it fails every third, which refuses."""
+def score(ws):
+    """Run a judge over 60 recorded answers: it fails every third, which refuses."""
     answers = [
         {"id": f"e{n:02d}", "input": "?", "output": "Sorry." if n % 3 == 0 else "Dogs travel free."} for n in range(60)
     ]
@@ -32,7 +31,13 @@ def judged(ws):
     run = ws.evals.run("recorded", "cases", [judge], tracing=False)
     ws.feedback.schemas.save("support")
     ws.feedback.queue("q", run, schema="support")
-    return ws
+
+
+@pytest.fixture
+def judged(made_once):
+    """A run that a judge scored."""
+    with made_once(score) as ws:
+        yield ws
 
 
 def label(ws, queue, says, *, rater="ann"):
@@ -110,9 +115,8 @@ START_NS = 1_772_323_200_000_000_000
 IDS = [f"{n:032x}" for n in range(1, 41)]
 
 
-@pytest.fixture
-def voted(ws):
-    """Forty traces in two weeks; everybody liked those of the first, hardly anybody those of the second."""
+def vote(ws):
+    """Record forty traces in two weeks; everybody liked those of the first, hardly anybody those of the second."""
     for n, trace_id in enumerate(IDS):
         at = START_NS + n * DAY_NS * 14 // 40
         ws.store.append_many(
@@ -120,7 +124,13 @@ def voted(ws):
         )
         value = "up" if n < 20 or n % 10 == 0 else "down"
         ws.feedback.record(trace_id, value=value, user=f"u{n}", comment=None if value == "up" else "<b>no</b>")
-    return ws
+
+
+@pytest.fixture
+def voted(made_once):
+    """Traces of two weeks with what users said of them."""
+    with made_once(vote) as ws:
+        yield ws
 
 
 def test_a_digest_of_nothing_says_so(ws):
@@ -141,7 +151,7 @@ def test_the_digest_says_what_became_worse(voted):
     assert (run.result["summary"]["down"], run.result["ids"]["disliked"][0]) == (18, IDS[-1])
     assert "<b>no</b>" not in run.html_path.read_text()
     until = {"until": "2026-03-07T12:00:00+00:00", "last": "6d", "by": "name"}
-    assert decided(voted, "feedback_digest", **until) == ("ok", "")
+    assert decided(voted, "feedback_digest", **until) == ("ok", "nothing is new, and nothing is above its limit")
 
 
 def test_the_digest_names_a_new_failure_mode(voted):

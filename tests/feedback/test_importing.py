@@ -48,7 +48,7 @@ def test_a_line_that_cannot_be_read_is_named(ws, tmp_path):
     path = lines(
         tmp_path, {"trace_id": A, "value": "up"}, "{broken", "[1]", {"trace_id": A, "value": "meh"}, {"value": "up"},
         "", {"trace_id": "x", "value": "up"}, {"trace_id": B, "value": "down"},
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
     report = ws.feedback.ingest(path)
     assert (report.new, report.rejected_count) == (2, 5)
     assert [where for where, _ in report.rejected] == [f"votes.jsonl, line {n}" for n in (2, 3, 4, 5, 7)]
@@ -94,9 +94,11 @@ def test_an_export_of_langfuse(ws, tmp_path):
     ]
     assert ws.feedback.ingest(lines(tmp_path, json.dumps({"data": rows}), name="scores.json")).new == 4
     assert shown(ws, "target, name, kind, value, source") == [
-        ("trace", "user-feedback", "thumb", "up", "langfuse"), ("span", "accuracy", "number", "0.9", "langfuse"),
-        ("trace", "topic", "category", "refund", "langfuse"), ("trace", "judge", "number", "0.2", "langfuse-eval"),
-    ]  # fmt: skip
+        ("trace", "user-feedback", "thumb", "up", "langfuse"),
+        ("span", "accuracy", "number", "0.9", "langfuse"),
+        ("trace", "topic", "category", "refund", "langfuse"),
+        ("trace", "judge", "number", "0.2", "langfuse-eval"),
+    ]
     later = [{**rows[1], "value": 0.5, "timestamp": "2026-01-02T00:00:00.000Z"}]
     assert ws.feedback.ingest(later).changed == 1
 

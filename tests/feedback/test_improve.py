@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lmops.errors import UsageError
+from lmops.errors import RefusedError, UsageError
 from lmops.scorers import judge, panel, with_examples
 
 KINDS = (
@@ -45,6 +45,41 @@ def test_a_judge_learns_what_people_say(ws):
     ]
 
 
+def test_a_better_judge_is_kept_as_a_draft(ws):
+    """Made from the old one, in any process the same; no alias moves until somebody promotes it on this evidence."""
+    old = ws.judges.save(polite())
+    ws.judges.protect("polite")
+    found = ws.feedback.improve("judge:polite", [dict(row, trace_id=f"{n:032x}") for n, row in enumerate(rows())])
+    assert (found.saved.ref, found.saved.parent, ws.judges.aliases("polite")) == ("polite@2", old.version, {})
+    assert found.saved.scorer.version == found.judge.version == found.calibration.judge_version
+    assert found.saved.traces == tuple(f"{int(item[1:]):032x}" for item in found.examples for _ in range(2))
+    assert "polite@2 is a draft: ws.judges.promote('polite', 2, to=..., evidence='improvement-1')" in found.text
+    with pytest.raises(RefusedError, match="improvement-1 is about polite@2"):
+        ws.judges.promote("polite", 1, to="production", evidence=found)
+    assert ws.judges.promote("polite", 2, to="production", evidence=found).is_moved
+    assert ws.sql("select judge, from_version, version, n_held_out from judge_improvements").fetchall() == [
+        ("polite", 1, 2, found.n_held_out)
+    ]
+    assert ws.judges.list()["calibration"].tolist() == [found.calibration.number]
+    assert ws.audit.verify().ok
+
+
+def test_who_is_erased_is_erased_from_a_better_judge(ws):
+    """The examples that were made of a trace go with it, also from a judge that was made from this one."""
+    found = ws.feedback.improve(polite(), [dict(row, trace_id=f"{n:032x}") for n, row in enumerate(rows())])
+    shown = found.saved.traces[0]
+    again = with_examples(found.judge, [{"output": "Buy!", "verdict": "fail"}])
+    with ws.project.change() as change:
+        figures = {"n_learning": 9, "n_held_out": 9, "p_value": 0.01}
+        ws.judges.better(change, found.judge, again, traces=[None, None], figures=figures)
+        change.say("judge.improve", "polite")
+    ws.erase(trace_ids=shown, reason="asked for", dry_run=False)
+    assert [ws.judges.get(f"polite@{version}").erased for version in (1, 2, 3)] == [0, 2, 2]
+    with pytest.raises(UsageError, match="judges no more"):
+        ws.feedback.improve("judge:polite", rows())
+    assert ws.audit.verify().ok
+
+
 def test_no_version_is_measured_on_what_it_was_shown(ws):
     """Items keep their part when more are labelled and when the improved judge is improved again."""
     first = ws.feedback.improve(polite(), rows())
@@ -76,6 +111,7 @@ def test_one_that_is_no_better_is_not_kept(ws):
     assert found.judge is old
     assert found.calibration is None
     assert ws.feedback.calibration(found.candidate) is None
+    assert (found.saved, found.verdict_id, len(ws.judges.list())) == (None, None, 0)
     assert "the old version is kept" in found.text
 
 

@@ -22,9 +22,13 @@ CURRENT = (
 )
 said = st.builds(
     lambda trace, name, user, value, comment, second: (trace, name, user, value, comment, second),
-    st.sampled_from(TRACES), st.sampled_from(["thumb", "vote"]), st.sampled_from(["u1", "u2", None]),
-    st.booleans(), st.sampled_from([None, "why"]), st.integers(0, 59),
-)  # fmt: skip
+    st.sampled_from(TRACES),
+    st.sampled_from(["thumb", "vote"]),
+    st.sampled_from(["u1", "u2", None]),
+    st.booleans(),
+    st.sampled_from([None, "why"]),
+    st.integers(0, 59),
+)
 
 
 def signals(rows):

@@ -105,6 +105,22 @@ def test_who_leaves_the_line_holds_nobody_up():
     asyncio.run(run())
 
 
+def test_everybody_is_counted_once():
+    """Who waits, who is being let in, whose kernel is there by then or not, and who was; nobody who has gone."""
+
+    async def run():
+        line, _ = line_of(4, places=2)
+        await settle()
+        assert [line.count(there) for there in ([], ["a"], ["a", "b"])] == [4, 4, 4]
+        leave(line, "a")
+        line.arrived("a")
+        leave(line)
+        await settle()
+        assert [line.count(there) for there in (["a", "b", "c"], [], ["a"])] == [3, 2, 2]
+
+    asyncio.run(run())
+
+
 def test_a_page_that_fails_gives_its_place_back():
     """The next one is let in."""
 

@@ -108,10 +108,12 @@ def test_keys_are_masked_before_they_are_kept(ws, post):
 
 def test_results_of_evaluations_arrive_as_log_events(ws):
     """They are signals at once, and wait for their span."""
-    said = [{"key": "gen_ai.evaluation.name", "value": {"stringValue": "relevance"}},
-            {"key": "gen_ai.evaluation.score.value", "value": {"doubleValue": 0.7}}]  # fmt: skip
+    said = [
+        {"key": "gen_ai.evaluation.name", "value": {"stringValue": "relevance"}},
+        {"key": "gen_ai.evaluation.score.value", "value": {"doubleValue": 0.7}},
+    ]
     record = {"traceId": A, "spanId": "1" * 16, "timeUnixNano": "1790000000000000000", "attributes": said,
-              "eventName": "gen_ai.evaluation.result"}  # fmt: skip
+              "eventName": "gen_ai.evaluation.result"}  # fmt: skip  # keys that belong together share a line
     body = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}).encode()
     for _ in range(2):
         take_results(ws.project, decode(body, content_type="application/json", signal="logs"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
 
 import lmops
 from lmops.calc.intervals import proportion_interval
+from lmops.calc.judge import ppi_mean
 from lmops.errors import QueryError, UsageError
 from lmops.sample import data_dir
 from lmops.scorers import build
@@ -163,6 +165,84 @@ def test_what_a_judge_said_is_corrected(ws):
     assert "corrected by calibration 1 of version v1; signals do not say which version" in found.text
     assert [trace.name for trace in found.view.data] == ["mean", "corrected"]
     assert "kind corrected" not in [trace.name for trace in ws.feedback.stats("kind").view.data]
+
+
+def drawn(ws, strategy="random", n=40, human=lambda number: number % 2, **how):
+    """Let somebody label so many traces that were drawn from the traffic."""
+    ws.feedback.schemas.save("verdict", [{"name": "kind"}])
+    ws.feedback.queue("drawn", strategy, n=n, schema="verdict", **how)
+    for row in ws.feedback.queues.items("drawn").itertuples():
+        said = {"kind": "pass" if human(int(row.trace_id, 16)) else "fail"}
+        ws.feedback.queues.label("drawn", row.position, said, rater="ann")
+
+
+@pytest.fixture
+def uncalibrated(ws):
+    """Two hundred traces with what a judge said, which a run knows as a judge."""
+    judged(ws, passes=120, count=200)
+    judge = replace(build(lambda output: True, name="kind"), kind="judge")
+    ws.evals.run(lambda given: given, [{"id": "a", "input": "x"}], [judge], progress=False, name="x")
+    return ws
+
+
+def test_labels_on_a_sample_of_the_traffic_correct_a_judge(uncalibrated):
+    """PPI++ beside what the judge says: in the frame, the text and the chart, without a calibration."""
+    ws = uncalibrated
+    drawn(ws)
+    found = ws.feedback.stats("kind", every=None)
+    (row,) = found.df().to_dict("records")
+    labelled = ws.feedback.queues.items("drawn")["trace_id"].map(lambda one: int(one, 16))
+    judge = [float(number < 120) for number in range(200)]
+    rest = sorted(set(range(200)) - set(labelled))
+    wanted = ppi_mean([n % 2 for n in labelled], [judge[n] for n in labelled], [judge[n] for n in rest])
+    assert (row["ppi"], row["ppi_low"]) == pytest.approx((wanted.estimate, wanted.low), abs=0.02)
+    assert (row["ppi_labels"], row["ppi_note"]) == (40, "40 labels of queue drawn under verdict@1")
+    assert ", 40 labels" in found.text
+    assert [trace.name for trace in found.view.data] == ["mean", "by labels"]
+    assert found.view.layout.scattermode == "group"
+    over_time = ws.feedback.stats("kind").view.data[-1]
+    assert (over_time.name, over_time.error_y.array[0]) == ("by labels", pytest.approx(row["ppi_high"] - row["ppi"]))
+
+
+def more(ws, count, environment):
+    """So many traces more, of which the judge passes all."""
+    ids = [f"{number:032x}" for number in range(300, 300 + count)]
+    ws.store.append_many(
+        {"spans": [span("t", "root", trace_id=one, span_id="1" * 16, environment=environment) for one in ids]}
+    )
+    for one in ids:
+        ws.feedback.record(one, value=1, name="kind", kind="number", source="otel")
+
+
+def test_labels_of_unequal_chances_count_by_them(uncalibrated):
+    """Half of the labels are of a tenth of the traffic, all of which people fail: the mean is that of the traffic."""
+    ws = uncalibrated
+    more(ws, 22, "rare")
+    drawn(ws, "rare", 44, lambda number: number < 300, by="environment")
+    (row,) = ws.feedback.stats("kind", every=None).df().to_dict("records")
+    assert row["ppi_labels"] == 44
+    assert row["ppi"] == pytest.approx(200 / 222, abs=0.1)
+    assert row["ppi_low"] < 200 / 222 < row["ppi_high"]
+
+
+def test_a_group_where_labels_tell_nothing_says_why(uncalibrated):
+    """Nobody labelled it; or most of it could not be drawn, as what came after the queue was made."""
+    ws = uncalibrated
+    assert "not corrected by labels: nobody labelled these traces" in ws.feedback.stats("kind", every=None).notes
+    drawn(ws)
+    later = [f"{number:032x}" for number in range(300, 500)]
+    ws.store.append_many(
+        {"spans": [span("t", "root", trace_id=one, span_id="1" * 16, environment="later") for one in later]}
+    )
+    for one in later:
+        ws.feedback.record(one, value=1, name="kind", kind="number", source="otel")
+    found = ws.feedback.stats("kind", by="environment", every=None)
+    notes = dict(zip(found.df()["environment"], found.df()["ppi_note"], strict=True))
+    assert notes["later"] == "nobody labelled these traces"
+    assert "nobody labelled these traces" in found.text
+    (row,) = ws.feedback.stats("kind", every=None).df().to_dict("records")
+    assert row["ppi_note"] == "the labels stand for about 200 of 400 traces: the others were not drawn from"
+    assert math.isnan(row["ppi"])
 
 
 def test_a_judge_without_a_calibration_says_so(ws):

@@ -56,8 +56,9 @@ def test_modes_are_made_renamed_merged_and_split(ws, themes):
     assert themes.take_off([D, F]) == 1
     assert themes.describe("rude tone", "hurts").criteria == "hurts"
     assert themes.modes()[["mode", "name", "notes", "items"]].to_numpy().tolist() == [
-        [1, "invents fares", 3, 3], [2, "rude tone", 1, 1],
-    ]  # fmt: skip
+        [1, "invents fares", 3, 3],
+        [2, "rude tone", 1, 1],
+    ]
     assert themes.remove("rude tone").notes == 1
     done = [
         f"failure_mode.{one}"
@@ -121,7 +122,7 @@ def test_an_undo_brings_back_no_second_mode_of_a_name(ws, themes):
         (lambda t: t.merge(["fares", "nope"], "fares"), NotFoundError, "nope"),
         (lambda t: t.df(True), UsageError, "mode=True"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_is_refused(ws, themes, act, error, words):
     """And nothing is changed."""
     themes.make("fares", [A])

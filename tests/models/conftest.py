@@ -48,7 +48,7 @@ def completion(content="Hello.", *, message=None, finish="stop", usage=True, **m
             "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120,
             "prompt_tokens_details": {"cached_tokens": 64}, "completion_tokens_details": {"reasoning_tokens": 5},
         },
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
     if not usage:
         del body["usage"]
     return {**body, **more}
@@ -58,9 +58,12 @@ def chunk(content=None, *, finish=None, usage=None, **delta):
     """Return one piece of a streamed completion."""
     found = {"role": "assistant", **({} if content is None else {"content": content}), **delta}
     body = {
-        "id": "chatcmpl-2", "object": "chat.completion.chunk", "created": 1, "model": "house-1-0315",
+        "id": "chatcmpl-2",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "house-1-0315",
         "choices": [{"index": 0, "delta": found, "finish_reason": finish}],
-    }  # fmt: skip
+    }
     return {**body, "choices": [], "usage": usage} if usage else body
 
 

@@ -23,8 +23,11 @@ def test_an_answer_is_a_record(ws, house):
     """Text, usage with its parts, ids, and how long it took."""
     found = ws.models.complete("house", ASK)
     assert (found.content, found.finish_reason, found.model, found.requested_model) == (
-        "Hello.", "stop", "house-1-0315", "house-1",
-    )  # fmt: skip
+        "Hello.",
+        "stop",
+        "house-1-0315",
+        "house-1",
+    )
     assert found.usage == Usage(input_tokens=100, output_tokens=20, cached_input_tokens=64, reasoning_tokens=5)
     assert (found.provider, found.response_id, found.system_fingerprint) == ("house", "chatcmpl-1", "fp_7")
     assert (found.is_cached, found.retries, found.cost_usd, found.trace_id) == (False, 0, None, None)
@@ -38,8 +41,12 @@ def test_parameters_pass_through_and_unknown_ones_too(ws, house):
     params = {"temperature": 0, "max_tokens": 5, "seed": 7, "top_p": 0.9, "stop": ["x"], "reasoning_effort": "low"}
     ws.models.complete("house", ASK, params={**params, "repetition_penalty": 1.1, "extra_body": {"min_p": 0.1}})
     assert house.asked[0].body == {
-        "model": "house-1", "messages": ASK, **params, "repetition_penalty": 1.1, "min_p": 0.1,
-    }  # fmt: skip
+        "model": "house-1",
+        "messages": ASK,
+        **params,
+        "repetition_penalty": 1.1,
+        "min_p": 0.1,
+    }
 
 
 @pytest.mark.parametrize("params", [{"stream": True}, {"model": "x"}, {"n": 2}, {"extra_headers": {}}, {"timeout": 1}])
@@ -74,8 +81,9 @@ def test_calls_of_tools(ws, house, kit):
     assert found.content is None
     assert found.finish_reason == "tool_calls"
     assert found.tool_calls == (
-        ToolCall(id="c1", name="find", arguments='{"q": 1}'), ToolCall(id="c2", name="look", arguments='{"x":"é"}'),
-    )  # fmt: skip
+        ToolCall(id="c1", name="find", arguments='{"q": 1}'),
+        ToolCall(id="c2", name="look", arguments='{"x":"é"}'),
+    )
     assert house.asked[0].body["tools"] == tools
 
 

@@ -16,11 +16,11 @@ def test_a_registered_name_is_there_for_everybody(ws):
     ws.models.register(
         "house", base_url=URL + "/", model="llama", api_key_env="HOUSE_KEY", headers={"X-Route": "b"}, timeout_s=30,
         max_concurrency=8, reason="cheaper",
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
     row = ws.models.list().set_index("name").loc["house"]
     assert (row.base_url, row.model, row.api_key_env, row.has_key, row.timeout_s, row.max_concurrency, row.actor) == (
         URL, "llama", "HOUSE_KEY", False, 30.0, 8, "tester",
-    )  # fmt: skip
+    )  # fmt: skip  # what is expected is read at a glance
     assert ws.sql("select name, api_key_env, headers from model_endpoints").fetchall() == [
         ("house", "HOUSE_KEY", '{"X-Route": "b"}')
     ]
@@ -36,8 +36,9 @@ def test_registering_again_replaces_and_the_same_changes_nothing(ws):
         ws.models.register("house", base_url=URL, model=model)
     rows = ws.sql("select before, after from audit order by event_id").fetchall()
     assert [(before and json.loads(before)["model"], json.loads(after)["model"]) for before, after in rows] == [
-        (None, "a"), ("a", "b"),
-    ]  # fmt: skip
+        (None, "a"),
+        ("a", "b"),
+    ]
     assert ws.audit.verify().ok
 
 
@@ -135,8 +136,10 @@ def test_a_read_only_store_registers_nothing(ws):
 def test_a_prompt_is_a_pair_or_has_a_name_and_a_version(ws, version):
     """Anything else is refused before the call."""
     prompts = {
-        "name-and-version": ("p", 3), "object": types.SimpleNamespace(name="p", version=3), "bad": "p@3",
-    }  # fmt: skip
+        "name-and-version": ("p", 3),
+        "object": types.SimpleNamespace(name="p", version=3),
+        "bad": "p@3",
+    }
     if version == "bad":
         with pytest.raises(UsageError, match="prompt="):
             ws.models.complete("standin:ferry-1", "Hello?", prompt=prompts[version])
@@ -183,8 +186,11 @@ def test_litellm_answers_as_an_endpoint_does(ws, monkeypatch, kit):
     found = ws.models.complete("litellm:mistral/small", "Hello?", params={"temperature": 0, "odd": 1})
     assert (found.content, found.provider, found.requested_model) == ("Hello.", "mistral", "mistral/small")
     assert {key: fake.asked[0][key] for key in ("model", "temperature", "odd", "num_retries")} == {
-        "model": "mistral/small", "temperature": 0, "odd": 1, "num_retries": 0,
-    }  # fmt: skip
+        "model": "mistral/small",
+        "temperature": 0,
+        "odd": 1,
+        "num_retries": 0,
+    }
 
 
 def test_litellm_streams_and_makes_vectors(ws, monkeypatch):

@@ -15,7 +15,7 @@ def cost(model, provider=None, tokens=(1000, 1000), *, kind="llm", cached=None, 
         "kind": kind, "provider": provider, "model": model, "requested_model": None, "input_tokens": tokens[0],
         "output_tokens": tokens[1], "cached_input_tokens": cached, "cache_write_input_tokens": written,
         "reasoning_tokens": None, "start_ns": AT, "reported_cost_usd": reported, "usage_units": units or None,
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
     return Pricer().cost(row)
 
 
@@ -153,6 +153,6 @@ def test_a_price_set_here_knows_tokens_only():
         "kind": "llm", "provider": None, "model": "m", "requested_model": None, "input_tokens": 1000,
         "output_tokens": 1000, "cached_input_tokens": 0, "cache_write_input_tokens": 1000, "start_ns": AT,
         "reported_cost_usd": None,
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
     assert pricer.cost({**row, "usage_units": {"cache_write_1h_tokens": 1000}}) == pytest.approx(0.0035)
     assert pricer.cost({**row, "usage_units": {"input_audio_tokens": 10}}) is None

@@ -116,7 +116,7 @@ def tool(name=None, arguments=None, call_id=None, index=0):
         # calls without arguments
         ([[tool("a", None, "1")], [tool("b", None, "2")]], [("1", "a", ""), ("2", "b", "")]),
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_streamed_calls_of_tools_are_told_apart(ws, house, kit, chunks, calls):
     """Whatever an endpoint does with index, id and name."""
     pieces = [kit.chunk(tool_calls=parts) for parts in chunks]
@@ -132,7 +132,7 @@ THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "hmm"}]}
 @pytest.mark.parametrize(
     "content", ["42", ["42"], {"type": "text", "text": "42"}, [THOUGHT, {"type": "text", "text": "42"}],
                 [{"type": "reasoning", "text": "hmm"}, {"type": "text", "text": "4"}, {"type": "text", "text": "2"}]],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_a_content_in_parts_is_its_text(ws, house, kit, content):
     """Without what the model thought, whole and streamed."""
     house.reply(kit.reply(kit.completion(message={"role": "assistant", "content": content})))
@@ -165,7 +165,7 @@ def test_a_stream_where_json_was_asked_is_the_answer(ws, house, kit):
     "piece",
     ["data: [1]\n\n", "data: 7\n\n", 'data: {"choices": 7}\n\n', 'data: {"choices": [7]}\n\n',
      'data: {"choices": [{"delta": {"content": 5}}]}\n\n', 'data: {"choices": [{"delta": {"tool_calls": [3]}}]}\n\n'],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_whatever_comes_the_error_is_ours(ws, house, kit, piece):
     """Nonsense in a stream is never an error of Python's own."""
     house.reply(kit.reply(pieces=[piece]))

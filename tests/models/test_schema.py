@@ -6,9 +6,12 @@ from lmops.errors import ModelError, UsageError
 
 ASK = "Grade it."
 SCHEMA = {
-    "title": "Grade it!", "type": "object", "properties": {"grade": {"type": "integer"}}, "required": ["grade"],
+    "title": "Grade it!",
+    "type": "object",
+    "properties": {"grade": {"type": "integer"}},
+    "required": ["grade"],
     "additionalProperties": False,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("text", ['{"grade": 4}', '```json\n{"grade": 4}\n```', ' {"grade":4}\n'])
@@ -18,8 +21,9 @@ def test_an_answer_that_fits_is_parsed(ws, house, kit, text):
     found = ws.models.complete("house", ASK, response_schema=SCHEMA)
     assert (found.parsed, found.content) == ({"grade": 4}, text)
     assert house.asked[0].body["response_format"] == {
-        "type": "json_schema", "json_schema": {"name": "Grade_it_", "schema": SCHEMA, "strict": True},
-    }  # fmt: skip
+        "type": "json_schema",
+        "json_schema": {"name": "Grade_it_", "schema": SCHEMA, "strict": True},
+    }
 
 
 def test_strict_is_only_asked_where_the_schema_allows_it(ws, house, kit):

@@ -45,7 +45,7 @@ def test_a_call_is_one_span_that_says_everything(ws, house, traced):
     assert traced(columns, view="llm_calls") == [(
         "chat house-1", "llm", "unset", "house", "house-1", "house-1-0315", "support-answer", "7", 100, 20, 64, 5,
         pytest.approx(cost), "chatcmpl-1", "stop", found.trace_id, found.span_id,
-    )]  # fmt: skip
+    )]  # fmt: skip  # what is expected is read at a glance
     assert found.cost_usd == pytest.approx(cost)
     ((said, answered, attributes),) = traced("input, output, attributes")
     assert [message["content"] for message in json.loads(said)] == ["Be brief.", "Hello?\n[image]"]
@@ -122,8 +122,10 @@ def test_an_answer_from_the_cache_is_no_call(ws, house, traced):
     for _ in range(3):
         found = ws.models.complete("house", ASK, cache=True, prompt=("p", 1))
     assert traced("kind, prompt_name, is_call, cost_usd is null") == [
-        ("llm", "p", True, False), ("chain", "p", False, True), ("chain", "p", False, True),
-    ]  # fmt: skip
+        ("llm", "p", True, False),
+        ("chain", "p", False, True),
+        ("chain", "p", False, True),
+    ]
     assert found.span_id in {row[0] for row in traced("span_id")}
     assert ws.traces.stats(every=None).cost_usd.sum() == pytest.approx(120e-6)
 
@@ -177,7 +179,7 @@ def test_a_model_span_below_ours_is_the_one_call(ws, house, traced):
             inner.set_attributes({
                 "openinference.span.kind": "LLM", "llm.model_name": "house-1-0315", "llm.token_count.prompt": 10,
                 "llm.token_count.completion": 5, "output.value": '{"id": "r1"}',
-            })  # fmt: skip
+            })  # fmt: skip  # arguments that belong together share a line
         outer.answer(Answer(content="x", response_id="r1", model="house-1-0315", usage=used))
     assert traced("name, input_tokens", view="llm_calls") == [("ChatCompletion", 10)]
 

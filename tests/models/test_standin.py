@@ -71,9 +71,13 @@ def test_tools_and_their_results(ws):
     first = ws.models.complete("standin:ferry-1", ask, tools=[TOOL], params={"seed": 1})
     (call,) = first.tool_calls
     assert (first.content, first.finish_reason, call.name) == (None, "tool_calls", "booking_status")
-    said = {"role": "assistant", "content": None, "tool_calls": [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-    ]}  # fmt: skip
+    said = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        ],
+    }
     result = {"role": "tool", "tool_call_id": call.id, "content": json.dumps({"error": "no booking TL-4711"})}
     assert "no booking TL-4711" in ws.models.complete("standin:ferry-1", [*ask, said, result]).content
 

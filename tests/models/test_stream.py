@@ -118,8 +118,9 @@ def test_calls_of_tools_come_in_pieces(ws, house, kit):
     assert list(stream) == []
     assert stream.completion.content is None
     assert stream.completion.tool_calls == (
-        ToolCall(id="c0", name="find", arguments='{"q": 1}'), ToolCall(id="c1", name="look", arguments="{}"),
-    )  # fmt: skip
+        ToolCall(id="c0", name="find", arguments='{"q": 1}'),
+        ToolCall(id="c1", name="look", arguments="{}"),
+    )
 
 
 def test_a_reader_that_has_enough_frees_the_slot(ws, house, kit):

@@ -9,10 +9,14 @@ from lmops.calc.usage import read_usage
 from lmops.models._openai import read_answer, read_vectors, usage_of
 from lmops.models._records import Endpoint
 
-XAI = {"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,
-       "completion_tokens_details": {"reasoning_tokens": 94}}  # fmt: skip
+XAI = {
+    "prompt_tokens": 32,
+    "completion_tokens": 9,
+    "total_tokens": 135,
+    "completion_tokens_details": {"reasoning_tokens": 94},
+}
 PROXY = {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 30},
-         "cache_creation_input_tokens": 20, "cost": 0.25}  # fmt: skip
+         "cache_creation_input_tokens": 20, "cost": 0.25}  # fmt: skip  # keys that belong together share a line
 
 
 @pytest.mark.parametrize("said", [XAI, PROXY, {}, {"prompt_tokens": 3}])

@@ -40,8 +40,12 @@ def test_a_promotion_moves_and_is_remembered(prompts, ws):
     history = prompts.history(NAME)
     assert history["to"].tolist() == [2, 3]
     assert history.loc[0, ["action", "alias", "actor", "reason", "forced"]].tolist() == [
-        "promote", "production", "ada", "shorter", False
-    ]  # fmt: skip
+        "promote",
+        "production",
+        "ada",
+        "shorter",
+        False,
+    ]
     assert history["evidence"].tolist() == [["verdict-1"], []]
     row = ws.sql(f"select action, subject, before, after from audit where event_id = {again.event_id}").fetchall()[0]
     assert row[:3] == ("prompt.promote", f"{NAME}@production", '{"version":2}')

@@ -25,11 +25,15 @@ def call(trace, version, **given):
     """Return one trace of one model call as OTLP/JSON."""
     start = START_NS + trace * DAY_NS // 50
     attributes = {
-        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.usage.input_tokens": 900,
-        "gen_ai.usage.output_tokens": 10 * version + trace % 3, "gen_ai.prompt.name": "greet",
-        "gen_ai.request.model": given.get("model", "gpt-4o-mini"), "gen_ai.prompt.version": str(version),
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.usage.input_tokens": 900,
+        "gen_ai.usage.output_tokens": 10 * version + trace % 3,
+        "gen_ai.prompt.name": "greet",
+        "gen_ai.request.model": given.get("model", "gpt-4o-mini"),
+        "gen_ai.prompt.version": str(version),
         "session.id": f"s{trace // 2}",
-    }  # fmt: skip
+    }
     return {
         "traceId": f"{trace:032x}", "spanId": f"{trace:016x}", "name": "chat", "kind": 3,
         "startTimeUnixNano": str(start), "endTimeUnixNano": str(start + 1_000_000 * (100 * version + trace % 7)),
@@ -38,7 +42,7 @@ def call(trace, version, **given):
             {"key": key, "value": {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}}
             for key, value in attributes.items()
         ],
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
 
 
 @pytest.fixture
@@ -92,6 +96,15 @@ def test_what_is_not_known_is_missing_and_not_zero(traffic):
     assert (none["n"], none["missing"]) == (0, 60)
     assert math.isnan(none["value"])
     assert math.isnan(none["difference"])
+
+
+def test_recorded_feedback_is_what_users_said(traffic):
+    """A thumb recorded in the room of feedback counts, also where an event of the trace says otherwise."""
+    for trace, value in ((1, "down"), (41, "down"), (42, "up"), (43, "up"), (44, "up")):
+        traffic.feedback.record(f"{trace:032x}", value=value, user="u-1")
+    frame = plain(traffic).compare("greet", [1, 2]).df()
+    found = [row(frame, "thumbs_down_rate", version) for version in (1, 2)]
+    assert [(one["value"], one["n"], one["missing"]) for one in found] == [(11 / 40, 40, 0), (1 / 4, 4, 56)]
 
 
 def test_what_else_changed_is_said(traffic):
@@ -177,3 +190,65 @@ def test_votes_are_told_from_other_evaluations(attributes, expected):
     """Only what users said counts as a vote."""
     assert vote_of({"name": "gen_ai.evaluation.result", "attributes": attributes}) is expected
     assert vote_of({"name": "exception", "attributes": attributes}) is None
+
+
+def evaluated(ws, version, **more):
+    """Evaluate a version over two questions."""
+    if not len(ws.datasets.list()):
+        ws.datasets.save("two", [{"example_id": name, "input": {"question": name}} for name in "ab"])
+    return ws.evals.run(f"answer@{version}", "two", [], progress=False, **more)
+
+
+@pytest.fixture
+def versions(ws):
+    """Two versions of a prompt that asks the same model in the same way."""
+    for text in ("Say {{ question }}", "Tell {{ question }}"):
+        ws.prompts.save("answer", text, model="standin:ferry-1", params={"temperature": 0.2})
+    return ws
+
+
+def test_answers_are_of_one_model_and_one_setting(versions):
+    """Newer runs of another model or with other parameters are left alone; the caveats need not speak of them."""
+    first, second = evaluated(versions, 1), evaluated(versions, 2)
+    evaluated(versions, 2, model="standin:ferry-1@2")
+    evaluated(versions, 2, params={"temperature": 0.9})
+    found = versions.prompts.compare("answer", [1, 2])
+    assert found.answers.runs == (first.run_id, second.run_id)
+    assert found.answers.asked == ("standin:ferry-1, temperature 0.2",) * 2
+    assert first.run_id in found.text
+    assert "standin:ferry-1, temperature 0.2" in found._repr_html_()
+
+
+def test_unlike_runs_are_not_compared_and_that_is_said(versions):
+    """Each was evaluated, but never on one model: no answers, and a caveat that names both runs' models."""
+    evaluated(versions, 1)
+    evaluated(versions, 2, model="standin:ferry-1@2")
+    found = versions.prompts.compare("answer", [1, 2])
+    assert (found.answers, found.outputs) == (None, None)
+    (said,) = [one for one in found.caveats if "cannot be compared" in one]
+    assert "answer@2: standin:ferry-1@2, temperature 0.2 over two@1" in said
+
+
+def test_parameters_of_the_versions_themselves_are_a_part_of_what_is_compared(versions):
+    """A version that asks more warmly is compared as it is, and its parameter is named."""
+    versions.prompts.save("answer", "Tell {{ question }}", model="standin:ferry-1", params={"temperature": 0.9})
+    evaluated(versions, 1), evaluated(versions, 3)
+    assert [one[-3:] for one in versions.prompts.compare("answer", [1, 3]).answers.asked] == ["0.2", "0.9"]
+
+
+def test_what_a_version_did_not_answer_is_counted_apart(versions):
+    """Only inputs that all were asked stand beside each other; of these one has no answer."""
+
+    def silent(question):
+        if question == "a":
+            raise ValueError("no")
+        return "yes"
+
+    evaluated(versions, 1, limit=1)
+    for version, task in ((1, silent), (2, lambda question: f"so {question}")):
+        versions.evals.run(task, "two", [], prompt=f"answer@{version}", progress=False, retries=0)
+    found = versions.prompts.compare("answer", [1, 2])
+    assert (found.answers.silent, len(found.outputs)) == ((1, 0), 2)
+    assert "answer@1 gave no answer to 1" in found.text
+    state = found.view._controller.state("hello")
+    assert (state["outputs"], state["silent"], state["different"]) == (2, 1, [1])

@@ -23,7 +23,7 @@ def version(number, template, **more):
     return PromptVersion(
         name="greet", version=number, hash=f"sha256:{number}", messages=tuple(messages), template=text, created_at=AT,
         **more,
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
 
 
 @pytest.fixture
@@ -60,13 +60,18 @@ def test_settings_are_told_by_path(found):
 def test_a_schema_and_a_tool_are_compared_inside():
     """One type of one field, one description of one tool; a parameter that is null is not one that is missing."""
     one = version(
-        1, "x", params={"stop": None}, response_schema={"properties": {"a": {"type": "string"}}},
+        1,
+        "x",
+        params={"stop": None},
+        response_schema={"properties": {"a": {"type": "string"}}},
         tools=[{"type": "function", "function": {"name": "f", "description": "old"}}, {"name": "g"}],
-    )  # fmt: skip
+    )
     two = version(
-        2, "x", response_schema={"properties": {"a": {"type": "number"}, "b": {}}},
+        2,
+        "x",
+        response_schema={"properties": {"a": {"type": "number"}, "b": {}}},
         tools=[{"name": "g"}, {"type": "function", "function": {"name": "f", "description": "new"}}],
-    )  # fmt: skip
+    )
     assert [(change.path, change.kind) for change in diff(one, two).changes] == [
         ("params.stop", "removed"),
         ("response_schema.properties.a.type", "changed"),
@@ -81,8 +86,11 @@ def test_messages_are_aligned_by_content_then_by_role():
     new = [{"role": "system", "content": "s"}, {"role": "user", "content": "a"}, {"role": "developer", "content": "c"}]
     found = diff(version(1, old), version(2, new))
     assert [(one.title, one.kind) for one in found.messages] == [
-        ("system", "added"), ("user", "same"), ("assistant", "removed"), ("user → developer", "changed"),
-    ]  # fmt: skip
+        ("system", "added"),
+        ("user", "same"),
+        ("assistant", "removed"),
+        ("user → developer", "changed"),
+    ]
 
 
 def test_the_text_reads_in_a_terminal(found):

@@ -24,7 +24,7 @@ async def echo(model, messages, /, *, params=None, tools=None, response_schema=N
     return SimpleNamespace(
         content=f"{model}: {text}", tool_calls=(), usage=SimpleNamespace(input_tokens=3, output_tokens=None),
         latency_ms=5.0, cost_usd=None, finish_reason="stop", is_cached=False, trace_id=None,
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
 
 
 def test_every_candidate_answers_every_input_and_a_variable_it_does_not_use_is_left_out():
@@ -33,8 +33,11 @@ def test_every_candidate_answers_every_input_and_a_variable_it_does_not_use_is_l
     inputs = [{"name": "Ada", "mark": "!"}, {"name": "Bo"}]
     found = asyncio.run(try_versions([GREET, SHOUT], inputs, complete=echo, on_trial=seen.append))
     assert [(one.input, one.candidate, one.output, one.error_kind) for one in found] == [
-        (0, 0, "m: Hello Ada", None), (0, 1, "m: HEY Ada!", None), (1, 0, "m: Hello Bo", None), (1, 1, None, "prompt"),
-    ]  # fmt: skip
+        (0, 0, "m: Hello Ada", None),
+        (0, 1, "m: HEY Ada!", None),
+        (1, 0, "m: Hello Bo", None),
+        (1, 1, None, "prompt"),
+    ]
     assert "'mark'" in found[3].error
     assert len(seen) == 4
 
@@ -89,8 +92,36 @@ def test_the_latest_inputs_come_from_traces():
         span(str(place), "a", prompt_name="greet", prompt_version="1", start_ns=place * 10**9,
              attributes=json.dumps({f"gen_ai.prompt.variable.{key}": value for key, value in given.items()}))
         for place, given in enumerate(values)
-    ]  # fmt: skip
+    ]  # fmt: skip  # one row is packed as it is read
     with lmops.open(":memory:") as ws:
         ws.store.load(spans=rows)
-        assert recent_inputs(ws.store, "greet", ["name", "mark"]) == [{"name": "Bo", "mark": "!"}, {"name": "Ada"}]
-        assert recent_inputs(ws.store, "other", ["name"]) == []
+        greet = ws.prompts.save("greet", "{{ name }}{{ mark }}")
+        assert recent_inputs(ws.store, greet) == [{"name": "Bo", "mark": "!"}, {"name": "Ada"}]
+        assert recent_inputs(ws.store, ws.prompts.save("other", "{{ name }}")) == []
+
+
+def test_inputs_are_read_out_of_what_was_sent():
+    """Where a span remembers none; of the version that is tried, whole."""
+    import json
+
+    import lmops
+    from lmops.prompts.playground import recent_inputs
+    from tests.store.helpers import span
+
+    long = "a long source\n" * 500
+    rows = [
+        span(
+            version,
+            "a",
+            kind="llm",
+            prompt_name="ask",
+            prompt_version=version,
+            attributes="{}",
+            input=json.dumps([{"role": "user", "content": f"From {long}: where to?"}]),
+        )
+        for version in ("1", "2")
+    ]
+    with lmops.open(":memory:") as ws:
+        ws.store.load(spans=rows)
+        version = ws.prompts.save("ask", "From {{ sources }}: {{ question }}")
+        assert recent_inputs(ws.store, version) == [{"sources": long, "question": "where to?"}]

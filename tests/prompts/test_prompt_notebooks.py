@@ -15,14 +15,19 @@ NAME = "support-answer"
 pytestmark = pytest.mark.usefixtures("warm_kernels")
 
 
-@pytest.fixture
-def sample(ws):
-    """The sample's releases, and a fourth version."""
+def prepare(ws):
+    """Make the sample's releases, and a fourth version."""
     release(ws.store)
     ws.prompts.save(
         NAME, "Answer {{ question }} from {{ sources }}. <img src=x onerror=alert(1)>", note="<b>fourth</b>"
     )
-    return ws
+
+
+@pytest.fixture
+def sample(made_once):
+    """A store with four versions, the third in production."""
+    with made_once(prepare) as ws:
+        yield ws
 
 
 def run(ws, runbook, /, **given):

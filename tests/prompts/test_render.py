@@ -90,7 +90,7 @@ HOSTILE = [
     "{{ [].append(1) }}", "{{ self._TemplateReference__context }}", "{{ range.__self__ }}", "{{ cycler }}",
     "{% include 'x' %}", "{% import 'x' as y %}", "{% extends 'x' %}", "{% block x %}{% endblock %}", "{{ x() }}",
     "{{ lipsum() }}", "{{ namespace.__init__ }}", "{{ dict.mro() }}", "{{ ().__class__.__bases__ }}",
-]  # fmt: skip
+]  # fmt: skip  # many words: packed, they are read at a glance
 
 
 @pytest.mark.parametrize("template", HOSTILE)
@@ -126,7 +126,7 @@ GREEDY = [
     "{% set n = namespace(x=1) %}{% for i in range(300) %}{% set n.x = (n.x,) %}{% endfor %}{{ n.x }}",
     "{{ ('f' * 1000000) | int(0, 16) // 3 }}",
     "{{ x }}" * 100_000,
-]  # fmt: skip
+]  # fmt: skip  # items that belong together share a line
 
 
 @pytest.mark.parametrize("template", GREEDY, ids=range(len(GREEDY)))

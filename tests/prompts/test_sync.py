@@ -28,7 +28,7 @@ PIECES = st.lists(
     ])
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{"), max_size=5),
     max_size=12,
-).map("".join)  # fmt: skip
+).map("".join)  # fmt: skip  # arguments that belong together share a line
 MESSAGES = st.lists(
     st.fixed_dictionaries({"role": st.sampled_from(["system", "developer", "user", "assistant"]), "content": PIECES}),
     min_size=1,
@@ -78,9 +78,13 @@ def test_a_file_holds_everything(template, model, params, schema, tools, note):
 def test_a_file_reads_well(ws, tmp_path):
     """Front matter, then each message under its role."""
     ws.prompts.save(
-        "greet", [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "{{ q }}\n\nThanks"}],
-        model="openai:m", params={"temperature": 0}, note="first\nline two", tags=["x"],
-    )  # fmt: skip
+        "greet",
+        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "{{ q }}\n\nThanks"}],
+        model="openai:m",
+        params={"temperature": 0},
+        note="first\nline two",
+        tags=["x"],
+    )
     ws.prompts.sync(tmp_path / "prompts")
     lines = (tmp_path / "prompts" / "greet.prompt.md").read_text().splitlines()
     assert lines[:3] == ["---", "prompt: greet", "version: 1"]
@@ -88,7 +92,7 @@ def test_a_file_reads_well(ws, tmp_path):
     assert lines[4:] == [
         "note: |-", "  first", "  line two", "author: tester", "tags:", "- x", "model: openai:m", "params:",
         "  temperature: 0", "---", "<!-- role: system -->", "Be brief.", "<!-- role: user -->", "{{ q }}", "", "Thanks",
-    ]  # fmt: skip
+    ]  # fmt: skip  # what is expected is read at a glance
 
 
 @pytest.fixture
@@ -317,8 +321,12 @@ def test_links_and_strange_names_are_left_alone(ws, folder, tmp_path):
     os.mkfifo(folder / "pipe.prompt.md")
     report = ws.prompts.sync(folder)
     assert actions(report) == {
-        "link": "problem", "A B": "problem", "dir": "problem", "pipe": "problem", "greet": "same"
-    }  # fmt: skip
+        "link": "problem",
+        "A B": "problem",
+        "dir": "problem",
+        "pipe": "problem",
+        "greet": "same",
+    }
     assert secret.read_text() == "secret"
     with pytest.raises(UsageError, match="no folder"):
         ws.prompts.sync(secret)

@@ -26,8 +26,11 @@ def test_a_version_is_its_content(ws):
     assert (first.is_new, again.is_new, again.ref, again.note) == (True, False, "greet@1", "first")
     assert "nothing new" in repr(again)
     changes = [
-        {"model": "openai:m"}, {"params": {"temperature": 0}}, {"response_schema": {"type": "object"}}, {"tools": ["t"]}
-    ]  # fmt: skip
+        {"model": "openai:m"},
+        {"params": {"temperature": 0}},
+        {"response_schema": {"type": "object"}},
+        {"tools": ["t"]},
+    ]
     for number, change in enumerate(changes, start=2):
         assert ws.prompts.save("greet", "Hi {{ name }}", **change).version == number
     assert ws.prompts.save("greet", [{"role": "user", "content": "Hi {{ name }}"}]).version == 6

@@ -32,7 +32,7 @@ def act(ws, folder):
     ws.store.backup(folder / "backup")
 
 
-def test_every_verb_of_every_noun_says_who_acts_and_why(tmp_path):
+def test_every_verb_of_every_noun_says_who_acts_and_why(tmp_path, warm_kernels):
     """Actor and reason are said once, and stand in each event; the workspace itself goes on as before."""
     with lmops.open(tmp_path / ".lmops", actor="ann") as ws:
         mara = ws.acting_as(" mara ", reason="ticket 42")

@@ -12,7 +12,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENDPOINT = {
     "name": "house", "base_url": "http://h/v1", "model": "m", "headers": "{}", "timeout_s": 1.0, "max_concurrency": 1,
     "actor": "ann", "registered_ns": 1,
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 
 
 @pytest.fixture

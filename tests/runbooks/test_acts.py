@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 
+import nbformat
 import psutil
 import pytest
 
@@ -21,7 +23,7 @@ def actions(ws):
     return [row[0] for row in ws.sql("select action from audit order by event_id").fetchall()]
 
 
-def test_a_run_is_recorded_before_its_first_cell(ws, book, quiet):
+def test_a_run_is_recorded_before_its_first_cell(ws, book, quiet, warm_kernels):
     """A cell finds its own run as running; the audit chain has its start and its end."""
     code = "import lmops, os\nprint(lmops.open().sql('select status, run_id from runbook_runs').fetchall()[0])"
     run = quiet(book(code))
@@ -30,7 +32,7 @@ def test_a_run_is_recorded_before_its_first_cell(ws, book, quiet):
     assert ws.runbooks.runs() == [run]
 
 
-def test_a_run_names_what_it_changed(ws, book, quiet):
+def test_a_run_names_what_it_changed(ws, book, quiet, warm_kernels):
     """Events that happen in the kernel carry the run, in the chain and in the record."""
     run = quiet(book(CHANGE))
     (change,) = run.changes
@@ -42,19 +44,28 @@ def test_a_run_names_what_it_changed(ws, book, quiet):
     assert ws.audit.verify().ok
 
 
-@pytest.fixture
-def killed(ws, book):
-    """Kill the runner of a runbook that has changed something and started a process of its own session."""
-    path = book(CHANGE, "import subprocess, time\nsubprocess.Popen(['sleep', '300'], start_new_session=True).pid\n"
-                "open('begun', 'w').close()\ntime.sleep(120)")  # fmt: skip
-    code = f"import lmops; lmops.open({str(ws.store.path)!r}).runbooks.run({str(path)!r}, progress=False, html=False)"
-    runner = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 60
-    while not (ws.store.path.parent / "begun").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert [run.status for run in ws.runbooks.runs()] == ["running"]
-    runner.kill()
-    runner.wait()
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """Kill the runner of a runbook that has changed something and started a process of its own session.
+
+    The store that it leaves, and a copy of that.
+    """
+    left, copy = (tmp_path_factory.mktemp("killed") / name for name in ("left", "copy"))
+    code = "import subprocess, time\nsubprocess.Popen(['sleep', '300'], start_new_session=True).pid\n"
+    cells = [CHANGE, f"{code}open('begun', 'w').close()\ntime.sleep(120)"]
+    with lmops.open(left / ".lmops", actor="tester") as ws:
+        path = left / "demo.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells]), path)
+        code = f"lmops.open({str(ws.store.path)!r}).runbooks.run({str(path)!r}, progress=False, html=False)"
+        runner = subprocess.Popen([sys.executable, "-c", f"import lmops; {code}"], stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while not (left / "begun").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert [run.status for run in ws.runbooks.runs()] == ["running"]
+        runner.kill()
+        runner.wait()
+    shutil.copytree(left, copy)
+    return left, copy
 
 
 def carriers(run_id):
@@ -69,32 +80,33 @@ def carriers(run_id):
     return found
 
 
-@pytest.mark.usefixtures("killed")
-def test_a_run_whose_runner_was_killed_is_lost_with_what_it_changed(ws):
+def test_a_run_whose_runner_was_killed_is_lost_with_what_it_changed(killed):
     """The next look closes the record, says what had changed, and ends what was left running."""
-    (run,) = ws.runbooks.runs()
+    with lmops.open(killed[0] / ".lmops", read_only=True) as reader:
+        assert carriers(reader.sql("select run_id from runbook_runs").fetchall()[0][0])
+    with lmops.open(killed[0] / ".lmops") as ws:
+        (run,) = ws.runbooks.runs()
+        assert actions(ws)[-1] == "runbook.lost"
+        assert ws.runbooks.runs() == [run]
     assert run.status == "lost"
     assert [one["subject"] for one in run.changes] == ["greeting@1"]
     assert "ended without a word" in run.error
     assert run.problem is None
-    assert actions(ws)[-1] == "runbook.lost"
-    assert ws.runbooks.runs() == [run]
     assert carriers(run.run_id) == []
     with pytest.raises(RunbookError, match="lost"):
         run.raise_for_status()
 
 
-@pytest.mark.usefixtures("killed")
-def test_opening_the_store_finds_what_was_lost(ws):
+def test_opening_the_store_finds_what_was_lost(killed):
     """Who never asks for runs sees it as well; a reader says so and writes nothing."""
-    with lmops.open(ws.store.path, read_only=True) as reader:
+    with lmops.open(killed[1] / ".lmops", read_only=True) as reader:
         assert [run.status for run in reader.runbooks.runs()] == ["lost"]
         assert reader.sql("select status from runbook_runs").fetchall() == [("running",)]
-    with lmops.open(ws.store.path) as other:
+    with lmops.open(killed[1] / ".lmops") as other:
         assert other.sql("select status from runbook_runs").fetchall() == [("lost",)]
 
 
-def test_a_run_that_cannot_be_kept_is_recorded_as_failed(ws, book, quiet):
+def test_a_run_that_cannot_be_kept_is_recorded_as_failed(ws, book, quiet, warm_kernels):
     """When the folder of the run vanishes, the record says why instead of running for ever."""
     with pytest.raises(StoreError, match="No such file"):
         quiet(book("import os, shutil\nshutil.rmtree(os.environ['LMOPS_STORE'] + '/runs')"))
@@ -118,7 +130,7 @@ def test_what_a_finished_run_started_ends_with_it(book, quiet):
     assert carriers(run.run_id) == []
 
 
-def test_a_changed_notebook_is_named_wherever_it_is_shown(ws, book, quiet):
+def test_a_changed_notebook_is_named_wherever_it_is_shown(ws, book, quiet, warm_kernels):
     """The listing, the run, its status and the check of the store say that it is not what ran."""
     run = quiet(book("print('failed: 3 of 10')"))
     text = run.notebook_path.read_text()

@@ -14,7 +14,7 @@ def text_of(run, cell=0):
     return "".join(one.get("text", "") for one in outputs)
 
 
-def test_a_flood_is_cut_and_the_notebook_says_so(book, quiet):
+def test_a_flood_is_cut_and_the_notebook_says_so(book, quiet, warm_kernels):
     """The beginning is kept, what is missing is counted, and the result still arrives."""
     result = "from lmops.runbooks import show_result; show_result('ok')"
     run = quiet(book("print('y' * 30_000_000)", "for _ in range(3): print('z' * 10)", result))
@@ -26,7 +26,7 @@ def test_a_flood_is_cut_and_the_notebook_says_so(book, quiet):
     assert text_of(run, 1) == ("z" * 10 + "\n") * 3
 
 
-def test_many_displays_are_cut(book, quiet):
+def test_many_displays_are_cut(book, quiet, warm_kernels):
     """Outputs are counted as well as their characters; printed text counts once."""
     run = quiet(book("for i in range(1200): display(i)", "for i in range(1200): print(i, flush=True)"))
     first, second = nbformat.read(run.notebook_path, 4).cells
@@ -35,10 +35,14 @@ def test_many_displays_are_cut(book, quiet):
     assert len(second.outputs) == 1
 
 
-def test_a_cell_that_clears_its_output_starts_anew(book, quiet):
+def test_a_cell_that_clears_its_output_starts_anew(book, quiet, warm_kernels):
     """A progress display that clears itself is not a flood."""
-    run = quiet(book("from IPython.display import clear_output\nfor i in range(30):\n"
-                     "    clear_output()\n    print(str(i) * 100_000)"))  # fmt: skip
+    run = quiet(
+        book(
+            "from IPython.display import clear_output\nfor i in range(30):\n"
+            "    clear_output()\n    print(str(i) * 100_000)"
+        )
+    )
     assert "dropped" not in text_of(run)
     assert text_of(run).startswith("2929")
 

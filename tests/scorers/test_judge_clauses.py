@@ -119,7 +119,7 @@ CLAUSES = [
     ("lmh", "My assessment is low.", "low"),
     ("c", "Verdict: Partially-Correct", "partially correct"),
     ("b", "Pass or fail: pass", "pass"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("scale", "text", "reading"), CLAUSES)
@@ -139,7 +139,7 @@ OTHERS = [
     "<think>{}</think>",
 ]
 STATED = ["Verdict: pass", "I give this a pass.", "So it passes.", "Overall, this is a pass.", "pass", "[[pass]]",
-          '{{"rationale": "r", "verdict": "pass"}}']  # fmt: skip
+          '{{"rationale": "r", "verdict": "pass"}}']  # fmt: skip  # many words: packed, they are read at a glance
 
 
 @pytest.mark.parametrize("others", OTHERS)
@@ -174,7 +174,7 @@ def test_signs_that_stand_for_objects_while_reading_are_text_in_an_answer(text):
      "it is a " * 6000,
      '{"verdict": ' * 3000, "[[pass" * 6000, "| verdict |\n|---|\n" * 3000,
      "Score: 4.5\n" * 5000, "The output says:\n" * 3000],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_hostile_repetitions_are_read_at_once(text):
     """Nothing runs away, and nothing is read."""
     assert read(None, text, SCALES["b"]) is None

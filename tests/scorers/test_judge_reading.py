@@ -226,7 +226,7 @@ def test_what_a_rationale_says_is_no_verdict(text, verdict):
     "text",
     ["{" * 5000, "Verdict: " * 5000, '"' * 5000, "the verdict is " + "a " * 5000, "so " * 9000, "based on " * 6000,
      "<output>" * 6000, "so: " * 9000, "| a " * 9000],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_hostile_lengths_are_read_at_once(text):
     """No pattern runs away."""
     assert read(None, text, BINARY) is None

@@ -447,7 +447,7 @@ WORDINGS = [
     ("b", '{"rationale": "r", "verdict": "fail"}}', "fail"),
     ("b", "Fail\n\nThe fee is missing.", "fail"),
     ("5", "4\n\nThe fee is missing.", "4"),
-]  # fmt: skip
+]  # fmt: skip  # items that belong together share a line
 
 
 @pytest.mark.parametrize(("scale", "text", "reading"), WORDINGS)

@@ -42,7 +42,7 @@ def test_exact_match(options, output, expected, value_):
     ("output", "expected", "value_"),
     [("It costs 9 Euro.", "9 euro", True), ("a\n b", "a b", True), ("x", ["y", "x"], True), ("x", "y", False),
      ("x", None, "unmeasured")],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_contains(output, expected, value_):
     """The text that was given, or the expected value."""
     assert value(scorers.contains(), output, expected) == value_
@@ -121,7 +121,7 @@ def test_numeric(options, output, expected, value_):
         # marks of no number
         ("1,2,3", [1, 2, 3]), ("[1,2]", [1, 2]), ("1.5.2", [1, 5, 2]), ("07:40", [7, 40]), ("five", []),
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_numbers_as_they_are_written_in_many_places(text, found):
     """By one rule, and never half of one."""
     assert numbers(text) == pytest.approx(found)

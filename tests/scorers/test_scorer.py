@@ -198,9 +198,14 @@ def test_a_run_can_name_scorers_in_every_way():
     def mine(output):
         return True
 
-    wanted = ["exact_match", scorers.token_f1, scorers.regex("x").named("has_x"), mine,
-              {"scorer": "numeric", "name": "price", "tolerance": 0.5},
-              {"scorer": "judge", "name": "kind", "criteria": "Is it kind?", "model": "m"}]  # fmt: skip
+    wanted = [
+        "exact_match",
+        scorers.token_f1,
+        scorers.regex("x").named("has_x"),
+        mine,
+        {"scorer": "numeric", "name": "price", "tolerance": 0.5},
+        {"scorer": "judge", "name": "kind", "criteria": "Is it kind?", "model": "m"},
+    ]
     found = scorers.resolve_all(wanted)
     assert [one.name for one in found] == ["exact_match", "token_f1", "has_x", "mine", "price", "kind"]
     with pytest.raises(UsageError, match=r"two scorers are called 'regex'.*\.named\('regex_2'\)"):

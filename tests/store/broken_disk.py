@@ -111,8 +111,12 @@ def tried(faults: Sequence[tuple[str, str, str]], folder: Path) -> list[Tried]:
     environment = {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-m", "tests.store.broken_disk", "--inside", str(folder), json.dumps(faults)],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return [Tried(*json.loads(line)) for line in done.stdout.splitlines()]
 

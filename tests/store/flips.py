@@ -32,7 +32,7 @@ FACTS = ("spans", "traces", "llm_calls", "results", "scores")
 RECORDS = (
     "prices", "prompts", "prompt_versions", "prompt_history", "model_endpoints", "datasets", "examples", "runs",
     "verdicts", "runbook_runs", "audit",
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 VIEWS = (*FACTS, *RECORDS)
 
 
@@ -159,7 +159,7 @@ TARGETS = [
     "meta.sqlite", "meta.sqlite", "meta.sqlite", "meta.sqlite-wal", "meta.sqlite-wal", "segments/*/*/*.parquet",
     "segments/*/*/*.parquet", "blobs/*/*", "drain.lock", "segments.log", "runs/*/*", "spill/*/spans-*",
     "quarantine/**/*", "acknowledged",
-]  # fmt: skip
+]  # fmt: skip  # many words: packed, they are read at a glance
 
 
 def outcome(origin: Path, copy: Path, seed: int, expected: dict[str, list[Any]]) -> Outcome:

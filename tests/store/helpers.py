@@ -37,7 +37,7 @@ def span(trace: str, name: str, parent: str | None = None, *, start: int = START
         "trace_id": trace.encode().hex().rjust(32, "0"), "span_id": name.encode().hex().rjust(16, "0"),
         "parent_span_id": parent and parent.encode().hex().rjust(16, "0"), "name": name, "kind": "chain",
         "start_ns": start, "end_ns": start + 1_000_000, "latency_ms": 1.0, "status": "ok", "attributes": "{}",
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
     return {**EMPTY, **row, **columns}
 
 
@@ -291,7 +291,7 @@ def _repair(path: Path) -> None:
 ACTIONS = {
     "rescue": _rescue, "repair": _repair, "load": _load, "compact": _compact, "retain": _retain, "drain": _drain,
     "migrate": _migrate, "set_price": _set_price, "renormalise": _renormalise, "backup": _backup,
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 COMMANDS = (hammer, identify, append, leave_open, fill, crash, sort_and_wait, read_slowly)
 
 

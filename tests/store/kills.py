@@ -166,10 +166,14 @@ def _ingest(self: Worker) -> None:
             for key, value in json.loads(row["attributes"]).items()
         ]
         one = {
-            "traceId": row["trace_id"], "spanId": row["span_id"], "parentSpanId": row["parent_span_id"] or "",
-            "name": row["name"], "startTimeUnixNano": str(row["start_ns"]), "endTimeUnixNano": str(row["end_ns"]),
+            "traceId": row["trace_id"],
+            "spanId": row["span_id"],
+            "parentSpanId": row["parent_span_id"] or "",
+            "name": row["name"],
+            "startTimeUnixNano": str(row["start_ns"]),
+            "endTimeUnixNano": str(row["end_ns"]),
             "attributes": attributes,
-        }  # fmt: skip
+        }
         lines.append(json.dumps({"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [one]}]}]}))
     self.begin("ingest", names)
     self.ws.traces.ingest("\n".join(lines).encode(), format="jsonl", progress=False)
@@ -256,7 +260,7 @@ KINDS: Final[dict[str, Callable[[Worker], object]]] = {
     "append": _append, "load": _load, "spill": _spill, "ingest": _ingest, "drain": _drain, "compact": _compact,
     "retain": _retain, "erase": _erase, "reprice": _reprice, "renormalise": _renormalise, "record": _record,
     "repair": _repair, "backup": _backup, "restore": _restore, "rescue": _rescue,
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 
 
 def opened(path: Path) -> lmops.Workspace:

@@ -20,25 +20,33 @@ from lmops.store import DamagedSegmentWarning, Store, described, restore, view_n
 from .helpers import START, llm, run, trace_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 LONG = "word " * 80_000
 
 
+def fill(ws: lmops.Workspace) -> None:
+    """Put something into every room: segments, an inbox, a blob, records."""
+    ws.store.load([*trace_of("t"), llm("long", "c", output=LONG, kind="tool", tool_name="find")])
+    ws.store.append_many({"spans": trace_of("late", start=START + 1)})
+    ws.prompts.save("p", "Say {{ input }}")
+    ws.prompts.promote("p", 1, to="production", reason="first")
+    ws.models.set_price("m", input_usd_per_mtok=1, output_usd_per_mtok=2)
+    ws.datasets.save("d", [{"input": "a", "expected": "A"}])
+    found = ws.evals.run(str.upper, "d", ["exact_match"], progress=False)
+    ws.store.pack_results(least=1, wait=True)
+    ws.evals.gate(found, criteria={"scorers": {"exact_match": {"min": 0.5}}})
+
+
 @pytest.fixture
-def full(tmp_path: Path) -> Iterator[lmops.Workspace]:
-    """A workspace with something in every room: segments, an inbox, a blob, records, a run of a runbook."""
-    with lmops.open(tmp_path / "home" / ".lmops", actor="ann") as ws:
-        ws.store.load([*trace_of("t"), llm("long", "c", output=LONG, kind="tool", tool_name="find")])
-        ws.store.append_many({"spans": trace_of("late", start=START + 1)})
-        ws.prompts.save("p", "Say {{ input }}")
-        ws.prompts.promote("p", 1, to="production", reason="first")
-        ws.models.set_price("m", input_usd_per_mtok=1, output_usd_per_mtok=2)
-        ws.datasets.save("d", [{"input": "a", "expected": "A"}])
-        found = ws.evals.run(str.upper, "d", ["exact_match"], progress=False)
-        ws.store.pack_results(least=1, wait=True)
-        ws.evals.gate(found, criteria={"scorers": {"exact_match": {"min": 0.5}}})
-        path = tmp_path / "n.ipynb"
+def full(
+    made_once: Callable[[Callable[[lmops.Workspace], None]], AbstractContextManager[lmops.Workspace]],
+    warm_kernels: None,
+) -> Iterator[lmops.Workspace]:
+    """A workspace with something in every room, and a run of a runbook, whose place the store knows."""
+    with made_once(fill) as ws:
+        path = ws.store.path.parent / "n.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")]), path)
         ws.runbooks.run(path, progress=False)
         yield ws
@@ -61,7 +69,7 @@ def test_a_restored_store_shows_in_every_view_what_the_first_one_showed(full: lm
     whole = full.traces.get(full.sql("select trace_id from spans where name = 'c' and kind = 'tool'").fetchall()[0][0])
     report = restore(full.store.backup(tmp_path / "copy"), tmp_path / "new")
     full.close()
-    (tmp_path / "home").rename(tmp_path / "gone")
+    full.store.path.parent.rename(tmp_path / "gone")
     assert (report.records["prices"], report.notes) == (1, ())
     with lmops.open(tmp_path / "new") as ws:
         assert everything(ws.store) == before
@@ -110,7 +118,7 @@ def test_of_a_damaged_store_there_is_no_backup_and_no_export(full: lmops.Workspa
     for command in ("backup", "export"):
         done = runner.invoke(main, ["store", command, str(tmp_path / "copy"), "--store", str(full.store.path)])
         assert (done.exit_code, path.name in done.stderr) == (1, True)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["home", "n.ipynb"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_blob_that_was_changed_stops_a_backup(full: lmops.Workspace, tmp_path: Path) -> None:
@@ -209,6 +217,7 @@ def test_an_answer_says_what_it_lacks(full: lmops.Workspace) -> None:
     assert path.name in frame.attrs["left_out"][0]
     assert (left > 1, len(frame), "span_id" in found) == (True, len(found), True)
     assert "left out: segments/spans/" in repr(found)
+    assert "<p>left out: segments/spans/" in found._repr_html_()
     assert full.sql("select 1 as n").df().attrs == {}
     command = ["sql", "select count(*) as n from spans", "--json", "--store", str(full.store.path)]
     with pytest.warns(DamagedSegmentWarning, match=path.name):

@@ -24,10 +24,14 @@ LONG = "word " * 60_000
 MESSAGES = json.dumps([{"role": "system", "content": LONG}, {"role": "user", "content": "why?"}]).replace('": "', '":"')
 DOCUMENTS = json.dumps([{"rank": 1, "id": "d1", "content": LONG}, {"rank": 2, "id": "d2", "metadata": {"x": LONG}}])
 CASES: dict[str, Row] = {
-    "text": {"input": LONG}, "messages": {"input": MESSAGES, "kind": "llm"}, "documents": {"documents": DOCUMENTS},
-    "attributes": {"attributes": json.dumps({"k": LONG})}, "events": {"events": json.dumps([{"name": LONG}])},
-    "no list": {"documents": LONG}, "several": {"input": LONG, "output": LONG + "!"},
-}  # fmt: skip
+    "text": {"input": LONG},
+    "messages": {"input": MESSAGES, "kind": "llm"},
+    "documents": {"documents": DOCUMENTS},
+    "attributes": {"attributes": json.dumps({"k": LONG})},
+    "events": {"events": json.dumps([{"name": LONG}])},
+    "no list": {"documents": LONG},
+    "several": {"input": LONG, "output": LONG + "!"},
+}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -16,12 +16,14 @@ def segment(path):
     return Segment(
         segment_id=0, tbl="traces", path=path, rows=0, bytes=0, raw_bytes=0, min_ns=0, max_ns=0, sha256="",
         schema_version=1,
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
 
 
 def learn(members, path, ids):
     """Let a file be remembered with these trace ids."""
-    file = Written(tbl="traces", path=path, rows=0, bytes=0, raw_bytes=0, min_ns=0, max_ns=0, sha256="")
+    file = Written(
+        tbl="traces", path=path, rows=0, bytes=0, raw_bytes=0, min_ns=0, max_ns=0, sha256="", schema_version=2
+    )
     members.learn([file], Overlay(traces=[{"trace_id": name} for name in ids]))
 
 

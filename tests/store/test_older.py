@@ -119,9 +119,11 @@ REFUSED = {
     "a number below all": ("", -1, "not the database of a store"),
     "a column that its rows need": ("alter table prices drop column actor", 1, "lacks the column actor"),
     "a column that new rows would need": (
-        "drop table prices; create table prices (price_id integer primary key, x text not null)", 1, "price",
+        "drop table prices; create table prices (price_id integer primary key, x text not null)",
+        1,
+        "price",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -26,14 +26,14 @@ REFUSED = [
     "call pragma_version()",
     "export database '{out}'", "prepare x as select 1", "explain analyze select 1", "select 1 where",
     "with t as (insert into x values (1) returning *) select * from t",
-]  # fmt: skip
+]  # fmt: skip  # many words: packed, they are read at a glance
 OUTSIDE = [
     "read_csv('{secret}')", "read_text('{secret}')", "read_blob('{secret}')", "read_json('{secret}')", "'{secret}'",
     "glob('{folder}/*')", "read_parquet('{secret}')", "parquet_metadata('{secret}')", "sniff_csv('{secret}')",
     "read_parquet('http://127.0.0.1:9/x')", "'{store}/meta.sqlite'", "read_blob('{store}/meta.sqlite')",
     "read_blob('{store}/segments/../meta.sqlite')", "sqlite_scan('{store}/meta.sqlite', 'audit')",
     "query('select * from read_text(''{secret}'')')", "duckdb_secrets()", "enable_logging()",
-]  # fmt: skip
+]  # fmt: skip  # many words: packed, they are read at a glance
 
 
 @pytest.mark.parametrize("query", REFUSED)
@@ -67,10 +67,12 @@ def test_python_variables_are_not_tables(store: Store) -> None:
 @pytest.mark.parametrize(
     ("query", "nearest"),
     [
-        ("select * from span", "'spans'"), ("select latncy_ms from traces", "'latency_ms'"),
-        ("select t.latncy_ms from traces t", "'latency_ms'"), ("select * from lm_calls", "'llm_calls'"),
+        ("select * from span", "'spans'"),
+        ("select latncy_ms from traces", "'latency_ms'"),
+        ("select t.latncy_ms from traces t", "'latency_ms'"),
+        ("select * from lm_calls", "'llm_calls'"),
     ],
-)  # fmt: skip
+)
 def test_unknown_names_get_the_nearest(store: Store, query: str, nearest: str) -> None:
     """An error names what was probably meant."""
     with pytest.raises(QueryError, match=nearest):
@@ -80,11 +82,15 @@ def test_unknown_names_get_the_nearest(store: Store, query: str, nearest: str) -
 @pytest.mark.parametrize(
     "query",
     [
-        "select * from traces where false", "select * from traces limit 0", "select * from LLM_CALLS where 1 = 0",
-        "select * from traces where start_at > '2026-01-02' and start_at < '2026-01-01'", "from Traces where null;",
-        "select * from tool_calls -- why not", "with unused as (from spans) select * from traces where false",
+        "select * from traces where false",
+        "select * from traces limit 0",
+        "select * from LLM_CALLS where 1 = 0",
+        "select * from traces where start_at > '2026-01-02' and start_at < '2026-01-01'",
+        "from Traces where null;",
+        "select * from tool_calls -- why not",
+        "with unused as (from spans) select * from traces where false",
     ],
-)  # fmt: skip
+)
 def test_questions_without_an_answer_have_no_rows(store: Store, query: str) -> None:
     """What the optimiser proves to be empty is empty, not an error."""
     store.load(trace_of("t"))
@@ -170,7 +176,7 @@ UNTIL = at(START + 10 * DAY)
         ("with x as (select * from spans where start_at > ?) select * from x where kind = 'llm'", [SINCE]),
         ("from traces where trace_id in (from spans select trace_id where start_at > $1) and start_at > $1", [SINCE]),
     ],
-)  # fmt: skip
+)
 def test_files_outside_the_bounds_are_not_opened(ten_days: Store, query: str, params: Any) -> None:
     """Times in the question pick files by the manifest: damage elsewhere is not met."""
     ago = int((dt.datetime.now(dt.UTC) - SINCE).total_seconds())
@@ -186,7 +192,7 @@ def test_files_outside_the_bounds_are_not_opened(ten_days: Store, query: str, pa
         "start_at > '{}' or name = 'root'", "start_at is distinct from '{}'", "greatest(start_at, '{}') = '{}'",
         "name <> 'AND start_at > ''{}''::TIMESTAMP WITH TIME ZONE AND '",
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_what_is_not_a_bound_prunes_nothing(ten_days: Store, condition: str) -> None:
     """A comparison that is turned round, or one of several, must not hide a file: its damage is met."""
     with pytest.warns(DamagedSegmentWarning):

@@ -23,8 +23,11 @@ TEXT = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=30
 INTEGER = st.none() | st.integers(-(2**63), 2**63 - 1)
 FLOAT = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
-    "VARCHAR": TEXT, "BIGINT": INTEGER, "DOUBLE": FLOAT, "INTEGER": st.none() | st.integers(0, 2**31 - 1),
-}  # fmt: skip
+    "VARCHAR": TEXT,
+    "BIGINT": INTEGER,
+    "DOUBLE": FLOAT,
+    "INTEGER": st.none() | st.integers(0, 2**31 - 1),
+}
 #: Nanoseconds that have a date.
 TIMES = st.integers(0, 2**62)
 
@@ -117,11 +120,14 @@ def test_what_is_not_a_number_is_unknown(store: Store, way: str, bad: float) -> 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"input_tokens": 2**63}, "does not fit"), ({"input_tokens": "3"}, "str, not int"),
-        ({"name": 3}, "int, not str"), ({"start_ns": None}, "start_ns"),
-        ({"name": "\ud800"}, "cannot be stored"), ({"cost_usd": "1"}, "str, not float"),
+        ({"input_tokens": 2**63}, "does not fit"),
+        ({"input_tokens": "3"}, "str, not int"),
+        ({"name": 3}, "int, not str"),
+        ({"start_ns": None}, "start_ns"),
+        ({"name": "\ud800"}, "cannot be stored"),
+        ({"cost_usd": "1"}, "str, not float"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("way", ["append", "load"])
 def test_a_row_that_cannot_be_published_is_refused(store: Store, way: str, change: Row, says: str) -> None:
     """It is refused before it is acknowledged, so that it cannot block the drain; the store goes on."""
@@ -187,10 +193,14 @@ def test_read_only_creates_and_writes_nothing(tmp_path: Path) -> None:
         store.append_many({"spans": trace_of("t")})
     with Store.open(tmp_path / ".lmops", read_only=True) as store:
         writes = (
-            lambda: store.append_many({"spans": trace_of("u")}), lambda: store.load(trace_of("u")), store.drain,
-            store.compact, lambda: store.retain(days=1), lambda: store.check(repair=True),
+            lambda: store.append_many({"spans": trace_of("u")}),
+            lambda: store.load(trace_of("u")),
+            store.drain,
+            store.compact,
+            lambda: store.retain(days=1),
+            lambda: store.check(repair=True),
             lambda: store.rewrite_spans(bodies),
-        )  # fmt: skip
+        )
         for write in writes:
             with pytest.raises(ReadOnlyError):
                 write()

@@ -12,15 +12,17 @@ SAID = {
     "session.id": "s1", "user.id": "u1", "model": "claude-sonnet-4-5-20250929", "duration_ms": "1200",
     "input_tokens": "3", "output_tokens": "40", "cache_read_tokens": "12000", "cache_creation_tokens": "500",
     "cost_usd": "0.0125", "request_id": "req_1",
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 
 
 def told(name="api_request", **more):
     """Return a request with one event of Claude Code."""
     record = {
-        "timeUnixNano": str(START_NS), "body": {"stringValue": f"claude_code.{name}"},
-        "attributes": attributes_json({"event.name": name, **SAID, **more.pop("said", {})}), **more,
-    }  # fmt: skip
+        "timeUnixNano": str(START_NS),
+        "body": {"stringValue": f"claude_code.{name}"},
+        "attributes": attributes_json({"event.name": name, **SAID, **more.pop("said", {})}),
+        **more,
+    }
     return json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}).encode()
 
 

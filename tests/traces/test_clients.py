@@ -9,9 +9,11 @@ import pytest
 from .test_normalise import event, row_of, talk
 
 LANGCHAIN_ANSWER = {
-    "lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", "AIMessage"],
+    "lc": 1,
+    "type": "constructor",
+    "id": ["langchain", "schema", "messages", "AIMessage"],
     "kwargs": {"content": "Within 30 days.", "type": "ai"},
-}  # fmt: skip
+}
 
 
 def test_a_tool_span_with_the_schema_of_its_arguments():
@@ -26,38 +28,52 @@ def test_a_tool_span_with_the_schema_of_its_arguments():
 def test_traceloop_writes_around_the_values_of_langchain():
     """What went in and out of a step are its values, without tags, metadata and constructors."""
     around = {"tags": [], "metadata": {"session_id": "s"}, "kwargs": {"name": "chain"}}
-    row = row_of({
-        "traceloop.span.kind": "workflow",
-        "traceloop.entity.input": json.dumps({"inputs": "refund?", **around}),
-        "traceloop.entity.output": json.dumps({"outputs": LANGCHAIN_ANSWER, "kwargs": {}}),
-    })  # fmt: skip
+    row = row_of(
+        {
+            "traceloop.span.kind": "workflow",
+            "traceloop.entity.input": json.dumps({"inputs": "refund?", **around}),
+            "traceloop.entity.output": json.dumps({"outputs": LANGCHAIN_ANSWER, "kwargs": {}}),
+        }
+    )
     assert (row["kind"], row["input"], row["output"]) == ("chain", "refund?", "Within 30 days.")
-    tool = row_of({
-        "gen_ai.operation.name": "execute_tool", "traceloop.span.kind": "tool", "gen_ai.tool.name": "weather",
-        "gen_ai.tool.call.arguments": json.dumps({"input_str": "{'city': 'Z'}", "inputs": {"city": "Z"}, **around}),
-        "gen_ai.tool.call.result": json.dumps({"output": "sunny", "kwargs": {"name": "weather"}}),
-    })  # fmt: skip
+    tool = row_of(
+        {
+            "gen_ai.operation.name": "execute_tool",
+            "traceloop.span.kind": "tool",
+            "gen_ai.tool.name": "weather",
+            "gen_ai.tool.call.arguments": json.dumps({"input_str": "{'city': 'Z'}", "inputs": {"city": "Z"}, **around}),
+            "gen_ai.tool.call.result": json.dumps({"output": "sunny", "kwargs": {"name": "weather"}}),
+        }
+    )
     assert (tool["input"], tool["output"]) == ('{"city":"Z"}', "sunny")
 
 
 def test_a_retriever_of_langsmith_is_no_embedding():
     """Its operation says "embeddings": LangSmith's own word for the kind comes first."""
     found = {"output": [{"page_content": "30 days", "metadata": {"id": "kb-1"}}]}
-    row = row_of({
-        "gen_ai.operation.name": "embeddings", "langsmith.span.kind": "retriever",
-        "gen_ai.prompt": '{"q":"refund?"}', "gen_ai.completion": json.dumps(found),
-    })  # fmt: skip
+    row = row_of(
+        {
+            "gen_ai.operation.name": "embeddings",
+            "langsmith.span.kind": "retriever",
+            "gen_ai.prompt": '{"q":"refund?"}',
+            "gen_ai.completion": json.dumps(found),
+        }
+    )
     (document,) = json.loads(row["documents"])
     assert (row["kind"], document["id"], document["content"]) == ("retriever", "kb-1", "30 days")
 
 
 def test_langsmith_keeps_details_of_usage_and_wraps_values():
     """Cached and reasoning tokens come as an object; {"output": text} is the text."""
-    call = row_of({
-        "gen_ai.operation.name": "chat", "langsmith.span.kind": "llm", "gen_ai.usage.input_tokens": 30,
-        "gen_ai.usage.input_token_details": {"cache_read": 8, "cache_creation": 2},
-        "langsmith.metadata.usage_metadata": '{"output_token_details":{"reasoning":5}}',
-    })  # fmt: skip
+    call = row_of(
+        {
+            "gen_ai.operation.name": "chat",
+            "langsmith.span.kind": "llm",
+            "gen_ai.usage.input_tokens": 30,
+            "gen_ai.usage.input_token_details": {"cache_read": 8, "cache_creation": 2},
+            "langsmith.metadata.usage_metadata": '{"output_token_details":{"reasoning":5}}',
+        }
+    )
     assert [call[name] for name in ("cached_input_tokens", "cache_write_input_tokens", "reasoning_tokens")] == [8, 2, 5]
     step = row_of(
         {"langsmith.span.kind": "chain", "gen_ai.prompt": '{"q":"a","k":1}', "gen_ai.completion": '{"output":"b"}'}
@@ -116,7 +132,7 @@ def test_the_ai_sdk_of_vercel():
     outer = row_of({
         "ai.operationId": "ai.generateText", **usage, "ai.prompt": '{"prompt":"weather?"}',
         "ai.response.text": "sunny", "ai.telemetry.metadata.sessionId": "s1",
-    })  # fmt: skip
+    })  # fmt: skip  # arguments that belong together share a line
     assert (outer["kind"], outer["input_tokens"], outer["session_id"], outer["output"]) == (
         "chain",
         None,
@@ -128,14 +144,18 @@ def test_the_ai_sdk_of_vercel():
         "gen_ai.request.model": "gpt-4o-mini", "gen_ai.response.id": "chatcmpl-1", "ai.prompt.messages": asked,
         "ai.response.toolCalls": '[{"type":"tool-call","toolCallId":"c1","toolName":"weather","input":"{}"}]',
         "ai.response.finishReason": "tool-calls",
-    })  # fmt: skip
+    })  # fmt: skip  # arguments that belong together share a line
     assert (inner["kind"], inner["input_tokens"], inner["output_tokens"]) == ("llm", 12, 5)
     assert (inner["provider"], inner["model"], inner["finish_reason"]) == ("openai", "gpt-4o-mini", "tool_calls")
     assert talk(inner["input"]) == [("user", "weather?")]
     (answer,) = json.loads(inner["output"])
     assert (answer["role"], [call["name"] for call in answer["tool_calls"]]) == ("assistant", ["weather"])
-    tool = row_of({
-        "ai.operationId": "ai.toolCall", "ai.toolCall.name": "weather", "ai.toolCall.args": "{}",
-        "ai.toolCall.result": '"sunny"',
-    })  # fmt: skip
+    tool = row_of(
+        {
+            "ai.operationId": "ai.toolCall",
+            "ai.toolCall.name": "weather",
+            "ai.toolCall.args": "{}",
+            "ai.toolCall.result": '"sunny"',
+        }
+    )
     assert (tool["kind"], tool["tool_name"], tool["input"]) == ("tool", "weather", "{}")

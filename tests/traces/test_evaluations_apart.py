@@ -42,6 +42,23 @@ def test_every_span_of_a_run_names_it(mixed):
     assert set(spans["environment"][[not inside for inside in of_run]]) == {"production"}
 
 
+def test_a_context_that_a_task_leaves_behind_ends_with_its_case(ws):
+    """The next case of the worker is in its run all the same."""
+    from opentelemetry import context
+
+    def of_run():
+        return context.get_value(EVAL_RUN_ID)
+
+    async def answer(_question):
+        found = of_run()
+        context.attach(context.Context())
+        return found
+
+    run = ws.evals.run(answer, [{"input": "a"}, {"input": "b"}], concurrency=1, tracing=False, progress=False)
+    assert ws.sql("select output from results").fetchall() == [(run.run_id,)] * 2
+    assert of_run() is None
+
+
 def test_figures_leave_evaluations_out(mixed):
     """An argument, or a question about environments, takes them in."""
     ws, _ = mixed

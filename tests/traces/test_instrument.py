@@ -87,8 +87,12 @@ def in_a_program(code: str, **environment: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
-        env={**kept, **environment}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout

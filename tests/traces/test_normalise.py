@@ -780,7 +780,19 @@ def test_stored_rows_renormalise_to_themselves(attributes, events, start, end, c
     (raw,) = decode_json(request_json(span, resource=resource))
     row = normalise(raw)
     assert renormalise(row) == row
+    row.pop("usage_units", None)  # no column: what a price depends on
     assert all(value is None or isinstance(value, (str, int, float)) for value in row.values())
+
+
+@pytest.mark.parametrize("places", [("0", "0.prompt.text"), ("0.prompt", "0.prompt.text")])
+def test_what_one_span_says_is_not_in_another(places):
+    """Values of short attributes are shared between spans: what is nested in them is put into copies."""
+    first, second = (f"reranker.output_documents.{place}" for place in places)
+    nested, alone = {first: {}, second: ["said by one"]}, {first: {}}
+    for attributes in (nested, alone):
+        (raw,) = decode_traces_pb(request_pb(span_json(attributes)))
+        assert json.loads(normalise(raw)["attributes"]) == attributes
+    assert "said by one" not in str(raw.attributes)
 
 
 @settings(max_examples=60, deadline=None)

@@ -14,12 +14,12 @@ from lmops.traces._predicate import compile_predicate
 TRACE_COLUMNS = {
     "trace_id": "VARCHAR", "name": "VARCHAR", "start_at": "TIMESTAMPTZ", "latency_ms": "DOUBLE", "status": "VARCHAR",
     "error_type": "VARCHAR", "models": "VARCHAR[]", "cost_usd": "DOUBLE", "input": "VARCHAR", "is_orphan": "BOOLEAN",
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 SPAN_COLUMNS = {
     "trace_id": "VARCHAR", "span_id": "VARCHAR", "name": "VARCHAR", "kind": "VARCHAR", "status": "VARCHAR",
     "latency_ms": "DOUBLE", "model": "VARCHAR", "tool_name": "VARCHAR", "input": "VARCHAR", "attributes": "VARCHAR",
     "resource": "VARCHAR", "start_ns": "BIGINT",
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 
 TRACES = [
     ("t1", "ask", "2026-01-01 00:00:00+00", 100.0, "ok", None, ["gpt-5-mini"], 0.01, "refund please", False),

@@ -34,7 +34,7 @@ PLAIN = (
     "disk-0123456789012345678", "sk-learn is a library", "ask-me-anything-0815-please-now", "the bearer of bad news",
     "eyJ is no token", "AKIA", "https://house.example/?monkey=banana", "--- a rule ---", "task_id=0123456789abcdef",
     "a passkey: no", "the key=value form", "Basic understanding of economics0815",
-)  # fmt: skip
+)  # fmt: skip  # many words: packed, they are read at a glance
 
 
 def request(text, where="attributes", *, name="chat"):
@@ -49,7 +49,7 @@ def request(text, where="attributes", *, name="chat"):
         "attributes": pairs(attributes),
         "events": [{"name": "exception", "timeUnixNano": "1700000000000000000",
                     "attributes": pairs({"exception.message": text if where == "events" else "no"})}],
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
     resource = {"attributes": pairs({"service.name": "x", "note": text if where == "resource" else "no"})}
     return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
 

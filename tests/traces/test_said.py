@@ -67,8 +67,14 @@ def test_what_an_evaluation_logged_is_an_event_of_its_span(ws):
     """Whichever came first, and once; so it is gathered as what came inside the span."""
     row = span("t", "root")
     said = json.dumps({"gen_ai.evaluation.name": "relevance", "gen_ai.evaluation.score.value": 0.5})
-    log = {**EMPTY_LOG, "trace_id": row["trace_id"], "span_id": row["span_id"], "time_ns": 1_790_000_000_000_000_000,
-           "name": "gen_ai.evaluation.result", "attributes": said}  # fmt: skip
+    log = {
+        **EMPTY_LOG,
+        "trace_id": row["trace_id"],
+        "span_id": row["span_id"],
+        "time_ns": 1_790_000_000_000_000_000,
+        "name": "gen_ai.evaluation.result",
+        "attributes": said,
+    }
     ws.store.append_many({"logs": [log]})
     assert ws.feedback.gather().new == 0
     ws.store.append_many({"spans": [row]})

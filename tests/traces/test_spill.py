@@ -271,8 +271,11 @@ def test_a_program_that_ends_at_once_leaves_nothing_behind(tmp_path: Path) -> No
     """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(code), str(tmp_path / "p")],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     with Store.open(tmp_path / "p") as store:
         assert counts(store) == (3_000, 3_000)

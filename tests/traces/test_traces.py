@@ -22,7 +22,7 @@ def span(trace=1, number=1, parent=None, start=0, ms=10, **attributes):
     found = {
         "traceId": f"{trace:032x}", "spanId": f"{number:016x}", "name": f"span {number}", "kind": 1,
         "startTimeUnixNano": str(begun), "endTimeUnixNano": str(begun + ms * 1_000_000), "attributes": pairs,
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
     return found | ({"parentSpanId": f"{parent:016x}"} if parent else {})
 
 
@@ -35,9 +35,12 @@ def value_of(value):
 def call(trace=1, number=1, parent=None, start=0, model="gpt-4o-mini", tokens=(1000, 200), **attributes):
     """Return a model call."""
     base = {
-        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": model,
-        "gen_ai.usage.input_tokens": tokens[0], "gen_ai.usage.output_tokens": tokens[1],
-    }  # fmt: skip
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": model,
+        "gen_ai.usage.input_tokens": tokens[0],
+        "gen_ai.usage.output_tokens": tokens[1],
+    }
     return span(trace, number, parent, start, **base, **attributes)
 
 
@@ -244,7 +247,7 @@ def test_the_documented_columns_are_there(ws):
         "llm_calls": "trace_id span_id model cost_usd cost_source duplicate_span_ids",
         "tool_calls": "trace_id span_id tool_name arguments result latency_ms status error_type",
         "retrieved_documents": "trace_id span_id rank document_id score content metadata index_fingerprint",
-    }  # fmt: skip
+    }
     for view, names in wanted.items():
         assert set(names.split()) <= set(ws.sql(f"select * from {view}").columns), view
 
@@ -297,9 +300,11 @@ def test_a_failed_call_that_two_instrumentations_saw_is_one(ws):
     ]
     for number, (request, scope) in enumerate(calls, 1):
         span = span_json(
-            {"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-sonnet-4-5"}, number=number,
-            traceId=f"{number:032x}", status={"code": 2, "message": said.format(request)},
-        )  # fmt: skip
+            {"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-sonnet-4-5"},
+            number=number,
+            traceId=f"{number:032x}",
+            status={"code": 2, "message": said.format(request)},
+        )
         ws.traces.ingest(json.dumps(request_json(span, scope=scope)).encode(), progress=False)
 
     assert ws.sql("select count(*) as n from llm_calls").df()["n"].tolist() == [2]

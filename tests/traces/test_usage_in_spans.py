@@ -89,7 +89,7 @@ AI = {"ai.operationId": "ai.generateText.doGenerate"}
         ({**OTEL, "gen_ai.usage.input_tokens": 9637, "gen_ai.usage.output_tokens": 50,
           "gen_ai.usage.details.cache_read_input_tokens": 4352}, "pydantic-ai", (9637, 50, 4352, None, None)),
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_each_client_is_read_as_it_counts(attributes, scope, expected):
     """Attributes of each dialect give the same meaning of the columns."""
     row = row_of(attributes, scope=scope or "tests 1")
@@ -184,20 +184,23 @@ def chat(record):
 
 
 BODY = {
-    "id": "chatcmpl-1", "object": "chat.completion", "created": 1_795_000_000, "model": "gpt-4o-mini",
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1_795_000_000,
+    "model": "gpt-4o-mini",
     "choices": [{"message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 1_000_000, "completion_tokens": 100_000, "total_tokens": 1_100_000},
-}  # fmt: skip
+}
 ANTHROPIC = {
     "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5", "stop_reason": "end_turn",
     "content": [{"type": "text", "text": "a"}], "usage": {"input_tokens": 1000, "output_tokens": 1000},
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 GEMINI = {
     "modelVersion": "gemini-2.5-flash", "responseId": "g1",
     "candidates": [{"content": {"role": "model", "parts": [{"text": "a"}]}, "finishReason": "STOP"}],
     "usageMetadata": {"promptTokenCount": 1000, "candidatesTokenCount": 400, "thoughtsTokenCount": 600,
                       "totalTokenCount": 2000},
-}  # fmt: skip
+}  # fmt: skip  # keys that belong together share a line
 
 
 @pytest.mark.parametrize(
@@ -208,10 +211,13 @@ GEMINI = {
         ({"custom_id": "r1", "result": {"type": "succeeded", "message": ANTHROPIC}}, 1000, 0.009),
         ({"request": {"contents": [{"parts": [{"text": "q"}]}]}, "response": GEMINI}, 1000, 0.0028),
         ({"key": "r1", "response": GEMINI}, 1000, 0.0014),
-        ({"request": {"messages": [{"role": "user", "content": "q"}]}, "response": {**BODY, "service_tier": "flex"}},
-         1_000_000, None),
+        (
+            {"request": {"messages": [{"role": "user", "content": "q"}]}, "response": {**BODY, "service_tier": "flex"}},
+            1_000_000,
+            None,
+        ),
     ],
-)  # fmt: skip
+)
 def test_logs_and_batches_of_every_api_are_calls(record, tokens, usd):
     """A line of a batch costs what a batch costs; the answer, its reason and its usage are read in all words."""
     (row,) = chat(record)
@@ -226,9 +232,10 @@ def test_logs_and_batches_of_every_api_are_calls(record, tokens, usd):
 def test_a_log_of_bedrock_names_its_model_in_the_request():
     """Converse answers without a name; what the cache gave stands beside the input."""
     answer = {
-        "output": {"message": {"role": "assistant", "content": [{"text": "a"}]}}, "stopReason": "end_turn",
+        "output": {"message": {"role": "assistant", "content": [{"text": "a"}]}},
+        "stopReason": "end_turn",
         "usage": {"inputTokens": 10, "outputTokens": 20, "totalTokens": 1030, "cacheReadInputTokens": 1000},
-    }  # fmt: skip
+    }
     request = {
         "modelId": "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
         "messages": [{"role": "user", "content": [{"text": "q"}]}],
@@ -245,7 +252,7 @@ def test_a_log_of_the_responses_api_pays_its_searches():
             {"type": "web_search_call", "id": "w", "action": {"type": "search"}},
             {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "a"}]}],
         "usage": {"input_tokens": 1000, "output_tokens": 1000, "total_tokens": 2000},
-    }  # fmt: skip
+    }  # fmt: skip  # keys that belong together share a line
     (row,) = chat({"request": {"model": "gpt-5", "input": "q"}, "response": answer})
     assert row["cost_usd"] == pytest.approx(0.01125 + 0.01)
 
@@ -276,7 +283,7 @@ def test_an_embedding_whose_usage_is_a_total_read_it():
         ({"request": {"model": "mistral-ocr-2505", "document": {}},
           "response": {"pages": [], "model": "mistral-ocr-2505", "usage_info": {"pages_processed": 1000}}}, "llm", 1.0),
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_what_is_no_chat_is_logged_all_the_same(record, kind, usd):
     """Vectors of a batch, rankings and pages that were read are calls, with a cost where the list has one."""
     (row,) = chat(record)

@@ -27,7 +27,7 @@ def _span_row(trace, span, **columns):
         "trace_id": trace, "span_id": span, "name": "ask", "kind": "chain", "status": "ok", "start_ns": start,
         "end_ns": start + int(latency * 1e6), "latency_ms": latency, "attributes": "{}", "events": "[]",
         "resource": "{}", "dialect": "genai", "scope": "test", "normaliser_version": 1,
-    }  # fmt: skip
+    }  # fmt: skip  # items that belong together share a line
     return row | columns
 
 
@@ -50,7 +50,7 @@ def _conversation(i, *, spread_ns=60_000_000_000, text=None):
         {"role": "system", "content": "Answer from the sources."}, {"role": "user", "content": question},
         {"role": "assistant", "content": "", "tool_calls": [{"id": "c1", "name": "lookup", "arguments": '{"port": "Skarholm"}'}]},
         {"role": "tool", "content": '{"cabins": 4}', "tool_call_id": "c1"},
-    ]  # fmt: skip
+    ]  # fmt: skip  # items that belong together share a line
     answer = [{"role": "assistant", "content": text or "Book a pet cabin."}]
     common = {"session_id": f"s{i // 3}", "user_id": f"u{i % 5}", "service": "ferry", "environment": "production"}
     error = (
@@ -70,7 +70,7 @@ def _conversation(i, *, spread_ns=60_000_000_000, text=None):
                  prompt_name="answer", prompt_version=str(1 + i % 2), attributes=json.dumps({"k": text or "v"}), **common),
         _span_row(trace, "d" * 16, parent_span_id="c" * 16, start_ns=start + 40_000_000, latency_ms=30.0, name="execute",
                  kind="tool", tool_name="lookup", input='{"port": "Skarholm"}', output='{"cabins": 4}', **common, **error),
-    ]  # fmt: skip
+    ]  # fmt: skip  # items that belong together share a line
 
 
 @pytest.fixture

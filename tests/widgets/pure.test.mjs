@@ -155,7 +155,7 @@ test("keys mean what the help says, and never with Ctrl", async () => {
   assert.equal(commandFor(key("Enter"), "tree"), "fold");
   assert.equal(commandFor(key("s", { ctrlKey: true }), "list"), undefined);
   assert.equal(commandFor(key("j", { isComposing: true }), "list"), undefined);
-  assert.equal(commandFor(key("b"), "list"), undefined);
+  assert.equal(commandFor(key("z"), "list"), undefined);
 });
 
 test("cells are text, cut with a sign", async () => {

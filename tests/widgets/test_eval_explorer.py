@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from lmops import scorers
 from lmops.errors import NotFoundError, UsageError
 from lmops.widgets.evals.static import as_html, as_text
+from lmops.widgets.kit.actions import add_examples
 from tests.evals.judged import calibrated, judged, labelled, truth
 from tests.widgets.eval_samples import FAILED, GAINED, LOST, baseline, evaluated
 
@@ -44,14 +46,19 @@ def ids(controller, **change):
 
 
 def test_hello_tells_runs_scorers_and_what_changed(controller):
-    """The baseline is on the left, means have n, flips are counted."""
+    """The baseline is on the left, means are those of the pairs and have n, flips are counted."""
     state = ask(controller, "hello")
     assert [run["label"] for run in state["runs"]] == ["new", "old"]
     assert state["shown"] == [1, 0]
     (exact, f1) = state["scorers"]
-    assert (exact["name"], exact["n"], exact["means"]) == ("exact_match", [39, 40], [pytest.approx(29 / 39), 0.9])
+    assert (exact["name"], exact["n"], exact["means"]) == (
+        "exact_match",
+        [39, 39],
+        [pytest.approx(29 / 39), pytest.approx(35 / 39)],
+    )
     assert f1["name"] == "token_f1"
-    assert (state["worse"], state["better"], state["lost"], state["gained"]) == (10, 4, 10, 4)
+    assert exact["alone"] == [0, 0, 1]
+    assert [state[name] for name in ("worse", "lower", "better", "lost", "gained")] == [11, 10, 4, 10, 4]
     assert (state["total"], state["all"], state["is_verdict"], state["pass_at"]) == (40, 40, True, 0.5)
 
 
@@ -61,19 +68,71 @@ def test_what_has_one_score_only_and_the_worst_regressions_come_first(controller
     assert found[:11] == [FAILED, *LOST]
     assert found[-4:] == GAINED
     rows = ask(controller, "window", rev=controller._rev, start=0, count=2)["rows"]
-    assert rows[0][2:] == [1.0, "case failed", [None, 0]]
-    assert rows[1] == ["e00", "May my dog number 0 travel?", 1.0, 0.0, [-1.0, -1]]
+    assert rows[0][2:] == [1.0, "case failed", [None, 0, -1, True]]
+    assert rows[1] == ["e00", "May my dog number 0 travel?", 1.0, 0.0, [-1.0, -1, 0, True]]
     assert ids(controller, sort="change", descending=True)[-1] == FAILED
 
 
 def test_toggles_text_and_order_make_the_list(controller):
     """Only regressions, only flips, both, words, other orders; clear shows all again."""
-    assert ids(controller, regressions=True) == LOST
+    assert ids(controller, regressions=True) == [FAILED, *LOST]
     assert ids(controller, regressions=False, flips=True) == LOST + GAINED
     assert ids(controller, text="number 3") == ["e32", "e36", "e39"]
     assert len(ids(controller, clear=True)) == 40
     assert ids(controller, sort="case", descending=True)[0] == "e39"
     assert ids(controller, sort="run:1", descending=False)[:4] == GAINED
+
+
+def answering(ws, name, answers):
+    """A run whose task answers by the question, or says nothing of it."""
+    data = [{"example_id": one, "input": one, "expected": "yes"} for one in ("a", "b", "c", "d")]
+
+    @scorers.scorer(range=(0, 1))
+    def yes(output):
+        if output == "hm":
+            return scorers.Score.unmeasured("this is silence")
+        return scorers.Score.of(output == "yes", rationale=f"it said {output.upper()}")
+
+    return ws.evals.run(answers.get, data, [yes], name=name, progress=False)
+
+
+def test_what_one_run_alone_has_scored_is_in_no_mean_and_among_the_regressions(ws):
+    """What is newly answered and fails, or is no longer scored, is a loss that no pair shows."""
+    old = answering(ws, "old", {"a": "yes", "d": "yes"})
+    new = answering(ws, "new", {"a": "yes", "b": "no", "c": "yes"})
+    controller = ws.evals._explorer([new, old])
+    (scorer,) = ask(controller, "hello")["scorers"]
+    assert (scorer["means"], scorer["n"], scorer["alone"]) == ([1, 1], [1, 1], [2, 1, 1])
+    assert ids(controller, regressions=True) == ["b", "d"]
+    rows = ask(controller, "window", rev=controller._rev, start=0, count=2)["rows"]
+    assert [row[-1] for row in rows] == [[None, 0, 1, True], [None, 0, -1, True]]
+    assert "yes: 2 newly answered, 1 fail (b, c); 1 no longer scored (d)" in as_text(controller)
+    assert "! yes: 2 newly answered" in as_html(controller)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("NEVER", LOST),
+        ("never DOG", LOST),
+        ("no dogs here", [FAILED]),
+        ("penguin", []),
+        ("100%_", []),
+        ("must stay", GAINED),
+    ],
+)
+def test_words_are_found_in_what_runs_answered(controller, words, found):
+    """In outputs and errors of both runs, in any case; all words have to be there, and no sign means anything."""
+    assert set(ids(controller, said=words)) == set(found)
+    assert controller.where["said"] == words
+
+
+def test_words_are_found_in_reasons(ws):
+    """What a scorer said of an answer counts as much as the answer."""
+    controller = ws.evals._explorer([answering(ws, "one", {"a": "yes", "b": "no", "c": "hm"})])
+    assert ids(controller, said="said NO") == ["b"]
+    assert ids(controller, said="silence") == ["c"]
+    assert len(ids(controller, clear=True)) == 4
 
 
 def test_a_cell_of_the_confusion_matrix_filters(controller):
@@ -93,8 +152,10 @@ def test_the_judge_is_measured_against_labels(controller):
     label = ask(controller, "panels", rev=controller._rev)["matrices"][1]
     assert label["counts"] == [[29, 5, 1], [0, 5, 0], [0, 0, 0]]
     assert [(words, hits, n) for words, hits, n, _, _ in label["rates"]] == [
-        ("agree", 34, 39), ("passes found", 29, 34), ("fails found", 5, 5),
-    ]  # fmt: skip
+        ("agree", 34, 39),
+        ("passes found", 29, 34),
+        ("fails found", 5, 5),
+    ]
     assert all(0 <= low <= hits / n <= high <= 1 for _, hits, n, low, high in label["rates"])
     assert ids(controller, cell=["label:value", "pass", "fail"]) == ["e04", "e12", "e20", "e28", "e36"]
 
@@ -107,7 +168,7 @@ def test_slices_have_intervals_and_filter(controller):
     assert (n, mean_a, mean_b, difference, lost, gained) == (10, 0.0, 1.0, -1.0, 10, 0)
     assert low <= difference <= high
     assert ids(controller, slice=["language", "de"]) == LOST
-    assert ids(controller, regressions=True, slice={"language": "en"}) == []
+    assert ids(controller, regressions=True, slice={"language": "en"}) == [FAILED]
     assert "did you mean" in ask(controller, "filter", slice=["langage", "de"])["message"].lower()
 
 
@@ -296,7 +357,11 @@ def test_runs_without_scorers_are_shown_with_their_outputs(runs):
     controller = ws.evals._explorer([first, second])
     state = ask(controller, "hello")
     assert (state["scorer"], state["scorers"], state["total"]) == ("", [], 40)
-    assert ask(controller, "window", rev=1, start=0, count=1)["rows"][0][2:] == ["not run", "not run", [None, 0]]
+    assert ask(controller, "window", rev=1, start=0, count=1)["rows"][0][2:] == [
+        "not run",
+        "not run",
+        [None, 0, 0, False],
+    ]
     panels = ask(controller, "panels", rev=1)
     assert panels["matrices"] == []
     assert "none to compare by" in panels["notes"][0]
@@ -308,7 +373,7 @@ def test_the_frame_has_the_cases_as_they_are_shown(controller):
     """Scores and outputs by run, change and flip; a dict is JSON."""
     controller.where = {"regressions": True}
     frame = controller.df()
-    assert frame["example_id"].tolist() == LOST
+    assert frame["example_id"].tolist() == [FAILED, *LOST]
     assert list(frame) == [
         "example_id",
         "input",
@@ -320,9 +385,10 @@ def test_the_frame_has_the_cases_as_they_are_shown(controller):
         "output old",
         "output new",
     ]
-    assert frame.loc[1, ["old", "new", "change", "flip"]].tolist() == [1.0, 0.0, -1.0, "lost"]
-    assert frame.loc[1, "output new"] == "Yes, dog 4 may never travel."
-    assert json.loads(frame.loc[1, "input"])["question"] == "May my dog number 4 travel?"
+    assert frame.loc[0, "flip"] == "no longer scored"
+    assert frame.loc[2, ["old", "new", "change", "flip"]].tolist() == [1.0, 0.0, -1.0, "lost"]
+    assert frame.loc[2, "output new"] == "Yes, dog 4 may never travel."
+    assert json.loads(frame.loc[2, "input"])["question"] == "May my dog number 4 travel?"
 
 
 def test_the_archived_form_has_the_worst_first(controller):
@@ -330,6 +396,7 @@ def test_the_archived_form_has_the_worst_first(controller):
     found = controller.bundle()
     assert found["text/html"].index("e00") < found["text/html"].index("e09")
     assert "worst regressions first" in found["text/html"]
+    assert "no longer scored</td>" in found["text/html"]
     assert "inconclusive" in found["text/html"]
     assert found["text/html"].count("<tr>") == 4 + 1 + 40  # the comparison with its heading, then the cases with theirs
     assert "... and 30 more" in found["text/plain"]
@@ -380,7 +447,7 @@ def test_repeats_are_means_in_the_grid_and_single_in_the_case():
         run = ws.evals.run(
             lambda _question: next(answers), [{"example_id": "a", "input": "?", "expected": "yes"}], ["exact_match"],
             name="thrice", repeats=3, concurrency=1, progress=False,
-        )  # fmt: skip
+        )  # fmt: skip  # arguments that belong together share a line
         controller = ws.evals._explorer([run])
         assert ask(controller, "window", rev=1, start=0, count=1)["rows"] == [["a", "?", pytest.approx(2 / 3)]]
         case = ask(controller, "case", case_id="a", repeat=1)
@@ -457,3 +524,28 @@ def test_a_judge_says_what_its_scores_are_worth(ws):
 def test_other_scorers_say_nothing_of_people(controller):
     """Neither of a difference nor of a mean."""
     assert {one["judged"] for one in panels(controller)["differences"]} == {""}
+
+
+def test_what_would_be_copied_is_shown_before_a_name_is_asked_for(controller):
+    """Every field of the examples with how many have it; nothing is written by looking."""
+    plan = ask(controller, "question", name="dataset", ids=["e00", "e04"])["plan"]
+    assert (plan["title"], plan["refused"]) == ("2 examples", "")
+    fields = {name: (place, n, sample) for name, place, n, sample in plan["fields"]}
+    assert {"id", "input.question", "input.sources", "expected", "cluster", "labels", "metadata.language"} <= set(
+        fields
+    )
+    assert fields["expected"] == ("", 2, "Yes, dog 0 may travel.")
+    rev = ask(controller, "filter", regressions=True)["rev"]
+    assert ask(controller, "plan", name="dataset", all=True, rev=rev)["plan"]["title"] == "11 examples"
+    assert ask(controller, "plan", name="dataset", all=True, rev=rev - 1)["kind"] == "error"
+    assert ask(controller, "question", name="labeling", ids=["e00"])["plan"] is None
+
+
+def test_what_cannot_be_copied_is_refused_before_a_name_is_asked_for(ws):
+    """The examples of a run whose dataset is of another store."""
+    run = answering(ws, "one", {"a": "yes"})
+    controller = ws.evals._explorer([run])
+    controller._actions["dataset"] = add_examples(ws.datasets, {}.get)
+    plan = ask(controller, "question", name="dataset", ids=["a", "b"])["plan"]
+    assert plan["refused"].startswith("there is no example to copy for 'a' and 1 more")
+    assert ask(controller, "action", name="dataset", value="x", ids=["a"])["kind"] == "error"

@@ -8,7 +8,7 @@ import json
 import pytest
 
 import lmops
-from lmops.widgets.feedback.media import LONGEST, media_of
+from lmops.traces.media import LONGEST, media_of
 from lmops.widgets.feedback.used import marked, stems
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()

@@ -26,9 +26,11 @@ def ws():
             (3, {"Dogs?": "Free.", "Cats?": "Free, always."}),
         ):
             found.evals.run(
-                lambda question, answers=answers: answers[question], "golden", prompt=f"support-answer@{version}",
+                lambda question, answers=answers: answers[question],
+                "golden",
+                prompt=f"support-answer@{version}",
                 progress=False,
-            )  # fmt: skip
+            )
         yield found
 
 

@@ -41,8 +41,9 @@ def test_hello_tells_versions_changes_variables_and_where_differences_are(contro
     assert (state["left"], state["right"], state["is_empty"]) == (2, 3, False)
     assert [(one["version"], one["aliases"]) for one in state["versions"]] == [(3, ["production"]), (2, []), (1, [])]
     assert state["changes"] == [
-        [1, "params.temperature", "0.2", "0.7"], [2, "params.max_tokens", None, "600"],
-    ]  # fmt: skip
+        [1, "params.temperature", "0.2", "0.7"],
+        [2, "params.max_tokens", None, "600"],
+    ]
     assert state["variables"] == [["sources", 0], ["question", 0]]
     assert state["messages"] == [["system", 1, 0, 8], ["user", 0, 8, 5]]
     assert state["hunks"] == [[0, 5]]
@@ -70,7 +71,7 @@ def test_rows_come_by_range_with_words_marked(controller):
         {"kind": "move", "action": "delete", "alias": "production"}, {"kind": "move", "action": "promote", "alias": 1},
         {"kind": "move", "action": "promote", "alias": "production", "version": 1, "expected": "x"}, "hello", None,
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_what_cannot_be_used_is_an_error_message_and_changes_nothing(controller, ws, message):
     """A closed set of kinds, checked parameters."""
     (answer,) = controller.handle(message)
@@ -157,3 +158,30 @@ def test_what_a_notebook_stores_is_small():
             "url(",
         ):
             assert word not in code.replace("http://www.w3.org/2000/svg", ""), (name, word)
+
+
+def test_a_rollback_can_be_taken_back(controller, ws):
+    """What is offered moves the alias to where it was, whatever it needed to get there, and is in the chain."""
+    ws.prompts.protect("support-answer", "production", reason="live")
+    moved = ask(controller, "move", action="rollback", alias="production", reason="wrong", dry_run=False)
+    assert ws.prompts.aliases("support-answer")["production"] == 2
+    back = ask(controller, "move", **moved["undo"])
+    assert ws.prompts.aliases("support-answer")["production"] == 3
+    assert "recorded as audit event" in back["said"]
+    assert ws.prompts.history("support-answer").iloc[-1]["reason"].startswith("taken back: support-answer@production")
+    assert "undo" not in ask(controller, "hello")
+
+
+def test_a_store_that_is_read_only_refuses_before_the_form(tmp_path):
+    """Views say why nothing can be changed, so that their buttons are off."""
+    import lmops
+
+    with lmops.open(tmp_path / ".lmops") as ws:
+        saved(ws)
+    with lmops.open(tmp_path / ".lmops", read_only=True) as ws:
+        for view in (
+            ws.prompts.diff("support-answer", 1, 2).view,
+            ws.prompts.compare("support-answer", [1, 2]).view,
+            ws.prompts.playground("support-answer"),
+        ):
+            assert ask(view._controller, "hello")["refused"] == "this store is open read-only"

@@ -22,7 +22,7 @@ async def model(name, messages, /, *, params=None, tools=None, response_schema=N
         content=f"{name} {json.dumps(params, sort_keys=True)}", tool_calls=(SimpleNamespace(name="f", arguments="{}"),),
         usage=SimpleNamespace(input_tokens=10, output_tokens=None), latency_ms=5.0, cost_usd=None, finish_reason="stop",
         is_cached=False, trace_id=None,
-    )  # fmt: skip
+    )  # fmt: skip  # arguments that belong together share a line
 
 
 @pytest.fixture
@@ -71,8 +71,11 @@ def test_a_run_answers_every_cell_and_tells_each_as_it_comes(make):
     controller.on_change = told.append
     trials = controller.run()
     assert [(one.input, one.label) for one in trials] == [
-        (0, "support-answer@2"), (0, "support-answer@3"), (1, "support-answer@2"), (1, "support-answer@3"),
-    ]  # fmt: skip
+        (0, "support-answer@2"),
+        (0, "support-answer@3"),
+        (1, "support-answer@2"),
+        (1, "support-answer@3"),
+    ]
     assert trials[1].output == 'standin:ferry-1 {"max_tokens": 600, "temperature": 0.7}'
     assert [one["kind"] for one in told] == ["state", *["trial"] * 4, "state"]
     assert sorted(one["job"]["done"] for one in told[1:5]) == [1, 2, 3, 4]
@@ -151,7 +154,7 @@ def test_a_discarded_draft_leaves_its_column(make):
         {"kind": "input", "op": "set", "input": 1, "name": "question", "value": 7}, {"kind": "draft", "op": "set"},
         {"kind": "run", "column": "x"}, {"kind": "save"}, {"kind": "sql"}, {"kind": "draft", "op": "open", "base": 77},
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_what_cannot_be_used_is_an_error_message_and_changes_nothing(make, message):
     """A closed set of kinds, checked parameters."""
     controller = make(versions=[3])
@@ -184,3 +187,31 @@ def test_the_widget_is_a_value_and_static_it_is_a_table(ws, monkeypatch):
     data, _ = found._repr_mimebundle_()
     assert set(data) == {"text/html", "text/plain"}
     assert "support-answer@2 on standin:ferry-1" in data["text/plain"]
+
+
+def test_what_is_missing_is_known_before_a_run(make, ws):
+    """A variable that some column needs and an input does not have; one that a template asks after is none."""
+    ws.prompts.save("support-answer", "{{ question }} {{ tone | default('warm') }}")
+    controller = make(inputs=[{"question": "My dog?"}], versions=[3, 4])
+    state = ask(controller, "hello")
+    assert state["inputs"][0]["missing"] == ["sources"]
+    state = ask(controller, "input", op="set", input=state["inputs"][0]["id"], name="sources", value="")
+    assert state["inputs"][0]["missing"] == []
+
+
+def test_a_call_of_no_prompt_is_saved_under_a_name(make, ws):
+    """It is a draft from nothing, cannot be discarded, and is a prompt like any other once it has a name."""
+    from lmops.prompts.calls import Call
+    from lmops.widgets.prompts.playground_controller import PlaygroundController
+
+    call = Call(
+        span_id="1", prompt=None, sent=({"role": "user", "content": "Hi {{ x }}"},), model="m", params={"seed": 1}
+    )
+    controller = PlaygroundController(ws.prompts, None, complete=model, call=call)
+    assert ask(controller, "hello")["draft"]["needs_name"]
+    assert "all there is" in ask(controller, "draft", op="discard")["message"]
+    assert "give the prompt a name" in ask(controller, "save", name=" ")["message"]
+    assert controller.run()[0].messages == [{"role": "user", "content": "Hi {{ x }}"}]
+    state = ask(controller, "save", name="hello")
+    assert (state["name"], [one["version"] for one in state["columns"]]) == ("hello", [1])
+    assert ws.prompts.get("hello").params == {"seed": 1}

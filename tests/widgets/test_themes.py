@@ -42,8 +42,12 @@ def test_hello_tells_notes_modes_and_shares(controller):
     card = state["columns"][0]["cards"][0]
     assert card["words"] == "an invented fare, no source has it"
     assert (card["rater"], card["version"], card["model"], card["topic"], card["trace"]) == (
-        "ann", "answer@2", "m-1", "fares", trace(3),
-    )  # fmt: skip
+        "ann",
+        "answer@2",
+        "m-1",
+        "fares",
+        trace(3),
+    )
     assert (state["notes"], state["open"], state["items"]) == (6, 4, 8)
     json.dumps(state, allow_nan=False)
 
@@ -95,7 +99,7 @@ def test_suggestions_are_shown_and_applied_only_when_accepted(ws, controller):
      {"kind": "move", "notes": [], "to": 2.5}, {"kind": "more"}, {"kind": "drop"},
      {"kind": "rename", "mode": True, "name": "x"}, {"kind": "rename", "mode": 1, "name": "x" * 2_000},
      {"kind": "move", "notes": ["nope"], "to": None}, {"kind": "merge", "mode": 1, "into": []}],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_a_message_that_is_none_is_an_error(ws, controller, message):
     """And nothing is changed."""
     controller.themes.make("fares", [A])
@@ -113,7 +117,7 @@ MESSAGES = st.one_of(
     st.fixed_dictionaries({"kind": st.just("remove"), "mode": st.integers(1, 4)}),
     st.fixed_dictionaries({"kind": st.sampled_from(("undo", "undo", "suggest", "refresh"))}),
     st.fixed_dictionaries({"kind": st.just("accept"), "place": st.integers(0, 2)}),
-)  # fmt: skip
+)  # fmt: skip  # arguments that belong together share a line
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,7 +11,7 @@ import pytest
 
 from lmops.errors import QueryError, UsageError
 from lmops.traces.listing import COLUMNS
-from lmops.widgets.kit.actions import add_to_dataset
+from lmops.widgets.kit.actions import add_to_dataset, unless_read_only
 
 
 def ask(controller, kind, **params):
@@ -33,7 +33,7 @@ def test_hello_is_answered_with_everything_a_view_needs(controller):
     browser = controller(30, where="status = 'error'")
     state = ask(browser, "hello")
     assert (state["kind"], state["total"], state["errors"]) == ("state", 3, 3)
-    assert state["chips"] == ["status = 'error'"]
+    assert state["chips"] == [{"text": "status = 'error'", "is_words": False}]
     assert state["sort"] == {"column": "start_at", "descending": True}
     assert state["sql"].startswith("select t.*")
 
@@ -74,6 +74,24 @@ def test_typed_text_is_sql_or_words(controller):
     assert browser.where == "model = 'gpt-5'"
     ask(browser, "filter", clear=True)
     assert browser.where is None
+
+
+@pytest.mark.parametrize("words", ["refund", "night ferry", "100%", "won't fit", "a_b or c", "4f3a2b"])
+def test_words_that_were_typed_stay_words(controller, words):
+    """Their chip has them, alone and beside others, and editing it gives them back."""
+    browser = controller(20)
+    state = ask(browser, "filter", text=words)
+    assert state["chips"] == [{"text": words, "is_words": True}]
+    state = ask(browser, "filter", text="status = 'error'")
+    assert [one["is_words"] for one in state["chips"]] == [True, False]
+    state = ask(browser, "filter", text="ferry", replace=0)
+    assert state["chips"][0] == {"text": "ferry", "is_words": True}
+
+
+def test_sql_that_only_looks_like_words_is_shown_as_it_is(controller):
+    """A chip never hides a condition."""
+    where = "name ilike '%a%' or input ilike '%b%' or output ilike '%a%'"
+    assert controller(5, where=where).state("x")["chips"] == [{"text": where, "is_words": False}]
 
 
 def test_a_search_that_cannot_be_read_changes_nothing(controller):
@@ -234,7 +252,7 @@ def test_long_texts_are_cut_and_counted(span_row):
         {"kind": "trace", "trace_id": "../etc"}, {"kind": "trace", "trace_id": "9" * 32},
         {"kind": "action", "name": "dataset"}, {"kind": "locate", "rev": 0, "ids": "abc"},
     ],
-)  # fmt: skip
+)  # fmt: skip  # cases that belong together share a line
 def test_a_message_that_is_no_good_is_answered_with_an_error(controller, message):
     """Every parameter is checked; nothing is raised into the kernel."""
     browser = controller(5)
@@ -267,11 +285,14 @@ def with_datasets(controller, n=5):
     return controller(n, actions={"dataset": add_to_dataset(shelf)}), shelf
 
 
-def test_without_a_phase_its_action_is_shown_with_a_hint(controller):
-    """Nothing is hidden, and what cannot be done says why."""
-    actions = ask(controller(5), "hello")["actions"]
-    assert [(one["name"], one["is_there"]) for one in actions] == [("dataset", False), ("labeling", False)]
-    assert all(one["hint"] for one in actions)
+def test_what_is_refused_says_why_and_what_is_missing_says_nothing(controller):
+    """The page disables the one and does not show the other."""
+    actions = unless_read_only({"dataset": add_to_dataset(Shelf())}, is_read_only=True)
+    browser = controller(5, actions=actions)
+    words = "this store is open read-only"
+    found = [(one["name"], one["is_there"], one["hint"]) for one in ask(browser, "hello")["actions"]]
+    assert found == [("dataset", False, words), ("labeling", False, "")]
+    assert ask(browser, "action", name="dataset", value="x", ids=["1" * 32])["message"] == words
     assert "name" in ask(controller(5), "action", name="dataset", ids=[])["message"]
 
 
@@ -296,7 +317,7 @@ def test_traces_are_added_to_a_dataset_by_name(controller):
         (["1" * 32], "a!", "letters, digits"),
         ([1], "a", "trace ids"),
     ],
-)  # fmt: skip
+)
 def test_an_action_that_fails_says_why_in_words(controller, ids, value, word):
     """The error of the phase is the answer; nothing is half done."""
     browser, shelf = with_datasets(controller)
@@ -497,3 +518,26 @@ def test_what_users_say_later_is_a_column_after_a_refresh(controller, traffic):
     ask(browser, "refresh")
     state = ask(browser, "columns", shown=["input", "comments"])
     assert state["shown"] == ["input", "comments"]
+
+
+def test_a_call_opens_in_the_playground(controller):
+    """Of a span that is a call of a model alone; the page is told which widget to show, and what opens it in a cell."""
+    opened = []
+
+    def try_call(span):
+        opened.append(span.row["span_id"])
+        return SimpleNamespace(widget=SimpleNamespace(model_id="m1"))
+
+    browser = controller(1, try_call=try_call)
+    trace_id = f"{1:032x}"
+    kinds = {
+        one["index"]: one["can_try"]
+        for one in (ask(browser, "span", trace_id=trace_id, index=i)["span"] for i in range(4))
+    }
+    (index,) = (at for at, can_try in kinds.items() if can_try)
+    code = ask(browser, "try", trace_id=trace_id, index=index)
+    assert (code["model"], opened) == (None, [])  # a page that can show none has none made
+    found = ask(browser, "try", trace_id=trace_id, index=index, is_shown=True)
+    assert (found["model"], found["code"]) == ("m1", f'ws.prompts.playground(span="{opened[0]}")')
+    assert code["code"] == found["code"]
+    assert "cannot be tried" in ask(controller(1), "try", trace_id=trace_id, index=index)["message"]

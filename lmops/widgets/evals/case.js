@@ -7,9 +7,17 @@ import { Pending } from "../kit/keys.js";
 const LONG = 420;
 
 /** The text of an answer; of one that is new as a whole no word stands out. */
-export function markedText(parts, tag, isMarked) {
+export function markedText(parts, tag, isMarked, words = "") {
   const hasWords = isMarked && parts.some(([text, flag]) => !flag && /[\p{L}\p{N}]/u.test(text));
-  return parts.map(([text, flag]) => (flag && hasWords ? h(tag, {}, text) : text));
+  return parts.flatMap(([text, flag]) => (flag && hasWords ? h(tag, {}, foundIn(text, words)) : foundIn(text, words)));
+}
+
+/** A text with the words that were looked for marked, in any case. */
+export function foundIn(text, words) {
+  const asked = words.split(/\s+/).filter(Boolean);
+  if (!asked.length) return [text];
+  const any = new RegExp(`(${asked.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})`, "giu");
+  return text.split(any).map((part, i) => (i % 2 ? h("mark", {}, part) : part));
 }
 
 export class CasePane {
@@ -73,7 +81,7 @@ export class CasePane {
         : null,
       h("span.lm-gap"),
       this.markButton,
-      state.actions.map(tool),
+      state.actions.filter((one) => one.is_there || one.hint).map(tool),
       button("", "diff", () => this.toggleDiff(), {
         text: "± words",
         title: "mark the words that differ  d",
@@ -164,10 +172,9 @@ export class CasePane {
     const scores = state.scorers
       .filter(({ name }) => Object.hasOwn(one.scores, name))
       .sort((a, b) => (b.name === state.scorer) - (a.name === state.scorer));
-    const trace = button("chain", "trace", () => this.showTrace(one.trace_id, short), {
-      title: one.trace_id ? "show its trace  t" : "this case was not traced",
-      disabled: !one.trace_id,
-    });
+    const trace = one.trace_id
+      ? button("chain", "trace", () => this.showTrace(one.trace_id, short), { title: "show its trace  t" })
+      : null;
     return h(
       "div.lm-answer",
       { "data-side": side },
@@ -186,7 +193,7 @@ export class CasePane {
         "div.lm-output",
         {},
         one.parts.length
-          ? markedText(one.parts, isPair && i === 0 ? "del" : "ins", this.isDiff)
+          ? markedText(one.parts, isPair && i === 0 ? "del" : "ins", this.isDiff, state.said)
           : one.error
             ? ""
             : h("span.lm-note", {}, "no answer"),
@@ -219,7 +226,7 @@ export class CasePane {
         h("b", {}, words),
       ),
       h("span.lm-why-name", {}, name),
-      h("span.lm-why-text", {}, why),
+      h("span.lm-why-text", {}, foundIn(why, state.said)),
     );
   }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.prompts.alignment import words
+from lmops.calc.alignment import words
 from lmops.text import plain
 
 if TYPE_CHECKING:
+    from lmops.calc.alignment import Parts
     from lmops.evals.boards import Answer, Case
-    from lmops.prompts.alignment import Parts
 
 #: characters of one text, and of one in which words are compared
 SHOWN: Final = 20_000

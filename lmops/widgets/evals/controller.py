@@ -96,6 +96,7 @@ class EvalExplorerController(ListController):
         self._clusters = clusters if any(one is not None for one in clusters) else None
         self._scorers = {one.name: one for one in self.board.scorers}
         self._outputs: dict[str, dict[str, tuple[str | None, str | None]]] | None = None
+        self._said: tuple[object, frozenset[str]] | None = None
 
     # -- Python's side ---------------------------------------------------------------------------------------------
 
@@ -136,6 +137,7 @@ class EvalExplorerController(ListController):
             told = {"runs": f"{row} before, {column} now", "run": column}
             said.append(told.get(which, f"{which} {row}, judged {column}"))
         said += [f"with {chosen.text!r}"] if chosen.text else []
+        said += [f"answers or reasons with {chosen.said!r}"] if chosen.said else []
         worst = "worst regressions first" if chosen.b is not None else "worst first"
         said += [worst] if chosen == arithmetic.worst_first(chosen, self._scorer) else []
         return plain_line(", ".join(said), _WORDS)
@@ -185,7 +187,7 @@ class EvalExplorerController(ListController):
                 made[label] = self.board.scores[chosen.scorer][places, run].tolist()
         if chosen.b is not None:
             made["change"] = self.columns.change[places].tolist()
-            made["flip"] = [{1: "gained", -1: "lost", 0: ""}[flip] for flip in self.columns.flip[places].tolist()]
+            made["flip"] = [self.columns.word(place) for place in places]
         for run in self.shown_runs:
             made[f"output {self.board.runs[run].label}"] = [self.output(run, one) or None for one in ids]
         return frame(made)
@@ -207,7 +209,7 @@ class EvalExplorerController(ListController):
                 "reason": reason,
                 "runs": rows.run_rows(self.board),
                 "shown": self.shown_runs,
-                "scorers": [rows.scorer_row(self.board, one) for one in self.board.scorers],
+                "scorers": [self._scorer_row(one) for one in self.board.scorers],
                 **{
                     name: getattr(chosen, name)
                     for name in (
@@ -218,6 +220,7 @@ class EvalExplorerController(ListController):
                         "regressions",
                         "flips",
                         "text",
+                        "said",
                         "sort",
                         "descending",
                     )
@@ -226,7 +229,8 @@ class EvalExplorerController(ListController):
                 "slice": None if chosen.slice is None else list(chosen.slice),
                 "total": self.total,
                 "all": len(self.board.ids),
-                "worse": int((seen.change < 0).sum()),
+                "worse": int(seen.is_worse.sum()),
+                "lower": int((seen.change < 0).sum()),
                 "better": int((seen.change > 0).sum()),
                 "lost": int((seen.flip < 0).sum()),
                 "gained": int((seen.flip > 0).sum()),
@@ -236,6 +240,11 @@ class EvalExplorerController(ListController):
         )
         return state
 
+    def _scorer_row(self, scorer: ScorerFacts) -> Message:
+        chosen = self._with_scorer(self._filter, scorer.name)
+        seen = arithmetic.columns(self.board, chosen, scorer)
+        return rows.scorer_row(self.board, scorer, seen, [] if chosen.b is None else [chosen.a, chosen.b])
+
     def _on_window(self, message: Message) -> Message:
         self._check_rev(message)
         start, count = integer(message, "start", 0, 2**53), integer(message, "count", 1, MAX_WINDOW)
@@ -243,16 +252,26 @@ class EvalExplorerController(ListController):
         return {"kind": "window", "rev": self._rev, "start": start, "rows": [self._row(place) for place in places]}
 
     def _row(self, place: int) -> list[Any]:
-        """Return [id, start of the input, a cell per run, change]; a cell is a number, or why there is none."""
+        """Return [id, start of the input, a cell per run, change]; a cell is a number, or why there is none.
+
+        The change is [a - b, flip, whether one run alone has a score, whether it is a loss].
+        """
         seen = self.columns
-        change = [] if self._filter.b is None else [[rows.rounded(float(seen.change[place])), int(seen.flip[place])]]
+        alone, is_worse = int(seen.alone[place]), bool(seen.is_worse[place])
+        change = [rows.rounded(float(seen.change[place])), int(seen.flip[place]), alone, is_worse]
+        is_pair = self._filter.b is not None
         cells = rows.cells(self.board, self._filter.scorer, place, self.shown_runs)
-        return [self.board.ids[place], plain_line(self._previews[place], _PREVIEW), *cells, *change]
+        return [
+            self.board.ids[place],
+            plain_line(self._previews[place], _PREVIEW),
+            *cells,
+            *([change] if is_pair else []),
+        ]
 
     def _on_filter(self, message: Message) -> Message:
         change: dict[str, Any] = {name: message[name] for name in _PARTS if name in message}
         if "clear" in message:
-            change = {"regressions": False, "flips": False, "cell": None, "slice": None, "text": ""}
+            change = {"regressions": False, "flips": False, "cell": None, "slice": None, "text": "", "said": ""}
         self._show(self._changed(change))
         return self.state("filter")
 
@@ -337,7 +356,7 @@ class EvalExplorerController(ListController):
         if not names or self._filter.b is None:
             return names[0] if names else ""
         losses = {
-            name: int((arithmetic.columns(self.board, self._with_scorer(self._filter, name), one).change < 0).sum())
+            name: int(arithmetic.columns(self.board, self._with_scorer(self._filter, name), one).is_worse.sum())
             for name, one in self._scorers.items()
         }
         return max(names, key=lambda name: losses[name])
@@ -374,6 +393,7 @@ class EvalExplorerController(ListController):
             "cell": self._cell,
             "slice": self._slice,
             "text": lambda _: string(change, "text", 1_000).strip(),
+            "said": lambda _: string(change, "said", 1_000).strip(),
             "sort": lambda _: one_of(change, "sort", self._orders),
         }
         chosen = replace(chosen, **{name: look(change[name]) for name, look in check.items() if name in change})
@@ -442,8 +462,21 @@ class EvalExplorerController(ListController):
             groups=self._groups,
             labels=self._labels,
             haystack=self._haystack,
+            saying=self._saying(),
             without=without,
         )
+
+    def _saying(self) -> frozenset[str] | None:
+        """Return the examples of which the runs that are looked at say the words; None where none are asked for."""
+        chosen = self._filter
+        words = tuple(chosen.said.lower().split())
+        if not words:
+            return None
+        runs = [self.board.runs[place].run_id for place in (chosen.a, chosen.b) if place is not None]
+        asked = (words, tuple(runs))
+        if self._said is None or self._said[0] != asked:
+            self._said = (asked, self._source.saying(words, runs))
+        return self._said[1]
 
     def _show(self, chosen: Filter) -> None:
         """Put a new list in the place of the old one."""
@@ -467,6 +500,10 @@ class EvalExplorerController(ListController):
     def _place_of(self, example_id: str) -> int | None:
         row = self._place.get(example_id)
         return None if row is None or self._rank[row] < 0 else int(self._rank[row])
+
+    @property
+    def _found_by(self) -> object:
+        return replace(self._filter, sort="", descending=False)
 
     def _all_ids(self) -> list[str]:
         return [self.board.ids[place] for place in self.order.tolist()]
@@ -494,7 +531,10 @@ class EvalExplorerController(ListController):
     def notes(self) -> list[str]:
         """What a reader has to know: of the comparison, and of judges that nobody compared."""
         found = self._compared()
-        notes = self._source.doubts() if found is None or isinstance(found, str) else list(found.notes)
+        if found is None or isinstance(found, str):
+            notes = self._source.doubts()
+        else:  # what only one run scored stands beside its scorer
+            notes = [note for note in found.notes if note not in found.alone]
         if isinstance(found, str):
             notes.insert(0, found)
         datasets = {run.dataset for run in self.board.runs}
@@ -513,6 +553,7 @@ _PARTS: Final = (
     "cell",
     "slice",
     "text",
+    "said",
     "sort",
     "descending",
 )

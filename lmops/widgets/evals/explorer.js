@@ -3,7 +3,7 @@
 import { ROW, button, count, h, icon, plural, swap } from "../kit/dom.js";
 import { CasePane } from "./case.js";
 import { CaseGrid, scoreText } from "./grid.js";
-import { Overview } from "./panels.js";
+import { Overview, aloneOf } from "./panels.js";
 import { commandIn } from "../kit/keys.js";
 import { ListView } from "../kit/list_view.js";
 import { renders } from "../kit/view.js";
@@ -19,11 +19,12 @@ const EVAL_KEYS = [
   ["d", "mark the words that differ"],
   ["t", "trace of the case"],
   [", .", "previous, next repeat"],
-  ["space", "mark the case"],
+  ["space A", "mark the case, all of the list"],
+  ["h", "to the headings"],
   ["a", "add the marked ones to a dataset"],
   ["l", "send them to labeling"],
   ["u", "take that back"],
-  ["/", "find in id and input"],
+  ["/", "find in answers and reasons, or in ids and inputs"],
   ["c", "clear the filters"],
   ["y", "copy the case id"],
   ["g G", "first, last case"],
@@ -46,6 +47,10 @@ export const exploreCommand = (event) =>
     f: "flips",
     r: "regressions",
     " ": "mark",
+    A: "all",
+    h: "heads",
+    "Shift+ArrowDown": "markDown",
+    "Shift+ArrowUp": "markUp",
     d: "diff",
     t: "trace",
     a: "dataset",
@@ -81,8 +86,8 @@ export class EvalExplorerView extends ListView {
         onClose: () => this.closePane(),
         onMove: (by) => this.step(by),
         onMark: () => this.mark(this.list.cursor),
-        isMarked: (id) => this.marks.has(id),
-        onAction: (name) => this.act(name, [this.pane.caseId], "this case"),
+        isMarked: (id) => this.isMarked(id),
+        onAction: (name) => this.act(name, { ids: [this.pane.caseId] }, "this case"),
       }),
     );
     this.overview = new Overview(this.host({ filter: (change) => this.filter(change) }));
@@ -109,12 +114,19 @@ export class EvalExplorerView extends ListView {
     this.search = h("input.lm-search", {
       type: "text",
       maxlength: 1_000,
-      placeholder: "find in id and input  /",
       "aria-label": "find",
       autocomplete: "off",
       spellcheck: "false",
       oninput: () => this.searchSoon(),
+      onblur: () => this.settle(),
     });
+    this.scope = h(
+      "select.lm-scope",
+      { "aria-label": "where to find it", title: "where the words are looked for", onchange: () => this.moved() },
+      h("option", { value: "said" }, "answers"),
+      h("option", { value: "text" }, "inputs"),
+    );
+    this.moved();
     this.chips = h("div.lm-chips");
     this.bar = h(
       "div.lm-bar-top",
@@ -131,7 +143,7 @@ export class EvalExplorerView extends ListView {
       this.regressions,
       this.flips,
       this.passLabel,
-      h("span.lm-searchbox", {}, icon("search"), this.search),
+      h("span.lm-searchbox", {}, icon("search"), this.search, this.scope),
       this.chips,
     );
     this.main = h(
@@ -153,7 +165,16 @@ export class EvalExplorerView extends ListView {
       this.list.empty,
       h("strong", {}, this.state.all ? "No case matches" : "No case yet"),
       this.state.all
-        ? button("close", "clear the filters", () => this.clear())
+        ? h(
+            "div.lm-empty-ways",
+            {},
+            this.state.said && !this.state.text
+              ? button("search", `find “${this.state.said}” in ids and inputs`, () =>
+                  this.filter({ said: "", text: this.state.said }),
+                )
+              : null,
+            button("close", "clear the filters", () => this.clear()),
+          )
         : h("p", {}, "the run has no finished case"),
     );
   }
@@ -200,7 +221,11 @@ export class EvalExplorerView extends ListView {
             role: "radio",
             "aria-checked": isOn,
             "data-scorer": one.name,
-            title: `${one.name}  ${i < 9 ? i + 1 : ""}`,
+            title: isPair
+              ? [`${one.name}  ${i < 9 ? i + 1 : ""}`, `means of ${plural(one.n[state.a], "pair")}`, aloneOf(one)]
+                  .filter(Boolean)
+                  .join("\n")
+              : `${one.name}  ${i < 9 ? i + 1 : ""}`,
             onclick: () => this.filter({ scorer: one.name }),
           },
           h("span", {}, one.name),
@@ -209,13 +234,17 @@ export class EvalExplorerView extends ListView {
             {},
             isPair ? `${scoreText(b)} → ${scoreText(a)}` : scoreText(a),
           ),
+          isPair && aloneOf(one)
+            ? h("span.lm-tab-alone", {}, icon("warn"), `+${count(one.alone[0] + one.alone[2])}`)
+            : null,
         );
       }),
       ...(state.scorers.length ? [] : [h("span.lm-note", {}, "these runs have no scorer")]),
     );
     this.drawPair();
+    const alone = state.worse - state.lower;
     for (const [el, name, text] of [
-      [this.regressions, "regressions", `${count(state.worse)} worse`],
+      [this.regressions, "regressions", `${count(state.lower)} worse${alone ? `, ${count(alone)} one-sided` : ""}`],
       [this.flips, "flips", state.pass_at === null ? "" : `${count(state.lost)} lost, ${count(state.gained)} gained`],
     ]) {
       el.hidden = !isPair;
@@ -233,7 +262,6 @@ export class EvalExplorerView extends ListView {
     this.passLabel.hidden = !scorer;
     this.passLabel.firstChild.textContent = scorer?.higher_is_better === false ? "pass ≤" : "pass ≥";
     if (document.activeElement !== this.passAt) this.passAt.value = state.pass_at ?? "";
-    if (document.activeElement !== this.search && !this.searching) this.search.value = state.text;
     const chip = (text, change) =>
       h(
         "span.lm-chip",
@@ -257,6 +285,8 @@ export class EvalExplorerView extends ListView {
             { cell: null },
           ),
         slice && chip(`${slice[0]} = ${slice[1]}`, { slice: null }),
+        state.said && chip(`“${state.said}” in answers`, { said: "" }),
+        state.text && chip(`“${state.text}” in inputs`, { text: "" }),
       ].filter(Boolean),
     );
   }
@@ -353,7 +383,26 @@ export class EvalExplorerView extends ListView {
   searchNow() {
     if (!this.searching) return;
     this.searching = clearTimeout(this.searching);
-    this.filter({ text: this.search.value });
+    this.filter({ [this.scope.value]: this.search.value });
+  }
+
+  /** The field is about another part of the filter: it shows the words of that one, and what it may be asked. */
+  moved() {
+    const isSaid = this.scope.value === "said";
+    this.search.placeholder = isSaid ? "find in answers and reasons  /" : "find in ids and inputs  /";
+    if (document.activeElement === this.scope) this.find();
+  }
+
+  find() {
+    this.search.value = this.state[this.scope.value];
+    this.search.focus();
+    this.search.select();
+  }
+
+  /** What was typed is a chip now: the field is empty for other words. */
+  settle() {
+    this.searchNow();
+    this.search.value = "";
   }
 
   clear() {
@@ -434,10 +483,7 @@ export class EvalExplorerView extends ListView {
       flips: () => this.toggle("flips"),
       regressions: () => this.toggle("regressions"),
       clear: () => this.clear(),
-      search: () => {
-        this.search.focus();
-        this.search.select();
-      },
+      search: () => this.find(),
       diff: () => withCase(() => pane.toggleDiff()),
       trace: () => this.trace(),
       repeatBack: () => withCase(() => pane.again(-1)),

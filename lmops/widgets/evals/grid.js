@@ -26,6 +26,7 @@ export function shareOf(value, low, high) {
   return Math.min(1, Math.max(0, (value - low) / (high - low)));
 }
 
+const ALONE = { new: "newly answered", gone: "no longer scored" };
 const MISSING = { unmeasured: "–", "scorer error": "no score", "case failed": "failed", "not run": "" };
 
 export class CaseGrid extends RowTable {
@@ -41,21 +42,22 @@ export class CaseGrid extends RowTable {
   get columns() {
     const { state } = this.host;
     // Beside an open case there is room for the pair only.
-    const isBeside = this.host.isCompact(),
+    const isTiny = this.el.clientWidth < 440,
+      isBeside = this.host.isCompact() || isTiny,
       isNarrow = isBeside || state.shown.length > 3 || this.el.clientWidth < 500,
-      key = `${isBeside}${isNarrow}`;
+      key = `${isBeside}${isNarrow}${isTiny}`;
     if (this.madeFor === state && this.madeAs === key) return this.made;
     [this.madeFor, this.madeAs, this.isNarrow] = [state, key, isNarrow];
     this.made = [
-      { name: "case", label: "case", kind: "id", width: isNarrow ? 64 : 88, at: 0 },
-      { name: "input", label: "input", kind: "text", width: isNarrow ? 110 : 150, at: 1 },
+      { name: "case", label: "case", kind: "id", width: isTiny ? 52 : isNarrow ? 64 : 88, at: 0 },
+      { name: "input", label: "input", kind: "text", width: isTiny ? 70 : isNarrow ? 110 : 150, at: 1 },
       ...state.shown
         .map((run, i) => ({
           name: `run:${run}`,
           run,
           label: state.runs[run].short,
           kind: "score",
-          width: isNarrow ? 58 : 86,
+          width: isTiny ? 54 : isNarrow ? 58 : 86,
           at: 2 + i,
         }))
         .filter(({ run }) => !isBeside || run === state.a || run === state.b),
@@ -66,7 +68,7 @@ export class CaseGrid extends RowTable {
               name: "change",
               label: "change",
               kind: "change",
-              width: isNarrow ? 100 : 108,
+              width: isTiny ? 96 : isNarrow ? 100 : 108,
               at: 2 + state.shown.length,
             },
           ]),
@@ -86,61 +88,56 @@ export class CaseGrid extends RowTable {
     return this.host.state.scorers.find((one) => one.name === this.host.state.scorer);
   }
 
-  /** The headings: a click sorts; under the name of a run its mean over the cases that have a score. */
+  /** The headings: a click sorts; under a run its mean, that of the pair over the cases that both scored. */
   drawHead() {
     const { state } = this.host,
       { scorer } = this;
     this.drawnFor = this.columns;
     const mean = (column) => {
       if (column.kind === "score") return scorer ? `${scoreText(scorer.means[column.run])}` : "";
-      if (column.kind === "change") return `−${count(state.worse)}  +${count(state.better)}`;
+      if (column.kind === "change") return `−${count(state.lower)}  +${count(state.better)}`;
       return column.kind === "id" ? count(state.total) : "";
     };
-    this.head.replaceChildren(
-      h(
-        "div.lm-head-row",
-        { role: "row", "aria-rowindex": 1 },
-        h("div.lm-th", { role: "columnheader", "aria-label": "marked" }),
-        this.columns.map((column) => {
-          const isSorted = state.sort === column.name,
-            canSort = column.kind !== "text";
-          const full = column.kind === "score" ? state.runs[column.run].label : column.label;
-          const role =
-            column.kind !== "score" || state.b === null
-              ? ""
-              : column.run === state.a
-                ? ", judged"
-                : column.run === state.b
-                  ? ", baseline"
-                  : "";
-          const n =
-            column.kind === "score" && scorer
-              ? `: mean of all its ${count(scorer.n[column.run])} cases with a score`
-              : "";
-          return h(
-            `div.lm-th.lm-k-${column.kind}${role ? `.lm-${role.slice(2)}` : ""}`,
-            {
-              role: "columnheader",
-              "aria-sort": isSorted ? (state.descending ? "descending" : "ascending") : null,
-              title: `${full}${role}${n}`,
-            },
-            canSort
-              ? h(
-                  "button.lm-sort",
-                  {
-                    type: "button",
-                    tabindex: -1,
-                    onclick: () => this.host.onSort(column.name),
-                    "data-sort": column.name,
-                  },
-                  h("span", {}, column.label),
-                  isSorted ? icon(state.descending ? "down" : "up") : null,
-                )
-              : h("span.lm-sort", {}, column.label),
-            h("div.lm-th-note", {}, mean(column)),
-          );
-        }),
-      ),
+    this.setHead(
+      this.columns.map((column) => {
+        const isSorted = state.sort === column.name,
+          canSort = column.kind !== "text";
+        const full = column.kind === "score" ? state.runs[column.run].label : column.label;
+        const role =
+          column.kind !== "score" || state.b === null
+            ? ""
+            : column.run === state.a
+              ? ", judged"
+              : column.run === state.b
+                ? ", baseline"
+                : "";
+        const n =
+          column.kind === "score" && scorer
+            ? `: mean of ${count(scorer.n[column.run])} cases${role ? " that both scored" : ""}`
+            : "";
+        return h(
+          `div.lm-th.lm-k-${column.kind}${role ? `.lm-${role.slice(2)}` : ""}`,
+          {
+            role: "columnheader",
+            "aria-sort": isSorted ? (state.descending ? "descending" : "ascending") : null,
+            title: `${full}${role}${n}`,
+          },
+          canSort
+            ? h(
+                "button.lm-sort",
+                {
+                  type: "button",
+                  tabindex: -1,
+                  onclick: () => this.host.onSort(column.name),
+                  "data-sort": column.name,
+                },
+                h("span", {}, column.label),
+                isSorted ? icon(state.descending ? "down" : "up") : null,
+              )
+            : h("span.lm-sort", {}, column.label),
+          h("div.lm-th-note", {}, mean(column)),
+        );
+      }),
     );
   }
 
@@ -186,15 +183,16 @@ export class CaseGrid extends RowTable {
   }
 
   /** The change as it is; whether it is worse is said by colour and word, as of some scorers less is better. */
-  fillChange(cell, [change, flip]) {
+  fillChange(cell, [change, flip, alone, isWorse]) {
     const raw = change && this.scorer?.higher_is_better === false ? -change : change,
-      word = flip < 0 ? "lost" : flip > 0 ? "gained" : "";
-    if (change) cell.classList.add(change < 0 ? "lm-worse" : "lm-better");
+      word = alone > 0 ? "new" : alone ? "gone" : flip < 0 ? "lost" : flip > 0 ? "gained" : "";
+    if (isWorse) cell.classList.add("lm-worse");
+    else if (change || alone) cell.classList.add("lm-better");
     cell.replaceChildren(h("span.lm-flip", {}, word), h("span.lm-score", {}, change === 0 ? "·" : changeText(raw)));
     cell.setAttribute(
       "aria-label",
       change === null
-        ? "no change known"
+        ? ["no change known", ALONE[word]].filter(Boolean).join(", ")
         : change === 0
           ? "same"
           : [changeText(raw), change < 0 ? "worse" : "better", word].filter(Boolean).join(", "),

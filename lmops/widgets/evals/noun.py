@@ -67,18 +67,21 @@ class BrowsableEvals(Evals):
     ) -> EvalExplorerController:
         from lmops.evals.boards import CaseSource
         from lmops.widgets.evals.controller import EvalExplorerController
-        from lmops.widgets.kit.actions import add_examples, send_to_labeling
+        from lmops.widgets.kit.actions import add_examples, send_to_labeling, unless_read_only
 
-        datasets = self._host.datasets
+        datasets, source = self._host.datasets, CaseSource(self._store, self._host.datasets, runs)
         names = {name for one in runs for name in one.scorers}
         return EvalExplorerController(
-            CaseSource(self._store, datasets, runs),
+            source,
             scorer=scorer,
             comparison=comparison,
             pass_at=dict.fromkeys(names, pass_at) if isinstance(pass_at, int | float) else pass_at,
             trace=self._host.traces.get,
-            actions={
-                "dataset": add_examples(datasets, lambda one: datasets.get(runs[0].dataset)[one]),
-                "labeling": send_to_labeling(lambda: self._host.feedback, takes="cases"),
-            },
+            actions=unless_read_only(
+                {
+                    "dataset": add_examples(datasets, source.examples.get),
+                    "labeling": send_to_labeling(lambda: self._host.feedback, takes="cases"),
+                },
+                is_read_only=self._store.is_read_only,
+            ),
         )

@@ -40,6 +40,15 @@ const between = (low, high) => (low === null || high === null ? "" : `${changeTe
 /** What people would find where a judge scored, below its line; nothing where none did. */
 const ofPeople = ({ judged }) => (judged ? h("div.lm-note.lm-of-people", {}, judged) : null);
 
+/** What one run of the pair alone has scored, in words; empty where nothing is. */
+export function aloneOf({ alone: [fresh, failing, lost], is_judged: isJudged }) {
+  const all = fresh > 1 ? "all fail" : "it fails";
+  const how = !isJudged ? "" : failing === fresh ? `, ${all}` : failing ? `, ${count(failing)} fail` : ", none fails";
+  return [fresh ? `${count(fresh)} newly answered${how}` : "", lost ? `${count(lost)} no longer scored` : ""]
+    .filter(Boolean)
+    .join("; ");
+}
+
 export class Overview {
   /** host: {ask, state, filter(change), say} */
   constructor(host) {
@@ -108,9 +117,27 @@ export class Overview {
           one.difference === null ? h("span") : interval([one.difference, one.low, one.high], reach),
           h("span.lm-note", {}, between(one.low, one.high)),
         );
-        return [line, ofPeople(one)];
+        return [line, this.alone(one.name), ofPeople(one)];
       }),
     );
+  }
+
+  /** What is in no pair of a scorer, in red; a click shows it among the regressions. */
+  alone(name) {
+    const scorer = this.host.state.scorers.find((one) => one.name === name),
+      words = scorer && aloneOf(scorer);
+    return words
+      ? h(
+          "button.lm-alone",
+          {
+            type: "button",
+            title: "these cases are no pairs, and in neither mean: show the regressions",
+            onclick: () => this.host.filter({ scorer: name, regressions: true }),
+          },
+          icon("warn"),
+          words,
+        )
+      : null;
   }
 
   means(rows) {
@@ -234,7 +261,8 @@ export class Overview {
               across.map((column) => {
                 const n = counts[row][column],
                   isFlip = row !== column && row < 2 && column < 2,
-                  turn = isFlip && n ? (isRuns && !column ? ".lm-better" : ".lm-worse") : "",
+                  isAlone = isRuns && ((row === 2 && column === 1) || (row < 2 && column === 2)),
+                  turn = n && (isFlip || isAlone) ? (isFlip && isRuns && !column ? ".lm-better" : ".lm-worse") : "",
                   button = h(
                     `button.lm-count${turn}${isOn(row, column) ? ".lm-on" : ""}`,
                     {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lmops.evals import Comparison, Difference
     from lmops.evals.boards import Board, ScorerFacts
     from lmops.evals.summaries import ScorerSummary
+    from lmops.widgets.evals.view import Columns
     from lmops.widgets.kit.protocol import Message
 
 _WORDS = 300
@@ -40,12 +41,22 @@ def run_rows(board: Board) -> list[Message]:
     ]
 
 
-def scorer_row(board: Board, scorer: ScorerFacts) -> Message:
-    """Return a scorer with the mean of each run over its examples, and how many these are."""
+def scorer_row(board: Board, scorer: ScorerFacts, seen: Columns, pair: Sequence[int]) -> Message:
+    """Return a scorer with the mean of each run and over how many examples it is; those of the pair are of the pairs.
+
+    Args:
+        board: The scores.
+        scorer: The scorer.
+        seen: The cases under it.
+        pair: The run that is judged and the one that it is compared with; nothing for one run alone.
+    """
     import numpy as np
 
     scores = board.scores[scorer.name]
     known = ~np.isnan(scores)
+    if pair:
+        known[:, pair] &= known[:, pair].all(axis=1, keepdims=True)
+    new = seen.alone > 0
     counts = known.sum(axis=0).tolist()
     sums = np.where(known, scores, 0.0).sum(axis=0).tolist()
     return {
@@ -55,6 +66,8 @@ def scorer_row(board: Board, scorer: ScorerFacts) -> Message:
         "low": scorer.low,
         "high": scorer.high,
         "means": [total / n if n else None for total, n in zip(sums, counts, strict=True)],
+        "alone": [int(new.sum()), int((new & (seen.passes_a == 0)).sum()), int((seen.alone < 0).sum())],
+        "is_judged": bool((seen.passes_a >= 0).any()),
     }
 
 

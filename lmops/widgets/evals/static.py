@@ -99,13 +99,12 @@ def _rows(controller: CaseRows, limit: int) -> tuple[list[str], list[list[str]],
     scores = controller.board.scores.get(chosen.scorer)
     heads = [
         "case",
-        *(f"{chosen.scorer} {run.label}" for run in runs),
+        *(run.label for run in runs),
         *(["change (negative: worse)", "flip"] if is_pair else ["result"]),
     ]
     heads += ["input", f"answer of {controller.board.runs[chosen.a].label}"]
     made = []
     for place in controller.order[:limit].tolist():
-        flip = {1: "gained", -1: "lost", 0: ""}[int(seen.flip[place])]
         outcome = {"none": ""}.get(OUTCOMES[int(seen.passes_a[place])], OUTCOMES[int(seen.passes_a[place])])
         values = ["" if scores is None else number(scores[place, run]) for run in controller.shown_runs]
         change = "" if math.isnan(seen.change[place]) else f"{seen.change[place]:+.4g}"
@@ -114,7 +113,7 @@ def _rows(controller: CaseRows, limit: int) -> tuple[list[str], list[list[str]],
             [
                 example_id,
                 *values,
-                *([change, flip] if is_pair else [outcome]),
+                *([change, seen.word(place)] if is_pair else [outcome]),
                 controller.preview(place),
                 controller.output(chosen.a, example_id),
             ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.evals.boards import STATES
+from lmops.evals.summaries import pass_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,6 +45,7 @@ class Filter:
         cell: A cell of a confusion matrix: (which matrix, row, column).
         slice: (key, value) of the examples.
         text: Words that id and input have.
+        said: Words that an output or a reason has.
         sort: "change", "case", or "run:" and the place of a run.
         descending: Whether the largest is first.
     """
@@ -57,6 +59,7 @@ class Filter:
     cell: tuple[str, str, str] | None = None
     slice: tuple[str, str] | None = None
     text: str = ""
+    said: str = ""
     sort: str = "change"
     descending: bool = False
 
@@ -72,6 +75,7 @@ class Filter:
             "cell": None if self.cell is None else list(self.cell),
             "slice": None if self.slice is None else dict([self.slice]),
             "text": self.text,
+            "said": self.said,
             "sort": self.sort,
             "descending": self.descending,
         }
@@ -88,8 +92,9 @@ def threshold(board: Board, scorer: ScorerFacts) -> float | None:
     """Return from where on a score passes by default: the middle of its scale, or of 0..1 when all are in it."""
     import numpy as np
 
-    if not (math.isinf(scorer.low) or math.isinf(scorer.high)):
-        return (scorer.low + scorer.high) / 2
+    mark = pass_mark((scorer.low, scorer.high))
+    if mark is not None:
+        return mark
     values = board.scores[scorer.name]
     known = values[~np.isnan(values)]
     return 0.5 if known.size and known.min() >= 0 and known.max() <= 1 else None
@@ -105,6 +110,7 @@ class Columns(NamedTuple):
         passes_a: 1 pass, 0 fail, -1 none.
         passes_b: Likewise.
         flip: 1 gained, -1 lost, else 0.
+        alone: 1 scored in the judged run only, -1 in the other only, else 0; what was not run is neither.
     """
 
     a: Floats
@@ -113,6 +119,19 @@ class Columns(NamedTuple):
     passes_a: Ints
     passes_b: Ints
     flip: Ints
+    alone: Ints
+
+    def word(self, place: int) -> str:
+        """Return what became of a case between the runs, in words; empty where its outcome is the same."""
+        alone = {1: "newly answered", -1: "no longer scored"}.get(int(self.alone[place]))
+        return alone or {1: "gained", -1: "lost"}.get(int(self.flip[place]), "")
+
+    @property
+    def is_worse(self) -> NDArray[np.bool_]:
+        """Which cases are a loss: those that lost, and those with one score only, unless it is new and passes."""
+        is_gain = (self.alone > 0) & (self.passes_a == 1)
+        found: NDArray[np.bool_] = (self.change < 0) | ((self.alone != 0) & ~is_gain)
+        return found
 
 
 def columns(board: Board, chosen: Filter, scorer: ScorerFacts | None) -> Columns:
@@ -127,7 +146,20 @@ def columns(board: Board, chosen: Filter, scorer: ScorerFacts | None) -> Columns
     higher = scorer is None or scorer.higher_is_better
     passes_a, passes_b = (outcomes(values, chosen.pass_at, higher_is_better=higher) for values in (a, b))
     known = (passes_a >= 0) & (passes_b >= 0)
-    return Columns(a, b, change, passes_a, passes_b, np.where(known, passes_a - passes_b, 0).astype(np.int8))
+    flip = np.where(known, passes_a - passes_b, 0).astype(np.int8)
+    return Columns(a, b, change, passes_a, passes_b, flip, _alone(board, chosen, scorer))
+
+
+def _alone(board: Board, chosen: Filter, scorer: ScorerFacts | None) -> Ints:
+    """Return which cases have a score in one run of the pair only, of those that both ran and were to score."""
+    import numpy as np
+
+    pair = [chosen.a, -1 if chosen.b is None else chosen.b]
+    if scorer is None or -1 in pair or (scorer.runs is not None and not set(pair) <= set(scorer.runs)):
+        return np.zeros(len(board.ids), dtype=np.int8)
+    has_a, has_b = (~np.isnan(board.scores[scorer.name][:, pair])).T
+    both_ran = (board.states[scorer.name][:, pair] != STATES.index("not run")).all(axis=1)
+    return np.where(both_ran, has_a.astype(np.int8) - has_b.astype(np.int8), 0).astype(np.int8)
 
 
 def outcomes(values: Floats, pass_at: float | None, *, higher_is_better: bool) -> Ints:
@@ -148,14 +180,26 @@ def matching(
     groups: Mapping[str, Mapping[str, Ints]],
     labels: Mapping[str, Ints],
     haystack: Sequence[str],
+    saying: frozenset[str] | None = None,
     without: str = "",
 ) -> NDArray[np.bool_]:
-    """Return which cases match; ``without`` leaves one part of the filter out."""
+    """Return which cases match.
+
+    Args:
+        board: The cases.
+        chosen: The filter.
+        seen: What is looked at of them.
+        groups: Their places by key and value.
+        labels: What people said, by label.
+        haystack: What the words of the filter are looked for in, by case.
+        saying: The ids of those whose answers have the words; None where none are asked for.
+        without: The part of the filter that is left out.
+    """
     import numpy as np
 
     keep = np.ones(len(board.ids), dtype=bool)
     if chosen.regressions:
-        keep &= seen.change < 0
+        keep &= seen.is_worse
     if chosen.flips:
         keep &= seen.flip != 0
     if chosen.cell is not None and without != "cell":
@@ -168,6 +212,8 @@ def matching(
         keep &= inside
     for word in chosen.text.lower().split():
         keep &= np.fromiter((word in text for text in haystack), dtype=bool, count=len(haystack))
+    if saying is not None:
+        keep &= np.fromiter((one in saying for one in board.ids), dtype=bool, count=len(board.ids))
     return keep
 
 
@@ -185,16 +231,15 @@ def ordered(board: Board, chosen: Filter, seen: Columns, keep: NDArray[np.bool_]
     import numpy as np
 
     places = np.flatnonzero(keep)
-    one_sided = np.zeros(len(board.ids), dtype=bool)
+    one_sided = seen.alone != 0
     if chosen.sort == "case":
         return places[::-1] if chosen.descending else places
     if not chosen.scorer:
         return places
     if chosen.sort == "change" and chosen.b is not None:
         values = seen.change
-        states = board.states[chosen.scorer][:, [chosen.a, chosen.b]]
-        one_sided = (np.isnan(seen.a) != np.isnan(seen.b)) & (states != STATES.index("not run")).all(axis=1)
     else:
+        one_sided = np.zeros(len(board.ids), dtype=bool)
         at = int(chosen.sort.removeprefix("run:")) if chosen.sort.startswith("run:") else chosen.a
         values = board.scores[chosen.scorer][:, at]
     found = values[places]

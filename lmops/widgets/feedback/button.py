@@ -15,13 +15,14 @@ class FeedbackButton(Live):
 
     Args:
         controller: What it shows.
+        refused: Why nothing can be said here; empty where it can.
     """
 
     _place = "feedback/button"
     _controller: FeedbackButtonController
 
-    def __init__(self, controller: FeedbackButtonController) -> None:
-        super().__init__(controller, height=240)
+    def __init__(self, controller: FeedbackButtonController, *, refused: str = "") -> None:
+        super().__init__(controller, height=240, refused=refused)
 
     def __repr__(self) -> str:
         """Say what was said."""

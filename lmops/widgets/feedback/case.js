@@ -1,6 +1,7 @@
 // One case as its user saw it: the conversation, the answer, its sources, its tools; what lies behind it on demand.
 
 import { button, duration, exact, h, icon, plural, pretty, swap } from "../kit/dom.js";
+import { Media } from "../kit/media.js";
 import { toUnits } from "./answers.js";
 
 /** Pictures, turns and opinions are asked for when somebody stays with a case. */
@@ -31,7 +32,7 @@ export class CasePane {
     this.turns = h("div.lm-turns", { hidden: true });
     this.after = h("div.lm-after", { hidden: true });
     this.rawBox = h("div.lm-raw", { hidden: true });
-    this.pictures = [];
+    this.media = new Media([]);
     swap(this.el, this.head(item), ...(found ? this.parts(found) : [h("p.lm-note.lm-wait", {}, "reading …")]));
     this.el.scrollTop = 0;
     if (!found) return;
@@ -65,19 +66,16 @@ export class CasePane {
   parts(found) {
     if (found.missing)
       return [h("div.lm-missing-case", {}, icon("warn"), h("span", {}, `${found.missing}. You can skip it.`))];
-    const pictures = (isAnswer) =>
-      found.media.map((one, i) => (one.is_answer === isAnswer ? this.picture(one, i) : null)).filter(Boolean);
-    const asked = pictures(false),
-      given = pictures(true);
+    this.media = new Media(found.media);
     return [
       this.turns,
       found.input.map(([name, words]) => this.said(name || "input", text(words))),
       found.conversation.map((one) => this.message(one)),
-      asked.length ? h("div.lm-media", {}, asked) : null,
+      this.media.nodes(false),
       this.said("answer", [
         found.is_failed ? this.failure(found.error) : null,
         found.output || !found.is_failed ? this.answer : null,
-        given.length ? h("div.lm-media", {}, given) : null,
+        this.media.nodes(true),
       ]),
       this.after,
       found.expected === null ? null : fold([h("b", {}, "expected"), preview(found.expected)], text(found.expected)),
@@ -216,27 +214,8 @@ export class CasePane {
   // -- what is asked for when somebody stays -------------------------------------------------------------------------
 
   stay(item) {
-    this.load(item);
+    this.media.load((index) => this.host.ask("medium", { position: item.position, index }));
     if (this.host.isDone(item)) this.showAfter(item);
-  }
-
-  picture(one, index) {
-    const words = `${one.mime}, ${plural(Math.ceil(one.bytes / 1024), "kB").replace("kBs", "kB")}`;
-    const box = h("figure.lm-picture", { "data-media": one.kind }, h("figcaption.lm-note", {}, words));
-    if (one.is_shown) this.pictures.push([box, index, one.kind, words]);
-    else box.append(h("span.lm-note", {}, "too large to be shown here"));
-    return box;
-  }
-
-  async load(item) {
-    for (const [box, index, kind, words] of this.pictures) {
-      const answer = await this.host.ask("medium", { position: item.position, index });
-      if (this.item !== item || !box.isConnected) return;
-      if (!answer) continue;
-      const shown = kind === "image" ? h("img", { alt: words }) : h("audio", { controls: true, "aria-label": words });
-      shown.src = `data:${answer.mime};base64,${answer.data.replaceAll("-", "+").replaceAll("_", "/")}`;
-      box.prepend(shown);
-    }
   }
 
   async showAfter(item) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lmops.errors import NotFoundError
-from lmops.widgets.feedback.media import Medium, media_of
+from lmops.traces.media import Medium, media_of
 from lmops.widgets.feedback.used import marked, stems
 from lmops.widgets.traces.detail import Cut, message_of, pretty
 

@@ -137,10 +137,7 @@ class LabelerController:
     def _on_medium(self, message: Message) -> Message:
         """Answer with the data of one image or sound that the trace itself carries."""
         found = self._reader.media(self._known(message)[0])
-        index = integer(message, "index", 0, len(found) - 1)
-        if not found[index].facts["is_shown"]:
-            raise UsageError("this is too large to be shown here: ws.traces.get(id) has it")
-        return {"kind": "medium", "mime": found[index].mime, "data": found[index].data}
+        return {"kind": "medium", **found[integer(message, "index", 0, len(found) - 1)].shown}
 
     def _on_after(self, message: Message) -> Message:
         """Answer with what judges and others say of an item, once this rater has said something."""

@@ -20,6 +20,7 @@ class Labeler(Live):
     Args:
         controller: What it shows.
         height: Height in pixels, from 240 to 4,000.
+        refused: Why nothing can be changed here; empty where it can.
     """
 
     _place = "feedback/labeler"

@@ -74,7 +74,7 @@ class BrowsableFeedback(Feedback):
             from lmops.widgets.feedback.themes import ThemesBoard
             from lmops.widgets.feedback.themes_controller import ThemesController
 
-            return ThemesBoard(ThemesController(found), height=height)
+            return ThemesBoard(ThemesController(found), height=height, refused=self._refused)
 
         return found.viewed_by(make)
 
@@ -105,12 +105,18 @@ class BrowsableFeedback(Feedback):
         store = self._project.store
         name = self.queues.get(queue if isinstance(queue, str) else queue.name).name
         if not ask:
-            return Labeler(self._seat(name, rater or self._project.actor), height=height)
+            return Labeler(self._seat(name, rater or self._project.actor), height=height, refused=self._refused)
         if rater is not None:
             raise UsageError(f"rater={rater!r} with ask=True: give a name, or let the page ask for one")
         seat = functools.partial(self._seat, name)
         desk = Desk(self.queues, name, seat=seat, store_id=store.store_id, place=str(store.path))
-        return Labeler(desk, height=height)
+        return Labeler(desk, height=height, refused=self._refused)
+
+    @property
+    def _refused(self) -> str:
+        from lmops.widgets.kit.actions import refusal
+
+        return refusal(is_read_only=self._project.store.is_read_only)
 
     def _seat(self, queue: str, rater: str) -> LabelerController:
         """Return what answers the page of one rater at one queue."""
@@ -159,7 +165,8 @@ class BrowsableFeedback(Feedback):
         from lmops.widgets.feedback.button_controller import FeedbackButtonController
 
         source, who = TraceSource(self._project.store), self._project.actor if user is None else user
-        return FeedbackButton(FeedbackButtonController(self, source, trace_id, span_id=span_id, name=name, user=who))
+        controller = FeedbackButtonController(self, source, trace_id, span_id=span_id, name=name, user=who)
+        return FeedbackButton(controller, refused=self._refused)
 
     def _with_view(self, found: FeedbackStats) -> FeedbackStats:
         def make() -> go.Figure:

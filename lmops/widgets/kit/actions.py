@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+
+from lmops.errors import UsageError
+from lmops.widgets.kit.planned import LOOKED_AT, Plan, mapping_of, plan_of
+from lmops.widgets.kit.static import is_for_visitors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-#: action -> (label, what its tooltip says when nobody gave one, while the phase is not there)
-KNOWN: Final = {
-    "dataset": ("dataset", "datasets are not part of this installation"),
-    "labeling": ("label", "queues are not part of this installation"),
-}
+#: action -> its label; one that nobody gave is not shown
+KNOWN: Final = {"dataset": "dataset", "labeling": "label"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +53,34 @@ class Action:
         asks: What the reader is asked for first, such as "dataset"; empty when nothing is asked.
         choices: Answers to offer, asked for when the question is shown.
         also: What is asked beside it.
+        plan: Takes rows and a mapping as it was typed; returns what would be done, before anything is asked.
+        maps: Whether fields can be taken from places that the reader names; ``run`` then takes what was typed, last.
         takes: What the rows are in a view of cases: the ids of their traces, of their examples, or the cases as records
             with run_id, example_id, repeat and trace_id.
+        refused: Why it cannot be done here, such as in a store that is open read-only; empty where it can.
     """
 
     run: Callable[..., str | Done]
     asks: str = ""
     choices: Callable[[], Sequence[str]] = tuple
     also: Callable[[], Also] | None = None
+    plan: Callable[[list[Any], str], Plan] | None = None
+    maps: bool = False
     takes: Literal["traces", "examples", "cases"] = "traces"
+    refused: str = ""
+
+
+def refusal(*, is_read_only: bool) -> str:
+    """Return why nothing can be changed in a store; "" where it can."""
+    return "this store is open read-only" if is_read_only else ""
+
+
+def unless_read_only(actions: Mapping[str, Action], *, is_read_only: bool) -> dict[str, Action]:
+    """Return the actions: refused in a store that is open for reading alone, none on a page for visitors."""
+    if is_for_visitors():
+        return {}
+    why = refusal(is_read_only=is_read_only)
+    return {name: replace(action, refused=why) for name, action in actions.items()}
 
 
 class _Version(Protocol):
@@ -71,8 +91,13 @@ class _Version(Protocol):
 class Datasets(Protocol):
     """What adding to a dataset needs: ``ws.datasets``."""
 
-    def add_traces(self, name: str, traces: list[str], /) -> _Version:
+    def add_traces(self, name: str, traces: list[str], /, *, map: Mapping[str, str] | None = ...) -> _Version:
         """Return the version of the dataset that has these traces as well."""
+
+    def made_of(
+        self, traces: list[str], /, *, map: Mapping[str, str] | None = ...
+    ) -> tuple[Sequence[Any], Sequence[tuple[str, str]]]:
+        """Return the examples that traces make, and the traces that make none with the reason."""
 
     def add(self, name: str, data: list[Any], /) -> _Version:
         """Return the version of the dataset that has these examples as well."""
@@ -86,17 +111,27 @@ def add_examples(datasets: Datasets, find: Callable[[str], Any]) -> Action:
 
     Args:
         datasets: Where it is.
-        find: Returns the example with an id.
+        find: Returns the example with an id; None where its dataset is gone.
     """
 
+    def found_of(example_ids: list[str]) -> list[Any]:
+        missing = [one for one in example_ids if find(one) is None]
+        if missing:
+            shown = f"{missing[0]!r:.100}{f' and {len(missing) - 1:,} more' if missing[1:] else ''}"
+            raise UsageError(f"there is no example to copy for {shown}: the dataset of these runs is not here")
+        return [find(one) for one in example_ids]
+
+    def plan(example_ids: list[str], _map: str) -> Plan:
+        return plan_of(found_of(example_ids), asked=len(example_ids))
+
     def run(example_ids: list[str], name: str) -> str:
-        version = datasets.add(name, [find(one) for one in example_ids])
+        version = datasets.add(name, found_of(example_ids))
         count = f"{len(example_ids):,} example{'' if len(example_ids) == 1 else 's'}"
         report = getattr(version, "report", None)
         is_new = report is None or report.is_new
         return f"added {count} to {version.ref}" if is_new else f"{version.ref} had {count} already"
 
-    return Action(run=run, asks="dataset", choices=lambda: _names(datasets), takes="examples")
+    return Action(run=run, asks="dataset", choices=lambda: _names(datasets), plan=plan, takes="examples")
 
 
 def _names(datasets: Datasets) -> list[str]:
@@ -106,8 +141,15 @@ def _names(datasets: Datasets) -> list[str]:
 def add_to_dataset(datasets: Datasets) -> Action:
     """Return the action that adds traces to a dataset whose name the reader gives."""
 
-    def run(trace_ids: list[str], name: str) -> str:
-        version = datasets.add_traces(name, trace_ids)
+    def plan(trace_ids: list[str], map: str) -> Plan:
+        places = mapping_of(map)
+        found, skipped = datasets.made_of(trace_ids[:LOOKED_AT], map=places)
+        why = f"{len(skipped):,} left out: {skipped[0][1]}" if skipped else ""
+        return plan_of(found, asked=len(trace_ids) - len(skipped), left_out=why, places=places or {})
+
+    def run(trace_ids: list[str], name: str, map: str = "") -> str:
+        places = mapping_of(map)
+        version = datasets.add_traces(name, trace_ids, **({"map": places} if places else {}))
         report = getattr(version, "report", None)
         left_out = () if report is None else report.skipped
         added = len(trace_ids) - len(left_out)
@@ -116,7 +158,7 @@ def add_to_dataset(datasets: Datasets) -> Action:
         is_new = report is None or report.is_new
         return f"{f'added {count} to {version.ref}' if is_new else f'{version.ref} had {count} already'}{why}"
 
-    return Action(run=run, asks="dataset", choices=lambda: _names(datasets))
+    return Action(run=run, asks="dataset", choices=lambda: _names(datasets), plan=plan, maps=True)
 
 
 class Queues(Protocol):

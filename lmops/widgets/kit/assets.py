@@ -5,6 +5,8 @@ A file is named from the folder of all widgets, with its noun: ``"traces/browser
 
 from __future__ import annotations
 
+import base64
+import gzip
 import posixpath
 import re
 from functools import cache
@@ -15,6 +17,7 @@ _IMPORT: Final = re.compile(r'^import \{[^}]*\} from "(?P<name>\.{1,2}/[\w/]+\.j
 _EXPORT: Final = re.compile(r"^export (?!default)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *(//.*|/\*\*? [^*]*(\*(?!/)[^*]*)*\*/)\n", re.MULTILINE)
 _LAST_COMMENT: Final = re.compile(r"(?<=[;{},)]) // .*$", re.MULTILINE)
+_SHEET: Final = re.compile(r'^@import "\.\./(?P<name>kit/\w+\.css)";\n', re.MULTILINE)
 _ROOT: Final = re.compile(r"\.lm-root(?![\w-])")
 _INDENT: Final = re.compile(r"^[ \n]+", re.MULTILINE)
 
@@ -23,6 +26,14 @@ _PLAIN_LINE: Final = re.compile(r"^[^'`/\\\n]+$", re.MULTILINE)
 _JS_SPACE: Final = re.compile(r'("[^"]*")| *(=>|===|!==|&&|\|\||\?\?|[{}(),;=<>?:]) *')
 #: a line break that means nothing; an address is no comment, but a line that has one is left alone
 _JS_BREAK: Final = re.compile(r"^((?:(?!//).)*[;{,])\n(?=.)", re.MULTILINE)
+#: a module that is another one, unpacked by the page; {} is what was packed
+_UNPACK: Final = """const bytes = Uint8Array.from(atob("{}"), (one) => one.charCodeAt(0));
+const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+const url = URL.createObjectURL(new Blob([await new Response(stream).arrayBuffer()], {{ type: "text/javascript" }}));
+const unpacked = await import(url);
+URL.revokeObjectURL(url);
+export default unpacked.default;
+"""
 #: spaces that mean nothing in our style sheets (those around + and - and before : in selectors do)
 _CSS_SPACE: Final = re.compile(r" *([{};,]) *|(:) +")
 
@@ -39,6 +50,12 @@ def script(name: str) -> str:
     return "".join(parts.values())
 
 
+@cache
+def packed(name: str) -> str:
+    """Return :func:`script` as a module that unpacks it: a notebook that saves its widgets stores a third of it."""
+    return _UNPACK.format(base64.b64encode(gzip.compress(script(name).encode(), mtime=0)).decode("ascii"))
+
+
 def _collect(name: str, parts: dict[str, str]) -> None:
     if name in parts:
         return
@@ -51,16 +68,16 @@ def _collect(name: str, parts: dict[str, str]) -> None:
 
 @cache
 def style(name: str) -> str:
-    """Return the style sheet of one widget, after what all widgets share.
+    """Return the style sheet of one widget, after what all widgets share, with the sheets of the kit that it imports.
 
     Style sheets act on the whole notebook. So what is the widget's own is nested in its root, for which it says
     ``.lm-root``: widgets use the same words for different things. The root of ``traces/browser.css`` is
     ``[data-lm="trace-browser"]``, the noun with the name of the file.
     """
-    own = _ROOT.sub("&", text_of(name))
+    own = _ROOT.sub("&", _SHEET.sub(lambda found: text_of(found["name"]), text_of(name)))
     noun, file = name.removesuffix(".css").split("/")
     root = f"{noun.removesuffix('s')}-{file}"
-    text = _lean(f'{text_of("kit/base.css")}[data-lm="{root}"] {{\n{own}}}').replace("\n", " ")
+    text = _lean(f'{text_of("kit/skin.css")}{text_of("kit/base.css")}[data-lm="{root}"] {{\n{own}}}').replace("\n", " ")
     return _CSS_SPACE.sub(r"\1\2", text).replace(";}", "}")
 
 

@@ -62,10 +62,13 @@ const PATHS = {
   thumbDown:
     "M5 8.5l3 5c1.2 0 1.8-1 1.5-2.2L9 9.5h3.5c.8 0 1.3-.7 1.1-1.5l-1-4c-.2-.8-.8-1.5-1.6-1.5H5zM2.5 8.5H5v-6H2.5z",
   add: "M8 3v10M3 8h10",
+  group: "M2.5 3h11v3h-11zM5.5 8.5h8v2h-8zM5.5 12.5h8M2.5 8v5",
+  export: "M8 2.5v7M5 6.5l3 3 3-3M3 11v2.5h10V11",
   label: "M2.5 3v4.5l6 6 5-5-6-6H3zM5 5.2h.1",
   warn: "M8 2.5L14 13H2zM8 6.5v3M8 11.2v.2",
   mark: "M3 3h10v10H3z",
   marked: "M3 3h10v10H3zM5 8l2.2 2.2L11 5.8",
+  partly: "M3 3h10v10H3zM5.5 8h5",
 };
 
 /** An icon; words stand beside it, so it is hidden from assistive technology. */
@@ -273,6 +276,7 @@ export function keyHelp(keys) {
     { hidden: true, role: "dialog", "aria-label": "keys" },
     h("strong", {}, "Keys"),
     h("dl", {}, rows),
+    h("p", {}, "What a word here means: docs/glossary.md, or in a shell ", h("code", {}, "lmops word margin")),
   );
 }
 

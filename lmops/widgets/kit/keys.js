@@ -5,7 +5,23 @@ import { isOurs } from "./dom.js";
 /** What a key means in a view that knows these; undefined leaves it to the page. */
 export function commandIn(event, known) {
   if (event.isComposing || !isOurs(event)) return undefined;
-  return Object.hasOwn(known, event.key) ? known[event.key] : undefined;
+  const shifted = `Shift+${event.key}`,
+    key = event.shiftKey && Object.hasOwn(known, shifted) ? shifted : event.key;
+  return Object.hasOwn(known, key) ? known[key] : undefined;
+}
+
+/** Arrow keys, Home and End go from one of the things in `el` to the next; for Tab they can be one stop. */
+export function arrows(el, selector) {
+  el.addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, Home: -1e9, End: 1e9 }[event.key];
+    if (!by || !isOurs(event) || event.isComposing) return;
+    const all = [...el.querySelectorAll(selector)].filter((one) => !one.disabled),
+      at = all.indexOf(document.activeElement);
+    if (at < 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    all[Math.min(all.length - 1, Math.max(0, at + by))].focus();
+  });
 }
 
 /** What is on its way; whoever needs it waits for all of it. */
@@ -61,7 +77,7 @@ export class KeyQueue {
     if (!isText && !this.host.commandOf(event)) return false;
     // A key that is held down while nothing moves does not run on when it is let go.
     if (this.isBusy && event.repeat) return true;
-    this.waiting.push({ key: event.key });
+    this.waiting.push({ key: event.key, shiftKey: event.shiftKey });
     if (!this.isBusy) this.flow();
     return true;
   }

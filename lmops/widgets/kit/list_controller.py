@@ -10,8 +10,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from lmops.errors import QueryError, UsageError
+from lmops.errors import LmopsError, QueryError, UsageError
 from lmops.widgets.kit.actions import KNOWN, Done
+from lmops.widgets.kit.planned import Plan
 from lmops.widgets.kit.protocol import answer, handlers_of, one_of, optional_string, string
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _MAX_ANSWER: Final = 200
 _MAX_CHOICES: Final = 1_000
+_MAX_MAP: Final = 1_000
 _MAX_LOCATED: Final = 10
 #: So many of the last actions can be taken back.
 _MAX_UNDONE: Final = 20
@@ -54,7 +56,9 @@ class ListController(ABC):
         self._rev = 0
         self._seq = 0
         self.cursor: str | None = None
+        #: the marked rows in their order; where all are marked, those that are not
         self._marked: dict[str, None] = {}
+        self._all_of: object = None
         self._undo: dict[str, Callable[[], str]] = {}
         #: called with every state message that Python itself causes
         self.on_change: Callable[[Message], None] = lambda _message: None
@@ -90,6 +94,11 @@ class ListController(ABC):
     def total(self) -> int:
         """How many rows there are."""
 
+    @property
+    def _found_by(self) -> object:
+        """What says which rows are found, in whatever order: all of them stay marked while it stays the same."""
+        return self._rev
+
     def _act(self, action: Action, ids: list[str], answers: tuple[str, ...]) -> str | Done:
         """Do something with rows; returns what came of it."""
         return action.run(ids, *answers)
@@ -98,7 +107,12 @@ class ListController(ABC):
 
     @property
     def selected_ids(self) -> list[str]:
-        """The marked rows in the order they were marked; the one under the cursor when none is marked."""
+        """The marked rows in the order they were marked; the one under the cursor when none is marked.
+
+        Where all that the filter finds were marked at once, they are in the order of the list.
+        """
+        if self._is_all:
+            return [one for one in self._all_ids() if one not in self._marked]
         return list(self._marked) or ([] if self.cursor is None else [self.cursor])
 
     def refresh(self) -> None:
@@ -115,17 +129,23 @@ class ListController(ABC):
     def _selection(self) -> Message:
         """Return cursor and marks, with the number of the message that says them."""
         self._seq += 1
-        return {"seq": self._seq, "cursor": self.cursor, "marked": list(self._marked)}
+        if self._all_of is not None and not self._is_all:
+            self._all_of, self._marked = None, {}
+        return {"seq": self._seq, "cursor": self.cursor, "marked": list(self._marked), "is_all": self._is_all}
+
+    @property
+    def _is_all(self) -> bool:
+        return self._all_of is not None and self._all_of == (self._found_by,)
 
     def _action_rows(self) -> list[Message]:
-        """Return what can be done with rows; what is missing says why."""
+        """Return what can be done with rows; what is refused here says why, what is missing is not shown."""
         found = {name: self._actions.get(name) for name in KNOWN}
         return [
             {
                 "name": name,
-                "label": KNOWN[name][0],
-                "hint": KNOWN[name][1],
-                "is_there": action is not None,
+                "label": KNOWN[name],
+                "hint": "" if action is None else action.refused,
+                "is_there": action is not None and not action.refused,
                 "asks": "" if action is None else action.asks,
             }
             for name, action in found.items()
@@ -147,8 +167,12 @@ class ListController(ABC):
         cursor = message.get("cursor")
         if cursor is not None and not (self._is_id(cursor) and self._is_known(cursor)):
             raise UsageError(f"select: the cursor is the id of a {self.NOUN}")
+        is_all = message.get("is_all") is True
+        if is_all:
+            self._check_rev(message)
         if "marked" in message:
             self._marked = dict.fromkeys(filter(self._is_known, self._ids(message, "marked", self.MAX_MARKED)))
+            self._all_of = (self._found_by,) if is_all else None
         self.cursor = cursor
         return {"kind": "selection", **self._selection()}
 
@@ -160,7 +184,25 @@ class ListController(ABC):
         if also is not None:
             offered = list(also.choices.items())[:_MAX_CHOICES]
             second = {"asks": also.asks, "choices": offered, "fixed": dict(also.fixed)}
-        return {"kind": "question", "choices": choices[:_MAX_CHOICES], "also": second}
+        plan = self._planned(action, message)
+        choices = choices[:_MAX_CHOICES]
+        return {"kind": "question", "choices": choices, "also": second, "maps": action.maps, "plan": plan}
+
+    def _on_plan(self, message: Message) -> Message:
+        """Return what an action would do with rows, with fields from other places than before."""
+        return {"kind": "plan", "plan": self._planned(self._action(message), message)}
+
+    def _planned(self, action: Action, message: Message) -> Message | None:
+        """Return what would be done with the rows that are named; what speaks against it is said now."""
+        if action.plan is None or not ("ids" in message or message.get("all") is True):
+            return None
+        try:
+            found = action.plan(self._rows_asked(message), optional_string(message, "map", _MAX_MAP) or "")
+        except _StaleError:
+            raise
+        except LmopsError as error:
+            return Plan(refused=str(error)).as_dict()
+        return found.as_dict()
 
     def _on_action(self, message: Message) -> Message:
         """Do something with the rows that are named, or with all that are listed."""
@@ -168,13 +210,20 @@ class ListController(ABC):
         value = string(message, "value", _MAX_ANSWER).strip() if action.asks else ""
         if action.asks and not value:
             raise UsageError(f"give the name of the {action.asks}")
+        ids = self._rows_asked(message)
+        answers = [value]
+        answers += [] if action.also is None else [optional_string(message, "also", _MAX_ANSWER) or ""]
+        answers += [optional_string(message, "map", _MAX_MAP) or ""] if action.maps else []
+        found = self._act(action, ids, tuple(answers))
+        done = found if isinstance(found, Done) else Done(message=found)
+        return {"kind": "done", "message": done.message, "undo": None if done.undo is None else self._offer(done.undo)}
+
+    def _rows_asked(self, message: Message) -> list[str]:
+        """Return the ids of the rows that a message is about: those that it names, or all that are listed."""
         ids = self._listed(message) if message.get("all") is True else self._ids(message, "ids", self.MAX_MARKED)
         if not ids:
             raise UsageError(f"no {self.NOUN} is marked or open")
-        also = optional_string(message, "also", _MAX_ANSWER) or ""
-        found = self._act(action, ids, (value,) if action.also is None else (value, also))
-        done = found if isinstance(found, Done) else Done(message=found)
-        return {"kind": "done", "message": done.message, "undo": None if done.undo is None else self._offer(done.undo)}
+        return ids
 
     def _on_undo(self, message: Message) -> Message:
         """Take back what an action did, once."""
@@ -195,17 +244,22 @@ class ListController(ABC):
         return name
 
     def _listed(self, message: Message) -> list[str]:
+        """Return the ids of all rows but those that the message names."""
         self._check_rev(message)
+        but = set(self._ids(message, "but", self.MAX_MARKED)) if "but" in message else set()
         if self.total > self.MAX_MARKED:
             raise UsageError(
                 f"the list has {self.total:,} {self.NOUN}s: filter it, {self.MAX_MARKED:,} can be taken at once"
             )
-        return self._all_ids()
+        return [one for one in self._all_ids() if one not in but]
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _action(self, message: Message) -> Action:
-        return self._actions[one_of(message, "name", self._actions)]
+        found = self._actions[one_of(message, "name", self._actions)]
+        if found.refused:
+            raise UsageError(found.refused)
+        return found
 
     def _check_rev(self, message: Message) -> None:
         if message.get("rev") != self._rev:

@@ -10,12 +10,16 @@ import { View } from "./view.js";
 const LEFT = new WeakMap();
 const MAX_RANGE = 2_000;
 /** Messages that are answered by another list, or by what it says. */
-const CHANGES = new Set(["filter", "range", "sort", "columns", "refresh"]);
+const CHANGES = new Set(["filter", "range", "sort", "columns", "refresh", "group", "open_group", "back", "view"]);
 /** Keys that need nothing, and those that need the list alone; all others need its row, and what is open of it. */
 const NEED_NOTHING = new Set(["help", "escape", "times", "other", "right", "left", "undo"]);
 const NEED_LIST = new Set([
   "down",
   "up",
+  "markDown",
+  "markUp",
+  "all",
+  "heads",
   "first",
   "last",
   "pageDown",
@@ -33,7 +37,9 @@ export class ListView extends View {
   /** Subclasses have `noun`, `list` (a RowTable), `pane` ({isOpen, open(id), busy}), and what is not here. */
   constructor(model, el) {
     super(model);
-    this.marks = new Map();
+    //: the ids of the rows that are marked; where all are, of those that are not
+    this.marks = new Set();
+    this.isAll = false;
     this.cursorId = null;
     this.left = LEFT.get(model);
     LEFT.delete(model);
@@ -48,23 +54,26 @@ export class ListView extends View {
     this.foot = h("div.lm-foot", {}, this.summary, this.marked, h("span.lm-gap"));
     this.split = h("div.lm-split", {
       role: "separator",
-      "aria-orientation": "vertical",
-      "aria-label": "width of the list",
-      title: "drag to resize",
+      tabindex: 0,
+      "aria-label": "size of the list",
+      title: "drag to resize, or use the arrow keys",
       onpointerdown: (event) => this.drag(event),
+      onkeydown: (event) => this.resizeBy(event),
     });
     this.build(el);
     this.started = this.ask("hello");
   }
 
   /** What a table of rows asks of the view. */
-  listHost() {
+  listHost(more) {
     return this.host({
-      isMarked: (id) => this.marks.has(id),
+      ...more,
+      isMarked: (id) => this.isMarked(id),
       isCompact: () => this.pane.isOpen,
       onOpen: () => this.open(),
       onMark: (index, isRange) => this.mark(index, isRange),
-      onCursor: (index) => this.moveTo(index),
+      onMarkAll: () => this.markAll(),
+      onCursor: (index, isRange) => this.clickedAt(index, isRange),
       onSort: (name) => this.sort(name),
       onRows: () => {
         this.root.dataset.rows = this.list.pages.map.size;
@@ -114,7 +123,7 @@ export class ListView extends View {
 
   news(message, mine) {
     if (message.kind === "selection") {
-      if (!mine) this.take(message.cursor, message.marked);
+      if (!mine) this.take(message);
       if (message.cursor && this.list.cursor < 0 && !mine) this.pending.add(this.find(message.cursor));
       this.selected(message);
       return;
@@ -123,13 +132,16 @@ export class ListView extends View {
       place = this.place();
     this.state = message;
     Object.assign(this.root.dataset, { state: "ready", rev: message.rev, total: message.total });
+    if (before?.rev !== message.rev) this.anchor = undefined; // it is a place in the list
     this.drawState();
     this.drawSummary();
-    this.drawMarked();
+    // Another filter finds other rows: they are not those that were all marked.
+    if (this.isAll && !message.is_all) this.takeMarks(message);
+    else this.drawMarked();
     if (before?.rev === message.rev) this.list.layout();
     else this.pending.add(this.newList(place, before));
     if (before) return;
-    this.take(message.cursor, message.marked);
+    this.take(message);
     this.takeOver();
   }
 
@@ -149,17 +161,23 @@ export class ListView extends View {
     }
   }
 
+  takeMarks({ marked, is_all: isAll }) {
+    this.marks = new Set(marked);
+    this.isAll = isAll;
+    this.drawMarks();
+  }
+
   /** What another view has under its cursor and marked. */
-  take(cursor, marked) {
-    const { list } = this;
-    this.marks = new Map(marked.map((id) => [id, true]));
+  take(message) {
+    const { list } = this,
+      { cursor } = message;
+    this.takeMarks(message);
     if (cursor !== this.cursorId) {
       this.cursorId = cursor;
       this.root.dataset.selected = cursor ?? "";
       list.cursor = cursor ? list.pages.indexOf(cursor) : -1;
       if (cursor && this.pane.isOpen) this.pane.open(cursor);
     }
-    this.drawMarks();
   }
 
   /** Put the cursor on a row that is not loaded. */
@@ -181,6 +199,7 @@ export class ListView extends View {
       { list } = this;
     if (!total) return;
     const target = Math.min(total - 1, Math.max(0, index));
+    if (list.head.contains(document.activeElement)) this.focus();
     list.cursor = target;
     list.reveal(target);
     list.el.setAttribute("aria-activedescendant", `${this.view}-r${target}`);
@@ -191,13 +210,44 @@ export class ListView extends View {
     if (this.pane.isOpen) this.openSoon();
   }
 
+  /** A click puts the cursor; ranges reach from the last one that was none. */
+  clickedAt(index, isRange) {
+    this.anchor = isRange ? (this.anchor ?? (this.list.cursor < 0 ? index : this.list.cursor)) : index;
+    this.moveTo(index);
+  }
+
   step(by) {
-    this.moveTo(this.list.cursor < 0 ? 0 : this.list.cursor + by);
+    this.anchor = undefined;
+    const { cursor } = this.list;
+    this.moveTo(cursor < 0 && Number.isFinite(by) ? 0 : cursor + by);
+  }
+
+  /** Go a row on and mark what is passed; back over it the mark goes again. */
+  async extend(by) {
+    const { list } = this,
+      from = Math.max(0, list.cursor),
+      to = Math.min(this.state.total - 1, Math.max(0, from + by));
+    this.anchor ??= from;
+    const isBack = Math.abs(to - this.anchor) < Math.abs(from - this.anchor);
+    const ids = await Promise.all([from, to].map((index) => this.idAt(index)));
+    if (!ids[0] || !ids[1]) return;
+    this.setMark(ids[0], !isBack);
+    this.setMark(ids[1], true);
+    this.marksChanged();
+    await this.moveTo(to);
   }
 
   tell() {
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.ask("select", { cursor: this.cursorId, marked: [...this.marks.keys()] }), 60);
+    this.telling = setTimeout(
+      () =>
+        this.ask("select", {
+          cursor: this.cursorId,
+          marked: [...this.marks],
+          ...(this.isAll && { is_all: true, rev: this.state.rev }),
+        }),
+      60,
+    );
   }
 
   /** What is passed is not opened; a key that needs it does not wait for that. */
@@ -212,32 +262,67 @@ export class ListView extends View {
     this.pane.open(this.cursorId);
   }
 
+  isMarked(id) {
+    return this.isAll !== this.marks.has(id);
+  }
+
+  setMark(id, isOn) {
+    if (this.isAll === isOn) this.marks.delete(id);
+    else this.marks.add(id);
+  }
+
+  /** How many rows are marked. */
+  get markCount() {
+    return this.isAll ? this.state.total - this.marks.size : this.marks.size;
+  }
+
+  async idAt(index) {
+    return (this.list.pages.row(index) ?? (await this.list.at(index)))?.[0];
+  }
+
+  /** Mark a row, or no more; a range reaches from where the cursor was put last. */
   async mark(index, isRange = false) {
     // What is open may not be in the list as it is filtered now.
     if (index < 0 && !this.pane.isOpen) {
       await this.moveTo(0);
       index = this.list.cursor;
     }
-    const id = index < 0 ? this.cursorId : (this.list.pages.row(index) ?? (await this.list.at(index)))?.[0];
+    const id = index < 0 ? this.cursorId : await this.idAt(index);
     if (!id) return;
-    if (isRange && this.lastMark !== undefined) {
-      const [from, to] = [Math.min(index, this.lastMark), Math.max(index, this.lastMark)];
-      if (to - from >= MAX_RANGE) this.say(`only the first ${count(MAX_RANGE)} rows of the range are marked`, "error");
-      for (let i = from; i <= to && i < from + MAX_RANGE; i++) {
-        const row = await this.list.at(i);
-        if (row) this.marks.set(row[0], true);
-      }
-    } else if (!this.marks.delete(id)) this.marks.set(id, true);
-    this.lastMark = index;
-    this.drawMarks();
-    this.tell();
+    if (isRange) await this.markRange(this.anchor ?? index, index);
+    else {
+      this.setMark(id, !this.isMarked(id));
+      this.anchor = index;
+    }
+    this.marksChanged();
+  }
+
+  async markRange(one, other) {
+    const [from, to] = [Math.min(one, other), Math.max(one, other)];
+    if (to - from >= MAX_RANGE) this.say(`only the first ${count(MAX_RANGE)} rows of the range are marked`, "error");
+    for (let i = from; i <= to && i < from + MAX_RANGE; i++) {
+      const id = await this.idAt(i);
+      if (id) this.setMark(id, true);
+    }
+  }
+
+  /** Mark all that the filter finds, loaded or not; none where all are marked. */
+  markAll() {
+    this.isAll = this.markCount < this.state.total;
+    this.marks.clear();
+    this.marksChanged();
   }
 
   clearMarks() {
+    this.isAll = false;
     this.marks.clear();
+    this.marksChanged();
+    this.focus();
+  }
+
+  marksChanged() {
     this.drawMarks();
     this.tell();
-    this.focus();
   }
 
   drawMarks() {
@@ -247,28 +332,45 @@ export class ListView extends View {
 
   /** How many rows are marked, and what can be done with them. */
   drawMarked() {
-    const n = this.marks.size,
-      words = plural(n, `marked ${this.noun}`);
-    this.marked.hidden = !n || !this.state;
-    if (this.marked.hidden) return;
+    const n = this.state ? this.markCount : 0;
+    this.marked.hidden = !n;
+    if (!this.state) return;
+    const all = plural(this.state.total, this.noun);
+    this.list.drawMarkAll(n, `mark all ${all}`);
+    if (!n) return;
     const tool = ({ name, label, hint, is_there: isThere }) =>
-      button(name === "dataset" ? "add" : "label", label, () => this.act(name, [...this.marks.keys()], words), {
+      button(name === "dataset" ? "add" : "label", label, () => this.actOnMarked(name), {
         title: isThere ? `${label} the marked ${this.noun}s` : hint,
         disabled: !isThere,
       });
     swap(
       this.marked,
-      h("b", {}, `${count(n)} marked`),
-      ...this.state.actions.map(tool),
+      h("b", {}, n === this.state.total ? `all ${count(n)} marked` : `${count(n)} marked`),
+      ...(n < this.state.total
+        ? [
+            button(null, `mark all ${all}`, () => this.markAll(), {
+              text: `all ${count(this.state.total)}`,
+              title: "A",
+            }),
+          ]
+        : []),
+      ...this.state.actions.filter((one) => one.is_there || one.hint).map(tool),
       button("close", "clear the marks", () => this.clearMarks(), { text: "" }),
     );
   }
 
-  act(name, ids, words) {
+  /** Do something with `rows`: {ids}, or {all: true, but: ids} for all that the filter finds. */
+  act(name, rows, words) {
     const action = this.state.actions.find((one) => one.name === name);
     if (!action.is_there) this.say(action.hint);
-    else if (!ids[0]) this.say(`no ${this.noun} is chosen`);
-    else this.form.start(action, ids, words);
+    else if (!rows.all && !rows.ids[0]) this.say(`no ${this.noun} is chosen`);
+    else this.form.start(action, rows, words);
+  }
+
+  actOnMarked(name) {
+    const n = this.markCount,
+      words = plural(n, `marked ${this.noun}`);
+    this.act(name, this.isAll ? { all: true, but: [...this.marks] } : { ids: [...this.marks] }, words);
   }
 
   /** Take back what an action did. */
@@ -284,8 +386,8 @@ export class ListView extends View {
   }
 
   actOnChosen(name) {
-    if (this.marks.size) this.act(name, [...this.marks.keys()], plural(this.marks.size, `marked ${this.noun}`));
-    else this.act(name, [this.readId], `this ${this.noun}`);
+    if (this.markCount) this.actOnMarked(name);
+    else this.act(name, { ids: [this.readId] }, `this ${this.noun}`);
   }
 
   async copyId() {
@@ -296,14 +398,31 @@ export class ListView extends View {
 
   drag(event) {
     event.preventDefault();
-    const { left, width } = this.main.getBoundingClientRect();
+    const { left, top, width, height } = this.main.getBoundingClientRect(),
+      isStacked = getComputedStyle(this.main).flexDirection === "column";
     this.split.setPointerCapture(event.pointerId);
-    const move = (to) => {
-      this.root.style.setProperty("--lm-list", `${Math.min(80, Math.max(12, (100 * (to.clientX - left)) / width))}%`);
-      this.list.layout();
-    };
+    const move = (to) => this.resizeTo(isStacked ? (to.clientY - top) / height : (to.clientX - left) / width);
     this.split.addEventListener("pointermove", move);
     this.split.addEventListener("pointerup", () => this.split.removeEventListener("pointermove", move), { once: true });
+  }
+
+  /** Give the list a share of the room, from 0 to 1. */
+  resizeTo(share) {
+    const percent = Math.round(Math.min(80, Math.max(12, 100 * share)));
+    this.root.style.setProperty("--lm-list", `${percent}%`);
+    this.split.setAttribute("aria-valuenow", percent);
+    this.list.layout();
+  }
+
+  resizeBy(event) {
+    const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const all = this.main.getBoundingClientRect(),
+      { width, height } = this.list.el.parentElement.getBoundingClientRect(),
+      isStacked = getComputedStyle(this.main).flexDirection === "column";
+    this.resizeTo((isStacked ? height / all.height : width / all.width) + 0.04 * by);
   }
 
   // -- keys --------------------------------------------------------------------------------------------------------
@@ -341,15 +460,19 @@ export class ListView extends View {
       next: () => this.step(1),
       previous: () => this.step(-1),
       first: () => {
-        this.moveTo(0);
+        this.step(-Infinity);
       },
       last: () => {
-        this.moveTo(this.state.total - 1);
+        this.step(Infinity);
       },
       pageDown: () => this.step(this.pageRows),
       pageUp: () => this.step(-this.pageRows),
       open: () => this.open(),
       mark: () => this.mark(list.cursor),
+      markDown: () => this.extend(1),
+      markUp: () => this.extend(-1),
+      all: () => this.markAll(),
+      heads: () => list.focusHead(),
       copy: () => {
         this.copyId();
       },

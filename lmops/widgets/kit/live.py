@@ -13,7 +13,7 @@ To add a view:
    they act in their order, each when what it needs has come, and text waits with them. Text reaches the page through
    ``textContent`` and ``h`` (``kit/dom.js``) only. The root is ``h("div.lm-root", {tabindex: 0, "data-lm": name,
    "data-state": "loading"})``; tests wait for ``data-state="ready"``.
-3. ``<name>.css``: only what ``kit/base.css`` does not have, only its ``--lm-*`` and JupyterLab's ``--jp-*`` variables.
+3. ``<name>.css``: only what ``kit/base.css`` does not have, only the colours of ``kit/skin.css``.
    It acts inside the root only, whose ``data-lm`` is the noun and the name of the file (``trace-browser``); the root
    itself is ``.lm-root`` (``.lm-root.lm-wide .lm-cell``).
 4. ``<name>.py``: a subclass of :class:`Live` with ``_place = "<noun>/<name>"``, and what Python can ask. The verb that
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from lmops.base.shown import Shown
 from lmops.errors import MissingDependencyError, UsageError
+from lmops.text import escape
 from lmops.widgets.kit.static import is_static
 
 if TYPE_CHECKING:
@@ -40,22 +41,24 @@ _HEIGHTS: Final = (240, 4_000)
 class Live(Shown):
     """A view over a controller: a widget in a notebook, its static form where none can be.
 
-    Static it is with ``LMOPS_STATIC=1`` (a notebook that is written to be read later) and without anywidget; then it
-    opens no connection, and what Python can ask of it is the same.
+    Static it is with ``LMOPS_STATIC=1`` (a notebook that is written to be read later), without anywidget, and where all
+    that it is for is refused; then it opens no connection, and what Python can ask of it is the same.
 
     Args:
         controller: What it shows.
         height: Height in pixels, from 240 to 4,000.
+        refused: Why nothing can be done in it here, such as in a store that is open read-only; empty where it can.
     """
 
     #: its script and style sheet, without their ends
     _place: ClassVar[str]
 
-    def __init__(self, controller: Controller, *, height: int = 560) -> None:
+    def __init__(self, controller: Controller, *, height: int = 560, refused: str = "") -> None:
         if not isinstance(height, int) or not _HEIGHTS[0] <= height <= _HEIGHTS[1]:
             raise UsageError(f"height={height!r}: give pixels from {_HEIGHTS[0]} to {_HEIGHTS[1]}")
         self._controller: Any = controller
         self._height = height
+        self._refused = refused
 
     @cached_property
     def widget(self) -> Skin:
@@ -71,15 +74,23 @@ class Live(Shown):
     @property
     def text(self) -> str:
         """What is shown as plain text, safe to print to a terminal."""
-        return str(self._controller.bundle()["text/plain"])
+        return self._static()["text/plain"]
 
     def _repr_html_(self) -> str:
-        return str(self._controller.bundle()["text/html"])
+        return self._static()["text/html"]
+
+    def _static(self) -> dict[str, str]:
+        """Return the static forms by media type; why they are all there is stands first."""
+        made = {kind: str(form) for kind, form in self._controller.bundle().items()}
+        if self._refused:
+            made["text/plain"] = f"{self._refused}\n{made['text/plain']}"
+            made["text/html"] = f"<div><p>{escape(self._refused)}</p>{made['text/html']}</div>"
+        return made
 
     def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the widget and, for exported and untrusted notebooks, the static form as HTML and text."""
-        static: dict[str, Any] = dict(self._controller.bundle())
-        if is_static():
+        static: dict[str, Any] = {**self._static()}
+        if self._refused or is_static():
             return static, {}
         try:
             found = self.widget._repr_mimebundle_()

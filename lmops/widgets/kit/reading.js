@@ -52,6 +52,20 @@ export class ReadingView extends View {
     return button("", "roll back", () => this.moves.open("rollback"), { text: "Roll back…", cls: "lm-act" });
   }
 
+  /** There is nothing to roll back where no alias has an earlier version: what does not exist is not shown. */
+  drawRollback() {
+    const { can_undo: names, refused } = this.state;
+    this.rollback.hidden = !names.length;
+    this.rollback.disabled = Boolean(refused);
+    this.rollback.title = refused || `roll back ${names.join(" or ")}`;
+  }
+
+  /** Say what a move did, and offer to take it back to who made it. */
+  told({ said, undo }, mine) {
+    if (said && undo && mine) this.status.offer(said, "Undo", () => this.ask("move", undo));
+    else if (said) this.say(said, "done", true);
+  }
+
   barEnd() {
     return [
       button("copy", "copy as text  y", () => this.copy(), { text: "" }),

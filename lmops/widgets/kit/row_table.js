@@ -1,6 +1,6 @@
 // A table of any number of rows: they come by windows and are drawn where they are visible only.
 
-import { MAX_HEIGHT, ROW, h, icon } from "./dom.js";
+import { MAX_HEIGHT, ROW, h, icon, isOurs, swap } from "./dom.js";
 
 export const PAGE = 100;
 const PAGES_KEPT = 60;
@@ -62,6 +62,21 @@ export class Pages {
   }
 }
 
+/** Where a key leads from one heading: `at` is [heading, thing in it], of which the first sorts; `heads` says of each
+ *  heading how many things it has, and whether the others lie side by side. "rows" leads back to them, undefined is no
+ *  key of headings. */
+export function nextHead([head, thing], key, heads) {
+  const { things, isRow } = heads[head],
+    by = { ArrowLeft: -1, ArrowRight: 1 }[key];
+  if (by && thing && isRow) return [head, Math.min(things - 1, Math.max(1, thing + by))];
+  if (by) return [Math.min(heads.length - 1, Math.max(0, head + by)), 0];
+  if (key === "ArrowDown") return thing + 1 < things && !(thing && isRow) ? [head, thing + 1] : "rows";
+  if (key === "ArrowUp") return [head, isRow ? 0 : Math.max(0, thing - 1)];
+  if (key === "Home" || key === "End") return [key === "Home" ? 0 : heads.length - 1, 0];
+  if (key === "Escape") return thing ? [head, 0] : "rows";
+  return undefined;
+}
+
 /** Its subclass says `label` (what its rows are), `columns`, and `fillCell(cell, column, value, minute)`. */
 export class RowTable {
   /** `host`: {ask, view, now, state, isMarked, isCompact, onCursor, onOpen, onMark, onRows} */
@@ -74,7 +89,13 @@ export class RowTable {
     this.pixels = 0; // what is scrolled away, in unscaled pixels
     this.direction = 1;
     this.isExact = false;
-    this.head = h("div.lm-head", { role: "rowgroup" });
+    this.head = h("div.lm-head", { role: "rowgroup", onkeydown: (event) => this.headKey(event) });
+    this.all = h("button.lm-mark-all", {
+      type: "button",
+      role: "checkbox",
+      tabindex: -1,
+      onclick: () => this.host.onMarkAll(),
+    });
     this.space = h("div.lm-space", { role: "rowgroup" });
     this.empty = h("div.lm-empty", { hidden: true });
     this.el = h(
@@ -90,6 +111,61 @@ export class RowTable {
     this.space.addEventListener("dblclick", () => this.host.onOpen());
     this.sizes = new ResizeObserver(() => this.layout());
     this.sizes.observe(this.el);
+  }
+
+  // -- headings: they are no stop of their own for Tab, a key leads to them, arrows from one to the other -----------
+
+  /** Put headings in the place of others, after that of the marks; the one that has the focus keeps it. */
+  setHead(cells) {
+    const at = this.headAt();
+    const marks = h("div.lm-th.lm-mark-cell", { role: "columnheader" }, this.all);
+    swap(this.head, h("div.lm-head-row", { role: "row", "aria-rowindex": 1 }, marks, cells));
+    if (at) this.focusHead(at);
+  }
+
+  /** All that can have the focus, by heading. */
+  get heads() {
+    const ths = [...this.head.querySelectorAll(".lm-th")];
+    return ths.map((th) => [...th.querySelectorAll("button")]).filter((things) => things.length);
+  }
+
+  /** Which heading has the focus, as [heading, thing in it]; undefined where none has. */
+  headAt() {
+    const { heads } = this,
+      head = heads.findIndex((things) => things.includes(document.activeElement));
+    return head < 0 ? undefined : [head, heads[head].indexOf(document.activeElement)];
+  }
+
+  /** Go to a heading; without one to that by which the rows are sorted. */
+  focusHead(at) {
+    const { heads } = this,
+      sorted = heads.findIndex(([first]) => /ing$/.test(first.closest("[aria-sort]")?.getAttribute("aria-sort")));
+    const [head, thing] = at ?? [Math.max(1, sorted), 0];
+    (heads[head]?.[thing] ?? heads[head]?.[0] ?? this.el).focus();
+  }
+
+  headKey(event) {
+    const at = this.headAt();
+    if (!at || !isOurs(event)) return;
+    const heads = this.heads.map((things) => ({
+      things: things.length,
+      isRow: things.some((one) => one.classList.contains("lm-bar")),
+    }));
+    const to = nextHead(at, event.key, heads);
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (to === "rows") this.el.focus({ preventScroll: true });
+    else this.focusHead(to);
+  }
+
+  /** How many rows are marked, on the box that marks all. */
+  drawMarkAll(n, label) {
+    const isAll = n > 0 && n === this.total;
+    this.all.replaceChildren(icon(isAll ? "marked" : n ? "partly" : "mark"));
+    this.all.setAttribute("aria-checked", isAll || (n > 0 && "mixed"));
+    this.all.setAttribute("aria-label", label);
+    this.all.title = `${label}  A`;
   }
 
   get total() {
@@ -237,6 +313,7 @@ export class RowTable {
       .filter(Boolean)
       .join(" ");
     row.el.dataset.rowId = data ? data[0] : "";
+    row.el.setAttribute("aria-label", data ? this.rowName(data) : "loading");
     while (row.cells.length < columns.length + 1) {
       const cell = h("div.lm-cell", { role: "gridcell" });
       row.cells.push(cell);
@@ -248,6 +325,15 @@ export class RowTable {
     });
     this.fillMark(row.cells[0], isMarked);
     columns.forEach((column, i) => this.fillCell(row.cells[i + 1], column, data[column.at], minute));
+  }
+
+  /** What a row is called, in few words. */
+  rowName(data) {
+    return data
+      .slice(0, 2)
+      .filter((one) => typeof one === "string")
+      .join(", ")
+      .slice(0, 80);
   }
 
   fillMark(cell, isMarked) {
@@ -267,6 +353,11 @@ export class RowTable {
       while (count < 3 && (page + count) * PAGE <= last && !this.isThere(page + count)) count += 1;
       this.load(page, count);
     }
+  }
+
+  /** What is on its way. */
+  get loaded() {
+    return Promise.all(this.asked.values());
   }
 
   isThere(page) {
@@ -312,7 +403,7 @@ export class RowTable {
     const el = event.target.closest(".lm-row");
     if (!el || !el.dataset.rowId) return;
     const index = Number(el.dataset.index);
-    this.host.onCursor(index);
+    this.host.onCursor(index, event.shiftKey);
     if (event.target.closest(".lm-mark-cell") || event.shiftKey || event.ctrlKey || event.metaKey)
       this.host.onMark(index, event.shiftKey);
   }

@@ -7,7 +7,7 @@ import types
 from typing import TYPE_CHECKING, Any, cast
 
 from lmops.errors import MissingDependencyError
-from lmops.widgets.kit.assets import script, style
+from lmops.widgets.kit.assets import packed, style
 from lmops.widgets.kit.static import is_static
 
 try:
@@ -53,5 +53,5 @@ def skin(place: str) -> type[Skin]:
     Args:
         place: Its script and style sheet, without their ends, such as ``"traces/browser"``.
     """
-    members = {"__module__": __name__, "_esm": script(f"{place}.js"), "_css": style(f"{place}.css")}
+    members = {"__module__": __name__, "_esm": packed(f"{place}.js"), "_css": style(f"{place}.css")}
     return cast("type[Skin]", types.new_class(place, (Skin,), exec_body=lambda body: body.update(members)))

@@ -16,6 +16,10 @@ export class View {
       onSilence: (why) => this.silence(why),
     });
     this.view = this.channel.view;
+    // a kernel that restarts leaves the model without a connection: asking says so at once
+    const lost = () => this.state && this.ask("hello");
+    model.on("comm_live_update", lost);
+    this.undo.push(() => model.off("comm_live_update", lost));
     //: what the next key waits for
     this.pending = new Pending();
     this.keys = new KeyQueue({
@@ -169,13 +173,13 @@ export class View {
   }
 
   /** Do what a key means; what comes after it waits for the promise that is returned. */
-  perform({ key }) {
+  perform(key) {
     const { field } = this;
     if (field) {
-      typeInto(field, key);
+      typeInto(field, key.key);
       return undefined;
     }
-    return this.commands()[this.commandOf({ key })]?.();
+    return this.commands()[this.commandOf(key)]?.();
   }
 
   /** Escape: shut what is open, then give the focus back to the cell. What was typed after it is not the view's. */

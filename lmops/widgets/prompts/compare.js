@@ -51,6 +51,7 @@ export class PromptCompareView extends ReadingView {
       cls: "lm-on",
     });
     this.place = h("span.lm-note");
+    this.asked = h("div.lm-asked");
     this.outputsHead = h(
       "div.lm-outputs-head",
       {},
@@ -67,6 +68,7 @@ export class PromptCompareView extends ReadingView {
       this.caveats,
       this.table,
       this.outputsHead,
+      this.asked,
       this.list,
     );
     this.summary = h("span.lm-summary-line");
@@ -86,21 +88,23 @@ export class PromptCompareView extends ReadingView {
     this.root.style.height = `${this.model.get("_height")}px`;
   }
 
-  news(message) {
+  news(message, mine) {
     const isFirst = !this.state;
     this.state = message;
     Object.assign(this.root.dataset, { state: "ready", total: 0, outputs: message.outputs });
     this.root.style.setProperty("--lm-count", message.versions.length);
     this.name.textContent = message.name;
     this.scope.textContent = message.scope;
-    this.rollback.disabled = !message.can_undo.length;
+    this.drawRollback();
     swap(this.heads, h("span"), ...message.versions.map((one) => this.head(one)));
     if (isFirst) {
       swap(this.table, measureTable(message));
       swap(this.caveats, ...message.caveats.map((text) => h("div.lm-caveat", {}, icon("warn"), h("span", {}, text))));
       this.caveats.hidden = !message.caveats.length;
+      swap(this.asked, h("span.lm-note", {}, message.dataset), ...message.asked.map((one, i) => this.askedOf(one, i)));
       this.different(false);
     }
+    const answered = message.outputs - message.silent;
     swap(
       this.summary,
       h("b", {}, plural(message.versions.length, "version")),
@@ -113,15 +117,24 @@ export class PromptCompareView extends ReadingView {
         ),
       ),
       message.has_outputs
-        ? h(
-            "span",
-            {},
-            `${count(message.different.length)} of ${plural(message.outputs, "input")} answered differently`,
-          )
-        : h("span", {}, "no evaluation of all of them over one dataset"),
+        ? h("span", {}, `${count(message.different.length)} of ${plural(answered, "input")} answered differently`)
+        : h("span", {}, "no runs of all of them of one model and one setting"),
+      message.silent ? h("span", {}, `${count(message.silent)} not answered by all`) : "",
       h("span", {}, "intervals: 95 %"),
     );
-    if (message.said) this.say(message.said, "done", true);
+    this.told(message, mine);
+  }
+
+  /** Above the answers of a version: in which run it gave them, on which model, and how many it did not give. */
+  askedOf([run, asked, silent], i) {
+    return h(
+      "div.lm-asked-of",
+      {},
+      h("b", {}, `v${this.state.versions[i].version} `),
+      h("span.lm-note.lm-mono", {}, run),
+      h("div.lm-note", { title: asked }, asked),
+      silent ? h("div.lm-s-error", {}, icon("warn"), `${count(silent)} without an answer`) : "",
+    );
   }
 
   head(one) {
@@ -141,7 +154,11 @@ export class PromptCompareView extends ReadingView {
         h("b", {}, `v${one.version}`),
         one.aliases.map((alias) => h("span.lm-alias", {}, icon("label"), alias)),
         h("span.lm-gap"),
-        button("", `promote v${one.version}`, () => this.moves.open("promote", one.version), { text: "Promote…" }),
+        button("", `promote v${one.version}`, () => this.moves.open("promote", one.version), {
+          text: "Promote…",
+          title: this.state.refused || `promote v${one.version}`,
+          disabled: Boolean(this.state.refused),
+        }),
       ),
       h("div.lm-compare-note", { title: one.note ?? "" }, one.note ?? ""),
       h(
@@ -160,7 +177,7 @@ export class PromptCompareView extends ReadingView {
     this.showWay(isOn);
     const { state } = this,
       places = isOn ? state.different : [...Array(state.outputs).keys()];
-    this.outputsHead.hidden = this.list.hidden = !state.has_outputs;
+    this.outputsHead.hidden = this.asked.hidden = this.list.hidden = !state.has_outputs;
     this.watcher.disconnect();
     swap(
       this.list,
@@ -171,7 +188,10 @@ export class PromptCompareView extends ReadingView {
       }),
       ...(places.length ? [] : [h("p.lm-empty", {}, "Every input was answered alike.")]),
     );
-    this.place.textContent = `${count(state.different.length)} of ${count(state.outputs)} differ`;
+    const answered = state.outputs - state.silent;
+    this.place.textContent = `${count(state.different.length)} of ${count(answered)} differ${
+      state.silent ? `, ${count(state.silent)} not answered by all` : ""
+    }`;
   }
 
   async page(place) {
@@ -191,12 +211,14 @@ export class PromptCompareView extends ReadingView {
     swap(
       el,
       h("div.lm-output-input", {}, h("div.lm-note.lm-mono", {}, example), h("div", {}, given)),
-      ...outputs.map((parts) => {
-        if (parts === null) return h("div.lm-output", {}, h("span.lm-note", {}, "no answer"));
+      ...outputs.map((parts, i) => {
+        const of = { "data-version": `v${this.state.versions[i].version}` };
+        if (parts === null)
+          return h("div.lm-output.lm-silent", of, h("span.lm-s-error", {}, icon("warn"), "no answer"));
         const hasWords = parts.some(([text, flags]) => !flags && text.trim());
         return h(
           "div.lm-output",
-          {},
+          of,
           parts.map(([text, flags]) => (flags && hasWords ? h("ins", {}, text) : text)),
         );
       }),

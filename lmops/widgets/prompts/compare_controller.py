@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.prompts.alignment import words
+from lmops.calc.alignment import words
 from lmops.text import plain
 from lmops.widgets.kit.protocol import answer, as_json, handlers_of, integer
 from lmops.widgets.prompts import moves
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lmops.prompts import Prompts
-    from lmops.prompts.comparisons import PromptComparison, Value
+    from lmops.prompts.comparisons import Answers, PromptComparison, Value
     from lmops.widgets.kit.protocol import Message
 
 MAX_OUTPUTS: Final = 50
@@ -64,6 +64,7 @@ class PromptCompareController:
                 "seq": self._seq,
                 "reason": reason,
                 "name": self.name,
+                "refused": moves.refused(self._prompts),
                 "scope": plain(found.scope, 300),
                 "versions": [
                     {
@@ -90,9 +91,14 @@ class PromptCompareController:
                     for one in found.measures
                 ],
                 "caveats": [plain(one, 1_000) for one in found.caveats],
-                "has_outputs": found.outputs is not None,
+                "has_outputs": found.answers is not None,
+                "dataset": "" if found.answers is None else found.answers.dataset,
+                "asked": [] if found.answers is None else _asked(found.answers),
                 "outputs": len(self._rows),
-                "different": [place for place, row in enumerate(self._rows) if len(set(row[2])) > 1],
+                "different": [
+                    place for place, row in enumerate(self._rows) if None not in row[2] and len(set(row[2])) > 1
+                ],
+                "silent": sum(None in row[2] for row in self._rows),
                 "said": said,
             }
         )
@@ -123,6 +129,12 @@ _HANDLERS: Final = handlers_of(PromptCompareController)
 
 def _numbers(value: Value) -> list[float | int | None]:
     return [value.estimate, value.low, value.high, value.n, value.missing]
+
+
+def _asked(answers: Answers) -> list[list[Any]]:
+    """Return of each version its run, on which model with which parameters, and how many inputs it did not answer."""
+    columns = zip(answers.runs, answers.asked, answers.silent, strict=True)
+    return [[run, plain(asked, 200), silent] for run, asked, silent in columns]
 
 
 def _aligned(comparison: PromptComparison) -> list[tuple[str, str, tuple[str | None, ...]]]:

@@ -66,9 +66,13 @@ export class PromptDiffView extends ReadingView {
       this.twoWays("layout", ["side by side", "inline"], (isInline) => this.choose(isInline)),
       this.wrap,
       h("span.lm-gap"),
-      button("up", "previous difference  p", () => this.step(-1), { text: "" }),
-      this.place,
-      button("down", "next difference  n", () => this.step(1), { text: "" }),
+      h(
+        "span.lm-diff-steps",
+        {},
+        button("up", "previous difference  p", () => this.step(-1), { text: "" }),
+        this.place,
+        button("down", "next difference  n", () => this.step(1), { text: "" }),
+      ),
       this.promote,
       this.rollback,
       this.barEnd(),
@@ -106,7 +110,7 @@ export class PromptDiffView extends ReadingView {
 
   // -- news from Python --------------------------------------------------------------------------------------------
 
-  news(message) {
+  news(message, mine) {
     const before = this.state;
     this.state = message;
     Object.assign(this.root.dataset, {
@@ -126,7 +130,7 @@ export class PromptDiffView extends ReadingView {
       this.rows.el.scrollTop = 0;
     }
     this.drawPlace();
-    if (message.said) this.say(message.said, "done", true);
+    this.told(message, mine);
   }
 
   drawBar() {
@@ -173,11 +177,9 @@ export class PromptDiffView extends ReadingView {
       ...bits.map(([n, sign, what]) => h(`span.lm-kind-${what}`, {}, `${sign} ${plural(n, "line")} ${what}`)),
       stats.settings ? h("span", {}, `${plural(stats.settings, "setting")} changed`) : "",
     );
-    this.rollback.disabled = !state.can_undo.length;
-    this.rollback.title = state.can_undo.length
-      ? `roll back ${state.can_undo.join(" or ")}`
-      : "no alias has an earlier version";
-    this.promote.title = `promote v${state.right}`;
+    this.drawRollback();
+    this.promote.disabled = Boolean(state.refused);
+    this.promote.title = state.refused || `promote v${state.right}`;
   }
 
   drawSettings() {

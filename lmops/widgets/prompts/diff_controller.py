@@ -13,8 +13,8 @@ from lmops.widgets.prompts import moves
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from lmops.calc.alignment import Parts
     from lmops.prompts import Prompts, PromptVersion
-    from lmops.prompts.alignment import Parts
     from lmops.prompts.diffs import MessageDiff, PromptDiff, Row
     from lmops.widgets.kit.protocol import Message
 
@@ -80,6 +80,7 @@ class PromptDiffController:
                 "rev": self._rev,
                 "reason": reason,
                 "name": self.name,
+                "refused": moves.refused(self._prompts),
                 "versions": [moves.version_row(one, aliases) for one in reversed(self._versions)],
                 "aliases": moves.alias_rows(self._prompts, self.name),
                 "can_undo": moves.can_be_undone(self._prompts, self.name),

@@ -20,6 +20,13 @@ export class DraftEditor {
       "aria-label": "note",
       maxlength: 10_000,
     });
+    this.name = h("input.lm-draft-note", {
+      placeholder: "name of the new prompt",
+      "aria-label": "name of the new prompt",
+      maxlength: 200,
+      hidden: true,
+      spellcheck: "false",
+    });
     this.saveButton = button("", "Save as new version", () => this.save(), { cls: "lm-main-button" });
     this.el = h(
       "section.lm-draft",
@@ -29,7 +36,9 @@ export class DraftEditor {
         {},
         this.title,
         h("span.lm-gap"),
-        button("", "discard", () => this.host.ask("draft", { op: "discard" }), { title: "throw the draft away" }),
+        (this.discard = button("", "discard", () => this.host.ask("draft", { op: "discard" }), {
+          title: "throw the draft away",
+        })),
         button("close", "close the editor", () => this.host.onClose(), { text: "" }),
       ),
       h(
@@ -42,23 +51,26 @@ export class DraftEditor {
         this.vars,
       ),
       this.error,
-      h("div.lm-draft-foot", {}, this.note, this.saveButton),
+      h("div.lm-draft-foot", {}, this.name, this.note, this.saveButton),
     );
-    this.note.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.isComposing && !event.ctrlKey) {
-        event.preventDefault();
-        this.save();
-      }
-    });
+    for (const field of [this.name, this.note])
+      field.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" && !event.isComposing && !event.ctrlKey) {
+          event.preventDefault();
+          this.save();
+        }
+      });
   }
 
-  draw(draft) {
+  draw(draft, refused) {
     this.isThere = Boolean(draft);
     if (!draft) {
       this.shape = "";
       return;
     }
-    this.title.textContent = `Draft from v${draft.base}`;
+    this.title.textContent = draft.base === null ? "The call as it was sent" : `Draft from v${draft.base}`;
+    this.name.hidden = !draft.needs_name;
+    this.discard.hidden = draft.needs_name;
     const shape = `${draft.base}|${draft.messages.map(([role]) => role).join()}`;
     if (shape !== this.shape) this.rebuild(draft, shape);
     else draft.messages.forEach(([, content], i) => this.fields[i].set(content));
@@ -71,12 +83,15 @@ export class DraftEditor {
     );
     swap(this.error, icon("warn"), h("span", {}, draft.error ?? ""));
     this.error.hidden = !draft.error;
-    this.saveButton.disabled = Boolean(draft.error) || !draft.is_changed;
-    this.saveButton.title = draft.error
-      ? "the draft has an error"
-      : draft.is_changed
-        ? "save as a new version"
-        : "nothing was changed yet";
+    this.saveButton.disabled = Boolean(refused || draft.error) || !draft.is_changed;
+    this.saveButton.querySelector("span").textContent = draft.needs_name ? "Save as prompt" : "Save as new version";
+    this.saveButton.title = refused
+      ? refused
+      : draft.error
+        ? "the draft has an error"
+        : draft.is_changed
+          ? "save as a new version"
+          : "nothing was changed yet";
   }
 
   rebuild(draft, shape) {
@@ -143,9 +158,13 @@ export class DraftEditor {
 
   async save() {
     if (this.saveButton.disabled) return;
+    if (!this.name.hidden && !this.name.value.trim()) {
+      this.name.focus();
+      return;
+    }
     this.flush();
     this.saveButton.disabled = true;
-    const answer = await this.host.ask("save", { note: this.note.value });
+    const answer = await this.host.ask("save", { note: this.note.value, name: this.name.value });
     if (answer) this.note.value = "";
     else this.saveButton.disabled = false;
   }

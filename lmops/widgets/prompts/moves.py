@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from lmops.errors import LmopsError, UsageError
 from lmops.widgets.kit.protocol import integer, one_of, optional_string, string
+from lmops.widgets.kit.static import is_for_visitors
 
 if TYPE_CHECKING:
     from lmops.prompts import Prompts, PromptVersion
+    from lmops.records import Move
     from lmops.widgets.kit.protocol import Message
 
 MAX_VERSION: Final = 2**53
@@ -50,6 +52,8 @@ def alias_rows(prompts: Prompts, name: str) -> list[Message]:
 def on_move(self: _Mover, message: Message) -> Message:
     """Promote or roll back, or say what that would do (``dry_run``)."""
     action = one_of(message, "action", ("promote", "rollback"))
+    if is_for_visitors():
+        raise UsageError(refused(self._prompts))
     alias = string(message, "alias", 128)
     reason = optional_string(message, "reason", _MAX_WORDS)
     seen = message.get("expected")
@@ -77,7 +81,30 @@ def on_move(self: _Mover, message: Message) -> Message:
     if is_dry:
         nothing = found.from_version == found.to_version
         return {"kind": "plan", "words": path, "is_nothing": nothing, "is_forced": found.is_forced}
-    return self.state("moved", said=f"{path}, recorded as audit event {found.event_id}")
+    return {
+        **self.state("moved", said=f"{path}, recorded as audit event {found.event_id}"),
+        "undo": None if found.from_version is None else _undone(found, path),
+    }
+
+
+def _undone(found: Move, path: str) -> Message:
+    """Return what the page asks to take a move back: the alias goes where it was, whatever evidence it had then."""
+    return {
+        "action": "promote",
+        "alias": found.alias,
+        "version": found.from_version,
+        "expected": found.to_version,
+        "force": True,
+        "reason": f"taken back: {path}",
+        "dry_run": False,
+    }
+
+
+def refused(prompts: Prompts) -> str:
+    """Return why nothing can be changed here; "" where it can."""
+    if is_for_visitors():
+        return "this page is for reading"
+    return "this store is open read-only" if prompts.is_read_only else ""
 
 
 def can_be_undone(prompts: Prompts, name: str) -> list[str]:

@@ -52,6 +52,16 @@ export function totalsOf(trials) {
   return found;
 }
 
+/** How many variables have no value yet, in words; empty when all have one. */
+export function missingOf(inputs) {
+  const lacking = inputs.filter((input) => input.missing.length);
+  if (!lacking.length) return "";
+  const names = new Set(lacking.flatMap((input) => input.missing));
+  const what = names.size === 1 ? `${[...names][0]} is missing` : `${names.size} variables are missing`;
+  return inputs.length === 1 ? what : `${what} in ${plural(lacking.length, "input")}`;
+}
+
+const MISSING = "a version that needs it cannot be run on the input: type a value, or nothing for an empty one";
 const ERRORS = {
   prompt: "template",
   model: "model",
@@ -160,8 +170,8 @@ export class PlaygroundView extends View {
     this.root.dataset.state = "ready";
     this.root.dataset.total = 0;
     this.trials = new Map(message.trials.map((trial) => [keyOf(trial.column, trial.input), trial]));
-    this.name.textContent = message.name;
-    this.editor.draw(message.draft);
+    this.name.textContent = message.name ?? "a call, tried again";
+    this.editor.draw(message.draft, message.refused);
     this.editButton.classList.toggle("lm-on", !this.editor.el.hidden);
     swap(this.models, ...message.models.map((name) => h("option", { value: name })));
     const shape = JSON.stringify([
@@ -176,7 +186,8 @@ export class PlaygroundView extends View {
     this.drawCells();
     this.drawJob();
     if (!message.draft) this.edit(false);
-    else if (message.reason === "draft" && before && !before.draft) this.edit(true);
+    // a call that is tried again is a draft from the start
+    else if (before ? message.reason === "draft" && !before.draft : message.draft.is_changed) this.edit(true);
     if (message.said) this.say(message.said, message.reason === "saved" ? "done" : "", message.reason === "saved");
   }
 
@@ -220,7 +231,12 @@ export class PlaygroundView extends View {
       h(
         "div.lm-play-row.lm-play-heads",
         { role: "row" },
-        h("div.lm-play-corner", { role: "columnheader" }, h("span.lm-note", {}, plural(state.inputs.length, "input"))),
+        h(
+          "div.lm-play-corner",
+          { role: "columnheader" },
+          h("b", {}, plural(state.inputs.length, "input")),
+          h("span.lm-note", { title: state.of_inputs }, state.of_inputs),
+        ),
         state.columns.map((column) => this.head(column)),
       ),
       ...rows,
@@ -283,7 +299,12 @@ export class PlaygroundView extends View {
       });
       field.area.dataset.field = `${input.id}|${name}`;
       this.fields.set(keyOf(input.id, name), field);
-      return h("label.lm-play-field", {}, h("span.lm-var", {}, name), field.el);
+      return h(
+        "label.lm-play-field",
+        { "data-missing": keyOf(input.id, name) },
+        h("span.lm-play-name", {}, h("span.lm-var", {}, name), h("span.lm-s-error", {}, icon("warn"), "missing")),
+        field.el,
+      );
     });
     return h(
       "div.lm-play-input",
@@ -319,14 +340,21 @@ export class PlaygroundView extends View {
         version.value = column.version ?? "draft";
       }
       if (document.activeElement !== model) model.value = column.model ?? "";
-      model.classList.toggle("lm-missing", !column.model);
+      model.classList.toggle("lm-wrong", !column.model);
       params.textContent = [column.params === "{}" ? "" : column.params, column.note].filter(Boolean).join("  ");
       params.title = params.textContent;
       edit.disabled = column.version === null;
       el.classList.toggle("lm-play-draft", column.version === null);
     }
     for (const input of state.inputs)
-      for (const name of state.variables) this.fields.get(keyOf(input.id, name))?.set(valueOf(input, name));
+      for (const name of state.variables) {
+        const field = this.fields.get(keyOf(input.id, name)),
+          isMissing = input.missing.includes(name);
+        field?.set(valueOf(input, name));
+        field?.area.setAttribute("aria-invalid", isMissing);
+        field?.el.classList.toggle("lm-wrong", isMissing);
+        field?.el.parentElement.classList.toggle("lm-is-missing", isMissing);
+      }
   }
 
   drawCells() {
@@ -413,7 +441,8 @@ export class PlaygroundView extends View {
   }
 
   drawSummary() {
-    const total = totalsOf(this.trials.values());
+    const total = totalsOf(this.trials.values()),
+      missing = missingOf(this.state.inputs);
     this.root.dataset.answers = total.answers + total.failed;
     swap(
       this.summary,
@@ -421,6 +450,7 @@ export class PlaygroundView extends View {
       total.failed ? h("span.lm-s-error", {}, icon("error"), h("span", {}, `${total.failed} failed`)) : "",
       total.isPriced ? h("span", { title: "cost of the answers shown" }, dollars(total.cost)) : "",
       total.unpriced ? h("span", {}, `${total.unpriced} without a price`) : "",
+      missing ? h("span.lm-s-error", { title: MISSING }, icon("warn"), h("span", {}, missing)) : "",
     );
   }
 

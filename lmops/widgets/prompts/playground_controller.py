@@ -29,9 +29,12 @@ from lmops.widgets.prompts.playground_static import (
     Column,
     Draft,
     Input,
+    draft_of,
+    draft_of_call,
     find,
     in_words,
     lenient_params,
+    needed,
     params_of,
     shown,
     template_of,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.prompts import Prompts, PromptVersion
+    from lmops.prompts.calls import Call
     from lmops.prompts.playground import Complete
     from lmops.widgets.kit.protocol import Message
 
@@ -65,28 +69,34 @@ class PlaygroundController:
 
     Args:
         prompts: The registry.
-        name: Name of the prompt.
+        name: Name of the prompt; None for a call of none, which is named when it is saved.
         complete: The call of a model, ``ws.models.acomplete``.
         versions: What the columns show; by default the version in production and the newest one, or the newest two.
         inputs: Variables by name, one mapping a row; by default one empty row.
+        of_inputs: Where they are from, in a few words.
+        call: A call to try again: its messages, model and parameters are the draft.
         models: Names of models to offer, asked for when they are shown.
     """
 
     def __init__(
         self,
         prompts: Prompts,
-        name: str,
+        name: str | None,
         *,
         complete: Complete,
         versions: Sequence[int | str] | None = None,
         inputs: Sequence[Mapping[str, Any]] = (),
+        of_inputs: str = "",
+        call: Call | None = None,
         models: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._prompts = prompts
         self.name = name
         self._complete = complete
         self._models = models
-        self._versions = {one.version: one for one in moves.all_versions(prompts, name)}
+        self._versions: dict[int, PromptVersion] = {}
+        self._read_versions()
+        self._of_inputs = of_inputs
         self._lock = threading.RLock()
         self._seq = self._next = 0
         self._draft: Draft | None = None
@@ -99,7 +109,11 @@ class PlaygroundController:
         if len(inputs) > MAX_INPUTS:
             raise UsageError(f"{len(inputs):,} inputs: a playground takes {MAX_INPUTS}; ws.evals.run takes any number")
         self._inputs = [Input(self._id(), dict(one)) for one in inputs] or [Input(self._id(), {})]
-        self._columns = [self._column(number) for number in self._first(versions)]
+        self._columns: list[Column] = []
+        if call is None:
+            self._columns = [self._column(number) for number in self._first(versions)]
+        else:
+            self._take_call(call)
 
     def __repr__(self) -> str:
         return f"<PlaygroundController {self.words}>"
@@ -108,7 +122,7 @@ class PlaygroundController:
     def words(self) -> str:
         """What is tried on what."""
         labels = ", ".join(self._label(column) for column in self._columns)
-        return f"{self.name}: {labels} on {len(self._inputs)} input{'' if len(self._inputs) == 1 else 's'}"
+        return f"{self.name or 'a call'}: {labels} on {len(self._inputs)} input{'' if len(self._inputs) == 1 else 's'}"
 
     # -- Python's side ---------------------------------------------------------------------------------------------
 
@@ -186,7 +200,8 @@ class PlaygroundController:
         """Return everything a view needs to show the same as the others."""
         with self._lock:
             self._seq += 1
-            aliases = self._prompts.aliases(self.name)
+            aliases = {} if self.name is None else self._prompts.aliases(self.name)
+            needs = {name for column in self._columns for name in self._needed(column)}
             job = self._job
             state: Message = as_json(
                 {
@@ -194,13 +209,18 @@ class PlaygroundController:
                     "seq": self._seq,
                     "reason": reason,
                     "name": self.name,
+                    "refused": moves.refused(self._prompts),
                     "versions": [
                         [number, sorted(alias for alias, at in aliases.items() if at == number), plain(one.note, 200)]
                         for number, one in sorted(self._versions.items(), reverse=True)
                     ],
                     "models": self._model_names(),
                     "columns": [self._column_row(column) for column in self._columns],
-                    "inputs": [{"id": row.ident, "values": shown(row.given)} for row in self._inputs],
+                    "inputs": [
+                        {"id": row.ident, "values": shown(row.given), "missing": sorted(needs - row.given.keys())}
+                        for row in self._inputs
+                    ],
+                    "of_inputs": plain(self._of_inputs, 200),
                     "variables": self._variables(),
                     "draft": self._draft_row(),
                     "trials": [
@@ -226,11 +246,10 @@ class PlaygroundController:
             if len(self._columns) >= MAX_COLUMNS:
                 raise UsageError(f"at most {MAX_COLUMNS} columns fit side by side")
             shown = {column.version for column in self._columns}
-            self._columns.append(
-                self._column(
-                    next((n for n in sorted(self._versions, reverse=True) if n not in shown), max(self._versions))
-                )
-            )
+            known = sorted(self._versions, reverse=True)
+            if not known:
+                raise UsageError("there is no version yet: save the draft as a prompt first")
+            self._columns.append(self._column(next((n for n in known if n not in shown), known[0])))
             return self.state("column")
         column = find(self._columns, integer(message, "column", 0, 2**53))
         if change == "remove":
@@ -295,20 +314,23 @@ class PlaygroundController:
         if draft is None:
             raise UsageError("there is no draft to save: edit a version first")
         note = optional_string(message, "note", 10_000)
+        name = self.name or string(message, "name", 200).strip()
+        if not name:
+            raise UsageError("give the prompt a name to save it under")
         column = next((one for one in self._columns if one.version is None), None)
-        base = self._versions[draft.base]
+        base = self._base(draft)
         found = self._prompts.save(
-            self.name,
+            name,
             template_of(draft),
-            model=(column.model if column else None) or base.model,
+            model=(column.model if column else None) or (base.model if base else None),
             params=params_of(draft),
-            response_schema=base.response_schema,
-            tools=base.tools,
+            response_schema=base.response_schema if base else None,
+            tools=base.tools if base else None,
             note=note,
             parent=draft.base,
         )
-        self.saved = found
-        self._versions[found.version] = found
+        self.saved, self.name = found, name
+        self._read_versions()
         for one in self._columns:
             if one.version is None:
                 one.version = found.version
@@ -385,18 +407,31 @@ class PlaygroundController:
     def _first(self, versions: Sequence[int | str] | None) -> list[int]:
         if versions is None:
             known = sorted(self._versions)
-            production = self._prompts.aliases(self.name).get("production", known[-1])
+            production = self._prompts.aliases(self.name or "").get("production", known[-1])
             return [production, known[-1]] if production != known[-1] else known[-2:]
         if isinstance(versions, str) or not 1 <= len(versions) <= MAX_COLUMNS:
             raise UsageError(f"versions={versions!r}: give a list of 1 to {MAX_COLUMNS} numbers or aliases")
         return [self._prompts.get(f"{self.name}@{one}").version for one in versions]
+
+    def _read_versions(self) -> None:
+        if self.name is not None:
+            self._versions = {one.version: one for one in moves.all_versions(self._prompts, self.name)}
+
+    def _take_call(self, call: Call) -> None:
+        """Show a call as the draft, beside the version that it was made of where that is known."""
+        number = int(call.prompt[1]) if call.prompt and call.prompt[1].isdecimal() else None
+        base = number if number in self._versions else None
+        self._draft = draft_of_call(call, base)
+        if base is not None:
+            self._columns.append(Column(self._id(), base, call.model))
+        self._columns.append(Column(self._id(), None, call.model))
 
     def _column(self, version: int) -> Column:
         return Column(self._id(), version, self._versions[version].model)
 
     def _known(self, number: int) -> int:
         if number not in self._versions:
-            self._versions = {one.version: one for one in moves.all_versions(self._prompts, self.name)}
+            self._read_versions()
         if number not in self._versions:
             raise UsageError(f"{self.name} has no version {number}")
         return number
@@ -410,20 +445,23 @@ class PlaygroundController:
         draft = self._draft
         if draft is None:
             raise UsageError("there is no draft: edit a version first")
-        base = self._versions[draft.base]
+        base = self._base(draft)
         return Candidate(
             label="draft",
             messages=[dict(one) for one in draft.messages],
             model=column.model,
             params=params_of(draft) or {},
-            tools=base.tools,
-            response_schema=base.response_schema,
+            tools=base.tools if base else None,
+            response_schema=base.response_schema if base else None,
         )
 
-    def _messages(self, column: Column) -> Sequence[Mapping[str, str]]:
+    def _base(self, draft: Draft) -> PromptVersion | None:
+        return None if draft.base is None else self._versions[draft.base]
+
+    def _needed(self, column: Column) -> list[str]:
         if column.version is not None:
-            return self._versions[column.version].messages
-        return [] if self._draft is None else self._draft.messages
+            return needed(analyse(self._versions[column.version].messages))
+        return [] if self._draft is None else self._draft.needed
 
     def _variables(self) -> list[str]:
         """Return the variables of what is shown, and those that have a value already."""
@@ -438,30 +476,28 @@ class PlaygroundController:
         return list(found)
 
     def _model_names(self) -> list[str]:
-        used = [one.model for one in self._versions.values() if one.model]
-        return [plain(name, 200) for name in dict.fromkeys([*used, *self._models()])][:100]
+        used = [*(one.model for one in self._versions.values()), *(one.model for one in self._columns), *self._models()]
+        return [plain(name, 200) for name in dict.fromkeys(used) if name][:100]
 
     def _open(self, version: PromptVersion) -> None:
         if self._draft is not None and self._is_changed(self._draft):
             raise UsageError("there is an unsaved draft: save it or discard it first")
-        self._draft = Draft(
-            version.version,
-            [dict(one) for one in version.messages],
-            version.template is not None,
-            json.dumps(version.params, ensure_ascii=False),
-            variables=list(version.variables),
-        )
+        self._draft = draft_of(version)
         if all(column.version is not None for column in self._columns) and len(self._columns) < MAX_COLUMNS:
             self._columns.append(Column(self._id(), None, version.model))
 
     def _drop_draft(self) -> None:
+        if not self._versions:
+            raise UsageError("the draft is all there is here: change it, or save it as a prompt")
         base = None if self._draft is None else self._draft.base
         self._draft = None
         kept = [column for column in self._columns if column.version is not None]
         self._columns = kept or [self._column(base or max(self._versions))]
 
     def _is_changed(self, draft: Draft) -> bool:
-        base = self._versions[draft.base]
+        base = self._base(draft)
+        if base is None:
+            return True
         return [dict(one) for one in base.messages] != draft.messages or base.params != lenient_params(draft)
 
     def _edit(self, message: Message) -> None:
@@ -474,7 +510,8 @@ class PlaygroundController:
         draft.params = string(message, "params", 100_000)
         try:
             make(template_of(draft), params=params_of(draft))
-            draft.variables, draft.error = list(analyse(draft.messages)), None
+            draft.read()
+            draft.error = None
         except LmopsError as error:
             draft.error = str(error)
         for column in self._columns:
@@ -507,6 +544,7 @@ class PlaygroundController:
             "error": draft.error and plain(draft.error, 1_000),
             "variables": draft.variables,
             "is_changed": self._is_changed(draft),
+            "needs_name": self.name is None,
         }
 
     def _trial_row(self, column: Column, row: Input) -> Message:

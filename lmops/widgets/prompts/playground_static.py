@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
+from lmops.prompts.rendering import analyse
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from lmops.prompts import PromptVersion
+    from lmops.prompts.calls import Call
+    from lmops.prompts.rendering import Use
 
 MAX_COLUMNS: Final = 8
 MAX_INPUTS: Final = 50
@@ -41,12 +46,43 @@ class Input:
 class Draft:
     """A version that is being written, and what it started from."""
 
-    base: int
+    base: int | None
     messages: list[dict[str, str]]
     is_text: bool
     params: str
     error: str | None = None
     variables: list[str] = field(default_factory=list)
+    #: those that the draft cannot do without
+    needed: list[str] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Find the variables of the messages as they are.
+
+        Raises:
+            UsageError: A message is no template.
+        """
+        uses = analyse(self.messages)
+        self.variables, self.needed = list(uses), needed(uses)
+
+
+def needed(uses: Mapping[str, Use]) -> list[str]:
+    """Return the variables that templates cannot do without."""
+    return [name for name, use in uses.items() if not use.is_optional]
+
+
+def draft_of(version: PromptVersion) -> Draft:
+    """Return a draft that starts as a version."""
+    messages = [dict(one) for one in version.messages]
+    params = json.dumps(version.params, ensure_ascii=False)
+    made = Draft(version.version, messages, version.template is not None, params)
+    made.read()
+    return made
+
+
+def draft_of_call(call: Call, base: int | None) -> Draft:
+    """Return a draft that renders to the messages of a call."""
+    messages = call.messages
+    return Draft(base, messages, is_text=False, params=json.dumps(dict(call.params), ensure_ascii=False, default=str))
 
 
 def find(items: Sequence[Any], ident: int) -> Any:

@@ -1,6 +1,8 @@
 // What stands above the table: the filter as chips and a text field, the time range, columns, live, refresh.
 
 import { button, exact, h, icon, swap } from "../kit/dom.js";
+import { arrows } from "../kit/keys.js";
+import { Menus } from "./menus.js";
 
 const RANGES = [
   ["1h", "1h"],
@@ -9,7 +11,7 @@ const RANGES = [
   ["30d", "30d"],
   ["", "all"],
 ];
-const HINT = "filter: words, or SQL such as  latency_ms > 2000 and tool_name = 'lookup'";
+const HINT = "words, or SQL such as  latency_ms > 2000";
 
 /** What a datetime-local field says, as UTC; null when it is empty. */
 export const utc = (text) => (text ? `${text.length === 16 ? `${text}:00` : text}+00:00` : null);
@@ -28,6 +30,7 @@ export class Bar {
     });
     this.input.addEventListener("keydown", (event) => this.key(event));
     this.ranges = h("div.lm-ranges", { role: "group", "aria-label": "time range" });
+    arrows(this.ranges, "button");
     const field = (name, label) =>
       h("label", {}, h("span", {}, label), h("input", { name, type: "datetime-local", step: 1 }));
     this.custom = h(
@@ -39,10 +42,26 @@ export class Bar {
     );
     this.custom.addEventListener("submit", (event) => this.customRange(event));
     this.menu = h("div.lm-menu.lm-columns", { hidden: true, role: "group", "aria-label": "columns shown" });
-    this.columnsButton = button("columns", "columns", () => this.toggle(this.menu), {
+    arrows(this.menu, "input");
+    this.columnsButton = button("columns", "columns", () => this.open(this.menu), {
       text: "",
-      title: "choose columns",
+      title: "choose columns  c",
     });
+    this.menus = new Menus({
+      ...host,
+      get state() {
+        return host.state;
+      },
+      get root() {
+        return host.root;
+      },
+      shut: () => this.shut(),
+    });
+    const opens = (icon, name, menu, key, title) =>
+      button(icon, name, () => this.open(menu), { title: `${title}  ${key}` });
+    this.groupButton = opens("group", "group", this.menus.groups, "b", "list groups of traces");
+    this.viewsButton = opens("prompt", "views", this.menus.views, "v", "saved views");
+    this.exportButton = opens("export", "export", this.menus.exports, "x", "as SQL, as a link, into a file");
     this.liveButton = button("live", "live", () => host.ask("live", { is_live: !host.state.is_live }), {
       title: "take in new traces on their own",
     });
@@ -51,7 +70,9 @@ export class Bar {
       {},
       h("label.lm-searchbox", {}, icon("search"), this.chips, this.input),
       this.ranges,
-      button("code", "copy SQL", () => host.copySql(), { text: "SQL", title: "copy the list as SQL for ws.sql(...)" }),
+      this.groupButton,
+      this.viewsButton,
+      this.exportButton,
       this.columnsButton,
       this.liveButton,
       button("refresh", "refresh", () => host.refresh(), { text: "", title: "take in new traces" }),
@@ -65,20 +86,24 @@ export class Bar {
       isCustom = Boolean(since || until);
     swap(
       this.chips,
-      ...state.chips.map((chip, i) =>
+      ...state.chips.map(({ text, is_words: isWords }, i) =>
         h(
-          "span.lm-chip",
+          `span.lm-chip${isWords ? ".lm-words" : ""}`,
           { role: "listitem" },
           h(
             "button.lm-chip-text",
-            { type: "button", title: `${chip}\nclick to edit`, onclick: () => this.edit(i) },
-            chip,
+            {
+              type: "button",
+              title: `${isWords ? `“${text}” in name, input or output, or a trace id` : text}\nclick to edit`,
+              onclick: () => this.edit(i),
+            },
+            text,
           ),
           h(
             "button.lm-chip-close",
             {
               type: "button",
-              "aria-label": `remove ${chip}`,
+              "aria-label": `remove ${text.slice(0, 40)}`,
               title: "remove",
               onclick: () => ask("filter", { remove: i }),
             },
@@ -92,7 +117,7 @@ export class Bar {
     const range = (label, isOn, title, onclick) =>
       h(
         `button.lm-range${isOn ? ".lm-on" : ""}`,
-        { type: "button", "aria-pressed": String(isOn), title, onclick },
+        { type: "button", tabindex: isOn ? 0 : -1, "aria-pressed": String(Boolean(isOn)), title, onclick },
         label,
       );
     swap(
@@ -107,20 +132,34 @@ export class Bar {
     this.liveButton.classList.toggle("lm-on", state.is_live);
     this.liveButton.setAttribute("aria-pressed", state.is_live);
     this.columnsButton.setAttribute("aria-expanded", !this.menu.hidden);
-    if (!this.menu.childElementCount) this.buildMenu();
+    const names = state.columns.map(({ name }) => name).join();
+    if (this.menuOf !== names) this.buildMenu(names);
+    const by = state.groupable.find(([name]) => name === state.group);
+    this.groupButton.classList.toggle("lm-on", Boolean(by));
+    this.groupButton.querySelector("span").textContent = by ? `by ${by[1]}` : "group";
     for (const box of this.menu.querySelectorAll("input")) box.checked = state.shown.includes(box.dataset.column);
   }
 
-  buildMenu() {
+  buildMenu(names) {
     const { columns } = this.host.state;
+    this.menuOf = names;
     this.menu.style.setProperty("--lm-menu-rows", Math.ceil(columns.length / 2));
-    this.menu.append(
+    swap(
+      this.menu,
       ...columns.map((column) => {
         const box = h("input", { type: "checkbox", "data-column": column.name });
         box.addEventListener("change", () => this.choose(box));
         return h("label", {}, box, column.label);
       }),
     );
+  }
+
+  /** Open a menu with the focus in it; shut it where it was open. */
+  open(menu) {
+    this.toggle(menu);
+    if (menu.hidden) this.host.focus();
+    else if (menu === this.menu) this.menu.querySelector("input").focus();
+    else this.menus.fill(menu);
   }
 
   async choose(box) {
@@ -133,7 +172,7 @@ export class Bar {
   }
 
   edit(i) {
-    this.input.value = this.host.state.chips[i];
+    this.input.value = this.host.state.chips[i].text;
     this.editing = i;
     this.input.focus();
   }
@@ -191,12 +230,16 @@ export class Bar {
   }
 
   toggle(menu) {
-    for (const one of [this.menu, this.custom]) one.hidden = one !== menu || !one.hidden;
+    for (const one of this.all) one.hidden = one !== menu || !one.hidden;
+    if (menu) menu.style.top = `${this.el.offsetTop + this.el.offsetHeight + 2}px`;
     this.columnsButton.setAttribute("aria-expanded", !this.menu.hidden);
   }
 
+  get all() {
+    return [this.menu, this.custom, ...this.menus.all];
+  }
   get isOpen() {
-    return !this.menu.hidden || !this.custom.hidden;
+    return this.all.some((one) => !one.hidden);
   }
   shut() {
     this.toggle(null);

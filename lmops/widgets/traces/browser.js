@@ -1,9 +1,11 @@
 // The trace browser: filter and range above, the table, the trace beside it.
 
 import { ROW, button, copy, count, h, icon, plural, swap } from "../kit/dom.js";
+import { canOpenBelow, openBelow } from "../kit/below.js";
 import { ListView } from "../kit/list_view.js";
 import { Bar } from "./bar.js";
 import { KEYS, commandFor } from "./keys.js";
+import { OverTime } from "./over_time.js";
 import { Headings } from "./summaries.js";
 import { TracePane } from "./pane.js";
 import { TraceTable } from "./table.js";
@@ -16,12 +18,12 @@ export class TraceBrowserView extends ListView {
   }
 
   get noun() {
-    return "trace";
+    return this.state?.group ? "group" : "trace";
   }
 
   build(el) {
     this.area = "list";
-    this.list = new TraceTable(this.listHost());
+    this.list = new TraceTable(this.listHost({ onColumns: (columns) => this.headings.keepUp(columns) }));
     this.headings = new Headings(
       this.host({
         onSort: (column) => this.sort(column),
@@ -29,16 +31,17 @@ export class TraceBrowserView extends ListView {
         onTimes: () => this.times(),
         widthOf: (i) => this.list.widths[i],
         onWidth: (column, width, isDone) => this.resize(column, width, isDone),
+        setHead: (cells) => this.list.setHead(cells),
       }),
-      this.list.head,
     );
     this.paneHost = this.host({
       onClose: () => this.closePane(),
       onMove: (by) => this.step(by),
       onPin: (id) => this.pin(id),
       onTrace: (id) => this.pending.add(this.goTo(id)),
-      onAction: (name, id) => this.act(name, [id], "this trace"),
+      onAction: (name, id) => this.act(name, { ids: [id] }, "this trace"),
       action: (name) => this.state.actions.find((one) => one.name === name),
+      onTry: (id, index) => this.tryCall(id, index),
     });
     this.pane = new TracePane(this.paneHost);
     this.pinned = null;
@@ -46,17 +49,24 @@ export class TraceBrowserView extends ListView {
     this.bar = new Bar(
       this.host({
         copySql: () => this.copySql(),
+        link: () => this.link(),
         refresh: () => this.refresh(),
         help: () => this.toggleHelp(),
         onTyped: (asked) => this.pending.add(this.typed(asked)),
       }),
     );
+    this.overTime = new OverTime(
+      this.host({ onRange: (since, until) => this.ask("range", { since, until }).then(() => this.focus()) }),
+    );
+    this.back = button("left", "back", () => this.ask("back"), { cls: "lm-act", title: "to the groups  Esc" });
+    this.back.hidden = true;
     this.peek = h("div.lm-peek", { hidden: true });
     this.fresh = button("up", "new traces", () => this.refresh({ toTop: true }), { cls: "lm-fresh", text: "" });
     this.fresh.hidden = true;
     this.foot.append(this.fresh);
     this.main = h("div.lm-main", {}, h("div.lm-list", {}, this.list.el, this.peek), this.split, this.pane.el);
-    this.frame(el, "trace-browser", KEYS, this.bar.el, this.bar.custom, this.bar.menu, this.main);
+    this.foot.prepend(this.back);
+    this.frame(el, "trace-browser", KEYS, this.bar.el, ...this.bar.all, this.overTime.el, this.main);
     this.showPane(false);
   }
 
@@ -64,6 +74,8 @@ export class TraceBrowserView extends ListView {
 
   focus() {
     (this.isInTree ? this.side.focusable : this.list.el).focus({ preventScroll: true });
+    // where there is no room for two beside each other, one is below the other
+    if (this.pinned) this.main.scrollTop = this.side.el.offsetTop - this.main.offsetTop;
   }
 
   /** Whether keys mean the spans of a trace, not the list. */
@@ -97,7 +109,11 @@ export class TraceBrowserView extends ListView {
     this.root.dataset.where = this.state.where ?? "";
     this.bar.draw();
     this.drawEmpty();
-    if (this.state.reason === "columns") this.headings.draw(this.list.columns);
+    const { opened, group } = this.state;
+    this.back.hidden = !opened;
+    this.root.toggleAttribute("data-grouped", Boolean(group));
+    if (opened) this.back.querySelector("span").textContent = `groups by ${opened}`;
+    if (group && this.pane.isOpen) this.closePane();
   }
 
   selected(message) {
@@ -110,6 +126,11 @@ export class TraceBrowserView extends ListView {
   /** Go on where the view before this one was. */
   takeOver() {
     const { left } = this;
+    if (!left && this.state.is_opened && this.cursorId) {
+      this.showPane(true);
+      this.pane.open(this.cursorId);
+      return;
+    }
     if (!left?.traceId || left.traceId !== this.cursorId) return;
     this.tell(); // Python sends the texts below the list
     if (!left.isOpen) return;
@@ -140,6 +161,7 @@ export class TraceBrowserView extends ListView {
     list.cursor = this.cursorId ? placeOf(this.cursorId) : -1;
     list.reset(row >= 0 ? row * ROW + (pixels % ROW) + scrolled : isKept ? list.pixels : start);
     this.showPeek();
+    this.pending.add(list.loaded).finally(() => this.overTime.draw());
   }
 
   /** Look for new traces while the view is on screen; live views take them in. */
@@ -190,9 +212,10 @@ export class TraceBrowserView extends ListView {
 
   drawSummary() {
     const { state } = this,
-      percent = state.total ? (100 * state.errors) / state.total : 0;
+      percent = state.traces ? (100 * state.errors) / state.traces : 0;
     this.summary.replaceChildren(
-      h("b", {}, plural(state.total, "trace")),
+      h("b", {}, plural(state.total, this.noun)),
+      state.group ? h("span", {}, `of ${plural(state.traces, "trace")}`) : "",
       state.errors
         ? h(
             "span.lm-s-error",
@@ -201,7 +224,7 @@ export class TraceBrowserView extends ListView {
             h("span", {}, `${count(state.errors)} failed (${percent < 0.1 ? "<0.1" : percent.toFixed(1)}%)`),
           )
         : "",
-      h("span", { title: "time range" }, state.range.words),
+      h("span", { title: state.range.words }, state.range.words),
       h(
         "span",
         { title: "query time" },
@@ -272,6 +295,10 @@ export class TraceBrowserView extends ListView {
   async open() {
     if (!this.cursorId) await this.moveTo(Math.max(0, this.list.cursor));
     if (!this.cursorId) return;
+    if (this.state.group) {
+      await this.ask("open_group", { rev: this.state.rev, trace_id: this.cursorId });
+      return;
+    }
     this.area = "tree";
     this.showPane(true);
     this.focus();
@@ -279,13 +306,18 @@ export class TraceBrowserView extends ListView {
   }
 
   showPane(isShown) {
-    const wasShown = this.pane.isOpen;
     this.pane.el.hidden = this.split.hidden = !isShown;
     this.root.classList.toggle("lm-with-pane", isShown);
     this.showPeek();
-    if (this.state && wasShown !== isShown) this.headings.draw(this.list.columns);
     this.list.layout();
     if (isShown && this.list.cursor >= 0) this.list.reveal(this.list.cursor);
+  }
+
+  /** Open a call in the playground below; where a page cannot, say what opens it in a cell. */
+  async tryCall(id, index) {
+    const answer = await this.ask("try", { trace_id: id, index, is_shown: canOpenBelow(this) });
+    if (answer?.model) await openBelow(this, answer.model);
+    else if (answer) this.say(`in a cell: ${answer.code}`, "", true);
   }
 
   closePane() {
@@ -315,11 +347,13 @@ export class TraceBrowserView extends ListView {
     if (!id && !this.pinned) return;
     this.pinned?.close();
     this.pinned?.el.remove();
-    this.pinned = null;
+    this.pinned = this.pane.other = null;
     this.active = this.pane;
+    this.pane.compare();
     if (id) {
       this.pinned = new TracePane(this.paneHost, { isPinned: true });
       this.main.insertBefore(this.pinned.el, this.pane.el);
+      [this.pane.other, this.pinned.other] = [this.pinned, this.pane];
       this.pinned.open(id);
       if (!isQuiet) this.say("pinned; [ and ] change the trace beside it");
     }
@@ -335,6 +369,12 @@ export class TraceBrowserView extends ListView {
   async refresh({ toTop = false } = {}) {
     this.toTop = toTop;
     await this.ask("refresh");
+  }
+
+  /** The call that shows what is open, or the saved view. */
+  link() {
+    const found = this.pane.isOpen ? this.readId : this.state.link;
+    return found ? `ws.traces.browse(view="${found}")` : null;
   }
 
   async copySql() {
@@ -370,6 +410,11 @@ export class TraceBrowserView extends ListView {
       right: () => aside(80),
       left: () => aside(-80),
       search: () => bar.input.focus(),
+      columns: () => bar.open(bar.menu),
+      groups: () => bar.open(bar.menus.groups),
+      views: () => bar.open(bar.menus.views),
+      exports: () => bar.open(bar.menus.exports),
+      overTime: () => this.overTime.toggle(),
       times: () => this.times(),
       other: () => this.otherSide(),
       ...(pane.isOpen && {
@@ -377,6 +422,13 @@ export class TraceBrowserView extends ListView {
         session: () => side.session(),
         error: () => side.nextError(),
         raw: () => side.toggleRaw(),
+        plain: () => side.togglePlain(),
+        input: () => side.toggleInput(),
+        graph: () => side.toggleGraph(),
+        diff: () => {
+          this.active = pane;
+          return pane.diff();
+        },
       }),
     };
     if (!this.isInTree) return commands;
@@ -418,8 +470,10 @@ export class TraceBrowserView extends ListView {
     if (this.bar.isOpen || !this.form.el.hidden) {
       this.bar.shut();
       this.form.shut();
+      this.focus();
     } else if (this.pinned) this.pin(null);
     else if (this.pane.isOpen) this.closePane();
+    else if (this.state.opened) this.ask("back");
     else return false;
     return true;
   }

@@ -5,69 +5,44 @@ No SQL comes from the page but the search language of ``ws.traces.search``.
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import NotFoundError, QueryError, UsageError
-from lmops.times import from_ns
-from lmops.traces.listing import COLUMNS, check_predicate
+from lmops.base.units import counted
+from lmops.errors import QueryError, UsageError, did_you_mean
+from lmops.traces.exports import FORMATS
+from lmops.traces.groups import GROUPABLE
+from lmops.traces.listing import check_predicate
+from lmops.traces.rows import COLUMNS
+from lmops.traces.views import TraceView
 from lmops.widgets.kit.list_controller import ListController
 from lmops.widgets.kit.protocol import as_json, finite, integer, one_of, optional_string, string
-from lmops.widgets.traces import detail
-from lmops.widgets.traces.predicates import bin_predicate, conjuncts, joined, value_predicate, words_as_predicate
+from lmops.widgets.traces.layout import GROUP_LAYOUT, LAYOUT, OF_USERS
+from lmops.widgets.traces.pane import ReadsTraces, is_trace_id, trace_id_of
+from lmops.widgets.traces.predicates import conjuncts, group_predicate, joined, words_as_predicate
 from lmops.widgets.traces.static import bundle
+from lmops.widgets.traces.wire import chip, clean, clicked, encoded, in_ms, iso, moment_words, over_time_in_ms, toggled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import date, datetime
+    from datetime import datetime
+    from pathlib import Path
 
     import pandas as pd
 
     from lmops.traces import Span, Trace
+    from lmops.traces.groups import Groups
     from lmops.traces.listing import Listing, TraceSource
-    from lmops.widgets.kit.actions import Action
+    from lmops.traces.views import TraceViews
+    from lmops.widgets.kit.actions import Action, Done
+    from lmops.widgets.kit.live import Live
     from lmops.widgets.kit.protocol import Message
 
 MAX_WINDOW: Final = 500
-MAX_TURNS: Final = 500
-MAX_FOUND: Final = 2_000
-_TRACES_KEPT: Final = 4
-#: Columns that are there when any user said anything.
-_OF_USERS: Final = frozenset({"thumb", "comments"})
 _RANGES: Final = {"1h": "hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 
-#: name -> (heading, width in pixels, shown at first)
-_LAYOUT: Final[dict[str, tuple[str, int, bool]]] = {
-    "status": ("status", 88, True),
-    "start_at": ("started", 92, True),
-    "name": ("name", 138, True),
-    "input": ("input", 300, True),
-    "latency_ms": ("latency", 84, True),
-    "input_tokens": ("tokens in", 80, True),
-    "output_tokens": ("tokens out", 88, True),
-    "cost_usd": ("cost", 92, True),
-    "models": ("models", 150, True),
-    "output": ("output", 280, False),
-    "prompt_refs": ("prompts", 140, False),
-    "span_count": ("spans", 64, False),
-    "call_count": ("calls", 60, False),
-    "error_count": ("errors", 64, False),
-    "unpriced_calls": ("unpriced", 70, False),
-    "error_type": ("error", 120, False),
-    "error_message": ("error message", 240, False),
-    "session_id": ("session", 130, False),
-    "user_id": ("user", 110, False),
-    "service": ("service", 110, False),
-    "environment": ("environment", 100, False),
-    "is_orphan": ("orphan", 64, False),
-    "thumb": ("thumb", 70, True),
-    "comments": ("comments", 240, False),
-    "trace_id": ("trace id", 250, False),
-}
 
-
-class TraceBrowserController(ListController):
+class TraceBrowserController(ReadsTraces, ListController):
     """The state of one trace browser.
 
     Args:
@@ -77,7 +52,11 @@ class TraceBrowserController(ListController):
         since: First start, aware or an ISO text in UTC.
         until: Start before this.
         is_live: Whether new traces come in on their own.
-        actions: Name ("dataset", "labeling") -> what to do with trace ids; what is missing is shown as not there.
+        view: What is shown at first instead: a filter, a range, columns, an order, a grouping.
+        views: The saved views; None where nothing can be saved.
+        export: Writes the rows of a query, as csv or parquet and with what a row is, and returns where to and how many.
+        actions: Name ("dataset", "labeling") -> what to do with trace ids; what is missing is not shown.
+        try_call: Opens a call of a model in the playground; nothing offers it when None.
     """
 
     NOUN = "trace"
@@ -92,21 +71,37 @@ class TraceBrowserController(ListController):
         since: str | datetime | None = None,
         until: str | datetime | None = None,
         is_live: bool = False,
+        view: TraceView | None = None,
+        views: TraceViews | None = None,
+        export: Callable[[str, str, str], tuple[Path, int]] | None = None,
         actions: Mapping[str, Action] | None = None,
+        try_call: Callable[[Span], Live] | None = None,
     ) -> None:
         super().__init__(actions)
+        self._try_call = try_call
         self._source = source
-        self._where = _clean(where)
-        self._range = (last, since, until)
-        self._bounds, self._is_archive = source.bounds(last, since, until)
+        self._views, self._export = views, export
+        shown = view or TraceView(where=where, last=last, since=iso(since), until=iso(until))
+        self._where = clean(shown.where)
+        self._range = (shown.last, shown.since, shown.until)
+        self._bounds, self._is_archive = source.bounds(*self._range)
         self._widths: dict[str, int] = {}
         self.is_live = is_live
-        self._traces: OrderedDict[str, tuple[Trace, list[Span]]] = OrderedDict()
+        self._traces = OrderedDict()
         self._summaries: dict[str, Message] = {}
+        self._over_time: Message | None = None
+        self._is_opened = False
+        #: the saved view that is shown, with its name
+        self._named: tuple[str, TraceView] | None = None
         self._stamp = source.stamp()
         self._listing: Listing = source.listing(self._where, self._bounds)
         self._has_feedback = self._listing.has_feedback
-        self._shown = [name for name in self._columns if _LAYOUT[name][2]]
+        self._groups: Groups | None = None
+        #: what was opened of a grouping: its column, and the part of the filter that finds its traces
+        self._opened: tuple[str, str] | None = None
+        self._shown = [name for name in self._columns if LAYOUT[name][2]]
+        self._shown_of_groups = [name for name, (_, _, is_shown) in GROUP_LAYOUT.items() if is_shown]
+        self._take(shown)
 
     def __repr__(self) -> str:
         """Say what is shown."""
@@ -116,8 +111,13 @@ class TraceBrowserController(ListController):
 
     @property
     def total(self) -> int:
-        """How many traces match."""
-        return self._listing.total
+        """How many traces match, or groups of them."""
+        return self._rows.total
+
+    @property
+    def _rows(self) -> Listing | Groups:
+        """What is listed."""
+        return self._groups or self._listing
 
     @property
     def where(self) -> str | None:
@@ -126,35 +126,81 @@ class TraceBrowserController(ListController):
 
     @where.setter
     def where(self, where: str | None) -> None:
-        self._filter(_clean(where))
+        self._filter(clean(where))
         self.on_change(self.state("filter"))
 
     @property
     def sql(self) -> str:
         """The list as one query for ``ws.sql``."""
-        return self._listing.sql
+        return self._rows.sql
 
     @property
     def words(self) -> str:
-        """The filter and the range in words."""
-        return f"{self._where or 'no filter'}; {self._range_words()}"
+        """The filter, the range and the grouping in words."""
+        by = "" if self._groups is None else f"; by {LAYOUT[self._groups.by][0]}"
+        return f"{self._where or 'no filter'}; {self._range_words()}{by}"
+
+    @property
+    def view(self) -> TraceView:
+        """What is shown, as it can be saved."""
+        rows, (last, since, until) = self._rows, self._range
+        return TraceView(
+            where=self._where,
+            last=last,
+            since=iso(since),
+            until=iso(until),
+            columns=tuple(self._shown),
+            sort=f"{rows.sort_column} {'desc' if rows.is_descending else 'asc'}",
+            group=None if self._groups is None else self._groups.by,
+        )
 
     def df(self) -> pd.DataFrame:
-        """Return all matching traces in the order shown, with every column of ``traces``."""
+        """Return all that is listed in its order: traces with every column of ``traces``, or groups."""
         return self._source.frame(self.sql)
 
     @property
     def selected(self) -> Trace | None:
         """The trace under the cursor; None when no row was chosen."""
-        return None if self.cursor is None else self._trace(self.cursor)[0]
+        return None if self.cursor is None or self._groups is not None else self._trace(self.cursor)[0]
+
+    @property
+    def selected_ids(self) -> list[str]:
+        """The marked traces in the order they were marked; the one under the cursor when none is marked.
+
+        Of marked groups it is all their traces, the newest first.
+        """
+        return self._traces_of(super().selected_ids)
 
     def rows(self, limit: int) -> tuple[list[str], list[list[Any]]]:
         """Return (columns, first rows) of the list, for a static table."""
-        return ["trace_id", *self._shown], self._listing.window(0, limit, self._shown)
+        shown = self._shown_now
+        return [self._rows.key, *shown], self._rows.window(0, limit, shown)
 
     def heading(self, name: str) -> str:
         """Return what stands over a column."""
-        return _LAYOUT[name][0]
+        if self._groups is not None and name == "value":
+            return LAYOUT[self._groups.by][0]
+        return self._columns.get(name, LAYOUT.get(name, (name,)))[0]
+
+    def kind(self, name: str) -> str:
+        """Return what a column holds."""
+        return self._rows.columns[name].kind
+
+    def export(self, form: str) -> tuple[Path, int]:
+        """Write what is listed into a new file of the working directory; return where it is and how many rows it has.
+
+        Args:
+            form: "csv" or "parquet".
+
+        Raises:
+            UsageError: It is neither.
+            StoreError: The file cannot be written.
+        """
+        if form not in FORMATS:
+            raise UsageError(did_you_mean("kind of file", str(form), FORMATS))
+        if self._export is None:
+            raise UsageError("files are written by a workspace: ws.traces.browse()")
+        return self._export(self.sql, form, self.noun)
 
     def bundle(self) -> dict[str, str]:
         """Return the static forms by their media types."""
@@ -165,6 +211,7 @@ class TraceBrowserController(ListController):
     def state(self, reason: str) -> Message:
         """Return everything a view needs to show the same as the others."""
         last, since, until = self._range
+        groups, opened = self._groups, self._opened
         message: Message = as_json(
             {
                 "kind": "state",
@@ -172,18 +219,30 @@ class TraceBrowserController(ListController):
                 "rev": self._rev,
                 "reason": reason,
                 "where": self._where,
-                "chips": conjuncts(self._where),
+                "chips": [chip(part) for part in conjuncts(self._where)],
                 "sql": self.sql,
-                "sort": {"column": self._listing.sort_column, "descending": self._listing.is_descending},
-                "range": {"last": last, "since": _iso(since), "until": _iso(until), "words": self._range_words()},
-                "total": self._listing.total,
+                "sort": {"column": self._rows.sort_column, "descending": self._rows.is_descending},
+                "range": {"last": last, "since": iso(since), "until": iso(until), "words": self._range_words()},
+                "total": self.total,
+                "traces": self._listing.total,
+                "group": None if groups is None else groups.by,
+                "opened": None if opened is None else LAYOUT[opened[0]][0],
+                "groupable": [[name, LAYOUT[name][0]] for name in GROUPABLE if name in self._columns_of_traces],
+                "link": self.link,
+                "is_opened": self._is_opened,
+                "can_save": self._views is not None and self._views.can_save,
                 "errors": self._listing.errors,
-                "query_ms": self._listing.query_ms,
+                "query_ms": self._rows.query_ms,
                 "columns": [
-                    {"name": name, "label": label, "kind": COLUMNS[name].kind, "width": self._widths.get(name, width)}
-                    for name, (label, width, _) in self._columns.items()
+                    {
+                        "name": name,
+                        "label": self.heading(name),
+                        "kind": self.kind(name),
+                        "width": self._widths.get(name, width),
+                    }
+                    for name, (_, width, _) in self._columns.items()
                 ],
-                "shown": self._shown,
+                "shown": self._shown_now,
                 "is_live": self.is_live,
                 "actions": self._action_rows(),
             }
@@ -193,22 +252,23 @@ class TraceBrowserController(ListController):
     def _on_window(self, message: Message) -> Message:
         self._check_rev(message)
         start, count = integer(message, "start", 0, 2**53), integer(message, "count", 1, MAX_WINDOW)
-        rows = self._listing.window(start, count, self._shown)
-        encode = [_ENCODERS.get(COLUMNS[name].kind, _same) for name in self._shown]
+        shown = self._shown_now
+        rows = self._rows.window(start, count, shown)
+        encode = [encoded(self.kind(name)) for name in shown]
         wire = [[row[0], *(code(value) for code, value in zip(encode, row[1:], strict=True))] for row in rows]
-        return {"kind": "window", "rev": self._rev, "start": start, "rows": wire, "shown": self._shown}
+        return {"kind": "window", "rev": self._rev, "start": start, "rows": wire, "shown": shown}
 
     def _on_summary(self, message: Message) -> Message:
         self._check_rev(message)
         name = one_of(message, "column", COLUMNS)
         if name not in self._summaries:
             found = self._listing.summary(name)
-            self._summaries[name] = _in_ms(found) if COLUMNS[name].kind == "time" else found
+            self._summaries[name] = in_ms(found) if COLUMNS[name].kind == "time" else found
         return {"kind": "summary", "rev": self._rev, "column": name, **self._summaries[name]}
 
     def _on_sort(self, message: Message) -> Message:
-        column = one_of(message, "column", COLUMNS)
-        self._listing.sort(column, descending=bool(message.get("descending")))
+        column = one_of(message, "column", self._rows.columns)
+        self._rows.sort(column, descending=bool(message.get("descending")))
         self._rev += 1
         return self.state("sort")
 
@@ -221,9 +281,76 @@ class TraceBrowserController(ListController):
         elif "remove" in message:
             del parts[integer(message, "remove", 0, len(parts) - 1)]
         else:
-            parts = _toggled(parts, _clicked(message))
+            parts = toggled(parts, clicked(message))
         self._filter(joined(parts))
         return self.state("filter")
+
+    def _on_group(self, message: Message) -> Message:
+        """List what the traces have in common in one column, or traces again."""
+        name = message.get("column")
+        self._group(None if name is None else one_of(message, "column", GROUPABLE))
+        self._opened = None
+        return self.state("group")
+
+    def _on_open_group(self, message: Message) -> Message:
+        """List the traces of one group."""
+        self._check_rev(message)
+        if self._groups is None:
+            raise UsageError("the list has no groups")
+        by, value = self._groups.by, self._groups.value_of(trace_id_of(message))
+        part = group_predicate(by, value)
+        check_predicate(part)
+        self._group(None)
+        parts = conjuncts(self._where)
+        self._filter(joined([*parts, *([] if part in parts else [part])]))
+        self._opened = (by, part)
+        return self.state("group")
+
+    def _on_back(self, _message: Message) -> Message:
+        """List the groups again, without the part of the filter that finds the one that was opened."""
+        if self._opened is None:
+            raise UsageError("no group was opened")
+        by, part = self._opened
+        self._filter(joined([one for one in conjuncts(self._where) if one != part]))
+        self._group(by)
+        self._opened = None
+        return self.state("group")
+
+    def _on_over_time(self, message: Message) -> Message:
+        self._check_rev(message)
+        if self._over_time is None:
+            found = self._source.over_time(self._listing, self._where, self._bounds, is_archive=self._is_archive)
+            self._over_time = as_json(over_time_in_ms(found))
+        return {"kind": "over_time", "rev": self._rev, **self._over_time}
+
+    def _on_views(self, _message: Message) -> Message:
+        """List the saved views."""
+        return {"kind": "views", "views": [] if self._views is None else self._views.names()}
+
+    def _on_view(self, message: Message) -> Message:
+        """Show a saved view."""
+        name = string(message, "name", 200)
+        self.show(self._saved().get(name))
+        self.call(name)
+        return self.state("view")
+
+    def _on_save(self, message: Message) -> Message:
+        """Save what is shown under a name."""
+        name = string(message, "name", 200).strip()
+        self._saved().keep(name, self.view)
+        self.call(name)
+        return {"kind": "done", "message": f"saved: ws.traces.browse(view={name!r})"}
+
+    def _on_remove(self, message: Message) -> Message:
+        """Remove a saved view; what is shown stays."""
+        name = string(message, "name", 200)
+        self._saved().remove(name)
+        return {"kind": "done", "message": f"removed the view {name}"}
+
+    def _on_export(self, message: Message) -> Message:
+        """Write what is listed into a file of the working directory of the kernel."""
+        path, rows = self.export(string(message, "format", 20))
+        return {"kind": "done", "message": f"{counted(rows, self.noun)} written to {path}"}
 
     def _typed(self, parts: list[str], text: str, replace: object) -> list[str]:
         """Return the filter after someone typed a part of it: SQL, or plain words to look for."""
@@ -248,28 +375,31 @@ class TraceBrowserController(ListController):
         return self.state("filter")
 
     def _on_columns(self, message: Message) -> Message:
-        shown = message.get("shown", self._shown)
+        shown = message.get("shown", self._shown_now)
         if not isinstance(shown, list) or not shown or any(name not in self._columns for name in shown):
             raise UsageError("columns: give a list of at least one column of the list")
         widths = message.get("widths", {})
-        if not isinstance(widths, dict) or any(name not in _LAYOUT for name in widths):
+        if not isinstance(widths, dict) or any(name not in self._columns for name in widths):
             raise UsageError("columns: widths are by column")
         self._widths |= {name: int(min(max(finite(widths, name), 36), 2_000)) for name in widths}
-        changed = list(dict.fromkeys(shown)) != self._shown
-        self._shown = list(dict.fromkeys(shown))
-        self._rev += changed
+        chosen = list(dict.fromkeys(shown))
+        self._rev += chosen != self._shown_now
+        if self._groups is None:
+            self._shown = chosen
+        else:
+            self._shown_of_groups = chosen
         return self.state("columns")
 
     def _on_select(self, message: Message) -> Message:
         """Choose and mark; of the trace under the cursor the texts are sent whole."""
         found = super()._on_select(message)
-        return {**found, "peek": None if self.cursor is None else self._source.previews(self.cursor)}
+        return {**found, "peek": None if self.cursor is None or self._groups else self._source.previews(self.cursor)}
 
     def _on_poll(self, _message: Message) -> Message:
         stamp = self._source.stamp()
         fresh = 0
         if stamp != self._stamp:
-            fresh = self._listing.count_now() - self._listing.total
+            fresh = self._listing.count_now() - self._listing.total  # also of groups it is traces that come
             if fresh <= 0 and not self.is_live:
                 self._stamp = stamp
         return {"kind": "fresh", "new": fresh, "is_stale": stamp != self._stamp, "query_ms": self._listing.query_ms}
@@ -278,52 +408,92 @@ class TraceBrowserController(ListController):
         self.is_live = bool(message.get("is_live"))
         return self.state("live")
 
-    def _on_trace(self, message: Message) -> Message:
-        trace, tree = self._trace(_id(message))
-        return {"kind": "trace", "head": detail.head(trace), "tree": detail.rows(tree, trace.start_ns, 0)}
-
-    def _on_spans(self, message: Message) -> Message:
-        trace, tree = self._trace(_id(message))
-        start = integer(message, "start", 0, len(tree))
-        return {"kind": "spans", "trace_id": trace.trace_id, "tree": detail.rows(tree, trace.start_ns, start)}
-
-    def _on_span(self, message: Message) -> Message:
-        trace, tree = self._trace(_id(message))
-        index = integer(message, "index", 0, len(tree) - 1)
-        return {"kind": "span", "trace_id": trace.trace_id, "span": detail.span(tree[index], index)}
-
-    def _on_find(self, message: Message) -> Message:
-        trace, tree = self._trace(_id(message))
-        text = string(message, "text", 1_000)
-        hits = {span.row["span_id"] for span in trace.find(text)} if text else set()
-        found = [index for index, span in enumerate(tree) if span.row["span_id"] in hits]
-        return {"kind": "found", "trace_id": trace.trace_id, "indexes": found[:MAX_FOUND], "total": len(found)}
-
-    def _on_session(self, message: Message) -> Message:
-        session_id = string(message, "session_id", 10_000)
-        total, turns = self._source.session(session_id, MAX_TURNS)
-        return {
-            "kind": "session",
-            "session_id": session_id,
-            "total": total,
-            "turns": [{**turn, "start_ms": turn["start_ns"] / 1e6} for turn in turns],
-        }
-
     # -- inside ----------------------------------------------------------------------------------------------------
 
     @property
     def _columns(self) -> dict[str, tuple[str, int, bool]]:
+        return self._columns_of_traces if self._groups is None else GROUP_LAYOUT
+
+    @property
+    def _columns_of_traces(self) -> dict[str, tuple[str, int, bool]]:
         """The columns that there are; what users said once any of them has."""
-        return {name: one for name, one in _LAYOUT.items() if self._has_feedback or name not in _OF_USERS}
+        return {name: one for name, one in LAYOUT.items() if self._has_feedback or name not in OF_USERS}
+
+    @property
+    def _shown_now(self) -> list[str]:
+        return self._shown if self._groups is None else self._shown_of_groups
+
+    @property
+    def noun(self) -> str:
+        """What a row is: a trace, or a group of them."""
+        return "trace" if self._groups is None else "group"
 
     def _place_of(self, trace_id: str) -> int | None:
-        return self._listing.position(trace_id)
+        return self._rows.position(trace_id)
+
+    @property
+    def _found_by(self) -> object:
+        return self._where, self._range, None if self._groups is None else self._groups.by
 
     def _all_ids(self) -> list[str]:
-        return [row[0] for row in self._listing.window(0, self.total, [])]
+        return [row[0] for row in self._rows.window(0, self.total, [])]
+
+    def _traces_of(self, ids: list[str]) -> list[str]:
+        return ids if self._groups is None else self._groups.traces_of(ids)
+
+    def _act(self, action: Action, ids: list[str], answers: tuple[str, ...]) -> str | Done:
+        return super()._act(action, self._traces_of(ids), answers)
+
+    def _saved(self) -> TraceViews:
+        if self._views is None:
+            raise UsageError("views are saved by a workspace: ws.traces.browse()")
+        return self._views
+
+    def open_at_first(self, trace_id: str) -> None:
+        """Put the cursor on a trace that the first view opens."""
+        self.cursor, self._is_opened = trace_id, True
+
+    def call(self, name: str) -> None:
+        """Remember under which name what is shown was saved."""
+        self._named = (name, self.view)
+
+    @property
+    def link(self) -> str | None:
+        """What ``lmops show`` and ``browse(view=...)`` find the same by: a saved view or a trace; None for neither."""
+        if self._named is not None and self._named[1] == self.view:
+            return self._named[0]
+        return None if self.selected is None else self.selected.trace_id
+
+    def show(self, view: TraceView) -> None:
+        """Show what a view says; on an error everything stays as it was."""
+        bounds, is_archive = self._source.bounds(view.last, view.since, view.until)
+        where = clean(view.where)
+        listing = self._source.listing(where, bounds)
+        self._range, self._bounds, self._is_archive = (view.last, view.since, view.until), bounds, is_archive
+        self._where, self._opened, self._groups = where, None, None
+        self._show(listing)
+        self._take(view)
+
+    def _take(self, view: TraceView) -> None:
+        """Group, sort and choose columns as a view says."""
+        self._shown = [name for name in view.columns or () if name in self._columns_of_traces] or self._shown
+        if view.group is not None:
+            self._group(view.group)
+        if view.sort is not None:
+            column, _, direction = view.sort.partition(" ")
+            if column in self._rows.columns:
+                self._rows.sort(column, descending=direction == "desc")
+
+    def _group(self, by: str | None) -> None:
+        """Put groups in the place of traces, or traces in the place of groups: what is chosen is none of them."""
+        groups = None if by is None else self._source.groups(self._where, self._bounds, by)
+        if groups is not None or self._groups is not None:
+            self.cursor, self._marked, self._all_of = None, {}, None
+        self._groups = groups
+        self._rev += 1
 
     def _is_id(self, value: object) -> bool:
-        return _is_id(value)
+        return is_trace_id(value)
 
     def _filter(self, where: str | None) -> None:
         """Show what a search finds; on an error everything stays as it was."""
@@ -346,17 +516,13 @@ class TraceBrowserController(ListController):
             listing.sort(column, descending=descending)
         self._listing = listing
         self._has_feedback = self._has_feedback or listing.has_feedback
+        if self._groups is not None:
+            column, descending = self._groups.sort_column, self._groups.is_descending
+            self._groups = self._source.groups(self._where, self._bounds, self._groups.by)
+            self._groups.sort(column, descending=descending)
         self._rev += 1
         self._summaries.clear()
-
-    def _trace(self, trace_id: str) -> tuple[Trace, list[Span]]:
-        if trace_id not in self._traces:
-            trace = self._source.trace(trace_id)
-            self._traces[trace_id] = (trace, trace.tree)
-            if len(self._traces) > _TRACES_KEPT:
-                self._traces.popitem(last=False)
-        self._traces.move_to_end(trace_id)
-        return self._traces[trace_id]
+        self._over_time = None
 
     def _range_words(self) -> str:
         last, since, until = self._range
@@ -366,76 +532,10 @@ class TraceBrowserController(ListController):
         if last is not None:
             words = f"last {_RANGES.get(last, last)}"
             if until is not None and self._bounds.until_ns is not None:
-                return f"{words} before {_moment(self._bounds.until_ns)}"
-            return f"{words} before the newest trace, {_moment(newest)}" if self._is_archive else words
+                return f"{words} before {moment_words(self._bounds.until_ns)}"
+            return f"{words} before the newest trace, {moment_words(newest)}" if self._is_archive else words
         if since is None and until is None:
             return "all times"
-        parts = [f"from {_moment(self._bounds.since_ns)}"] if self._bounds.since_ns is not None else []
-        parts += [f"until {_moment(self._bounds.until_ns)}"] if self._bounds.until_ns is not None else []
+        parts = [f"from {moment_words(self._bounds.since_ns)}"] if self._bounds.since_ns is not None else []
+        parts += [f"until {moment_words(self._bounds.until_ns)}"] if self._bounds.until_ns is not None else []
         return " ".join(parts)
-
-
-def _clean(where: str | None) -> str | None:
-    if where is not None and not isinstance(where, str):
-        raise UsageError(f"where={where!r}: give a search as text, or None for all traces")
-    return (where or "").strip() or None
-
-
-def _clicked(message: Message) -> str:
-    """Return the search for what was clicked in a summary."""
-    column = one_of(message, "column", COLUMNS)
-    if "low" in message:
-        low, high = finite(message, "low"), finite(message, "high")
-        # The page has times in milliseconds, as JavaScript has.
-        scale = 1_000_000 if COLUMNS[column].kind == "time" else 1
-        return bin_predicate(column, low * scale, high * scale)
-    value = message.get("value")
-    if value is not None and not isinstance(value, str | bool):
-        raise UsageError("filter: the value is a text, true, false or null")
-    return value_predicate(column, value)
-
-
-def _toggled(parts: list[str], part: str) -> list[str]:
-    return [one for one in parts if one != part] if part in parts else [*parts, part]
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 64 and value.isascii() and value.isalnum()
-
-
-def _id(message: Message) -> str:
-    value = message.get("trace_id")
-    if not _is_id(value):
-        raise NotFoundError("a trace id is at most 64 letters and digits")
-    return str(value)
-
-
-def _in_ms(summary: Message) -> Message:
-    """Return the summary of a time as the page has times: in milliseconds."""
-    bins = [{**one, "low": one["low"] / 1e6, "high": one["high"] / 1e6} for one in summary.get("bins", ())]
-    return {**summary, "bins": bins, **{k: summary[k] / 1e6 for k in ("min", "max", "p50", "p95") if k in summary}}
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _number(value: Any) -> Any:
-    if value is None or isinstance(value, int):
-        return value
-    return float(f"{value:.5g}") if math.isfinite(value) else None
-
-
-def _milliseconds(value: Any) -> Any:
-    return None if value is None else value // 1_000_000
-
-
-_ENCODERS: Final[dict[str, Callable[[Any], Any]]] = {"number": _number, "time": _milliseconds}
-
-
-def _moment(ns: int) -> str:
-    return f"{from_ns(ns):%d %b %Y %H:%M} UTC"
-
-
-def _iso(value: str | date | None) -> str | None:
-    return value if isinstance(value, str) or value is None else value.isoformat()

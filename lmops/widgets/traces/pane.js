@@ -1,4 +1,4 @@
-// One trace, read: what failed first, the waterfall, and the span under the cursor as the user saw it.
+// One trace, read: what failed, what was answered, and below it the waterfall with who called whom.
 
 import {
   button,
@@ -11,46 +11,35 @@ import {
   h,
   icon,
   plural,
-  pretty,
   relative,
   swap,
   tokenPair,
 } from "../kit/dom.js";
 import { Pending } from "../kit/keys.js";
+import { Graph } from "./graph.js";
+import { SpanReader } from "./span.js";
+import { diffNodes, pieceNodes, sessionNodes, signed } from "./turns.js";
 import { Waterfall } from "./waterfall.js";
-
-const ROLES = { system: "system", developer: "system", user: "user", assistant: "assistant", tool: "tool" };
-
-/** Text with every hit of `needle` marked; returns nodes. */
-export function marked(text, needle) {
-  if (!needle) return [document.createTextNode(text)];
-  const nodes = [],
-    lower = text.toLowerCase(),
-    wanted = needle.toLowerCase();
-  let at = 0;
-  for (let hit = lower.indexOf(wanted); hit >= 0 && nodes.length < 400; hit = lower.indexOf(wanted, at)) {
-    nodes.push(document.createTextNode(text.slice(at, hit)), h("mark", {}, text.slice(hit, hit + needle.length)));
-    at = hit + needle.length;
-  }
-  nodes.push(document.createTextNode(text.slice(at)));
-  return nodes;
-}
-
-const fold = (label, nodes, isOpen = false) =>
-  h("details.lm-fold", { open: isOpen }, h("summary", { tabindex: -1 }, label), nodes);
 
 export class TracePane {
   /** `host`: {ask, view, now, root, say, focus, action(name), onClose, onMove(by), onPin(id), onTrace(id),
-   *  onAction(name, id)} */
+   *  onAction(name, id), onTry(id, index)} */
   constructor(host, { isPinned = false } = {}) {
     this.host = host;
     this.isPinned = isPinned;
-    this.isRaw = false;
-    this.needle = "";
+    //: the pane beside this one: two traces share one time axis, and what differs is said
+    this.other = null;
     this.view = `${host.view}-${isPinned ? "p" : "d"}`;
     this.head = h("div.lm-pane-head");
     this.alert = h("div.lm-alert", { hidden: true });
     this.tree = new Waterfall({ view: this.view, onSpan: (index) => this.show(index) });
+    this.graph = new Graph({ view: this.view, onNode: (index) => this.show(index) });
+    this.reader = new SpanReader({
+      ask: (kind, params) => host.ask(kind, { trace_id: this.traceId, ...params }),
+      redraw: () => this.span && this.drawSpan(),
+      show: (index) => this.show(index),
+      tryCall: (index) => host.onTry(this.traceId, index),
+    });
     this.body = h("div.lm-body", { tabindex: 0, role: "region", "aria-label": "span" });
     this.bodyTop = 0;
     this.body.addEventListener(
@@ -78,8 +67,8 @@ export class TracePane {
       { "aria-label": isPinned ? "pinned trace" : "trace" },
       this.head,
       this.alert,
-      this.tree.el,
       this.body,
+      h("div.lm-lower", {}, this.tree.el, this.graph.el),
     );
     this.traceId = null;
     this.busy = new Pending(); // what changes the meaning of keys: the tree, the conversation
@@ -112,21 +101,21 @@ export class TracePane {
       return undefined;
     }
     const { head, tree } = answer;
-    const wasReading = this.isSession && this.body.contains(document.activeElement);
+    const wasReading = this.rows && this.body.contains(document.activeElement);
     this.data = head;
-    this.isSession = false;
+    this.read(null);
     this.tree.clear();
-    this.tree.setDuration(head.duration_ms ?? 0);
     this.tree.el.scrollTop = 0;
-    this.tree.el.hidden = false;
     this.tree.el.style.setProperty("--lm-rows", Math.min(tree.total, 14));
     this.tree.add(tree, tree.total);
-    this.drawHead();
+    this.compare();
+    this.other?.compare();
     this.drawAlert();
+    if (this.graph.isOpen) this.loadGraph();
     this.show(Math.min(head.first, this.tree.rows.length - 1));
     this.el.dataset.ready = "true";
     if (wasReading) this.host.focus();
-    if (this.needle) this.searchNow();
+    if (this.reader.needle) this.searchNow();
     return tree;
   }
 
@@ -138,9 +127,25 @@ export class TracePane {
     }
   }
 
+  /** Show the trace on the axis that both of two share, and how it differs from the pinned one. */
+  compare() {
+    if (!this.data) return;
+    this.tree.setDuration(Math.max(this.data.duration_ms ?? 0, this.other?.data?.duration_ms ?? 0));
+    this.tree.rebuild();
+    this.drawHead();
+  }
+
+  /** How a number differs from that of the pinned trace; nothing where no trace is pinned, or one is not known. */
+  change(name, show) {
+    const before = this.isPinned ? null : (this.other?.data?.[name] ?? null),
+      now = this.data[name] ?? null;
+    if (before === null || now === null || before === now) return null;
+    return h("b.lm-change", { title: `pinned ${show(before)}, here ${show(now)}` }, signed(now - before, show));
+  }
+
   drawHead() {
     const { data, host } = this,
-      fact = (value, title) => (value ? h("span.lm-fact", { title }, value) : null);
+      fact = (value, title, ...more) => (value ? h("span.lm-fact", { title }, value, more) : null);
     const pair = tokenPair(data.input_tokens, data.output_tokens);
     const tokens = pair && `${pair} tokens`;
     const cost =
@@ -157,10 +162,13 @@ export class TracePane {
           button("pin", "pin", () => host.onPin(this.traceId), {
             title: "pin this trace and see another beside it  p",
           }),
-          button("session", "session", () => this.session(), {
-            title: data.session_id ? "all turns of this conversation  s" : "this trace belongs to no session",
-            disabled: !data.session_id,
-          }),
+          this.other
+            ? button("columns", "diff", () => this.diff(), { title: "what differs from the pinned trace  d" })
+            : null,
+          button("agent", "graph", () => this.toggleGraph(), { title: "who called whom  n" }),
+          data.session_id
+            ? button("session", "session", () => this.session(), { title: "all turns of this conversation  s" })
+            : null,
           this.actionButton("dataset", "add", "add this trace to a dataset  a"),
           this.actionButton("labeling", "label", "send this trace to labeling  l"),
           button("close", "close", () => host.onClose(), { text: "", title: "close  Esc" }),
@@ -183,7 +191,7 @@ export class TracePane {
           cls: "lm-mono",
         }),
         h("span.lm-gap"),
-        tools,
+        tools.filter(Boolean),
       ),
       h(
         "div.lm-facts",
@@ -191,11 +199,11 @@ export class TracePane {
         h(
           "div.lm-fact-list",
           {},
-          fact(duration(data.duration_ms) || "no times", "duration"),
+          fact(duration(data.duration_ms) || "no times", "duration", this.change("duration_ms", duration)),
           fact(plural(data.span_count, "span"), ""),
           fact(plural(data.call_count, "model call"), "billable model calls"),
-          fact(tokens, "input → output"),
-          fact(cost, "cost"),
+          fact(tokens, "input → output", this.change("input_tokens", count), this.change("output_tokens", count)),
+          fact(cost, "cost", this.change("cost_usd", dollars)),
           fact(relative(data.start_ms, host.now()), `${exact(data.start_ms)} UTC`),
           data.models.length
             ? h("span.lm-fact.lm-models", { title: data.models.join(", ") }, chatFirst(data.models).join(", "))
@@ -210,11 +218,13 @@ export class TracePane {
 
   actionButton(name, sign, title) {
     const { label, hint, is_there: isThere } = this.host.action(name);
-    return button(sign, label, () => this.host.onAction(name, this.traceId), {
+    const el = button(sign, label, () => this.host.onAction(name, this.traceId), {
       title: isThere ? title : hint,
       disabled: !isThere,
       cls: "lm-later",
     });
+    el.hidden = !isThere && !hint;
+    return el;
   }
 
   drawAlert() {
@@ -242,139 +252,48 @@ export class TracePane {
 
   async show(index) {
     if (index < 0) return;
-    if (this.isSession) this.drawSession(false);
+    if (this.rows) this.read(null);
     this.tree.select(index);
     const traceId = this.traceId;
     const answer = await this.host.ask("span", { trace_id: traceId, index });
-    if (!answer || this.traceId !== traceId || this.tree.cursor !== index || this.isSession) return;
+    if (!answer || this.traceId !== traceId || this.tree.cursor !== index || this.rows) return;
     this.span = answer.span;
     this.drawSpan();
   }
 
   drawSpan() {
     const { span } = this;
-    if (this.isSession) return;
-    const text = (value) => marked(value, this.needle);
-    const block = (value, cls = "") => h(`pre.lm-text${cls}`, {}, text(pretty(value)));
-    const parts = [
-      h(
-        "div.lm-span-head",
-        {},
-        icon(span.facts.find(([name]) => name === "kind")?.[1] ?? "unknown"),
-        h("strong", {}, text(span.name)),
-        h("span.lm-fact", {}, duration(span.latency_ms)),
-        h("span.lm-gap"),
-        button("code", this.isRaw ? "as the user saw it" : "raw attributes", () => this.toggleRaw(), {
-          title: "raw attributes  r",
-        }),
-      ),
-    ];
-    if (span.error_message || span.error_type)
-      parts.push(
-        h(
-          "div.lm-message.lm-role-error",
-          {},
-          h("div.lm-role", {}, icon("error"), h("span", {}, span.error_type ?? "error")),
-          block(span.error_message ?? ""),
-        ),
-      );
-    if (this.isRaw) {
-      parts.push(
-        fold("attributes", block(span.attributes), true),
-        span.events ? fold("events", block(span.events), true) : null,
-        fold("resource", block(span.resource)),
-      );
-    } else {
-      const role = (message, fallback) => (span.is_conversation ? message.role : fallback);
-      for (const message of span.input) parts.push(this.message(message, role(message, "input"), text));
-      parts.push(...span.documents.map((document) => this.document(document, text)));
-      for (const message of span.output)
-        if (!span.documents.length) parts.push(this.message(message, role(message, "output"), text));
-      if (!span.input.length && !span.output.length && !span.documents.length)
-        parts.push(h("p.lm-note", {}, "this span carries no input or output; its attributes may"));
-    }
-    const left = [
-      span.more && `${count(span.more)} more items`,
-      span.omitted && `${count(span.omitted)} more characters`,
-    ].filter(Boolean);
-    if (left.length) parts.push(h("p.lm-note", {}, `${left.join(", ")}: ws.traces.get(id) has all`));
-    parts.push(
-      h(
-        "dl.lm-dl",
-        {},
-        span.facts.map(([name, value]) =>
-          h("div", {}, h("dt", {}, name), h("dd", { title: String(value) }, text(String(value)))),
-        ),
-      ),
-    );
-    swap(this.body, ...parts.filter(Boolean));
+    if (this.rows) return;
+    swap(this.body, ...this.reader.nodes(span));
     if (Number(this.body.dataset.index) !== span.index) this.body.scrollTop = this.bodyTop = 0;
     this.body.dataset.index = span.index;
   }
 
-  message(message, role, text) {
-    const isLong = (message.content?.length ?? 0) > 1_500;
-    const calls = (message.tool_calls ?? []).map((call) =>
-      fold(
-        [
-          icon("tool"),
-          h("strong", {}, call.name || "tool"),
-          h("span.lm-preview", {}, (call.arguments ?? "").replace(/\s+/g, " ").slice(0, 120)),
-        ],
-        h("pre.lm-text", {}, text(pretty(call.arguments))),
-      ),
-    );
-    const content = message.content
-      ? h(`pre.lm-text${isLong ? ".lm-long" : ""}`, {}, text(pretty(message.content)))
-      : null;
-    const isFolded = role === "system" || (role === "tool" && (message.content?.length ?? 0) > 300);
-    const label = [h("span", {}, role), message.name ? h("span.lm-fact", {}, message.name) : null];
-    const reasoning = message.reasoning
-      ? fold([h("span", {}, "reasoning")], h("pre.lm-text", {}, text(message.reasoning)))
-      : null;
-    const hasHit = Boolean(this.needle) && (message.content ?? "").toLowerCase().includes(this.needle.toLowerCase());
-    const inner =
-      isFolded && content
-        ? [
-            fold(
-              [
-                ...label.map((node) => node),
-                h("span.lm-preview", {}, message.content.replace(/\s+/g, " ").slice(0, 140)),
-              ],
-              content,
-              hasHit,
-            ),
-          ]
-        : [h("div.lm-role", {}, label), reasoning, content, calls];
-    return h(`div.lm-message.lm-role-${ROLES[role] ?? "other"}`, {}, inner.flat());
-  }
-
-  document(document, text) {
-    const label = [
-      icon("retriever"),
-      h("strong", {}, document.id ?? `document ${document.rank ?? ""}`),
-      document.score === null ? null : h("span.lm-fact", { title: "score" }, `score ${+document.score.toPrecision(4)}`),
-    ];
-    const bar =
-      document.score !== null && document.score >= 0 && document.score <= 1 ? h("span.lm-score", {}, h("i")) : null;
-    if (bar) {
-      bar.firstChild.style.width = `${100 * document.score}%`;
-      label.push(bar);
-    }
-    return h(
-      "div.lm-message.lm-document",
-      {},
-      h("div.lm-role", {}, label),
-      document.content ? h("pre.lm-text.lm-long", {}, text(document.content)) : null,
-      document.metadata && document.metadata !== "{}"
-        ? fold("metadata", h("pre.lm-text", {}, text(pretty(document.metadata))))
-        : null,
-    );
-  }
-
   toggleRaw() {
-    this.isRaw = !this.isRaw;
-    if (this.span) this.drawSpan();
+    this.reader.toggle("isRaw");
+  }
+  togglePlain() {
+    this.reader.toggle("isPlain");
+  }
+
+  /** Open or shut what went into the span. */
+  toggleInput() {
+    this.body.querySelector(".lm-asked > summary")?.click();
+  }
+
+  // -- who called whom -----------------------------------------------------------------------------------------------
+
+  toggleGraph() {
+    this.graph.el.hidden = this.graph.isOpen;
+    this.el.classList.toggle("lm-with-graph", this.graph.isOpen);
+    if (this.graph.isOpen) this.busy.add(this.loadGraph()).then(() => this.graph.el.focus({ preventScroll: true }));
+    else this.host.focus();
+  }
+
+  async loadGraph() {
+    const { traceId } = this,
+      answer = await this.host.ask("graph", { trace_id: traceId });
+    if (answer && traceId === this.traceId) this.graph.set(answer.edges, answer.root);
   }
 
   async copyId() {
@@ -396,9 +315,9 @@ export class TracePane {
   /** Mark the spans that have a text, and go to one. */
   async mark(text) {
     const { traceId } = this;
-    this.needle = text;
+    this.reader.needle = text;
     const answer = text ? await this.host.ask("find", { trace_id: traceId, text }) : { indexes: [], total: 0 };
-    if (!answer || traceId !== this.traceId || text !== this.needle) return;
+    if (!answer || traceId !== this.traceId || text !== this.reader.needle) return;
     this.found = answer.indexes;
     this.tree.found = new Set(answer.indexes);
     this.hits.textContent = !text ? "" : answer.total ? `in ${plural(answer.total, "span")}` : "nowhere";
@@ -419,119 +338,129 @@ export class TracePane {
     this.show(this.found[(at + step + this.found.length) % this.found.length]);
   }
 
-  /** All turns of the conversation, in order, in the place of the waterfall. */
+  // -- rows in the place of a span: the turns of a conversation, what differs ----------------------------------------
+
+  /** Read some rows, {name, enter(place)}; null goes back to the span. */
+  read(rows, ...nodes) {
+    this.rows = rows;
+    this.el.classList.toggle("lm-with-rows", Boolean(rows));
+    this.alert.hidden = Boolean(rows) || !this.data?.error;
+    delete this.body.dataset.session;
+    if (rows) swap(this.body, ...nodes);
+  }
+
+  /** Go back from the rows to the span. */
+  back() {
+    this.read(null);
+    if (this.span) this.drawSpan();
+    this.host.focus();
+  }
+
+  /** All turns of the conversation, in order. */
   async session() {
     const { session_id: sessionId } = this.data ?? {};
-    if (!sessionId) return;
-    if (this.isSession) {
-      this.drawSession(false);
-      if (this.span) this.drawSpan();
-      this.host.focus();
-      return;
-    }
-    await this.busy.add(this.openSession(sessionId));
+    if (this.rows?.name === "session") this.back();
+    else if (sessionId) await this.busy.add(this.openSession(sessionId));
   }
 
   async openSession(sessionId) {
     const { traceId } = this,
       answer = await this.host.ask("session", { session_id: sessionId });
     if (!answer || traceId !== this.traceId) return;
-    this.drawSession(true);
-    this.turns = answer.turns.map((turn) => turn.trace_id);
-    const turns = answer.turns.map((turn, i) =>
-      h(
-        "div.lm-turn",
-        {},
-        h(
-          "div.lm-role",
-          {},
-          h("span", {}, `turn ${i + 1}`),
-          h(
-            `span.lm-s-${turn.status === "error" ? "error" : "ok"}`,
-            {},
-            icon(turn.status === "error" ? "error" : "ok"),
-            h("span", {}, turn.error_type ?? turn.status),
-          ),
-          h("span.lm-fact", { title: "UTC" }, exact(turn.start_ms)),
-          h("span.lm-fact", {}, duration(turn.latency_ms)),
-          h("span.lm-fact", {}, dollars(turn.cost_usd)),
-          h("span.lm-gap"),
-          turn.trace_id === traceId
-            ? h("span.lm-fact", {}, "this trace")
-            : button("right", "open", () => this.host.onTrace(turn.trace_id)),
-        ),
-        turn.input ? h("div.lm-message.lm-role-user", {}, h("pre.lm-text", {}, turn.input)) : null,
-        turn.output ? h("div.lm-message.lm-role-assistant", {}, h("pre.lm-text", {}, turn.output)) : null,
-      ),
-    );
-    swap(
-      this.body,
-      h(
-        "div.lm-span-head",
-        {},
-        icon("session"),
-        h("strong", {}, `session ${sessionId}`),
-        h("span.lm-fact", {}, plural(answer.total, "turn")),
-        h("span.lm-gap"),
-        button("close", "back to the trace", () => this.session()),
-      ),
-      ...turns,
-    );
-    if (answer.total > answer.turns.length)
-      this.body.append(
-        h(
-          "p.lm-note",
-          {},
-          `${count(answer.total - answer.turns.length)} more turns: ws.traces.search("session_id = ...") has all`,
-        ),
-      );
+    const ids = answer.turns.map((turn) => turn.trace_id);
+    const enter = (place) => (ids[place] === this.traceId ? this.back() : this.host.onTrace(ids[place]));
+    const host = { onTrace: (id) => this.host.onTrace(id), onClose: () => this.back() };
+    this.read({ name: "session", enter }, ...sessionNodes(answer, sessionId, traceId, host));
     this.body.dataset.session = sessionId;
-    this.goToTurn(Math.max(0, this.turns.indexOf(traceId)));
+    this.goToRow(Math.max(0, ids.indexOf(traceId)));
     this.host.focus();
   }
 
-  goToTurn(turn) {
-    this.turn = turn;
+  /** What differs from the pinned trace, span by span; the words of a span when it is opened. */
+  async diff() {
+    const { traceId } = this,
+      left = this.other?.traceId;
+    if (this.rows?.name === "diff") this.back();
+    else if (!left || this.isPinned)
+      this.host.say("pin a trace (p) and open another one beside it to see what differs");
+    else {
+      const answer = await this.busy.add(this.host.ask("diff", { left, trace_id: traceId }));
+      if (!answer || traceId !== this.traceId) return;
+      const enter = (place) => this.busy.add(this.openWords(left, answer.rows[place]));
+      const host = { onClose: () => this.back(), onRow: (place) => this.goToRow(place, enter) };
+      this.read({ name: "diff", enter }, ...diffNodes(answer, host));
+      this.goToRow(0);
+      this.host.focus();
+    }
+  }
+
+  /** Show or hide the words of one row that differ, and the numbers of both sides. */
+  async openWords(left, row) {
+    const { traceId, rows } = this,
+      place = row.place,
+      el = this.body.querySelectorAll(".lm-turn")[place].querySelector(".lm-words");
+    el.hidden = !el.hidden;
+    if (el.hidden || el.childElementCount) return;
+    const answer = await this.host.ask("diff_words", { left, trace_id: traceId, index: row.place });
+    if (!answer || rows !== this.rows) return;
+    const texts = answer.texts.map(([name, pieces]) => [
+      h("div.lm-role", {}, h("span", {}, name)),
+      pieces.length ? pieceNodes(pieces) : null,
+    ]);
+    const facts = answer.facts.map(([name, before, after]) =>
+      h("p.lm-measure", {}, h("span.lm-note", {}, name), ` ${before ?? "–"} → ${after ?? "–"}`),
+    );
+    swap(
+      el,
+      ...(texts.length + facts.length
+        ? [facts, texts].flat(3).filter(Boolean)
+        : [h("p.lm-note", {}, "the same words")]),
+    );
+  }
+
+  goToRow(place, then) {
+    this.row = place;
     const els = this.body.querySelectorAll(".lm-turn");
-    els.forEach((el, i) => el.classList.toggle("lm-cursor", i === turn));
-    const el = els[turn];
+    els.forEach((el, i) => el.classList.toggle("lm-cursor", i === place));
+    const el = els[place];
     if (!el) return;
     const top = el.offsetTop - 34,
       bottom = el.offsetTop + el.offsetHeight + 8 - this.body.clientHeight;
     this.body.scrollTop = Math.min(top, Math.max(this.body.scrollTop, bottom));
+    then?.(place);
   }
 
-  // -- keys: they mean the spans, or the turns of the conversation --------------------------------------------------
+  // -- keys: they mean the spans, the graph, or the rows -------------------------------------------------------------
 
   get focusable() {
-    return this.isSession ? this.body : this.tree.el;
+    if (this.rows) return this.body;
+    return this.graph.hasFocus ? this.graph.el : this.tree.el;
   }
 
   move(by) {
-    if (this.isSession) this.goToTurn(Math.min(this.turns.length - 1, Math.max(0, this.turn + by)));
+    if (this.rows) {
+      const last = this.body.querySelectorAll(".lm-turn").length - 1;
+      this.goToRow(Math.min(last, Math.max(0, this.row + by)));
+    } else if (this.graph.hasFocus) this.graph.move(0, Math.sign(by));
     else this.tree.move(by);
   }
 
   sideways(direction) {
-    if (!this.isSession) this.tree.sideways(direction);
+    if (this.rows) return;
+    if (this.graph.hasFocus) this.graph.move(direction, 0);
+    else this.tree.sideways(direction);
   }
 
   enter() {
-    if (!this.isSession) this.tree.toggle(this.tree.cursor);
-    else if (this.turns[this.turn] === this.traceId) this.session();
-    else this.host.onTrace(this.turns[this.turn]);
-  }
-
-  drawSession(isSession) {
-    this.isSession = isSession;
-    this.tree.el.hidden = isSession;
-    this.alert.hidden = isSession || !this.data?.error;
-    delete this.body.dataset.session;
+    if (this.rows) this.rows.enter(this.row);
+    else if (this.graph.hasFocus) this.graph.enter();
+    else this.tree.toggle(this.tree.cursor);
   }
 
   close() {
     clearTimeout(this.typing);
     this.sizes.disconnect();
     this.tree.close();
+    this.graph.close();
   }
 }

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from lmops.times import from_ns
+from lmops.times import from_ns, to_ns
+from lmops.traces.rows import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TOKEN: Final = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\w+|\s+|.", re.DOTALL)
-_WORDS: Final = re.compile(r"[\w\s.,:;?!@#%&+-]+")
+#: an apostrophe belongs to a word where letters stand on both sides of it
+_WORDS: Final = re.compile(r"(?:[\w\s.,:;?!@#%&+-]|(?<=\w)['\u2019](?=\w))+")
+#: how what :func:`words_as_predicate` returns begins, with the words as an SQL literal
+_SAID: Final = re.compile(
+    r"\(?(?:name ilike '%(?P<like>(?:[^']|'')*)%' or |"
+    r"contains\(lower\(name\), '(?P<whole>(?:[^']|'')*)'\) or |starts_with\(trace_id, '(?P<id>\w+)'\))"
+)
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{6,32}")
 _OPEN: Final = frozenset("([{")
 _CLOSE: Final = frozenset(")]}")
@@ -88,6 +96,20 @@ def words_as_predicate(text: str) -> str | None:
     return " or ".join(f"{column} ilike {pattern}" for column in ("name", "input", "output"))
 
 
+def as_words(part: str) -> str | None:
+    """Return the words that a part of a search looks for, as :func:`words_as_predicate` reads them; None for others.
+
+    Example:
+        >>> as_words(words_as_predicate("night ferry"))
+        'night ferry'
+    """
+    found = _SAID.match(part)
+    if found is None:
+        return None
+    words = next(text for text in found.groups() if text is not None).replace("''", "'")
+    return words if words_as_predicate(words) in (part, part.removeprefix("(").removesuffix(")")) else None
+
+
 def value_predicate(column: str, value: object) -> str:
     """Return the search for one value of a column, a text or a truth; None asks for the missing ones."""
     if column == "models":
@@ -99,6 +121,19 @@ def value_predicate(column: str, value: object) -> str:
     if isinstance(value, bool):
         return f"{column} = {str(value).lower()}"
     return f"{column} = {quoted(str(value))}"
+
+
+def group_predicate(column: str, value: str | None) -> str:
+    """Return the search for the traces of one group, by the text of what they have in common."""
+    if value is None or column in ("models", "prompt_refs"):
+        return value_predicate(column, value)
+    kind = COLUMNS[column].kind
+    if kind == "time":
+        day = datetime.fromisoformat(value).replace(tzinfo=UTC)
+        return bin_predicate(column, to_ns(day), to_ns(day + timedelta(days=1)))
+    if kind == "number":
+        return f"{column} = {int(value)}"
+    return value_predicate(column, value == "true" if kind == "bool" else value)
 
 
 def bin_predicate(column: str, low: float, high: float) -> str:

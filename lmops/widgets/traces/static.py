@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lmops.base.sheet import framed
-from lmops.base.units import duration, money
+from lmops.base.units import counted, duration, money
 from lmops.text import plain_line
 from lmops.times import from_ns
 from lmops.widgets.kit.static import MAX_ROWS
@@ -25,6 +25,14 @@ class TraceRows(Protocol):
         """How many traces match."""
 
     @property
+    def noun(self) -> str:
+        """What a row is."""
+
+    @property
+    def link(self) -> str | None:
+        """What ``lmops show`` and ``browse(view=...)`` find the same by: a saved view or a trace; None for neither."""
+
+    @property
     def words(self) -> str:
         """The filter and the range in words."""
 
@@ -34,38 +42,50 @@ class TraceRows(Protocol):
     def heading(self, name: str) -> str:
         """Return what stands over a column."""
 
+    def kind(self, name: str) -> str:
+        """Return what a column holds."""
+
 
 def as_html(controller: TraceRows) -> str:
     """Return the first rows of the list as escaped HTML."""
-    from lmops.traces.listing import COLUMNS
-
-    names, rows = controller.rows(MAX_ROWS)
-    names = [*names[1:], names[0]]
+    names, rows = _ordered(*controller.rows(MAX_ROWS))
     cells = [
-        [_words(name, COLUMNS[name].kind, value) for name, value in zip(names, [*row[1:], row[0]], strict=True)]
-        for row in rows
+        [_words(name, controller.kind(name), value) for name, value in zip(names, row, strict=True)] for row in rows
     ]
     shown = f"The first {len(rows)} of " if len(rows) < controller.total else ""
+    of_link = f" ({links(controller.link)})" if controller.link else ""
     return framed(
-        f"{shown}{controller.total:,} trace{'' if controller.total == 1 else 's'}: {controller.words}",
+        f"{shown}{counted(controller.total, controller.noun)}: {controller.words}{of_link}",
         [_HEADS.get(name, controller.heading(name)) for name in names],
         cells,
-        numbers=[place for place, name in enumerate(names) if COLUMNS[name].kind == "number"],
+        numbers=[place for place, name in enumerate(names) if controller.kind(name) == "number"],
     )
+
+
+def _ordered(names: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Return columns and rows with the id of a trace as the last; what groups are called inside is not shown."""
+    last = names[:1] == ["trace_id"]
+    return [*names[1:], *names[:last]], [[*row[1:], *row[:last]] for row in rows]
 
 
 def as_text(controller: TraceRows) -> str:
     """Return the first rows as plain text."""
-    from lmops.traces.listing import COLUMNS
-
     names, rows = controller.rows(10)
-    lines = [f"{controller.total:,} traces: {plain_line(controller.words, 300)}"]
+    lines = [f"{counted(controller.total, controller.noun)}: {plain_line(controller.words, 300)}"]
     for row in rows:
-        words = [_words(name, COLUMNS[name].kind, value) for name, value in zip(names[1:], row[1:], strict=True)]
-        lines.append("  ".join(plain_line(word, 48) for word in [row[0][:8], *words] if word))
+        words = [_words(name, controller.kind(name), value) for name, value in zip(names[1:], row[1:], strict=True)]
+        start = [row[0][:8]] if names[0] == "trace_id" else []
+        lines.append("  ".join(plain_line(word, 48) for word in [*start, *words] if word))
     if controller.total > len(rows):
         lines.append(f"... and {controller.total - len(rows):,} more: .df() has all")
+    if controller.link:
+        lines.append(links(controller.link))
     return "\n".join(lines)
+
+
+def links(link: str) -> str:
+    """Return how the same is shown in a shell and in a notebook."""
+    return f'lmops show {link}, or in a notebook ws.traces.browse(view="{link}")'
 
 
 def bundle(controller: TraceRows) -> dict[str, str]:
@@ -75,11 +95,16 @@ def bundle(controller: TraceRows) -> dict[str, str]:
 
 def _words(name: str, kind: str, value: Any) -> str:
     """Return a cell as the browser has it, in full where there is room."""
-    from lmops.traces.listing import PREVIEW
+    from lmops.traces.rows import PREVIEW
 
     if value is None:
-        return ""
-    by_name: dict[str, Callable[[Any], str]] = {"latency_ms": duration, "cost_usd": money, "status": _with_sign}
+        return "missing" if name == "value" else ""
+    by_name: dict[str, Callable[[Any], str]] = {
+        **dict.fromkeys(("latency_ms", "p50_ms", "p95_ms"), duration),
+        "cost_usd": money,
+        "status": _with_sign,
+        "error_rate": "{:.1%}".format,
+    }
     by_kind: dict[str, Callable[[Any], str]] = {
         "time": lambda ns: f"{from_ns(ns):%Y-%m-%d %H:%M:%S}",
         "text": lambda text: text if len(text) <= PREVIEW else f"{text[:PREVIEW]}…",

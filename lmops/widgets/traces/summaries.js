@@ -31,9 +31,9 @@ export function barHeights(bins) {
 function histogram(column, summary, onFilter) {
   const heights = barHeights(summary.bins);
   const bars = summary.bins.map((bin, i) => {
-    const title =
-      `${inWords(column, bin.low)} to ${inWords(column, bin.high)}: ${plural(bin.count, "trace")}` +
-      `${bin.errors ? `, ${plural(bin.errors, "error")} (${share(bin.errors, bin.count)})` : ""}. Click to filter`;
+    const name = `${inWords(column, bin.low)} to ${inWords(column, bin.high)}: ${plural(bin.count, "trace")}`,
+      failed = bin.errors ? `, ${plural(bin.errors, "error")} (${share(bin.errors, bin.count)})` : "",
+      title = `${name}${failed}. Click to filter`;
     const fill = h("i");
     fill.style.height = `${heights[i] * 100}%`;
     if (bin.errors) {
@@ -47,7 +47,7 @@ function histogram(column, summary, onFilter) {
         type: "button",
         tabindex: -1,
         title,
-        "aria-label": title,
+        "aria-label": name,
         onclick: () => onFilter({ column: column.name, low: bin.low, high: bin.high }),
       },
       fill,
@@ -72,7 +72,8 @@ function histogram(column, summary, onFilter) {
 function topValues(column, summary, total, onFilter) {
   const line = (label, value, n, errors) => {
     const failed = errors ? `, ${plural(errors, "error")} (${share(errors, n)})` : "";
-    const title = `${label}: ${plural(n, "trace")}, ${share(n, total)}${failed}. Click to filter`;
+    const name = `${label.slice(0, 40)}: ${plural(n, "trace")}`,
+      title = `${label}: ${plural(n, "trace")}, ${share(n, total)}${failed}. Click to filter`;
     const isShared = column.name !== "status" && errors / n >= 0.02; // of a status all or none are errors
     const el = h(
       "button.lm-top",
@@ -80,7 +81,7 @@ function topValues(column, summary, total, onFilter) {
         type: "button",
         tabindex: -1,
         title,
-        "aria-label": title,
+        "aria-label": name,
         onclick: () => onFilter({ column: column.name, value }),
       },
       h("i", {}, isShared ? h("b") : null),
@@ -116,15 +117,21 @@ function content(column, summary, total, onFilter) {
 }
 
 export class Headings {
-  /** `host`: {ask, state, onSort(column), onFilter(what), onTimes, widthOf(i), onWidth(column, width, isDone)} */
-  constructor(host, el) {
+  /** `host`: {ask, state, onSort(column), onFilter(what), onTimes, widthOf(i), onWidth(column, width, isDone),
+   *  setHead(cells)} */
+  constructor(host) {
     this.host = host;
-    this.el = el;
     this.cache = new Map();
+  }
+
+  /** Draw the headings where they are those of other columns. */
+  keepUp(columns) {
+    if (this.drawn !== columns.map(({ name }) => name).join()) this.draw(columns);
   }
 
   draw(columns) {
     const { sort } = this.host.state;
+    this.drawn = columns.map(({ name }) => name).join();
     this.boxes = new Map();
     const cells = columns.map((column, i) => {
       const isSorted = sort.column === column.name;
@@ -169,21 +176,14 @@ export class Headings {
         h("div.lm-grip", { title: "drag to resize", onpointerdown: (event) => this.resize(event, column, i) }),
       );
     });
-    swap(
-      this.el,
-      h(
-        "div.lm-head-row",
-        { role: "row" },
-        h("div.lm-th.lm-mark-cell", { role: "columnheader", "aria-label": "mark" }),
-        cells,
-      ),
-    );
+    this.host.setHead(cells);
     this.load(columns);
   }
 
   /** One column after the other, so that windows of rows come between. */
   async load(columns) {
-    const { rev, total } = this.host.state;
+    const { rev, total, group } = this.host.state;
+    if (group) return; // a click on a bar would filter traces
     for (const column of columns) {
       const key = `${rev}|${column.name}`;
       let summary = this.cache.get(key);

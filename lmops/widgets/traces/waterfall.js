@@ -31,16 +31,16 @@ const STEPS = [1, 2, 5, 10, 15, 30]
   .concat([3.6e6, 7.2e6, 1.44e7, 4.32e7])
   .sort((a, b) => a - b);
 
-/** Round times in milliseconds at which an axis of `total` has its marks: the start and at most four more. */
-export function ticks(total) {
-  const wanted = total / 4;
-  let step = STEPS.find((one) => one >= wanted) ?? Math.ceil(wanted / 8.64e7) * 8.64e7;
-  if (wanted <= 500) {
-    const size = 10 ** Math.floor(Math.log10(wanted));
-    step = [1, 2, 5, 10].map((n) => n * size).find((one) => one >= wanted * (1 - 1e-9));
-  }
+/** Round times in milliseconds at which an axis of `total` has its marks: the start and at most `most` more. */
+export function ticks(total, most = 4) {
+  const wanted = total / most,
+    size = 10 ** Math.floor(Math.log10(wanted)),
+    steps = wanted <= 500 || total < 1_000 ? [0.1, 0.2, 0.5, 1, 2, 5, 10].map((n) => n * size) : STEPS;
+  let step = steps.find((one) => one >= wanted * (1 - 1e-9)) ?? Math.ceil(wanted / 8.64e7) * 8.64e7;
+  // an axis of few marks has at least one besides its start
+  if (step > total) step = steps.findLast((one) => one <= total) ?? step;
   const found = [];
-  for (let i = 0; i * step <= total && i < 6; i++) found.push(+(i * step).toPrecision(6));
+  for (let i = 0; i * step <= total && i <= most; i++) found.push(+(i * step).toPrecision(6));
   return found;
 }
 
@@ -73,6 +73,7 @@ export class Waterfall {
     this.space.addEventListener("click", (event) => this.clicked(event));
     this.sizes = new ResizeObserver(() => {
       if (this.el.clientHeight && this.el.scrollTop !== this.top) this.el.scrollTop = this.top;
+      this.drawTicks();
       this.schedule();
     });
     this.sizes.observe(this.el);
@@ -95,8 +96,14 @@ export class Waterfall {
   /** Say how long the trace is, which is how long the axis is. */
   setDuration(ms) {
     this.duration = Math.max(ms, 1e-6);
+    this.drawTicks();
+  }
+
+  /** As many marks as the axis has room for. */
+  drawTicks() {
+    const most = Math.min(4, Math.max(1, Math.floor((this.marks.clientWidth || 400) / 80)));
     this.marks.replaceChildren(
-      ...ticks(this.duration).map((at) => {
+      ...ticks(this.duration, most).map((at) => {
         const tick = h("span", {}, at ? duration(at) : "0");
         tick.style.left = `${(100 * at) / this.duration}%`;
         tick.classList.toggle("lm-end", at / this.duration > 0.85);

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-__all__ = ["PORT", "serve"]
+__all__ = ["IDLE_S", "PORT", "VISITORS", "serve"]
 __dir__ = only(__all__)
 
 #: A browser keeps names and unsaved labels by the address of the page: the same one as long as it is free.
 PORT: Final = 8866
+VISITORS: Final = 24
+IDLE_S: Final = 300
 _HINT: Final = ", who could then label under any name: give a token (--token-file or LMOPS_LABEL_TOKEN)"
 
 
@@ -32,6 +34,8 @@ def serve(
     port: int | None = None,
     token: str | None = None,
     token_file: str | os.PathLike[str] | None = None,
+    visitors: int = VISITORS,
+    idle_s: int = IDLE_S,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the labeler of one queue until SIGTERM or SIGINT, then end every process that was started for it.
@@ -43,6 +47,8 @@ def serve(
         port: 0 for any that is free; ``PORT`` by default, or any when that is taken.
         token: Asked of every visitor; default the environment's ``LMOPS_LABEL_TOKEN``, if any.
         token_file: A file whose first line is the token, for secrets that are mounted as files.
+        visitors: The most at once, each with a kernel of about 200 MB.
+        idle_s: After so many seconds a page that is gone makes room for another visitor.
         on_ready: Called once with the address when it is listening.
 
     Raises:
@@ -60,5 +66,6 @@ def serve(
         raise MissingDependencyError.of("voila", "label") from error
     listening = bound(family, address, wanted, others=port is None)
     url = url_of(address, listening.getsockname()[1])
-    with _server.Page(store, queue, listening, address=address, token=token) as page, stop_signals() as received:
+    made = _server.Page(store, queue, listening, address=address, token=token, visitors=visitors, idle_s=idle_s)
+    with made as page, stop_signals() as received:
         page.run(received, lambda: None if on_ready is None else on_ready(url))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 class Line:
@@ -23,11 +23,22 @@ class Line:
         self._free = places
         self._patience_s = patience_s
         self._waiting: deque[asyncio.Event] = deque()
+        self._entering = 0
+        self._sent: set[str] = set()
         self._expected: dict[str, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
         """Return how many wait."""
         return len(self._waiting)
+
+    def count(self, there: Iterable[str]) -> int:
+        """Return how many visitors there are: who waits, who is being let in, and who was and is still there.
+
+        Args:
+            there: The ids of all who are there; who is being let in may be among them already.
+        """
+        self._sent.intersection_update(there)
+        return len(self._waiting) + self._entering + len(self._sent)
 
     async def turn(self, told: Callable[[int], None]) -> None:
         """Wait for a place and take it.
@@ -43,6 +54,7 @@ class Line:
                 moved.clear()
                 await moved.wait()
             self._free -= 1
+            self._entering += 1
         finally:
             self._waiting.remove(moved)
             self._move()
@@ -58,6 +70,8 @@ class Line:
         try:
             yield expected.append
         finally:
+            self._entering -= 1
+            self._sent.update(expected)
             if expected:
                 loop = asyncio.get_running_loop()
                 self._expected[expected[0]] = loop.call_later(self._patience_s, self.arrived, expected[0])

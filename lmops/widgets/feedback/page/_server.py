@@ -17,6 +17,7 @@ import tornado.web
 from jupyter_server.base.handlers import FileFindHandler
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.handlers import KernelHandler
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.gen import sleep
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop, PeriodicCallback
@@ -41,9 +42,7 @@ if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
 
 _TEMPLATE: Final = Path(__file__).parent
-#: Visitors at once, each with a kernel of about 200 MB; a kernel whose page is gone ends after so many seconds.
-_MOST_VISITORS: Final = 24
-_IDLE_S: Final = 300
+#: Whether a kernel's page is gone is looked at this often.
 _LOOK_S: Final = 30
 _POLL_MS: Final = 100
 #: Pages that a machine opens at once: as many as it has cores; others wait for their turn.
@@ -90,24 +89,39 @@ class Page:
         listening: What it listens on.
         address: That it is bound to.
         token: Asked of every visitor; None for none.
+        visitors: The most at once, each with a kernel.
+        idle_s: A kernel whose page is gone ends after so many seconds.
     """
 
-    def __init__(self, store: str, queue: str, listening: socket.socket, *, address: str, token: str | None) -> None:
+    def __init__(
+        self,
+        store: str,
+        queue: str,
+        listening: socket.socket,
+        *,
+        address: str,
+        token: str | None,
+        visitors: int,
+        idle_s: int,
+    ) -> None:
         self._store = store
         self._queue = queue
         self._listening = listening
         self._address = address
         self._token = token
+        self._visitors = visitors
+        self._idle_s = idle_s
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
         self._held.callback(self._listening.close)
         folder = Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="lmops-label-")))
         self._app = _App(
-            config=_config(),
+            config=_config(self._idle_s),
             listening=self._listening,
             access=Access(self._token, self._address),
             queue=self._queue,
+            visitors=self._visitors,
             token=self._token or "",
         )
         self._app.notebook_path = str(_notebook(folder, self._store, self._queue))
@@ -136,7 +150,7 @@ def _notebook(folder: Path, store: str, queue: str) -> Path:
     return path
 
 
-def _config() -> Config:
+def _config(idle_s: int) -> Config:
     config = Config()
     config.Voila.open_browser = False
     config.Voila.log_level = "ERROR"
@@ -146,8 +160,9 @@ def _config() -> Config:
     voila.extension_allowlist = _EXTENSIONS
     voila.kernel_spec_manager_class = ThisInterpreter
     voila.attempt_fix_notebook = False
-    config.MappingKernelManager.cull_idle_timeout = _IDLE_S
-    config.MappingKernelManager.cull_interval = _LOOK_S
+    voila.multi_kernel_manager_class = _Kernels
+    config.MappingKernelManager.cull_idle_timeout = idle_s
+    config.MappingKernelManager.cull_interval = min(_LOOK_S, idle_s)
     config.MappingKernelManager.kernel_info_timeout = config.VoilaExecutor.startup_timeout = _KERNEL_S
     for name, value in encryption().items():
         config.KernelManager[name] = value
@@ -157,11 +172,12 @@ def _config() -> Config:
 class _App(Voila):  # type: ignore[misc]  # untyped base
     """Voila, told what it serves and when it ends."""
 
-    def __init__(self, *, listening: socket.socket, access: Access, queue: str, **options: Any) -> None:
+    def __init__(self, *, listening: socket.socket, access: Access, queue: str, visitors: int, **options: Any) -> None:
         super().__init__(**options)
         self.listening = listening
         self.access = access
         self.queue = queue
+        self.visitors = visitors
         self.received: queues.SimpleQueue[int] | None = None
         self.on_ready: Callable[[], None] = lambda: None
 
@@ -185,6 +201,7 @@ class _App(Voila):  # type: ignore[misc]  # untyped base
         settings["kernel_websocket_connection_class"] = _Widgets
         settings["headers"] = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"}
         settings["queue"] = self.queue
+        settings["visitors"] = self.visitors
         settings["line"] = Line(_PLACES, patience_s=_PATIENCE_S)
         settings["compress_response"] = bool(self.token)  # visitors of this machine gain nothing by it
         settings["log_function"] = lambda _handler: None  # an address may hold the token
@@ -219,6 +236,15 @@ class _App(Voila):  # type: ignore[misc]  # untyped base
     def _look(self) -> None:
         if self.received is not None and not self.received.empty():
             self.ioloop.stop()
+
+
+class _Kernels(AsyncMappingKernelManager):
+    """Kernels of which those end whose page is gone, and none that begins."""
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None:
+        """End a kernel that nobody needs; for one that begins, somebody waits."""
+        if self._kernels[kernel_id].execution_state != "starting":
+            await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]  # untyped base
 
 
 class _Guarded(tornado.web.Application):
@@ -318,7 +344,7 @@ class _Opening(TornadoVoilaHandler):  # type: ignore[misc]  # untyped base
     async def get(self, path: str | None = None) -> None:
         """Open it when it is its turn, unless there are as many as this machine is meant to bear."""
         line: Line = self.settings["line"]
-        if len(self.kernel_manager.list_kernel_ids()) + len(line) >= _MOST_VISITORS:
+        if line.count(self.kernel_manager.list_kernel_ids()) >= self.settings["visitors"]:
             raise tornado.web.HTTPError(503, reason="as many people label here as there is room for, try again later")
         self.set_header("Cache-Control", "no-store")
         self._say(self.render_template("opening.html", queue=self.settings["queue"]))
@@ -328,12 +354,14 @@ class _Opening(TornadoVoilaHandler):  # type: ignore[misc]  # untyped base
         except asyncio.CancelledError:  # whoever waited has left
             return
         with line.place() as expect:
-            kernel = await self._open(path)
+            kernel, is_awaited = await self._open(path)
             if kernel is not None:
                 expect(kernel)
+        if kernel is not None and not is_awaited:
+            line.arrived(kernel)
 
-    async def _open(self, path: str | None) -> str | None:
-        """Send the page; return its kernel, None when nobody will come for it."""
+    async def _open(self, path: str | None) -> tuple[str | None, bool]:
+        """Send the page; return its kernel, where there is one, and whether somebody will come for it."""
         self._tell(-1)
         kernel = None
         is_failed = False
@@ -343,7 +371,8 @@ class _Opening(TornadoVoilaHandler):  # type: ignore[misc]  # untyped base
             is_failed = is_failed or _FAILED in html
         if kernel is not None and self._is_gone:
             await self.kernel_manager.shutdown_kernel(kernel)
-        return None if self._is_gone or is_failed else kernel
+            return None, False
+        return kernel, not is_failed
 
     def on_connection_close(self) -> None:
         """Leave the line."""

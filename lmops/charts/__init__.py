@@ -16,7 +16,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.public import only
-from lmops.errors import UsageError, did_you_mean
+from lmops.charts._panels import axis_of, divide, panels_of
+from lmops.errors import MissingDependencyError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,11 +41,13 @@ __all__ = [
 ]
 __dir__ = only(__all__)
 
-#: Okabe and Ito's colour-blind-safe set, without black and yellow, which vanish on dark or on light pages.
-COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+#: Okabe and Ito's colour-blind-safe set, without black and yellow, which vanish on dark or on light pages; orange and
+#: sky blue are darker than theirs, so that each stands out 3 : 1 from white and from JupyterLab's dark.
+COLOURS: Final = ("#0072B2", "#BF8400", "#009E73", "#CC79A7", "#3D97CF", "#D55E00")
 RED: Final = "#D55E00"
-GREY: Final = "#8b93a1"
-_GRID: Final = "rgba(139,147,161,0.22)"
+#: plotly takes one colour for every theme: no grey stands out more from both white and JupyterLab's dark (4.3 : 1)
+GREY: Final = "#777a80"
+_GRID: Final = "rgba(119,122,128,0.25)"
 _MAX_GROUPS: Final = 12
 _MEASURES: Final = frozenset(
     {
@@ -52,7 +55,7 @@ _MEASURES: Final = frozenset(
         "p50_ms_low", "p50_ms_high", "p95_ms_low", "p95_ms_high", "p50_low", "p50_high", "p95_low", "p95_high",
         "input_tokens", "output_tokens", "cost_usd", "cost_per_trace_usd", "unpriced_calls", "with_feedback", "share",
         "share_low", "share_high", "signals", "users", "up", "down", "rate", "mean", "low", "high", "count",
-        "corrected", "corrected_low", "corrected_high",
+        "corrected", "corrected_low", "corrected_high", "ppi", "ppi_low", "ppi_high", "ppi_labels", "ppi_note",
     }
 )  # fmt: skip  # many words: packed, they are read at a glance
 _INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -60,8 +63,7 @@ _INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u2
 
 def template() -> go.layout.Template:
     """Return the template: transparent, mid-grey text and grid, a colour-blind-safe cycle, narrow margins."""
-    import plotly.graph_objects as go
-
+    go = _plotly()
     axis = {
         "gridcolor": _GRID,
         "linecolor": _GRID,
@@ -149,7 +151,8 @@ def feedback(frame: pd.DataFrame, *, title: str = "Feedback") -> go.Figure:
 
     Args:
         frame: Columns ``rate`` (a fraction, shown in per cent) or ``mean``, with ``low`` and ``high``; with ``bucket``
-            it is drawn over time. What people would find where a judge spoke, ``corrected``, is dotted or an open mark.
+            it is drawn over time. What people would find where a judge spoke is an open mark with its interval
+            (``corrected``, and ``ppi`` by labels); over time ``corrected`` is dotted.
         title: Above the figure.
     """
     measure = "rate" if "rate" in frame.columns else "mean"
@@ -163,15 +166,21 @@ def feedback(frame: pd.DataFrame, *, title: str = "Feedback") -> go.Figure:
             if "corrected" in part:
                 label = f"{escape(name)} corrected".strip()
                 _line(figure, part, "corrected", label, colour=_colour(place), dash="dot", hover=hover)
+            if "ppi" in part:
+                known, (_, words, symbol) = part[part["ppi"].notna()], _OF_PEOPLE[1]
+                label, columns = f"{escape(name)} {words}".strip(), ("ppi", "ppi_low", "ppi_high")
+                _marks(figure, _times(known), known, columns, name=label, colour=_colour(place), symbol=symbol)
     else:
         part = frame[frame[measure].notna()]
         by = _grouped_by(frame)
         labels = [" · ".join(_name(value) for value in row) for row in part[by].itertuples(index=False, name=None)]
         shown = [escape(label) or measure for label in labels]
         _marks(figure, shown, part, (measure, "low", "high"), name=measure, colour=_colour(0))
-        if "corrected" in part:
-            columns = ("corrected", "corrected_low", "corrected_high")
-            _marks(figure, shown, part, columns, name="corrected", colour=_colour(0), symbol="diamond-open")
+        for column, words, symbol in _OF_PEOPLE:
+            if column in part:
+                columns = (column, f"{column}_low", f"{column}_high")
+                _marks(figure, shown, part, columns, name=words, colour=_colour(0), symbol=symbol)
+                figure.update_layout(scattermode="group", scattergap=0.6)  # beside each other, not one on the other
     if measure == "rate":
         figure.update_yaxes(tickformat=".0%")
     return _or_no_data(figure, frame)
@@ -213,8 +222,7 @@ def bars(frame: pd.DataFrame, x: str, y: str, *, title: str | None = None) -> go
     Raises:
         UsageError: the frame has no such column.
     """
-    import plotly.graph_objects as go
-
+    go = _plotly()
     _need(frame, x, y)
     figure = _figure(title or f"{y} by {x}", None, y_title=None)
     part = frame[frame[y].notna()].nlargest(30, y).iloc[::-1]
@@ -239,44 +247,63 @@ def bars(frame: pd.DataFrame, x: str, y: str, *, title: str | None = None) -> go
 
 
 def scores(frame: pd.DataFrame, *, title: str = "Scores") -> go.Figure:
-    """Return the mean of each scorer with its interval, one mark per run: ``ws.evals.summary(runs)``.
+    """Return the mean of each scorer with its interval, one mark per run, a panel a unit: ``ws.evals.summary(runs)``.
 
     Args:
-        frame: Columns label, scorer, mean, low, high; missing limits leave out the bar. Of judges, with calibration,
-            corrected and ppi and their limits, open marks show what people would find, and a name says what speaks
-            against its scores.
+        frame: Columns label, scorer, mean, low, high; missing limits leave out the bar. Without a column unit, scorers
+            whose numbers are all within 0..1 share a panel, and each other one has its own. Of judges, with
+            calibration, corrected and ppi and their limits, open marks show what people would find, and a name says
+            what speaks against its scores.
         title: Above the figure.
     """
     _need(frame, "label", "scorer", "mean", "low", "high")
     figure = _figure(title, None, y_title=None)
+    known = frame[frame["mean"].notna()]
+    panels = panels_of(known, "scorer", ("mean", "low", "high"))
+    divide(figure, _units(panels), [len(set(part["scorer"])) for _, part in panels])
     labels = list(dict.fromkeys(frame["label"].tolist()))
-    for place, label in enumerate(labels):
-        part = frame[(frame["label"] == label) & frame["mean"].notna()]
-        shown, colour = escape(_name(label)), _colour(place)
-        _marks(figure, _scorers(part), part, ("mean", "low", "high"), name=shown, colour=colour)
-        for column, words, symbol in _OF_PEOPLE:
-            known = part[part[column].notna()] if column in part else part[:0]
-            if len(known):
-                columns = (column, f"{column}_low", f"{column}_high")
-                _marks(figure, _scorers(known), known, columns, name=f"{shown}, {words}", colour=colour, symbol=symbol)
+    for panel, (_, rows) in enumerate(panels):
+        for place, label in enumerate(labels):
+            part = rows[rows["label"] == label]
+            shown, colour = escape(_name(label)), _colour(place)
+            _marks(figure, _scorers(part), part, ("mean", "low", "high"), name=shown, colour=colour, panel=panel)
+            for column, words, symbol in _OF_PEOPLE:
+                told = part[part[column].notna()] if column in part else part[:0]
+                if len(told):
+                    columns, name = (column, f"{column}_low", f"{column}_high"), f"{shown}, {words}"
+                    _marks(figure, _scorers(told), told, columns, name=name, colour=colour, symbol=symbol, panel=panel)
     figure.update_layout(scattermode="group", scattergap=0.6, hovermode="closest")
     figure.update_yaxes(rangemode="normal")
     return _or_no_data(figure, frame)
 
 
 def differences(frame: pd.DataFrame, *, title: str = "Difference, a - b") -> go.Figure:
-    """Return the difference of each scorer with its interval and the line of no difference: ``comparison.df()``.
+    """Return the difference of each scorer with its interval, a panel a unit: ``comparison.df()``.
 
     Args:
-        frame: Columns name, difference, low, high, outcome; "kind" and "slice" when there are measures or slices, of
-            which the measures are left out, because their unit is another; of judges calibration and corrected with
-            its limits, an open mark.
+        frame: Columns name, difference, low, high, outcome; "unit" as for :func:`scores`; "kind" and "slice" when there
+            are measures or slices, of which the measures are left out; of judges calibration and corrected with its
+            limits, an open mark.
         title: Above the figure.
     """
     _need(frame, "name", "difference", "low", "high", "outcome")
     figure = _figure(title, None, y_title=None)
     part = frame[frame["kind"] == "scorer"] if "kind" in frame else frame
-    part = part[part["difference"].notna()].iloc[::-1]
+    part = part[part["difference"].notna()]
+    panels = panels_of(part, "name", ("difference", "low", "high"))
+    divide(figure, _units(panels), [len(rows) for _, rows in panels], is_stacked=True)
+    for panel, (_, rows) in enumerate(panels):
+        _draw_differences(figure, rows, panel)
+    if len(part):
+        figure.update_yaxes(tickmode="array", showgrid=False, rangemode="normal")
+        figure.update_xaxes(showgrid=True)
+        figure.update_layout(hovermode="closest", height=80 + 30 * len(part) + 50 * max(len(panels), 1))
+    return _or_no_data(figure, part)
+
+
+def _draw_differences(figure: go.Figure, part: pd.DataFrame, panel: int) -> None:
+    """Draw the differences of one unit and the line of none."""
+    part = part.iloc[::-1]
     places = list(range(len(part)))
     where = part["slice"].tolist() if "slice" in part else [""] * len(part)
     labels = [
@@ -288,20 +315,18 @@ def differences(frame: pd.DataFrame, *, title: str = "Difference, a - b") -> go.
         if any(chosen):
             at = [place for place, is_in in zip(places, chosen, strict=True) if is_in]
             columns = ("difference", "low", "high")
-            _marks(figure, at, part[chosen], columns, name=outcome.replace("_", "-"), colour=colour, is_sideways=True)
+            name = outcome.replace("_", "-")
+            _marks(figure, at, part[chosen], columns, name=name, colour=colour, is_sideways=True, panel=panel)
     known = part["corrected"].notna().tolist() if "corrected" in part else []
     if any(known):
         below = [place - 0.25 for place, is_in in zip(places, known, strict=True) if is_in]  # below the judge's own
         columns = ("corrected", "corrected_low", "corrected_high")
-        _marks(
-            figure, below, part[known], columns, name="corrected", colour=GREY, is_sideways=True, symbol="diamond-open"
-        )
-    if places:
-        figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
-        figure.update_yaxes(tickmode="array", tickvals=places, ticktext=labels, showgrid=False, rangemode="normal")
-        figure.update_xaxes(showgrid=True)
-        figure.update_layout(hovermode="closest", height=110 + 30 * len(places))
-    return _or_no_data(figure, part)
+        look = {"name": "corrected", "colour": GREY, "symbol": "diamond-open"}
+        _marks(figure, below, part[known], columns, is_sideways=True, panel=panel, **look)
+    axis = axis_of(panel)
+    line = {"color": GREY, "width": 1, "dash": "dot"}
+    figure.add_shape(type="line", x0=0, x1=0, y0=0, y1=1, xref=f"x{axis}", yref=f"y{axis} domain", line=line)
+    figure.update_layout({f"yaxis{axis}": {"tickvals": places, "ticktext": labels}})
 
 
 def quality_and_cost(
@@ -314,13 +339,16 @@ def quality_and_cost(
         cost: The column on the horizontal axis, such as "p50_ms".
         title: Above the figure.
     """
-    import plotly.graph_objects as go
-
+    go = _plotly()
     _need(frame, "label", "scorer", "mean", "low", "high", cost)
     figure = _figure(title, None, y_title=None)
     known = frame[frame["mean"].notna() & frame[cost].notna()]
+    panels = panels_of(known, "scorer", ("mean", "low", "high"))
+    divide(figure, _units(panels), [1] * len(panels))
+    panel_of = {scorer: place for place, (_, rows) in enumerate(panels) for scorer in rows["scorer"]}
     for place, scorer in enumerate(dict.fromkeys(known["scorer"].tolist())):
         part = known[known["scorer"] == scorer].sort_values(cost)
+        axis = axis_of(panel_of[scorer])
         labels = [escape(_name(value)) for value in part["label"].tolist()]
         figure.add_trace(
             go.Scatter(
@@ -331,6 +359,8 @@ def quality_and_cost(
                 line={"width": 1, "dash": "dot"},
                 marker={"size": 9, "color": _colour(place)},
                 name=_scorers(part)[0],
+                xaxis=f"x{axis}",
+                yaxis=f"y{axis}",
                 customdata=labels,
                 hovertemplate="%{customdata}: %{y:.3f} at %{x:,.5g}<extra></extra>",
             )
@@ -343,6 +373,19 @@ def quality_and_cost(
 
 #: What people would find where a judge scored: by its calibration, by labels on some of the cases.
 _OF_PEOPLE: Final = (("corrected", "corrected", "diamond-open"), ("ppi", "by labels", "circle-open"))
+
+
+def _plotly() -> Any:
+    """Return what figures are made with.
+
+    Raises:
+        MissingDependencyError: plotly is not installed.
+    """
+    try:
+        import plotly.graph_objects as go
+    except ImportError as error:
+        raise MissingDependencyError.of("plotly", "runbooks") from error
+    return go
 
 
 def _scorers(part: pd.DataFrame, column: str = "scorer") -> list[str]:
@@ -369,10 +412,10 @@ def _marks(
     colour: str,
     is_sideways: bool = False,
     symbol: str = "circle",
+    panel: int = 0,
 ) -> None:
-    """Add one mark with its interval per row."""
-    import plotly.graph_objects as go
-
+    """Add one mark with its interval per row, in one of the panels; the legend has each name once."""
+    go = _plotly()
     values, bar = _numbers(part, columns[0]), _error(part, columns)
     along, hover = ("x", "%{x:.4f}") if is_sideways else ("y", "%{x}: %{y:.4f}")
     figure.add_trace(
@@ -383,10 +426,17 @@ def _marks(
             mode="markers",
             marker={"size": 9, "color": colour, "symbol": symbol},
             name=name,
-            showlegend=True,
+            legendgroup=name,
+            showlegend=all(one.name != name for one in figure.data),
+            xaxis=f"x{axis_of(panel)}",
+            yaxis=f"y{axis_of(panel)}",
             hovertemplate=f"{hover}<extra>{name}</extra>",
         )
     )
+
+
+def _units(panels: Sequence[tuple[str, pd.DataFrame]]) -> list[str]:
+    return [escape(unit) for unit, _ in panels]
 
 
 def _error(part: pd.DataFrame, columns: tuple[str, str, str]) -> dict[str, Any]:
@@ -402,8 +452,7 @@ def _error(part: pd.DataFrame, columns: tuple[str, str, str]) -> dict[str, Any]:
 
 
 def _bars_in_time(frame: pd.DataFrame, column: str, *, title: str, axis: str, hover: str) -> go.Figure:
-    import plotly.graph_objects as go
-
+    go = _plotly()
     _need(frame, "bucket", column)
     figure = _figure(title, frame, y_title=axis)
     figure.update_layout(barmode="stack")
@@ -424,8 +473,7 @@ def _bars_in_time(frame: pd.DataFrame, column: str, *, title: str, axis: str, ho
 def _line(
     figure: go.Figure, part: pd.DataFrame, column: str, label: str, *, colour: str, dash: str, hover: str
 ) -> None:
-    import plotly.graph_objects as go
-
+    go = _plotly()
     figure.add_trace(
         go.Scatter(
             x=_times(part),
@@ -442,8 +490,7 @@ def _line(
 
 def _band(figure: go.Figure, part: pd.DataFrame, low: str, high: str, colour: str) -> None:
     """Add the area between two columns, behind the line of the same colour; only where both ends are known."""
-    import plotly.graph_objects as go
-
+    go = _plotly()
     known = part[part[low].notna() & part[high].notna()]
     if not len(known):
         return
@@ -507,14 +554,15 @@ def _colour(place: int) -> str:
 
 def _figure(title: str, frame: pd.DataFrame | None, *, y_title: str | None) -> go.Figure:
     """Return the empty figure; its title says when the frame has more groups than are drawn."""
-    import plotly.graph_objects as go
+    _plotly()
+    from lmops.charts._archived import Figure
 
     by = [] if frame is None else _grouped_by(frame)
     if frame is not None and by:
         count = len(frame[by].drop_duplicates())
         if count > _MAX_GROUPS:
             title = f"{title} (the {_MAX_GROUPS} largest of {count:,} groups)"
-    figure = go.Figure(layout={"template": template(), "title": {"text": escape(title)}})
+    figure = Figure(layout={"template": template(), "title": {"text": escape(title)}})
     if y_title:
         figure.update_yaxes(title=y_title)
     if by:

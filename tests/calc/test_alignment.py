@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmops.prompts.alignment import gaps, matches, paired, tokens, words
+from lmops.calc.alignment import gaps, matches, paired, pieces, tokens, words
 
 FEW = st.lists(st.sampled_from("abcd"), max_size=30)
 
@@ -91,3 +92,28 @@ def test_scripts_without_spaces_have_words_too():
     """One changed character of a Japanese sentence does not mark the sentence."""
     old, _ = words("船は八時に出ます", "船は九時に出ます")
     assert [part.text for part in old if part.is_changed] == ["八"]
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("", ""),
+        ("a", ""),
+        ("", "b"),
+        ("book a cabin", "book a pet cabin now"),
+        ("one two", "three four"),
+        ("a b", "b a"),
+    ],
+)
+def test_pieces_hold_both_texts(left, right):
+    """Without what only the right has they are the left text, and the other way round."""
+    found = pieces(left, right)
+    assert "".join(text for sign, text in found if sign != "+") == left
+    assert "".join(text for sign, text in found if sign != "-") == right
+
+
+def test_long_stretches_of_both_are_cut():
+    """What changed stays whole, with a little of what stands around it."""
+    found = pieces(f"{'word ' * 100}old", f"{'word ' * 100}new", around=20)
+    assert [sign for sign, _ in found] == [" ", "-", "+"]
+    assert len(found[0].text) < 50

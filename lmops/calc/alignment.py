@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -243,3 +243,47 @@ def _merged(parts: list[Part]) -> Parts:
         else:
             found.append(part)
     return tuple(found)
+
+
+class Piece(NamedTuple):
+    """A stretch of two texts in one line of reading: " " both have it, "-" only the left, "+" only the right."""
+
+    sign: str
+    text: str
+
+
+def pieces(left: str, right: str, *, around: int | None = None) -> list[Piece]:
+    """Return two texts as one, with what each has alone; joined, what is not "+" is the left text.
+
+    Args:
+        left: The old text.
+        right: The new text.
+        around: Characters to keep of a long stretch that both have, beside each change; the rest is "…". All by
+            default.
+
+    Example:
+        >>> [tuple(one) for one in pieces("book a cabin", "book a pet cabin")]
+        [(' ', 'book a '), ('+', 'pet '), (' ', 'cabin')]
+    """
+    olds, news = (deque((part.text, part.is_changed) for part in side) for side in words(left, right))
+    found: list[Piece] = []
+    while olds or news:
+        if olds and olds[0][1]:
+            found.append(Piece("-", olds.popleft()[0]))
+        elif news and news[0][1]:
+            found.append(Piece("+", news.popleft()[0]))
+        else:
+            # What both have is cut at other places, where only one of them has a change.
+            (old, _), (new, _) = olds.popleft(), news.popleft()
+            size = min(len(old), len(new))
+            found.append(Piece(" ", old[:size]))
+            for rest, side in ((old[size:], olds), (new[size:], news)):
+                if rest:
+                    side.appendleft((rest, False))
+    return found if around is None else [_shortened(one, around) for one in found]
+
+
+def _shortened(piece: Piece, around: int) -> Piece:
+    if piece.sign != " " or len(piece.text) <= 3 * around:
+        return piece
+    return Piece(" ", f"{piece.text[:around]} … {piece.text[-around:]}")

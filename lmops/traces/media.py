@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.errors import UsageError
 from lmops.text import exact_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lmops.traces import Span
+    from lmops.traces._trace import Span
 
 #: What a page shows and a browser runs nothing of; SVG is a document and not among them.
 KINDS: Final = {
@@ -54,6 +55,17 @@ class Medium:
             "is_shown": len(self.data) <= LONGEST,
             "is_answer": self.is_answer,
         }
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The media type and the data, for a page.
+
+        Raises:
+            UsageError: It is too large to be shown.
+        """
+        if len(self.data) > LONGEST:
+            raise UsageError("this is too large to be shown here: ws.traces.get(id) has it")
+        return {"mime": self.mime, "data": self.data}
 
 
 def media_of(spans: Iterable[Span]) -> list[Medium]:

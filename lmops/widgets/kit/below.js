@@ -1,0 +1,27 @@
+// Another widget below this one, in the same output: what was opened from here, until it is shut.
+
+import { button, h } from "./dom.js";
+
+/** Whether the page of a view can show another widget (JupyterLab and Notebook can). */
+export const canOpenBelow = (view) => Boolean(view.model.widget_manager?.create_view);
+
+/** Show the widget of a model below a view. */
+export async function openBelow(view, id) {
+  const manager = view.model.widget_manager;
+  const shown = await manager.create_view(await manager.get_model(id));
+  const shut = () => {
+    shown.remove();
+    el.remove();
+  };
+  const close = button("close", "close what was opened", () => {
+    shut();
+    view.focus();
+  });
+  const el = h("div.lm-below", { "data-lm-below": id }, close, shown.el);
+  view.below?.();
+  view.below = shut;
+  view.undo.push(shut);
+  view.root.after(el);
+  el.scrollIntoView({ block: "nearest" });
+  shown.el.querySelector(".lm-root")?.focus({ preventScroll: true });
+}

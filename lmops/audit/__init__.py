@@ -178,9 +178,8 @@ class Audit:
 
     def events(self) -> pd.DataFrame:
         """Return every event, oldest first: the columns of the view ``audit``."""
-        from lmops.base.frames import Frame
-
-        return Frame(self._store.sql("select * from audit order by event_id").df())
+        frame: pd.DataFrame = self._store.sql("select * from audit order by event_id").df()
+        return frame
 
     def report(
         self,

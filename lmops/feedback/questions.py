@@ -27,21 +27,22 @@ def current(
     """Return signals, the newest first; see :meth:`lmops.feedback.Feedback.list`."""
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
         raise UsageError(f"limit={limit!r}: give a number of signals, or None for all")
-    from lmops.base.frames import Frame
 
     asked = {"name": name, "trace_id": trace_id, "user_id": user}
     given = {column: value for column, value in asked.items() if value is not None}
     where = " and ".join(f"{column} = ${column}" for column in given) or "true"
     cut = "" if limit is None else f"limit {limit}"
     view = "feedback_history" if history else "feedback"
-    return Frame(store.sql(f"select * from {view} where {where} order by said_at desc, seq desc {cut}", given).df())
+    frame: pd.DataFrame = store.sql(
+        f"select * from {view} where {where} order by said_at desc, seq desc {cut}", given
+    ).df()
+    return frame
 
 
 def waiting(store: Store) -> pd.DataFrame:
     """Return the signals whose trace is not there, the newest first."""
-    from lmops.base.frames import Frame
-
-    return Frame(store.sql(f"select f.* {_WAITING} order by f.said_at desc, f.seq desc", [0]).df())
+    frame: pd.DataFrame = store.sql(f"select f.* {_WAITING} order by f.said_at desc, f.seq desc", [0]).df()
+    return frame
 
 
 def is_waiting(store: Store, signal: Signal) -> bool | None:

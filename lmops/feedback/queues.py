@@ -147,9 +147,8 @@ class Queues(Answers):
 
     def list(self) -> pd.DataFrame:
         """Return one row a queue: the columns of the view ``queues``."""
-        from lmops.base.frames import Frame
-
-        return Frame(self._project.store.sql("select * from queues order by created_at desc, queue").df())
+        frame: pd.DataFrame = self._project.store.sql("select * from queues order by created_at desc, queue").df()
+        return frame
 
     def close(self, name: str, *, reason: str | None = None) -> Queue:
         """Hand out no more items and take no more labels; return the queue.

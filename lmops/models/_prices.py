@@ -247,9 +247,8 @@ class Prices:
 
     def df(self) -> pd.DataFrame:
         """Return the prices set here: the columns of the view ``prices``."""
-        from lmops.base.frames import Frame
-
-        return Frame(self._project.store.sql("select * from prices").df())
+        frame: pd.DataFrame = self._project.store.sql("select * from prices").df()
+        return frame
 
 
 def _check_price(model: str, numbers: Sequence[float | None]) -> None:

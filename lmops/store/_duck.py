@@ -21,6 +21,11 @@ _SPARE_FILES: Final = 4
 _NEEDED: Final = ("duckdb", "filelock", "numpy", "pandas", "pyarrow")
 
 
+def literal(text: object) -> str:
+    """Return an SQL string literal, of a path as well."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
 @cache
 def missing() -> str | None:
     """Return the first package that this process lacks to ask and to drain; None where it can."""

@@ -16,7 +16,7 @@ from lmops.errors import StoreError, StoreFullError, of_system
 from lmops.store._answer import Answer
 from lmops.store._arrow import dead_table, time_columns
 from lmops.store._blobs import Blobs
-from lmops.store._duck import in_memory, refuse_a_recorder
+from lmops.store._duck import in_memory, literal, refuse_a_recorder
 from lmops.store._filesystem import remove_folder
 from lmops.store._limits import Asking, Limits, checked_timeout
 from lmops.store._meanings import described_sql, described_view
@@ -113,9 +113,9 @@ class Engine:
         self._con.execute("set global parquet_metadata_cache=true")
         spill = self._scratch.query_folder()
         self._let_go = weakref.finalize(self, _let_go, self._con, spill, os.getpid())
-        self._con.execute(f"set temp_directory={_literal(str(spill))}")
+        self._con.execute(f"set temp_directory={literal(spill)}")
         allowed = [str(self._folder / SEGMENTS_DIR) + os.sep]
-        self._con.execute(f"set allowed_directories=[{', '.join(map(_literal, allowed))}]")
+        self._con.execute(f"set allowed_directories=[{', '.join(map(literal, allowed))}]")
         self._con.execute("set enable_external_access=false")
         self._con.execute("set lock_configuration=true")
         self._is_taught = False
@@ -524,8 +524,3 @@ def _let_go(con: duckdb.DuckDBPyConnection, spill: Path, pid: int) -> None:
         # One that knows functions of Python and is open when the interpreter ends prints pages about leaks.
         con.close()
         remove_folder(spill, pid)
-
-
-def _literal(text: str) -> str:
-    """Return an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"

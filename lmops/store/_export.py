@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.base.endings import Undone
 from lmops.errors import DamagedStoreError, StoreError, StoreFullError, UsageError, full_message
 from lmops.store._backup import undone
-from lmops.store._duck import in_memory
+from lmops.store._duck import in_memory, literal
 from lmops.store._filesystem import make_store_folder, remove_file
 from lmops.store._long import KEY, LONG_COLUMNS, resolve
 from lmops.store._views import AROUND_VIEW, derived_views, view_names
@@ -71,7 +71,7 @@ def export(
             with Undone(functools.partial(remove_file, beside)), Undone(functools.partial(remove_file, unfinished)):
                 with contextlib.closing(in_memory()) as out:
                     # The oldest DuckDB that is supported must be able to read it.
-                    out.execute(f"attach {_literal(unfinished)} as target (storage_version 'v1.5.0')")
+                    out.execute(f"attach {literal(unfinished)} as target (storage_version 'v1.5.0')")
                     rows = _write(
                         engine, blobs, out, lambda name: (f"create table target.{name} as", "", f"target.{name}")
                     )
@@ -89,8 +89,8 @@ def export(
                 out,
                 lambda name: (
                     "copy (",
-                    f") to {_literal(files[name])} (format parquet, compression zstd)",
-                    f"read_parquet({_literal(files[name])})",
+                    f") to {literal(files[name])} (format parquet, compression zstd)",
+                    f"read_parquet({literal(files[name])})",
                 ),
             )
             meta.copy_to(beside)
@@ -169,7 +169,3 @@ def _resolved(batch: pa.RecordBatch, blobs: Blobs) -> pa.RecordBatch:
         values = pa.array([row[name] for row in rows], batch.schema.field(name).type)
         batch = batch.set_column(place, batch.schema.field(name), values)
     return batch
-
-
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

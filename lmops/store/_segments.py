@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from lmops.base.endings import Undone
+from lmops.store._duck import literal
 from lmops.store._filesystem import META, fsync_dir, make_durable_dir, make_file, remove_file
 from lmops.store._tables import KEY_OF, SCHEMA_VERSION, STORED, TIME_COLUMNS, filed
 from lmops.store.schema import schema, stored_name
@@ -412,8 +413,7 @@ def scan(folder: Path, segments: Sequence[Segment]) -> str:
     """
     files: dict[bool, list[str]] = {}
     for segment in segments:
-        path = str(folder / segment.path).replace("'", "''")
-        files.setdefault(segment.schema_version >= _INDEXED_SINCE, []).append(f"'{path}'")
+        files.setdefault(segment.schema_version >= _INDEXED_SINCE, []).append(literal(folder / segment.path))
     read = {is_indexed: f"read_parquet([{', '.join(paths)}])" for is_indexed, paths in files.items()}
     if False not in read:
         return read[True]

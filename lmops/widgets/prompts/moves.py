@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from lmops.errors import LmopsError, UsageError
+from lmops.widgets.kit.actions import refusal
 from lmops.widgets.kit.protocol import integer, one_of, optional_string, string
 from lmops.widgets.kit.static import is_for_visitors
 
@@ -104,7 +105,7 @@ def refused(prompts: Prompts) -> str:
     """Return why nothing can be changed here; "" where it can."""
     if is_for_visitors():
         return "this page is for reading"
-    return "this store is open read-only" if prompts.is_read_only else ""
+    return refusal(is_read_only=prompts.is_read_only)
 
 
 def can_be_undone(prompts: Prompts, name: str) -> list[str]:

@@ -37,10 +37,12 @@ demo: $(STAMP)
 	@$(BIN)/lmops demo
 
 # The browser tests run by themselves: the browser's driver keeps an event loop running in their process.
+# One of them that fails is run once more, by itself and named: what fails twice is a fault, not a busy machine.
 # A process begins with files that lie side by side, so that what a file's tests share is made once.
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --ignore=tests/browser $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/python -m pytest tests/browser $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/python -m pytest tests/browser $(ARGS) $(NONE_IS_FINE) \
+	|| { echo "once more, those that failed:"; $(BIN)/python -m pytest tests/browser --last-failed --last-failed-no-failures none; }
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -288,13 +288,13 @@ class Notebook:
         self.path.write_text(json.dumps(document), "utf-8")
         return self
 
-    def kernel_state(self):
-        """What the notebook's indicator says: idle or busy."""
-        return self.page.locator(".jp-Notebook-ExecutionIndicator").first.get_attribute("data-status")
+    def idle(self):
+        """Wait until the notebook's indicator says that its kernel is there and has nothing to do."""
+        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
 
     def open(self):
         self.page.goto(f"{self.lab.url}/doc/tree/{self.path.name}?reset")
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+        self.idle()
         self.page.wait_for_timeout(800)  # a cell run right after "idle" now and then gave no output
         return self
 

@@ -159,7 +159,8 @@ export class Bar {
     this.toggle(menu);
     if (menu.hidden) this.host.focus();
     else if (menu === this.menu) this.menu.querySelector("input").focus();
-    else this.menus.fill(menu);
+    else return this.menus.fill(menu);
+    return undefined;
   }
 
   async choose(box) {

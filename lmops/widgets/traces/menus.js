@@ -15,7 +15,7 @@ export class Menus {
   constructor(host) {
     this.host = host;
     const menu = (name) => {
-      const el = h(`div.lm-menu.lm-choices-menu`, { hidden: true, role: "menu", "aria-label": name });
+      const el = h(`div.lm-menu.lm-choices-menu`, { hidden: true, tabindex: -1, role: "menu", "aria-label": name });
       arrows(el, "button, input");
       return el;
     };
@@ -26,12 +26,14 @@ export class Menus {
     return [this.groups, this.views, this.exports];
   }
 
-  /** Fill a menu that was opened. */
-  fill(menu) {
+  /** Fill a menu that was opened. It takes the focus at once, what it offers when that has come: keys are never the
+   *  page's in between, nor where it offers nothing. */
+  async fill(menu) {
+    menu.focus({ preventScroll: true });
     if (menu === this.groups) this.fillGroups();
-    else if (menu === this.views) this.fillViews();
+    else if (menu === this.views) await this.fillViews();
     else this.fillExports();
-    (menu.querySelector(".lm-on") ?? menu.querySelector("button, input"))?.focus();
+    if (document.activeElement === menu) (menu.querySelector(".lm-on") ?? menu.querySelector("button, input"))?.focus();
   }
 
   /** Ask for another list; the menu goes when there is one. */

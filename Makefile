@@ -8,8 +8,6 @@ STAMP := .venv/.installed
 EXTRAS := lab,test,lint
 # the formatter of the widgets' JavaScript, from npm where Node is there
 PRETTIER := 3.10.1
-# pytest ends with 5 when a selection by ARGS leaves it no test
-NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
 # the tests start some hundred processes: where byte code is not kept, each of them compiles the package again
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -37,12 +35,20 @@ demo: $(STAMP)
 	@$(BIN)/lmops demo
 
 # The browser tests run by themselves: the browser's driver keeps an event loop running in their process.
-# One of them that fails is run once more, by itself and named: what fails twice is a fault, not a busy machine.
 # A process begins with files that lie side by side, so that what a file's tests share is made once.
+# A test that fails is run once more, by itself and named: what fails twice is a fault, not a busy machine.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --ignore=tests/browser $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/python -m pytest tests/browser $(ARGS) $(NONE_IS_FINE) \
-	|| { echo "once more, those that failed:"; $(BIN)/python -m pytest tests/browser --last-failed --last-failed-no-failures none; }
+	$(call tested,--ignore=tests/browser,-n auto --maxprocesses 4 --dist worksteal)
+	$(call tested,tests/browser)
+
+# $(1) which tests, $(2) how; pytest ends with 1 when tests failed, and with 5 when a selection by ARGS leaves it none
+define tested
+$(BIN)/python -m pytest $(2) $(1) $(ARGS) || case $$? in \
+	1) echo "once more, those that failed:"; $(BIN)/python -m pytest $(1) $(ARGS) --last-failed --last-failed-no-failures none ;; \
+	5) [ -n "$(ARGS)" ] ;; \
+	*) exit 1 ;; \
+	esac
+endef
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -34,6 +34,10 @@ LANES = (
         ("judge_calibration", [], {3}),
         ("feedback_digest", ["last=14d"], {0, 1}),
     ),
+    (
+        ("cost_report", [], {0, 1}),
+        ("daily_monitor", ["init=true", "at=2026-10-31T00:00", "scorers=refusal"], {1}),
+    ),
 )
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from lmops.base.absent import watch
+
 if TYPE_CHECKING:
     from lmops.errors import (
         ConflictError,
@@ -74,6 +76,9 @@ __all__ = [
     "trace",
     "trust",
 ]
+
+
+watch()
 
 
 def __getattr__(name: str) -> object:

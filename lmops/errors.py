@@ -26,6 +26,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import functools
+import inspect
 import linecache
 import os
 import sys
@@ -53,7 +55,14 @@ _MAX_FRAMES: Final = 8
 
 
 class LmopsError(Exception):
-    """Base of every error raised by lmops."""
+    """Base of every error raised by lmops; where it is shown, how lmops works inside is left out."""
+
+    def __new__(cls, *args: object, **_options: object) -> Self:
+        """Return the error; pytest leaves out the frames of ours that it goes through."""
+        for frame, _ in traceback.walk_stack(inspect.currentframe()):
+            if frame.f_code.co_filename.startswith(_HERE):
+                frame.f_globals["__tracebackhide__"] = _is_left_out
+        return super().__new__(cls, *args)
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows: what was wrong first, and no frame of ours."""
@@ -164,6 +173,13 @@ class MissingDependencyError(LmopsError, ImportError):
         """Return the error for one missing package, with the line that installs it."""
         return cls(f"{package} is not installed: pip install 'lmops[{extra}]'")
 
+    @classmethod
+    def of_base(cls, package: str) -> Self:
+        """Return the error for a package of the base, which an application that only records need not have."""
+        return cls(
+            f"{package} is not installed: here lmops records and renders; what needs more brings: pip install lmops"
+        )
+
 
 def of_system(error: OSError, where: object) -> StoreError:
     """Return the error of ours for one of the system, with what is safe and what helps.
@@ -234,9 +250,26 @@ def did_you_mean(what: str, asked: str, known: Iterable[str], *, hint: str = "")
     return f"{message} ({hint})" if hint else message
 
 
-# -- in a notebook -----------------------------------------------------------------------------------------------------
-# How the package works inside is no news to somebody who misspelt a column. ``%xmode Verbose`` shows every frame, and
-# ``%debug`` has them all in any mode.
+# -- where an error is shown -------------------------------------------------------------------------------------------
+# How the package works inside is no news to somebody who misspelt a column. In a notebook ``%xmode Verbose`` shows
+# every frame, and ``%debug`` has them all in any mode; elsewhere ``python -X dev`` does, and ``pytest --full-trace``.
+
+
+def interrupted(goes_on: str) -> KeyboardInterrupt:
+    """Return the interrupt of work that somebody stopped (Ctrl+C, the stop button), shown as an error of ours is.
+
+    Args:
+        goes_on: What is kept, and the call that goes on with it.
+    """
+    error = KeyboardInterrupt(goes_on)
+    # no class of its own: a shell must see that the program ended by an interrupt
+    vars(error)["_render_traceback_"] = functools.partial(_rendered, error)
+    return error
+
+
+def _is_short(error: BaseException) -> bool:
+    """Return whether an error is shown with the reader's own frames alone."""
+    return isinstance(error, LmopsError) or "_render_traceback_" in vars(error)
 
 
 def _rendered(error: BaseException) -> list[str]:
@@ -251,10 +284,45 @@ def _rendered(error: BaseException) -> list[str]:
     lines = [f"\x1b[31m{type(error).__name__}\x1b[39m: {plain(error)}", *map(plain, getattr(error, "__notes__", ()))]
     lines += _own_frames(error.__traceback__, shell)
     cause = error.__cause__
-    if cause is not None:
-        lines += ["", f"caused by {type(cause).__name__}: {plain(cause, 600)}"]
-        lines += _own_frames(cause.__traceback__, shell)
-    return lines
+    found = [] if cause is None else [*_own_frames(cause.__traceback__, shell)]
+    # what arose inside of us is told by the message
+    return [*lines, "", f"caused by {type(cause).__name__}: {plain(cause, 600)}", *found] if found else lines
+
+
+def _is_left_out(excinfo: Any) -> bool:
+    """Return whether pytest leaves out a frame of ours: of an error of ours, or of what led to one inside of us."""
+    error = getattr(excinfo, "value", None)
+    if error is None or sys.flags.dev_mode:
+        return False
+    files = (frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
+    return _is_short(error) or not any(map(_is_own, files))
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, found: TracebackType | None) -> None:
+    """Print an error that ends the program; one of ours with the reader's own frames alone."""
+    if not _is_short(error) or sys.flags.dev_mode or sys.stderr is None:
+        sys.__excepthook__(kind, error, found)
+        return
+    said = traceback.TracebackException(kind, error, found)
+    _keep_own(said)
+    sys.stderr.write(plain("".join(said.format())))
+
+
+def _keep_own(said: traceback.TracebackException) -> None:
+    """Leave out the frames of ours, and of what led to an error all that has no other."""
+    said.stack[:] = [frame for frame in said.stack if _is_own(frame.filename)]
+    for before in filter(None, (said.__cause__, said.__context__)):
+        _keep_own(before)
+    cause = said.__cause__
+    if cause is not None and not cause.stack:
+        # it arose inside; what the reader was handling then did not
+        said.__cause__, said.__context__, said.__suppress_context__ = None, cause.__context__, False
+    if said.__context__ is not None and not said.__context__.stack:
+        said.__context__ = None
+
+
+if sys.excepthook is sys.__excepthook__:
+    sys.excepthook = _uncaught  # who has one of their own keeps it
 
 
 def _own_frames(found: TracebackType | None, shell: Any) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from lmops.base.cards import card_html, card_text
 from lmops.base.shown import html_of, text_of
 from lmops.base.units import counted, money
+from lmops.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from lmops.store import Store
@@ -59,8 +60,12 @@ def _parts(ws: _Workspace) -> dict[str, Any]:
 
 def line(ws: _Workspace) -> str:
     """Return a workspace in one line."""
-    traces = ws.store.sql("select count(*) from traces").fetchall()[0][0]
-    return f"<Workspace {ws.store.path}{' read-only' if ws.store.is_read_only else ''}: {traces:,} traces>"
+    try:
+        ((traces,),) = ws.store.sql("select count(*) from traces").fetchall()
+        held = f"{traces:,} traces"
+    except MissingDependencyError:
+        held = "it records here"
+    return f"<Workspace {ws.store.path}{' read-only' if ws.store.is_read_only else ''}: {held}>"
 
 
 def looks(kind: type[_Kind]) -> type[_Kind]:

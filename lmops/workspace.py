@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Self
 
-from lmops import overview
+from lmops import erasing, overview
 from lmops.audit import Audit
 from lmops.base.shown import Shown
 from lmops.datasets import Datasets
-from lmops.erasing import erase
 from lmops.models import Models
 from lmops.records import Project
 from lmops.runbooks import Runbooks
@@ -18,14 +17,13 @@ from lmops.widgets.prompts.noun import BrowsablePrompts
 from lmops.widgets.traces.noun import BrowsableTraces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import duckdb
 
     from lmops.judges import Judges
-    from lmops.store import EraseReport, Store
+    from lmops.store import Store
     from lmops.widgets.evals.noun import BrowsableEvals
     from lmops.widgets.feedback.noun import BrowsableFeedback
+    from lmops.widgets.monitors.noun import BrowsableMonitors
 
 
 @overview.looks
@@ -101,51 +99,7 @@ class Workspace(Shown):
         """
         return self.store.sql(query, params, timeout_s=timeout_s)
 
-    def erase(
-        self,
-        *,
-        user_id: str | None = None,
-        session_id: str | None = None,
-        trace_ids: str | Iterable[str] | None = None,
-        where: str | None = None,
-        examples: str | Iterable[str] | None = None,
-        words: str | Iterable[str] | None = None,
-        reason: str | None = None,
-        dry_run: bool = True,
-    ) -> EraseReport:
-        """Remove a person, a session or traces with everything that was made of them; say first what that is.
-
-        Gone are their spans, traces and log events, long texts, cached answers, and the executed notebooks and reports
-        that show any of them, whole. Examples made of them and cases of evaluations over these keep their place, id,
-        numbers and times, and lose every text. What was set aside as damaged and names them goes too. No free page and
-        no log of the files holds what was erased. Cut short, it is finished when the store is opened next. The audit
-        chain keeps that, when, by whom and why, and not what. Files that cannot be read are listed; what they hold of
-        these traces, user or session goes once they can be; for a condition and words ask again then.
-
-        Records that were not made of these traces go as well when they show an id or one of the words: examples typed
-        by hand, cached answers, notebooks, signals. What only shares a stretch of text stays, and is listed.
-
-        Args:
-            user_id: Every trace with a span of this user.
-            session_id: Every trace with a span of this session.
-            trace_ids: These traces.
-            where: Traces by a condition, as for ``ws.traces.search``.
-            examples: These examples of data sets, with the cases of evaluations over them: ``"cases/ID"`` in every
-                version of the data set, ``"cases@3/ID"`` what version 3 holds, in whatever version.
-            words: What names the person: records that show one go; traces do by ``where="contains(input, 'WORD')"``.
-            reason: Why, for the audit chain; needed unless it is a dry run.
-            dry_run: Only say what would go, the default.
-
-        Returns:
-            Counts of what goes or went, backups that still hold it, and what could not be erased.
-
-        Raises:
-            UsageError: More than one of the first four was given, or nothing at all, or no reason.
-            NotFoundError: There is no such example.
-            QueryError: The condition does not parse or names an unknown column.
-        """
-        by = {"user_id": user_id, "session_id": session_id, "trace_ids": trace_ids, "where": where}
-        return erase(self.project, self.traces, self.datasets, by, examples, words, reason=reason, dry_run=dry_run)
+    erase = erasing.erase
 
     @functools.cached_property
     def traces(self) -> BrowsableTraces:
@@ -180,6 +134,13 @@ class Workspace(Shown):
         from lmops.widgets.feedback.noun import BrowsableFeedback  # numpy comes with it
 
         return BrowsableFeedback(self)
+
+    @functools.cached_property
+    def monitors(self) -> BrowsableMonitors:
+        """The monitors of production: score, scores; save, check, alerts, dashboard, backtest."""
+        from lmops.widgets.monitors.noun import BrowsableMonitors  # numpy comes with it
+
+        return BrowsableMonitors(self)
 
     @functools.cached_property
     def evals(self) -> BrowsableEvals:

@@ -17,9 +17,11 @@ from tests import warm
 SEALED = schema().sealed
 #: Tables that hold no record: machinery of the store, facts with a checksum in each row, and what a room can lose.
 OTHERS = {
+    "alert_outbox", "alert_sink_states",
     "audit", "audit_head", "counters", "dead_rows", "feedback_history", "inbox", "info", "label_history",
-    "pending_changes", "prompt_files", "queue_back", "queue_full", "queue_gone", "queue_raters", "queue_turns",
-    "retired", "segments", "unsealed",
+    "monitor_files", "monitor_states", "pending_changes", "prompt_files", "queue_back", "queue_full", "queue_gone",
+    "queue_raters", "queue_turns", "retired", "segments", "trace_score_chances", "trace_score_claims",
+    "trace_score_history", "unsealed",
 }  # fmt: skip  # many words: packed, they are read at a glance
 #: Tables whose rows are held by a hash over several of them.
 HELD = {name for name, table in schema().tables.items() if table.check is not None} - OTHERS | {schema().packed.table}
@@ -69,6 +71,7 @@ def full(tmp_path_factory):
         ws.feedback.queues.adjudicate("q", 1, {"verdict": "fail"}, reason="it is rude")
         labels = [{"item": one, "label": one, "verdict": one, "schema": "support@1"} for one in ("pass", "fail")]
         ws.feedback.calibrate("polite", labels, version="1")
+        ws.monitors.score("refusal", progress=False)
         ws.traces.views.save("slow", "latency_ms > 900")
         polite = judge("polite", "Is it polite?", model="standin:judge-1")
         shown = with_examples(polite, [{"output": "Buy!", "verdict": "fail"}])
@@ -76,6 +79,15 @@ def full(tmp_path_factory):
             figures = {"n_learning": 9, "n_held_out": 9, "p_value": 0.01}
             ws.judges.better(change, polite, shown, traces=["a" * 32] * 2, figures=figures)
             change.say("judge.improve", "polite")
+        ws.monitors.sinks.save("ops", kind="webhook", url="http://127.0.0.1:9/hook")
+        ws.monitors.save("errors", metric="error_rate")
+        with ws.project.change() as change:
+            told = {"monitor": "errors", "version": 1, "series": "{}", "metric": "error_rate", "severity": "ticket"}
+            times = {"found_ns": 1, "opened_ns": 1, "moved_ns": 1}
+            row = {**told, **times, "words": "more", "times_opened": 1, "status": "firing", "actor": "ann"}
+            number = change.insert("alerts", row)
+            change.insert("alert_examples", {"alert": number, "place": 1, "trace_id": "a" * 32})
+            change.say("alert.open", str(number))
         ws.audit.cover(reason="all of it is ours")
         with ws.store.transaction() as con:
             for (name,) in con.execute("select name from sqlite_master where type = 'trigger'").fetchall():

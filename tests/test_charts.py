@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from lmops import charts
+from lmops.charts._ink import NOTEBOOK
 from lmops.errors import UsageError
 from tests.page_themes import DARK, LIGHT, colour, contrast
 
@@ -118,8 +119,27 @@ def test_import_is_light():
 
 
 def test_colours_stand_out_from_light_and_dark_pages():
-    """Lines and marks 3 : 1; the text as much as one colour can on both: 4.58 would be the most, on black."""
+    """Lines and marks 3 : 1; boxes that come with the pointer have a ground of their own."""
     for page in (LIGHT["jp-layout-color0"], DARK["jp-layout-color0"]):
-        assert contrast(colour(charts.GREY), colour(page)) >= 4.25
-        for one in (*charts.COLOURS, charts.RED):
+        for one in (charts.GREY, *charts.COLOURS, charts.RED):
             assert contrast(colour(one), colour(page)) >= 3, one
+    box = charts.template().layout.hoverlabel
+    assert contrast(colour(box.font.color), colour(box.bgcolor)) >= 4.5
+
+
+def test_a_page_gives_texts_their_colour():
+    """What is shown has the colour of the page around it; what is read of a figure stays as it was."""
+    figure = charts.scores(pd.DataFrame([{"label": "a", "scorer": "s", "mean": 0.5, "low": 0.4, "high": 0.6}]))
+    shown = figure._on_page()
+    for text in (shown.layout.title.text, shown.data[0].name, shown.layout.xaxis.tickprefix):
+        assert text.startswith('<span style="color:currentColor">')
+    assert shown.data[0].hovertemplate == "a, %{customdata}: %{y:.4f}<extra></extra>"
+    assert (figure.layout.title.text, figure.data[0].name) == ("Scores", "a")
+    assert "currentColor" in figure.to_html(include_plotlyjs=False)
+    assert f", {charts.GREY}))" in figure._on_page(NOTEBOOK).layout.title.text  # of the picture that plotly makes of it
+
+
+def test_a_colour_that_somebody_chose_holds():
+    """Of texts, or by a template."""
+    for chosen in ({"font": {"color": "red"}}, {"template": "plotly_dark"}):
+        assert charts.traffic(stats()).update_layout(chosen)._on_page().layout.title.text == "Traces"

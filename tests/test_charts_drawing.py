@@ -74,6 +74,12 @@ def test_every_chart_is_drawn(name):
     assert not any("nan" in number or "inf" in number for number in numbers)
 
 
+def test_each_day_stands_once_under_an_axis():
+    """Where it begins."""
+    words = [one.text for one in drawn(charts.traffic(stats())).findall(f"{SVG}text")]
+    assert [word for word in words if word.startswith("11-")] == ["11-01", "11-02", "11-03"]
+
+
 def test_nothing_is_drawn_of_nothing():
     """But that there is no data."""
     found = drawn(charts.traffic(stats()[:0]))

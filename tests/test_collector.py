@@ -34,6 +34,7 @@ from lmops.collector._weight import weigh
 from lmops.errors import IngestError, StoreError, StoreFullError, UsageError
 from lmops.store import Store
 from lmops.traces import join_logs
+from tests.store.helpers import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -80,7 +81,7 @@ def fake_decode(body: bytes, *, content_type: str, signal: str) -> FakeBatch:
     if body.startswith(b"bad"):
         msg = "byte 0: not a message"
         raise IngestError(msg)
-    rows: list[dict[str, object]] = [{"body": body.decode("latin-1")}] if body else []
+    rows: list[dict[str, object]] = [{**EMPTY, "body": body.decode("latin-1")}] if body else []
     rejected = [("span 1", "no trace id")] if body.startswith(b"half") else []
     return FakeBatch(spans=rows, rejected=rejected) if signal == "traces" else FakeBatch(logs=rows)
 
@@ -608,10 +609,10 @@ import sys
 from lmops.collector import serve
 
 class Batch:
-    def __init__(self, body): self.spans, self.logs, self.rejected = [{"body": body}], [], []
+    def __init__(self, body): self.spans, self.logs, self.rejected = [], [{"body": body}], []
 
 class Store:
-    def append_many(self, rows): print("committed", len(rows["spans"]), flush=True)
+    def append_many(self, rows): print("committed", len(rows["logs"]), flush=True)
     def close(self): print("closed", flush=True)
 
 serve(Store(), port=0, decode=lambda body, *, content_type, signal: Batch(body),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lmops.errors import UsageError
+
 
 def test_visitors_of_a_page_are_offered_nothing_that_changes_the_store(ws, monkeypatch):
     """Voila names itself in the kernel's environment; what is asked all the same is refused."""
@@ -18,6 +20,42 @@ def test_visitors_of_a_page_are_offered_nothing_that_changes_the_store(ws, monke
     asked = {"kind": "move", "id": "1", "action": "rollback", "alias": "production", "reason": "x", "dry_run": False}
     assert diff.handle(asked)[0]["message"] == "this page is for reading"
     assert ws.prompts.aliases("support-answer") == {"production": 3}
+
+
+def test_visitors_save_no_view_and_write_no_file(ws, monkeypatch):
+    """They open the views that are there."""
+    ws.traces.browse("status = 'error'")._controller.handle({"kind": "save", "id": "1", "name": "failed"})
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")
+    page = ws.traces.browse()._controller
+    state = page.state("hello")
+    assert (state["can_save"], state["can_write"]) == (False, False)
+    for asked in ({"kind": "save", "name": "mine"}, {"kind": "remove", "name": "failed"}):
+        assert page.handle({"id": "1", **asked})[0]["message"] == "this page is for reading"
+    assert page.handle({"kind": "export", "id": "1", "format": "csv"})[0]["kind"] == "error"
+    assert page.handle({"kind": "view", "id": "1", "name": "failed"})[0]["where"] == "status = 'error'"
+
+
+def test_visitors_label_and_thumb_in_their_own_name_only(ws, monkeypatch):
+    """What would be said in the name of who serves the page is a table there, and asks no model at that one's cost."""
+    from tests.feedback.notes import noted, trace
+    from tests.widgets.prompt_samples import saved
+
+    noted(ws)
+    saved(ws)
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")
+    shut = [
+        ws.feedback.label("q"),
+        ws.feedback.button(trace(1)),
+        ws.feedback.themes("q").view,
+        ws.prompts.playground("support-answer"),
+    ]
+    for view in shut:
+        assert view.text.startswith("this page is for reading")
+        assert set(view._repr_mimebundle_()[0]) == {"text/plain", "text/html"}
+        with pytest.raises(UsageError, match=f"this page is for reading: {type(view).__name__} has no widget here"):
+            view.widget  # noqa: B018
+    for view in (ws.feedback.label("q", ask=True), ws.feedback.button(trace(1), user="visitor")):
+        assert "application/vnd.jupyter.widget-view+json" in view._repr_mimebundle_()[0]
 
 
 def test_marimo_shows_records_and_views_as_html(ws):

@@ -50,6 +50,8 @@ NOUNS = [
     "lmops.feedback:LabelSchemas",
     "lmops.feedback:Queues",
     "lmops.models:Models",
+    "lmops.monitors:Monitors",
+    "lmops.monitors:Sinks",
     "lmops.prompts:Prompts",
     "lmops.runbooks:Runbooks",
     "lmops.store:Store",
@@ -59,8 +61,8 @@ NOUNS = [
 #: What each package has for its users; a name is public because somebody decided so.
 SURFACE = {
     "audit": "Anchored Audit AuditReport Head Verification verify_export",
-    "charts": "bars cost differences errors escape failure_modes feedback latency quality_and_cost scores template "
-    "traffic",
+    "charts": "accounts bars cost differences errors escape failure_modes feedback latency quality_and_cost scores "
+    "template traffic",
     "collector": "Collector Decode Limits serve",
     "datasets": "Change DatasetDiff DatasetVersion Datasets Example FIELDS SaveReport",
     "evals": "Comparison Criteria CriterionResult Difference Drift Evals Plan Run RunStatus TaskResult Totals "
@@ -68,8 +70,10 @@ SURFACE = {
     "feedback": "Adjudication FailureMode FailurePivot Feedback FeedbackDigest FeedbackStats GoldAccuracy ImportReport "
     "JudgeBudget JudgeCalibration JudgeImprovement Kept LabelField LabelSchema LabelSchemas Queue QueueProgress Queues "
     "RaterAccuracy RaterAgreement RaterProgress Signal SuggestedMode Suggestions Themes Turn WHICH",
-    "judges": "JudgeDiff JudgeVersion Judges meant",
+    "judges": "JudgeDiff JudgeVersion Judges meant scorers_meant",
     "models": "Completion Embeddings Endpoint Models Price Pricer Rates Row ToolCall Usage check_params timed",
+    "monitors": "Alert Backtest CheckReport Deliveries Explanation METRICS Metric Monitor Monitors Scored "
+    "ScoringReport Simulation Sink SinkKind Sinks TraceScores items_sql metric_of",
     "prompts": "Move PromptVersion Prompts",
     "records": "Change FREE Kind LATEST Move Project Proof Ref Row States Sync SyncReport Tables Versioned Versions "
     "check_word check_words is_confirmed moves_view text_hash verdict_digest",
@@ -91,7 +95,7 @@ SURFACE = {
     "note rescue restore row_hash rows_of run_changes this_process "
     "unsealed view_names whole_sql",
     "traces": "Batch IngestReport NO_EVALUATION Span SpanPair Trace TraceDiff Traces WAYS bucket_sql carry_out_reprice "
-    "decode found_sql join_logs range_sql reprice_rows time_range trace",
+    "decode found_sql join_logs range_sql reprice_rows seconds time_range trace",
 }
 MAX_MODULE_LINES = 600
 #: So often the package is excused, each time with its reason.
@@ -106,6 +110,8 @@ STATEMENTS = {
     "feedback/_schema.py", "feedback/_turns.py", "feedback/_write.py", "feedback/calibration.py", "feedback/queues.py",
     "judges/_versions.py",
     "models/_cache.py", "models/_endpoints.py", "models/_prices.py",
+    "monitors/_outbox.py", "monitors/_score_write.py", "monitors/_state.py",
+    "monitors/alerts.py", "monitors/sinks.py",
     "runbooks/_journal.py", "runbooks/_schema.py",
     "traces/_said.py",  # whether anybody said anything
     "traces/_predicate.py",  # parses conditions, in a connection of its own without data

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
-INSTALL = (Path(__file__).resolve().parent.parent / "docs" / "install.md").read_text(encoding="utf-8")
+from lmops.base.absent import BASE, Absent
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTALL = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 #: What the listed packages are imported as, with what they need themselves.
 NAMES = {
     "jinja2": ("jinja2", "markupsafe"),
@@ -74,6 +79,39 @@ for ask in (lambda: ws.sql("select 1"), lambda: ws.traces.search(), lambda: ws.t
     done = run(code, ws.store.path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("pip install lmops\n") == 4
+
+
+def test_whatever_needs_more_says_how_to_get_it(ws):
+    """Verbs of every noun, in whatever package; and nothing is called broken because it cannot be read here."""
+    ws.prompts.save("greeting", "Good {{ time }}")
+    code = """
+asked = (
+    ws.traces.stats, ws.prompts.list, ws.models.list, ws.datasets.list, ws.judges.list, lambda: ws.feedback.record("t"),
+    ws.audit.verify, ws.store.check, lambda: ws.prompts.sync(sys.argv[1] + "-files"),
+    lambda: ws.models.complete("standin:ferry-1", "hello"), lambda: __import__("lmops.cli"),
+)
+for ask in asked:
+    try:
+        print("answered", ask())
+    except lmops.MissingDependencyError as error:
+        print(error)
+print(ws)
+"""
+    done = run(code, ws.store.path)
+    assert done.returncode == 0, done.stderr
+    *said, name = done.stdout.splitlines()
+    assert [line for line in said if not line.endswith(" pip install lmops")] == []
+    assert len(said) == 11
+    assert name == f"<Workspace {ws.store.path}: it records here>"
+
+
+def test_what_may_be_missing_is_what_is_needed():
+    """Every package of the base that an application which records need not have; others look for it undisturbed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split("[<>=]", line)[0] for line in project["dependencies"]} - set(listed()) - {"protobuf"}
+    assert {{"pyyaml": "yaml"}.get(name, name.replace("-", "_")) for name in names} == BASE - {"referencing"}
+    assert Absent.find_spec("pandas") is None
+    assert find_spec("no_such_package_of_anybody") is None
 
 
 def test_rows_wait_for_a_process_that_can_drain(ws):

@@ -187,10 +187,28 @@ def test_a_run_is_executed_recorded_and_read_back(runbooks, host, make, clock):
     assert run.started_at == clock()
     assert [cell[:2] for cell in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     printed = nbformat.read(run.notebook_path, 4).cells[3].outputs[0].text
-    assert printed == f"1 {host.store.path} {host.store.path.parent}\n"
+    assert printed == f"1 {host.store.path} {path.parent}\n"
     assert runbooks.runs() == [run]
     assert json.loads(json.dumps(run.to_dict()))["status"] == "ok"
     assert run.raise_for_status() is run
+
+
+def test_paths_in_a_notebook_begin_where_it_lies(runbooks, host, make, tmp_path, warm_kernels):
+    """By path and by name; an executed one begins in the store's project, because its place is the store's."""
+    project = host.store.path.parent
+    folder = project / "notebooks" / "runbooks"
+    folder.mkdir(parents=True)
+    for place in (folder, project):
+        (place / "limits.txt").write_text(place.name, encoding="utf-8")
+    make("print(open('limits.txt', encoding='utf-8').read())", name="limits", folder=folder)
+
+    def said(notebook):
+        run = runbooks.run(notebook, html=False)
+        return run, nbformat.read(run.notebook_path, 4).cells[-1].outputs[0].text.strip()
+
+    run, by_name = said("limits")
+    assert by_name == said(folder / "limits.ipynb")[1] == "runbooks"
+    assert said(run.notebook_path)[1] == "project"
 
 
 def test_values_reach_the_kernel_unchanged(runbooks, make, warm_kernels):

@@ -14,12 +14,14 @@ from lmops.base.shown import html_of
 from lmops.progress import _html
 from lmops.runbooks._table import show_numbers, show_table
 from lmops.scorers import judge
+from lmops.times import from_ns
 from tests.evals.judged import calibrated, judged, labelled, truth
 from tests.feedback.notes import noted
 from tests.feedback.test_improve import polite, rows
-from tests.store.helpers import llm, span
+from tests.store.helpers import START, llm, span
 from tests.widgets.prompt_samples import saved
 
+MINUTE = 60_000_000_000
 MONEY = "$5 and $6 and \\(x\\) and \\begin{x}"
 
 
@@ -114,11 +116,33 @@ def of_judges(ws):
     ]
 
 
+def of_monitors(ws):
+    """A monitor, a check that fires, its alert, a replay, a simulation, what accounts for it, scores, sinks."""
+    ws.store.load(spans=[llm(f"m{n:02}", f"m{n:02}", start=START + n * MINUTE, cost_usd=1 + n / 40) for n in range(40)])
+    dear = {"view": "llm_calls", "value": "cost_usd", "kind": "mean", "title": MONEY, "unit": "usd"}
+    saved = ws.monitors.save("money", metric=dear, method="threshold", limit=0.1, owner=MONEY, reason=MONEY)
+    report = ws.monitors.check(at=from_ns(START + 60 * MINUTE), lateness="1m")
+    sink = ws.monitors.sinks.save("ops", kind="webhook", url="http://127.0.0.1:9/hook", reason=MONEY)
+    return [
+        saved,
+        report,
+        *report.alerts,
+        ws.monitors.backtest("money"),
+        ws.monitors.simulate(0.05, 500),
+        ws.monitors.explain(dear, since=from_ns(START + 20 * MINUTE)),
+        ws.monitors.score("refusal", progress=False),
+        ws.monitors.scores("refusal"),
+        sink,
+        ws.monitors.deliver(),
+    ]
+
+
 def test_no_record_shows_a_formula(ws):
     """Every type that is shown as HTML is among those that are tried."""
     trace = traced(ws)
     stored = [ws, ws.store.stats(), ws.traces.ingest([]), ws.traces.diff(trace, trace)]
     made = [*stored, trace, *trace.spans, *of_prompts(ws), *of_datasets(ws), *of_feedback(ws, trace), *of_judges(ws)]
+    made += of_monitors(ws)
     for one in made:
         assert one.text, type(one)
         assert formulas(html_of(one)) == [], type(one)

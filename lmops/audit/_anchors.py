@@ -84,7 +84,8 @@ def anchor_everywhere(
                 + (f"; the head is kept in {', '.join(kept[:-1])}" if len(kept) > 1 else "")
             )
     if webhook is not None:
-        from lmops.audit._webhook import host, send
+        from lmops.audit._webhook import send
+        from lmops.base.posting import host
 
         send(webhook, text, kept)
         kept.append(host(webhook))

@@ -13,7 +13,7 @@ from lmops.base.units import duration, money, share
 from lmops.text import attribute, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 _MAX_TEXT: Final = 80
 #: A longer text than this gets room in a table, or it would be broken into one word a line.
@@ -21,6 +21,15 @@ _LONG_TEXT: Final = 24
 #: So many characters of a trace id tell it from all others in practice, and every call takes them.
 _ID_SHOWN: Final = 12
 _HEX_ID: Final = re.compile("[0-9a-f]{32}|[0-9a-f]{64}")
+#: what in a name says that a column holds fractions of one
+_RATES: Final = frozenset({"rate", "share", "coverage"})
+#: units that a column ``unit`` says, as the ends of names say them
+_UNITS: Final = ("ms", "usd", "rate")
+#: columns that count in the unit of what they stand beside
+_MEASURED: Final = frozenset(
+    {f"{of}{end}" for of in ("corrected", "ppi", "difference") for end in ("", "_low", "_high")}
+    | {"value", "mean", "estimate", "low", "high"}
+)
 _RIGHT: Final = 'style="text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap"'
 _LEFT: Final = 'style="text-align:left"'
 _WIDE: Final = 'style="text-align:left;min-width:14em"'
@@ -54,6 +63,20 @@ def cell(name: str, value: object) -> Cell:
     return Cell(_number(name)(value) if is_number else cell(name, str(value)).text)
 
 
+def row_cells(names: Sequence[str], values: Sequence[object]) -> list[Cell]:
+    """Return the values of one row as text; the ends of an interval count in the unit of what they belong to.
+
+    That is what a column ``unit`` says, or the rate that stands beside them.
+    """
+    said = values[names.index("unit")] if "unit" in names else None
+    is_rate = "rate" in names or ("share" in names and "mean" not in names)
+    measure = said if said in _UNITS else "rate" if is_rate else None
+    return [
+        cell(f"{name}_{measure}" if measure is not None and name in _MEASURED else name, value)
+        for name, value in zip(names, values, strict=True)
+    ]
+
+
 def interval(name: str, row: Mapping[str, object]) -> Cell:
     """Return a value with the ends of its interval; that of a rate stays within 0 and 1."""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
@@ -64,7 +87,7 @@ def interval(name: str, row: Mapping[str, object]) -> Cell:
 
 
 def _is_rate(name: str) -> bool:
-    return "rate" in name.split("_")
+    return not _RATES.isdisjoint(name.split("_"))
 
 
 def _number(name: str) -> Callable[[object], str]:
@@ -75,7 +98,7 @@ def _number(name: str) -> Callable[[object], str]:
     if name.endswith("_s"):
         return lambda value: duration(1_000 * _as_float(value))
     if _is_rate(name):
-        return lambda value: share(_as_float(value))
+        return lambda value: share(_as_float(value), signed=name.startswith("difference"))
     return lambda value: f"{value:,}" if isinstance(value, int) or not hasattr(value, "is_integer") else _float(value)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lmops.base.cells import cell, table_html
+from lmops.base.cells import cell, row_cells, table_html
 from lmops.base.units import counted
 from lmops.text import escape
 
@@ -36,10 +36,7 @@ class Frame(pd.DataFrame):
 
 def _table(frame: pd.DataFrame) -> str:
     names = [str(name) for name in frame.columns]
-    rows = [
-        [cell(name, value) for name, value in zip(names, values, strict=True)]
-        for values in frame.itertuples(index=False, name=None)
-    ]
+    rows = [row_cells(names, values) for values in frame.itertuples(index=False, name=None)]
     is_number = [kind.kind in "iuf" for kind in frame.dtypes]
     if frame.index.name is not None or not frame.index.equals(pd.RangeIndex(len(frame))):
         name = "" if frame.index.name is None else str(frame.index.name)

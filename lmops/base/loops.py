@@ -178,13 +178,30 @@ class Background:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop and wait for it here; an interrupt cancels it."""
+        """Run a coroutine on the loop and wait for it here; an interrupt cancels it, whenever it comes."""
         if self.is_here:
             work.close()
             raise UsageError(self._refusal)
-        future = self.submit(work)
-        with Undone(future.cancel):
-            return future.result()
+        tasks: list[asyncio.Task[T]] = []
+        is_over = threading.Event()
+
+        async def held() -> T:
+            task: asyncio.Task[T] | None = asyncio.current_task()
+            assert task is not None
+            tasks.append(task)
+            # it is held before this is asked, and the other way round below: one of the two sees the other
+            if is_over.is_set():
+                task.cancel()
+            return await work
+
+        def give_up() -> None:
+            is_over.set()
+            for task in tasks:
+                self.loop.call_soon_threadsafe(task.cancel)
+
+        # The interrupt may come before there is a future to cancel, when the loop is at work already.
+        with Undone(give_up):
+            return self.submit(held()).result()
 
     async def hop(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop and await it from any loop; cancelling here cancels it there."""

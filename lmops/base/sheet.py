@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from lmops.text import attribute, escape, one_line
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 #: Colours of what is bad and of what is good: those of the page where it has some, else some that read on white.
 BAD: Final = "color:var(--jp-error-color1,#b42318);font-weight:600"
 GOOD: Final = "color:var(--jp-success-color1,#1a7f37);font-weight:600"
+#: What begins as a number does and is not long, such as "0.01 to 0.2"; what is not there is no prose either.
+_NUMBER: Final = re.compile(r"([-+\u2212<~$]*[\d.].{0,23}|-|nan)?")
 #: Up to so many columns fit on a telephone; with more than so many, none of the pages that people print.
 _FEW_COLUMNS: Final = 3
 _MANY_COLUMNS: Final = 8
@@ -57,14 +60,23 @@ def html_table(
         head: Headings.
         body: Cells.
         show: Makes a cell safe.
-        styles: The inline style of each column.
-        heads: The inline style of each heading.
+        styles: The inline style of each column; by default numbers stand to the right and prose to the left.
+        heads: The inline style of each heading; by default that of its column.
         compact: Small, and without space between the cells.
     """
+    body = list(body)
+    styles = styles or [_side([row[place] for row in body]) for place in range(len(head))]
+    heads = heads or styles
     top = _cells("th", head, heads, show)
     lines = "".join(f"<tr>{_cells('td', row, styles, show, names=head)}</tr>" for row in body)
     look = f' class="{table_class(len(head))}"{_COMPACT if compact else ""}'
     return f"<table{look}><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _side(column: Iterable[object]) -> str:
+    """Return the style of a column: JupyterLab's own would set prose to the right as well."""
+    is_number = all(_NUMBER.fullmatch(str(cell)) for cell in column)
+    return f"text-align:{'right' if is_number else 'left'}"
 
 
 def table_class(columns: int) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as people read them: one form each for money, durations, shares, tokens and counts.
+"""Numbers as people read them: one form each for money, durations, shares, tokens, sizes and counts.
 
 The widgets say the same in ``widgets/kit/dom.js``; a test holds both to one table.
 """
@@ -35,11 +35,13 @@ def duration(ms: float | None) -> str:
     """Return a time in milliseconds in the unit that suits it; "" for None.
 
     Example:
-        >>> duration(0.5), duration(812), duration(2_310), duration(185_000), duration(7.3e6)
-        ('0.5 ms', '812 ms', '2.31 s', '3 m 05 s', '2.0 h')
+        >>> duration(0.5), duration(812), duration(2_310), duration(185_000), duration(7.3e6), duration(-1_500)
+        ('0.5 ms', '812 ms', '2.31 s', '3 m 05 s', '2.0 h', '-1.50 s')
     """
     if ms is None:
         return ""
+    if ms < 0:
+        return f"-{duration(-ms)}"
     if ms < _SECOND - 0.5:
         return f"{ms:.2g} ms" if 0 < ms < 1 else f"{ms:.0f} ms"
     if ms < _MINUTE - 50:
@@ -71,6 +73,19 @@ def tokens(given: int | None, made: int | None) -> str:
     if given is None and made is None:
         return ""
     return f"{'?' if given is None else f'{given:,}'} → {'?' if made is None else f'{made:,}'} tok"
+
+
+def size(count: int) -> str:
+    """Return how large a file is, in the unit that suits it.
+
+    Example:
+        >>> size(1), size(812), size(34_210), size(3_400_000), size(1_250_000_000)
+        ('1 byte', '812 bytes', '34.2 kB', '3.4 MB', '1.2 GB')
+    """
+    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= least:
+            return f"{count / least:,.1f} {unit}"
+    return counted(count, "byte")
 
 
 def counted(number: int, noun: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lmops.calc._recovered import away
 from lmops.calc.agreement import Agreement, cohen_kappa, gwet_ac1
 from lmops.calc.arrays import (
     Floats,
@@ -228,9 +229,15 @@ def ppi_mean(
     labels makes the interval too narrow: below 200 labels it is taken from the other folds of a split (cross-fit), and
     Student's t with n - 1 degrees of freedom is used (L. Mani et al., "No free lunch", arXiv 2505.20178).
 
-    Labels that are all 0 or 1 get Wilson's interval at their effective number, ``m(1-m)/se^2``: near the ends of the
-    scale the normal one is too narrow. A good judge errs so seldom that few labels show too few errors: ``se^2`` counts
-    1 + 20/n of them more, ``w (1 + 20/n)/n^2``. Simulated at rates .5 to .99 with 20 to 1,000 labels.
+    Where labels and the judge's scores are all 0 or 1, the mean is ``s m_1 + (1-s) m_0`` with s the judge's rate and m
+    the share of human passes in each verdict; what the labels of a verdict may be off by is recovered from Jeffreys'
+    limits of m, on either side by itself (MOVER: G. Y. Zou, A. Donner, Statistics in Medicine 27 (2008) 1693-1702), and
+    the rest is Student's. Simulated with 50 to 300 labels and judges of .6 to .95 they hold the truth in 94 to 97 %, up
+    to 98 % where 50 labels show next to no error.
+
+    Other labels of 0 or 1 get Wilson's interval at their effective number, ``m(1-m)/se^2``: near the ends of the scale
+    the normal one is too narrow; ``se^2`` counts errors that few labels do not show, ``w (1 + 20/n)/n^2``. Simulated at
+    rates .5 to .99 with 20 to 1,000 labels.
 
     Args:
         labels: human scores, one per labeled item; NaN are left out with their partner.
@@ -271,9 +278,10 @@ def ppi_mean(
     se, quantile = math.sqrt(variance), t_value(level, df)
     low, high = estimate - quantile * se, estimate + quantile * se
     if n > 1 and is_binary(y):
-        single = _error(rest, None) ** 2
-        design = max(1.0, _error(rest, codes) ** 2 / single) if single > 0 else _copies(codes, n)
-        low, high = _near_ends(estimate, variance + design * w * (1 + 20 / n) / n**2, n / design, quantile)
+        told = _Told(estimate, variance, level, quantile)
+        is_verdict = weight is None and others > 0 and is_binary(np.concatenate((f, extra)))
+        found = _by_verdict(y, f, extra, codes, told) if is_verdict else None
+        estimate, low, high = found or (estimate, *_near_ends(told, y - weights * f, codes, w))
     return PpiMean(
         estimate=estimate,
         low=low,
@@ -310,13 +318,51 @@ def _error(values: Floats, codes: Ints | None) -> float:
     return float(values.std(ddof=1)) / math.sqrt(values.size) if values.size > 1 else math.nan
 
 
-def _near_ends(estimate: float, variance: float, n: float, quantile: float) -> tuple[float, float]:
-    """Return Wilson's limits of a rate at its effective number; as many as there are where the rate is 0 or 1."""
-    rate = _unit(estimate)
+class _Told(NamedTuple):
+    """A rate with the square of its error, and the level of its limits with Student's quantile."""
+
+    estimate: float
+    variance: float
+    level: float
+    quantile: float
+
+
+def _by_verdict(
+    y: Floats, f: Floats, extra: Floats, codes: Ints | None, told: _Told
+) -> tuple[float, float, float] | None:
+    """Return a rate and its limits out of the share of passes in each verdict; None where one has no label."""
+    is_of = [f == 0, f == 1]
+    sizes = np.array([int(mask.sum()) for mask in is_of])
+    if not sizes.all():
+        return None
+    shares = np.array([float(y[mask].mean()) for mask in is_of])
+    rest, passed = y - shares[f.astype(int)], float(np.concatenate((f, extra)).mean())
+    quantile = None if codes is None else told.quantile
+    down, up = (part.tolist() for part in away(shares, sizes / _design(rest, codes), told.level, quantile))
+    of_items = told.quantile**2 * max(0.0, told.variance - _error(rest, codes) ** 2)
+    below, above = ((1 - passed) ** 2 * of[0] + passed**2 * of[1] + of_items for of in (down, up))
+    rate = float((1 - passed) * shares[0] + passed * shares[1])
+    return rate, _unit(rate - math.sqrt(below)), _unit(rate + math.sqrt(above))
+
+
+def _design(rest: Floats, codes: Ints | None) -> float:
+    """Return how many items of one cluster know no more than one."""
+    single = _error(rest, None) ** 2
+    return max(1.0, _error(rest, codes) ** 2 / single) if single > 0 else _copies(codes, rest.size)
+
+
+def _near_ends(told: _Told, rest: Floats, codes: Ints | None, weight: float) -> tuple[float, float]:
+    """Return Wilson's limits of a rate at its effective number; as many as there are where the rate is 0 or 1.
+
+    A good judge errs so seldom that few labels show too few errors: the squared error counts 1 + 20/n of them more.
+    """
+    n, design = rest.size, _design(rest, codes)
+    variance = told.variance + design * weight * (1 + 20 / n) / n**2
+    rate = _unit(told.estimate)
     spread = rate * (1 - rate)
-    effective = spread / variance if spread > 0 and variance > 0 else n
+    effective = spread / variance if spread > 0 and variance > 0 else n / design
     # an effective number need not be whole
-    low, high = _wilson(np.float64(rate * effective), np.float64(effective), quantile)  # type: ignore[arg-type]
+    low, high = _wilson(np.float64(rate * effective), np.float64(effective), told.quantile)  # type: ignore[arg-type]
     return float(low), float(high)
 
 

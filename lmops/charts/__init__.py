@@ -11,13 +11,13 @@ is shown as text: plotly's own small markup is switched off by escaping it.
 from __future__ import annotations
 
 import html
-import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.public import only
+from lmops.charts._marks import error_bars, marks, numbers, plotly_objects
 from lmops.charts._panels import axis_of, divide, panels_of
-from lmops.errors import MissingDependencyError, UsageError, did_you_mean
+from lmops.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 __all__ = [
+    "accounts",
     "bars",
     "cost",
     "differences",
@@ -45,7 +46,7 @@ __dir__ = only(__all__)
 #: sky blue are darker than theirs, so that each stands out 3 : 1 from white and from JupyterLab's dark.
 COLOURS: Final = ("#0072B2", "#BF8400", "#009E73", "#CC79A7", "#3D97CF", "#D55E00")
 RED: Final = "#D55E00"
-#: plotly takes one colour for every theme: no grey stands out more from both white and JupyterLab's dark (4.3 : 1)
+#: of marks and lines; texts take the colour of their page (``_ink``)
 GREY: Final = "#777a80"
 _GRID: Final = "rgba(119,122,128,0.25)"
 _MAX_GROUPS: Final = 12
@@ -62,8 +63,8 @@ _INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u2
 
 
 def template() -> go.layout.Template:
-    """Return the template: transparent, mid-grey text and grid, a colour-blind-safe cycle, narrow margins."""
-    go = _plotly()
+    """Return the template: transparent, a grey grid, a colour-blind-safe cycle, narrow margins."""
+    go = plotly_objects()
     axis = {
         "gridcolor": _GRID,
         "linecolor": _GRID,
@@ -71,9 +72,12 @@ def template() -> go.layout.Template:
         "tickcolor": _GRID,
         "automargin": True,
         "title": {"standoff": 8, "font": {"size": 11}},
+        "showspikes": False,  # plotly draws them on a white stripe
+        "unifiedhovertitle": {"text": "%{x}"},  # in the colour of its box, not of the ticks
     }
     return go.layout.Template(
         layout={
+            "meta": "lmops",
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"color": GREY, "size": 12, "family": "system-ui, sans-serif"},
@@ -85,7 +89,13 @@ def template() -> go.layout.Template:
             "yaxis": {**axis, "rangemode": "tozero"},
             "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
             "hovermode": "x unified",
-            "hoverlabel": {"font": {"size": 12}, "namelength": 40},
+            "hoverlabel": {
+                "bgcolor": "#111111",
+                "bordercolor": GREY,
+                "font": {"size": 12, "color": "#eeeeee"},
+                "namelength": 40,
+            },
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": COLOURS[4]},
             "bargap": 0.2,
         }
     )
@@ -99,6 +109,28 @@ def escape(text: object) -> str:
         shown = shown[:79] + "…"
     # $...$ would be typeset as TeX where MathJax is on the page; %{...} is a placeholder in hover texts
     return html.escape(shown, quote=False).replace("$", "&#36;").replace("%{", "%\u2060{")
+
+
+def accounts(frame: pd.DataFrame, *, title: str = "What accounts for the change") -> go.Figure:
+    """Return what share of a change each dimension accounts for, with its limits: ``explanation.df()``.
+
+    Args:
+        frame: Columns title, words, share, share_low, share_high, is_clear; the first 12 rows are drawn.
+        title: Above the figure.
+    """
+    _need(frame, "title", "words", "share", "share_low", "share_high", "is_clear")
+    figure = _figure(title, None, y_title=None)
+    part = frame.head(_MAX_GROUPS).iloc[::-1]
+    for is_clear, name, colour in ((True, "clear", COLOURS[0]), (False, "not clear", GREY)):
+        places = [place for place, one in enumerate(part["is_clear"].tolist()) if bool(one) is is_clear]
+        if places:
+            columns = ("share", "share_low", "share_high")
+            marks(figure, places, part.iloc[places], columns, name=name, colour=colour, is_sideways=True)
+    labels = [f"{escape(one.title)}: {escape(one.words)}" for one in part.itertuples()]
+    figure.update_yaxes(tickmode="array", tickvals=list(range(len(part))), ticktext=labels, rangemode="normal")
+    figure.update_xaxes(tickformat=".0%", title="share of the change", showgrid=True)
+    figure.update_layout(hovermode="closest", height=110 + 34 * max(len(part), 1))
+    return _or_no_data(figure, part)
 
 
 def traffic(frame: pd.DataFrame, *, title: str = "Traces") -> go.Figure:
@@ -169,17 +201,17 @@ def feedback(frame: pd.DataFrame, *, title: str = "Feedback") -> go.Figure:
             if "ppi" in part:
                 known, (_, words, symbol) = part[part["ppi"].notna()], _OF_PEOPLE[1]
                 label, columns = f"{escape(name)} {words}".strip(), ("ppi", "ppi_low", "ppi_high")
-                _marks(figure, _times(known), known, columns, name=label, colour=_colour(place), symbol=symbol)
+                marks(figure, _times(known), known, columns, name=label, colour=_colour(place), symbol=symbol)
     else:
         part = frame[frame[measure].notna()]
         by = _grouped_by(frame)
         labels = [" · ".join(_name(value) for value in row) for row in part[by].itertuples(index=False, name=None)]
         shown = [escape(label) or measure for label in labels]
-        _marks(figure, shown, part, (measure, "low", "high"), name=measure, colour=_colour(0))
+        marks(figure, shown, part, (measure, "low", "high"), name=measure, colour=_colour(0))
         for column, words, symbol in _OF_PEOPLE:
             if column in part:
                 columns = (column, f"{column}_low", f"{column}_high")
-                _marks(figure, shown, part, columns, name=words, colour=_colour(0), symbol=symbol)
+                marks(figure, shown, part, columns, name=words, colour=_colour(0), symbol=symbol)
                 figure.update_layout(scattermode="group", scattergap=0.6)  # beside each other, not one on the other
     if measure == "rate":
         figure.update_yaxes(tickformat=".0%")
@@ -204,10 +236,10 @@ def failure_modes(frame: pd.DataFrame, *, title: str = "Failure modes") -> go.Fi
         places = [place[mode] - shift for mode in part["mode"].tolist()]
         name = " · ".join(escape(_name(value)) for value in key)
         columns = ("share", "low", "high")
-        _marks(figure, places, part, columns, name=name, colour=_colour(number), is_sideways=True)
+        marks(figure, places, part, columns, name=name, colour=_colour(number), is_sideways=True)
     labels = [escape(_name(value)) for value in modes["failure_mode"].tolist()]
     figure.update_yaxes(tickmode="array", tickvals=list(place.values()), ticktext=labels, rangemode="normal")
-    highest = [value for value in (*_numbers(frame, "high"), *_numbers(frame, "share")) if value is not None]
+    highest = [value for value in (*numbers(frame, "high"), *numbers(frame, "share")) if value is not None]
     top = min(1.05, 1.1 * max(highest, default=1.0)) or 1.0
     figure.update_xaxes(tickformat=".0%", range=[-0.015 * top, top], title="share of items")
     figure.update_layout(hovermode="closest", height=140 + 44 * max(len(modes), 1))
@@ -222,7 +254,7 @@ def bars(frame: pd.DataFrame, x: str, y: str, *, title: str | None = None) -> go
     Raises:
         UsageError: the frame has no such column.
     """
-    go = _plotly()
+    go = plotly_objects()
     _need(frame, x, y)
     figure = _figure(title or f"{y} by {x}", None, y_title=None)
     part = frame[frame[y].notna()].nlargest(30, y).iloc[::-1]
@@ -266,12 +298,12 @@ def scores(frame: pd.DataFrame, *, title: str = "Scores") -> go.Figure:
         for place, label in enumerate(labels):
             part = rows[rows["label"] == label]
             shown, colour = escape(_name(label)), _colour(place)
-            _marks(figure, _scorers(part), part, ("mean", "low", "high"), name=shown, colour=colour, panel=panel)
+            marks(figure, _scorers(part), part, ("mean", "low", "high"), name=shown, colour=colour, panel=panel)
             for column, words, symbol in _OF_PEOPLE:
                 told = part[part[column].notna()] if column in part else part[:0]
                 if len(told):
                     columns, name = (column, f"{column}_low", f"{column}_high"), f"{shown}, {words}"
-                    _marks(figure, _scorers(told), told, columns, name=name, colour=colour, symbol=symbol, panel=panel)
+                    marks(figure, _scorers(told), told, columns, name=name, colour=colour, symbol=symbol, panel=panel)
     figure.update_layout(scattermode="group", scattergap=0.6, hovermode="closest")
     figure.update_yaxes(rangemode="normal")
     return _or_no_data(figure, frame)
@@ -316,13 +348,13 @@ def _draw_differences(figure: go.Figure, part: pd.DataFrame, panel: int) -> None
             at = [place for place, is_in in zip(places, chosen, strict=True) if is_in]
             columns = ("difference", "low", "high")
             name = outcome.replace("_", "-")
-            _marks(figure, at, part[chosen], columns, name=name, colour=colour, is_sideways=True, panel=panel)
+            marks(figure, at, part[chosen], columns, name=name, colour=colour, is_sideways=True, panel=panel)
     known = part["corrected"].notna().tolist() if "corrected" in part else []
     if any(known):
         below = [place - 0.25 for place, is_in in zip(places, known, strict=True) if is_in]  # below the judge's own
         columns = ("corrected", "corrected_low", "corrected_high")
         look = {"name": "corrected", "colour": GREY, "symbol": "diamond-open"}
-        _marks(figure, below, part[known], columns, is_sideways=True, panel=panel, **look)
+        marks(figure, below, part[known], columns, is_sideways=True, panel=panel, **look)
     axis = axis_of(panel)
     line = {"color": GREY, "width": 1, "dash": "dot"}
     figure.add_shape(type="line", x0=0, x1=0, y0=0, y1=1, xref=f"x{axis}", yref=f"y{axis} domain", line=line)
@@ -339,7 +371,7 @@ def quality_and_cost(
         cost: The column on the horizontal axis, such as "p50_ms".
         title: Above the figure.
     """
-    go = _plotly()
+    go = plotly_objects()
     _need(frame, "label", "scorer", "mean", "low", "high", cost)
     figure = _figure(title, None, y_title=None)
     known = frame[frame["mean"].notna() & frame[cost].notna()]
@@ -352,9 +384,9 @@ def quality_and_cost(
         labels = [escape(_name(value)) for value in part["label"].tolist()]
         figure.add_trace(
             go.Scatter(
-                x=_numbers(part, cost),
-                y=_numbers(part, "mean"),
-                error_y=_error(part, ("mean", "low", "high")),
+                x=numbers(part, cost),
+                y=numbers(part, "mean"),
+                error_y=error_bars(part, ("mean", "low", "high")),
                 mode="markers+lines",
                 line={"width": 1, "dash": "dot"},
                 marker={"size": 9, "color": _colour(place)},
@@ -375,19 +407,6 @@ def quality_and_cost(
 _OF_PEOPLE: Final = (("corrected", "corrected", "diamond-open"), ("ppi", "by labels", "circle-open"))
 
 
-def _plotly() -> Any:
-    """Return what figures are made with.
-
-    Raises:
-        MissingDependencyError: plotly is not installed.
-    """
-    try:
-        import plotly.graph_objects as go
-    except ImportError as error:
-        raise MissingDependencyError.of("plotly", "runbooks") from error
-    return go
-
-
 def _scorers(part: pd.DataFrame, column: str = "scorer") -> list[str]:
     """Return the names of scorers; of a judge with what speaks against its scores, in one word."""
     names = [_name(value) for value in part[column].tolist()]
@@ -402,57 +421,12 @@ def _scorers(part: pd.DataFrame, column: str = "scorer") -> list[str]:
 _OUTCOME_COLOURS: Final = {"better": "#009E73", "non_inferior": "#0072B2", "inconclusive": GREY, "worse": RED}
 
 
-def _marks(
-    figure: go.Figure,
-    places: Sequence[Any],
-    part: pd.DataFrame,
-    columns: tuple[str, str, str],
-    *,
-    name: str,
-    colour: str,
-    is_sideways: bool = False,
-    symbol: str = "circle",
-    panel: int = 0,
-) -> None:
-    """Add one mark with its interval per row, in one of the panels; the legend has each name once."""
-    go = _plotly()
-    values, bar = _numbers(part, columns[0]), _error(part, columns)
-    along, hover = ("x", "%{x:.4f}") if is_sideways else ("y", "%{x}: %{y:.4f}")
-    figure.add_trace(
-        go.Scatter(
-            x=values if is_sideways else places,
-            y=places if is_sideways else values,
-            **{f"error_{along}": bar},
-            mode="markers",
-            marker={"size": 9, "color": colour, "symbol": symbol},
-            name=name,
-            legendgroup=name,
-            showlegend=all(one.name != name for one in figure.data),
-            xaxis=f"x{axis_of(panel)}",
-            yaxis=f"y{axis_of(panel)}",
-            hovertemplate=f"{hover}<extra>{name}</extra>",
-        )
-    )
-
-
 def _units(panels: Sequence[tuple[str, pd.DataFrame]]) -> list[str]:
     return [escape(unit) for unit, _ in panels]
 
 
-def _error(part: pd.DataFrame, columns: tuple[str, str, str]) -> dict[str, Any]:
-    value, low, high = (part[column].astype(float) for column in columns)
-    return {
-        "type": "data",
-        "symmetric": False,
-        "thickness": 1.5,
-        "width": 4,
-        "array": [None if math.isnan(up) else up for up in (high - value).tolist()],
-        "arrayminus": [None if math.isnan(down) else down for down in (value - low).tolist()],
-    }
-
-
 def _bars_in_time(frame: pd.DataFrame, column: str, *, title: str, axis: str, hover: str) -> go.Figure:
-    go = _plotly()
+    go = plotly_objects()
     _need(frame, "bucket", column)
     figure = _figure(title, frame, y_title=axis)
     figure.update_layout(barmode="stack")
@@ -460,7 +434,7 @@ def _bars_in_time(frame: pd.DataFrame, column: str, *, title: str, axis: str, ho
         figure.add_trace(
             go.Bar(
                 x=_times(part),
-                y=_numbers(part, column),
+                y=numbers(part, column),
                 name=escape(name) or axis,
                 showlegend=bool(name),
                 marker={"color": _colour(place)},
@@ -473,11 +447,11 @@ def _bars_in_time(frame: pd.DataFrame, column: str, *, title: str, axis: str, ho
 def _line(
     figure: go.Figure, part: pd.DataFrame, column: str, label: str, *, colour: str, dash: str, hover: str
 ) -> None:
-    go = _plotly()
+    go = plotly_objects()
     figure.add_trace(
         go.Scatter(
             x=_times(part),
-            y=_numbers(part, column),
+            y=numbers(part, column),
             name=label,
             mode="lines+markers",
             line={"color": colour, "width": 2, "dash": dash},
@@ -490,7 +464,7 @@ def _line(
 
 def _band(figure: go.Figure, part: pd.DataFrame, low: str, high: str, colour: str) -> None:
     """Add the area between two columns, behind the line of the same colour; only where both ends are known."""
-    go = _plotly()
+    go = plotly_objects()
     known = part[part[low].notna() & part[high].notna()]
     if not len(known):
         return
@@ -499,7 +473,7 @@ def _band(figure: go.Figure, part: pd.DataFrame, low: str, high: str, colour: st
     figure.add_trace(
         go.Scatter(
             x=[*times, *reversed(times)],
-            y=[*_numbers(known, high), *reversed(_numbers(known, low))],
+            y=[*numbers(known, high), *reversed(numbers(known, low))],
             fill="toself",
             fillcolor=f"rgba({red},{green},{blue},0.15)",
             line={"width": 0},
@@ -543,18 +517,13 @@ def _times(part: pd.DataFrame) -> list[Any]:
     return [moment.to_pydatetime() for moment in pd.to_datetime(part["bucket"], utc=True)]
 
 
-def _numbers(part: pd.DataFrame, column: str) -> list[float | None]:
-    """Return plain numbers, None where one is missing: plotly then leaves a gap and stores no binary array."""
-    return [None if missing else float(value) for value, missing in zip(part[column], part[column].isna(), strict=True)]
-
-
 def _colour(place: int) -> str:
     return COLOURS[place % len(COLOURS)]
 
 
 def _figure(title: str, frame: pd.DataFrame | None, *, y_title: str | None) -> go.Figure:
     """Return the empty figure; its title says when the frame has more groups than are drawn."""
-    _plotly()
+    plotly_objects()
     from lmops.charts._archived import Figure
 
     by = [] if frame is None else _grouped_by(frame)

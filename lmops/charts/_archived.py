@@ -1,4 +1,4 @@
-"""Figures that show themselves also where no plotly is: as a drawing in an exported or archived notebook."""
+"""Figures that show themselves on every page: in its colours, and where no plotly is, as a drawing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Final
 import plotly.graph_objects as go
 
 from lmops.charts._drawing import drawing
+from lmops.charts._ink import NOTEBOOK, PAGE, inked
 
 PLOTLY: Final = "application/vnd.plotly.v1+json"
 SVG: Final = "image/svg+xml"
@@ -15,10 +16,28 @@ SVG: Final = "image/svg+xml"
 class Figure(go.Figure):  # type: ignore[misc]  # untyped base
     """A plotly figure with a drawing beside it: front ends show the figure, ``jupyter nbconvert`` the drawing."""
 
+    def show(self, *args: Any, **_plotly: Any) -> Any:
+        """Show the figure as ``plotly.io.show`` does, its texts in the colour of the page."""
+        return self._on_page(NOTEBOOK).show(*args, **_plotly)
+
+    def to_html(self, *args: Any, **_plotly: Any) -> str:
+        """Return the figure as ``plotly.io.to_html`` does, its texts in the colour of the page."""
+        return str(self._on_page().to_html(*args, **_plotly))
+
+    def write_html(self, *args: Any, **_plotly: Any) -> None:
+        """Write the figure as ``plotly.io.write_html`` does, its texts in the colour of the page."""
+        self._on_page().write_html(*args, **_plotly)
+
+    def _on_page(self, colour: str = PAGE) -> go.Figure:
+        return go.Figure(inked(self.to_dict(), colour))
+
+    def _repr_mimebundle_(self, *args: Any, **_plotly: Any) -> dict[str, Any]:
+        return dict(self._on_page(NOTEBOOK)._repr_mimebundle_(*args, **_plotly))
+
     def _ipython_display_(self) -> None:
-        bundle: dict[str, Any] = self._repr_mimebundle_()
+        bundle = self._repr_mimebundle_()
         if PLOTLY not in bundle or "text/html" in bundle:
-            super()._ipython_display_()  # a renderer that somebody chose
+            self._on_page(NOTEBOOK)._ipython_display_()  # a renderer that somebody chose
             return
         from IPython.display import display
 

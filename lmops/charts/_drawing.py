@@ -69,7 +69,8 @@ def drawing(figure: dict[str, Any]) -> str:
     body = "".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" width="{_WIDTH}" role="img" '
-        f'style="max-width:100%;height:auto" font-family="system-ui, sans-serif" font-size="11" fill="{_GREY}">'
+        'style="max-width:100%;height:auto;color-scheme:light dark" '
+        'font-family="system-ui, sans-serif" font-size="11" fill="currentColor">'
         f"<title>{_words(title)}</title>{body}</svg>"
     )
 
@@ -251,10 +252,11 @@ def _ticks(low: float, high: float, given: dict[str, Any]) -> tuple[tuple[float,
 
 
 def _time_ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
-    form = "%m-%d" if high - low > 2 * 86_400 else "%m-%d %H:%M"
+    is_days = high - low > 2 * 86_400
     numbers = [low + (place + 0.5) * (high - low) / 6 for place in range(6)]
-    if high - low > 6 * 86_400:
-        numbers = [math.floor(number / 86_400) * 86_400.0 for number in numbers]
+    if is_days:  # each day once, where it begins
+        numbers = sorted({math.floor(number / 86_400) * 86_400.0 for number in numbers})
+    form = "%m-%d" if is_days else "%m-%d %H:%M"
     return tuple((number, datetime.fromtimestamp(number, UTC).strftime(form)) for number in numbers if number >= low)
 
 

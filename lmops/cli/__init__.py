@@ -39,8 +39,11 @@ for name, room, said in (
     ("queue", "queues", "What people label: queues, labels, decisions."),
     ("label-schema", "label_schemas", "What people are asked when they label."),
     ("judge", "judges", "Versions of judges: compare, release and roll back."),
+    ("monitor", "monitors", "What is watched of traffic, and what changed."),
     ("eval", "evals", "Run evaluations, compare runs, and gate on them."),
+    ("monitor", "monitors", "Watch production: score its traces as they come."),
     ("runbook", "runbooks", "Run notebooks as repeatable runbooks."),
+    ("sink", "sinks", "Who is told of alerts."),
     ("audit", "audit", "The audit chain: who changed what."),
     ("store", "store", "Look after the store."),
 ):

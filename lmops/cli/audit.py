@@ -8,9 +8,10 @@ import click
 
 from lmops.audit import Audit, verify_export
 from lmops.base.terminal import echo
+from lmops.base.units import counted, size
 from lmops.cli.build import Verb
 from lmops.cli.opening import end, errors_in_words, workspace
-from lmops.cli.printing import print_record, rows_of, to_json
+from lmops.cli.printing import bytes_at, print_record, rows_of, to_json
 from lmops.cli.words import ACTOR, JSON, STORE, Word
 from lmops.errors import UsageError
 
@@ -87,7 +88,9 @@ def export(path: str, store: str | None, as_json: bool) -> None:
     with workspace(store, as_json=as_json, must_exist=True) as ws:
         written = ws.audit.export(path)
         head = ws.audit.head()
-    echo(to_json({"path": written, "events": head.events}) if as_json else f"{written}: {head.events} events")
+    length = bytes_at(written)
+    words = f"{written}: {counted(head.events, 'event')}, {size(length)}"
+    echo(to_json({"path": written, "events": head.events, "bytes": length}) if as_json else words)
 
 
 COMMANDS = [

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from lmops.base.terminal import echo
+from lmops.base.units import counted, size
 from lmops.cli.aliases import alias_commands
 from lmops.cli.build import Verb
 from lmops.cli.opening import workspace
-from lmops.cli.printing import plain_data, print_record
+from lmops.cli.printing import bytes_at, plain_data, print_record, to_json
 from lmops.cli.words import ACTOR, JSON, NOT_NEGATIVE, STORE, Word, option, pairs
 from lmops.datasets import Datasets
 from lmops.errors import UsageError
@@ -111,6 +112,22 @@ def add_traces(
         echo(f"the newest {limit:,} traces; there are more: --limit", err=True)
 
 
+@click.command()
+@click.argument("ref")
+@click.argument("path")
+@STORE
+@JSON
+def export(ref: str, path: str, store: str | None, as_json: bool) -> None:
+    """Write version REF to PATH (.jsonl, .jsonl.gz or .parquet), which lmops dataset save reads back."""
+    with workspace(store, as_json=as_json, must_exist=True) as ws:
+        version = ws.datasets.get(ref)
+        written = ws.datasets.export(version, path)
+    length = bytes_at(written)
+    words = f"{written}: {counted(version.count, 'example')} of {version.ref}, {size(length)}"
+    made = {"path": written, "ref": version.ref, "examples": version.count, "bytes": length}
+    echo(to_json(made) if as_json else words)
+
+
 COMMANDS = [
     Verb(
         "datasets", Datasets.list, help="List the datasets with their newest version.",
@@ -174,8 +191,5 @@ COMMANDS = [
         help="Show what changed from version BEFORE (such as golden@1) to version AFTER; examples are matched by id.",
     ),
     *alias_commands("dataset", Datasets, example="golden", data=_data),
-    Verb(
-        "datasets", Datasets.export, text=str, data=lambda path: {"path": path},
-        help="Write version REF to PATH (.jsonl, .jsonl.gz or .parquet), which lmops dataset save reads back.",
-    ),
+    export,
 ]  # fmt: skip  # a verb's row is short or long as it needs

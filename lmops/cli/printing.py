@@ -7,7 +7,8 @@ import json
 import logging
 import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.sheet import aligned
 from lmops.base.terminal import echo
@@ -15,8 +16,13 @@ from lmops.text import plain, plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import pandas as pd
+
+
+#: Numbers of these columns name something; whoever copies one into the next command must not find a comma in it.
+_TYPED_AGAIN: Final = ("_id", "_ns", "item", "position", "seed", "version")
 
 
 def speak_plainly() -> None:
@@ -45,6 +51,11 @@ def print_record(
     echo(to_json((data or plain_data)(record)) if as_json else text(record))
 
 
+def bytes_at(path: Path) -> int:
+    """Return the size of a file, or of all that is in a folder."""
+    return sum(one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file())
+
+
 def plain_data(record: Any) -> Any:
     """Return the fields of a record as plain data; a number that JSON does not have is null."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
@@ -70,9 +81,9 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool, empty: str) -> None:
         echo(empty)
         return
     names = [str(name) for name in frame.columns]
+    numbers = [place for place, kind in enumerate(frame.dtypes) if kind.kind in "iuf"]
     rows = ([_cell(*pair) for pair in zip(names, row, strict=True)] for row in frame.itertuples(index=False, name=None))
-    shown = [names, *rows]
-    for line in aligned(shown):
+    for line in aligned([names, *rows], numbers=numbers):
         echo(line)
 
 
@@ -88,7 +99,8 @@ def _cell(name: str, value: Any) -> str:
         return "-"
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, float):
+    is_count = not isinstance(value, bool) and isinstance(value, Integral) and not name.endswith(_TYPED_AGAIN)
+    if isinstance(value, float) or is_count:
         return show_value(name, value)
     return plain_line({True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value, 80)
 

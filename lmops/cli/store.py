@@ -6,9 +6,10 @@ import dataclasses
 
 import click
 
+from lmops.base.units import counted, size
 from lmops.cli.build import Verb
 from lmops.cli.opening import errors_in_words
-from lmops.cli.printing import print_record
+from lmops.cli.printing import bytes_at, print_record
 from lmops.cli.words import ACTOR, JSON, STORE, Word
 from lmops.store import Store, described, view_names
 from lmops.store import rescue as rescue_store
@@ -37,7 +38,7 @@ def restore(backup: str, target: str, as_json: bool) -> None:
 
 
 COMMANDS = [
-    Verb("store", Store.stats, help="Print counts and sizes."),
+    Verb("store", Store.stats, help="Print counts and sizes.", text=lambda found: found.text),
     Verb(
         "store", Store.check, acts=True,
         help="Verify the database, every file and every key; exit code 1 when something is wrong.",
@@ -47,7 +48,7 @@ COMMANDS = [
     rescue,
     Verb(
         "store", Store.compact, help="Drain the inbox and merge small segments.",
-        text=lambda merged: f"merged {merged} segments", data=lambda merged: {"segments": merged},
+        text=lambda merged: f"merged {counted(merged, 'segment')}", data=lambda merged: {"segments": merged},
     ),
     Verb(
         "store", Store.retain, acts=True, help="Remove old traces, with all their spans.",
@@ -61,12 +62,13 @@ COMMANDS = [
         help="Copy the store into the new folder PATH while others write, and verify the copy; exit code 1 if it is "
         "not whole.\n\nWhat is not in it (files that are set aside, notebooks outside of the store) is named on the "
         "standard error.",
-        text=str, data=lambda made: dataclasses.asdict(described(made)),
+        text=lambda made: described(made).line, data=lambda made: dataclasses.asdict(described(made)),
     ),
     restore,
     Verb(
         "store", Store.export, help="Write all views to PATH: one file when it ends in .duckdb, else a folder of "
         "Parquet files.",
-        text=lambda path: f"{path}: {len(view_names())} views", data=lambda path: {"path": path},
+        text=lambda path: f"{path}: {len(view_names())} views, {size(bytes_at(path))}",
+        data=lambda path: {"path": path, "views": len(view_names()), "bytes": bytes_at(path)},
     ),
 ]  # fmt: skip  # a verb's row is short or long as it needs

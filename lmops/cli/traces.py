@@ -50,6 +50,17 @@ COMMANDS = [
     ),
     Verb(
         "traces",
+        Traces.cost_as,
+        example="lmops trace cost-as gpt-5-nano gpt-4o-mini --last 7d",
+        help="Show what calls cost and would have cost with MODELS, token for token.",
+        words={
+            "models": Word(metavar="MODELS...", is_argument=True),
+            "where": Word(("--where",), "Only traces that satisfy it, as for lmops search.", "CONDITION"),
+            "evaluations": COMMON["evaluations"],
+        },
+    ),
+    Verb(
+        "traces",
         Traces.diff,
         example="lmops trace diff 4f2a 91c0",
         help="Show what differs from trace A to trace B, each by its id or the start of it; spans are matched.",

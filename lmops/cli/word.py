@@ -41,9 +41,10 @@ def word(name: str | None, as_json: bool) -> None:
     found = glossary()
     with errors_in_words(as_json=as_json):
         if name is not None:
-            if name.lower() not in found:
+            asked = name.lower().replace("_", "-")  # as an outcome or a column has it
+            if asked not in found:
                 raise NotFoundError.of("word", name, found)
-            found = {name.lower(): found[name.lower()]}
+            found = {asked: found[asked]}
     if as_json:
         echo(to_json(found))
         return

@@ -2,6 +2,7 @@
 
 Paths: ``/v1/traces``, ``/v1/logs``, ``/v1/metrics`` (accepted and not stored, see ``Collector.take``),
 ``/api/public/otel/v1/traces`` (Langfuse's SDK), ``/healthz``. Protobuf or JSON; plain, gzip or deflate.
+``/metrics`` says in OpenMetrics what was received and which model calls are among it, since this process began.
 
 Nothing is dropped silently. A record that cannot be read is counted in ``partial_success``; a request
 that cannot be stored now is refused with a status that OTLP clients retry (429 or 503, with
@@ -17,12 +18,14 @@ import json
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from lmops.base.public import only
 from lmops.collector._answer import Signal, failure
+from lmops.collector._calls import Calls
 from lmops.collector._commit import Appends, Committer
 from lmops.collector._limits import Limits
+from lmops.collector._openmetrics import Family, Sample, render
 from lmops.collector._routes import routes
 from lmops.errors import IngestError, UsageError
 from lmops.serve import JSON, MEGABYTE, Server, stop_signals, token_from
@@ -53,6 +56,14 @@ class Decode(Protocol):
 
     def __call__(self, body: bytes, *, content_type: str, signal: Literal["traces", "logs"]) -> Batch:
         """Return the rows of a body."""
+
+
+@runtime_checkable
+class _Waits(Protocol):
+    """A store that says how many rows wait in its inbox."""
+
+    def waiting_rows(self) -> int:
+        """Return how many rows were received and are not in a segment yet."""
 
 
 class Store(Appends, Protocol):
@@ -99,6 +110,8 @@ class Collector:
         self._decode = decode or _default_decode()
         self._counts = {"requests": 0, "spans": 0, "logs": 0, "rejected": 0}
         self._counts_lock = threading.Lock()
+        self._calls = Calls()
+        self._store = store
         self._has_warned_of_metrics = False
         self._quiet_until = 0.0
         self._server = Server(
@@ -158,6 +171,28 @@ class Collector:
             counts = dict(self._counts)
         return {"status": "OK", "version": _version(), **counts, "refused": self._server.refused}
 
+    def metrics(self) -> str:
+        """Return what was counted since the start, in the text form of OpenMetrics; the store is not searched."""
+        with self._counts_lock:
+            counts = dict(self._counts)
+        received = [
+            ("spans", "spans", "Spans received and stored, those sent again included."),
+            ("logs", "logs", "Log records received and stored."),
+            ("rejected_records", "rejected", "Records that could not be read; their requests were taken without them."),
+        ]
+        families = [
+            Family(f"lmops_collector_{name}", "counter", said, [Sample(counts[key], {}, "_total")])
+            for name, key, said in received
+        ]
+        refused = [Sample(self._server.refused, {}, "_total")]
+        families.append(
+            Family("lmops_collector_refused_requests", "counter", "Requests answered with an error.", refused)
+        )
+        if isinstance(self._store, _Waits):
+            waiting = [Sample(self._store.waiting_rows())]
+            families.append(Family("lmops_inbox_rows", "gauge", "Rows that wait to be filed.", waiting))
+        return render([*self._calls.families(), *families])
+
     def take(self, body: bytes, *, content_type: str, signal: Signal) -> tuple[int, str]:
         """Decode one body and return after its rows are committed.
 
@@ -181,6 +216,7 @@ class Collector:
         batch = self._decode(body, content_type=content_type, signal=signal)
         if batch.spans or batch.logs:
             self._committer.commit(batch)
+            self._calls.add(batch.spans)
         reasons = _reasons(batch.rejected)
         with self._counts_lock:
             self._counts["requests"] += 1

@@ -1,4 +1,4 @@
-"""What the receiver serves: a path for each kind of record, and its health."""
+"""What the receiver serves: a path for each kind of record, its health, and what Prometheus asks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from lmops.collector._answer import PROTOBUF, Signal, success
 from lmops.collector._commit import is_busy, is_retryable
+from lmops.collector._openmetrics import CONTENT_TYPE
 from lmops.collector._weight import weigh
 from lmops.errors import IngestError, StoreFullError
 from lmops.serve import JSON, Answer, Refusal, Request, Route
@@ -27,6 +28,7 @@ _PATHS: Final[dict[str, Signal]] = {
     "/api/public/otel/v1/traces": "traces",
 }
 _HEALTH_PATHS: Final = ("/healthz", "/api/public/health")
+_METRICS_PATH: Final = "/metrics"
 
 
 class Receiver(Protocol):
@@ -36,6 +38,9 @@ class Receiver(Protocol):
 
     def health(self) -> dict[str, object]:
         """Return ``status``, ``version`` and counts."""
+
+    def metrics(self) -> str:
+        """Return what was counted, in the text form of OpenMetrics."""
 
     def take(self, body: bytes, *, content_type: str, signal: Signal) -> tuple[int, str]:
         """Decode one body and return after its rows are committed: how many were rejected, and why."""
@@ -48,12 +53,20 @@ def routes(receiver: Receiver) -> list[Route]:
         *(Route(method="POST", path=path, handler=_takes(receiver, signal), content_types=kinds)
           for path, signal in _PATHS.items()),
         *(Route(method="GET", path=path, handler=_says_health(receiver), is_open=True) for path in _HEALTH_PATHS),
+        Route(method="GET", path=_METRICS_PATH, handler=_says_metrics(receiver)),
     ]  # fmt: skip  # one line for each route
 
 
 def _says_health(receiver: Receiver) -> Callable[[Request], Answer]:
     def answer(_request: Request) -> Answer:
         return Answer(body=json.dumps(receiver.health()).encode())
+
+    return answer
+
+
+def _says_metrics(receiver: Receiver) -> Callable[[Request], Answer]:
+    def answer(_request: Request) -> Answer:
+        return Answer(body=receiver.metrics().encode(), content_type=CONTENT_TYPE)
 
     return answer
 

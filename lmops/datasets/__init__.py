@@ -20,6 +20,7 @@ from lmops.datasets._schema import FIELDS, held_examples
 from lmops.datasets._select import repeated, split_names
 from lmops.datasets._traces import examples_of as examples_of
 from lmops.datasets._traces import merged as merged
+from lmops.datasets._traces import recorded as recorded
 from lmops.datasets._versions import KIND, checked_name, record
 from lmops.datasets.reading import rows_of
 from lmops.errors import NotFoundError, UsageError

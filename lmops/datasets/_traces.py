@@ -151,23 +151,38 @@ def merged(before: Example, after: Example) -> Example:
     )
 
 
-def _stored(store: Store, ids: Sequence[str]) -> Iterator[tuple[str, str, list[Row]]]:
+def recorded(store: Store, ids: Sequence[str]) -> Iterator[tuple[str, Example | None]]:
+    """Yield traces as the examples that they make, with what was answered; None where no span has an input.
+
+    Args:
+        store: Where the traces are; those that are not there (any more) are left out.
+        ids: Of the traces.
+    """
+    for trace_id, root_id, spans in _stored(store, ids, refuses=False):
+        root = next((span for span in spans if span["span_id"] == root_id), None)
+        yield trace_id, _example(trace_id, root, spans, {}, {}, None)
+
+
+def _stored(store: Store, ids: Sequence[str], *, refuses: bool = True) -> Iterator[tuple[str, str, list[Row]]]:
+    """Yield (trace id, its root span, its spans); refuse traces that are not there, or leave them out."""
     for at in range(0, len(ids), _TRACES_AT_ONCE):
         asked = list(ids[at : at + _TRACES_AT_ONCE])
-        yield from _batch(store, asked)
+        yield from _batch(store, asked, refuses=refuses)
 
 
-def _batch(store: Store, asked: list[str]) -> Iterator[tuple[str, str, list[Row]]]:
+def _batch(store: Store, asked: list[str], *, refuses: bool) -> Iterator[tuple[str, str, list[Row]]]:
     query = (
         "select trace_id, root_span_id, start_ns, end_ns from traces where trace_id in (select unnest(?::VARCHAR[]))"
     )
     found = {row[0]: row for row in store.sql(query, [asked]).fetchall()}
     missing = [trace_id for trace_id in asked if trace_id not in found]
-    if missing:
+    if missing and refuses:
         raise NotFoundError(
             f"{len(missing)} of {len(asked)} traces are not in the store: {plain_line(', '.join(missing[:3]), 120)}; "
             "ws.traces.search() lists traces"
         )
+    if not found:
+        return
     bounds = Bounds(min(row[2] for row in found.values()), max(row[3] for row in found.values()))
     query = (
         f"select {', '.join(_COLUMNS)} from spans where trace_id in (select unnest(?::VARCHAR[])) "
@@ -176,7 +191,7 @@ def _batch(store: Store, asked: list[str]) -> Iterator[tuple[str, str, list[Row]
     spans: dict[str, list[Row]] = defaultdict(list)
     for row in store.whole(store.sql(query, [asked], bounds=bounds).to_arrow_table().to_pylist()):
         spans[row["trace_id"]].append(row)
-    for trace_id in asked:
+    for trace_id in filter(found.__contains__, asked):
         yield trace_id, found[trace_id][1], spans[trace_id]
 
 

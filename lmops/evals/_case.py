@@ -6,7 +6,6 @@ import asyncio
 import json
 import operator
 import random
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -14,62 +13,26 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from lmops.base.endings import Caught
-from lmops.errors import LmopsError, ModelError
 from lmops.evals._checked import COUNTS
-from lmops.evals._journal import known_sum
 from lmops.evals._records import Case, TaskResult
 from lmops.evals._schema import CASES
 from lmops.evals._task import as_result, without_answer
-from lmops.evals._threads import Threads
-from lmops.evals._tracing import InRun
 from lmops.models import timed
 from lmops.scorers import Score, ScoreInput
-from lmops.text import as_text, plain
+from lmops.scorers.asking import OUTAGE, Asking, InRun, Meter, is_interrupt, is_stopping, known_sum, words_of
+from lmops.text import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from lmops.datasets import Example
     from lmops.evals._task import Call
     from lmops.evals._tracing import CaseTracer
     from lmops.scorers import Scorer
 
-_MAX_ERROR: Final = 10_000
 _JSON: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-#: A scorer that holds up the loop for so long is moved to a thread, when it does so so many times in a row: once, it
-#: may have waited for a busy machine.
-_SLOW_S: Final = 0.02
-_SLOW_TIMES: Final = 2
 _BACKOFF_S: Final = 0.5
 _MAX_BACKOFF_S: Final = 30.0
-#: Errors that say that the endpoint is gone rather than that this case is bad.
-OUTAGE: Final = frozenset({"rate_limit", "timeout", "server", "auth", "connection"})
-
-
-class Meter:
-    """What judges spent on one case, and the error of one whose model could not be reached."""
-
-    __slots__ = ("cost_usd", "outage")
-
-    def __init__(self) -> None:
-        self.cost_usd: float | None = None
-        self.outage: ModelError | None = None
-
-    def add(self, answer: Any) -> None:
-        """Count the cost of an answer, where there is one and it is known."""
-        self.cost_usd = known_sum((self.cost_usd, getattr(answer, "cost_usd", None)))
-
-    async def count(self, asked: Awaitable[Any]) -> Any:
-        """Return what a model answers; one that cannot be used has its price as well, and why there is none is kept."""
-        try:
-            found = await asked
-        except ModelError as error:
-            self.add(error.completion)
-            if error.kind in OUTAGE:
-                self.outage = error
-            raise
-        self.add(found)
-        return found
 
 
 class Cases:
@@ -106,18 +69,14 @@ class Cases:
         self._scorers = tuple(scorers)
         self._timeout_s = timeout_s
         self._retries = retries
-        self._models = models
-        self._is_cached = is_cached
         self._tracer = tracer
         self._is_looked_up = is_looked_up
         self._random = random.Random()  # jitter; of its own, so that no global seed matters
-        self._slow: dict[str, int] = {}
-        self._threads = Threads()
-        self._needs_models = any({"complete", "embed"} & set(scorer.parameters) for scorer in scorers)
+        self._asking = Asking(self._scorers, models=models, is_cached=is_cached, timeout_s=timeout_s)
 
     def close(self) -> None:
         """Let the threads of slow scorers end."""
-        self._threads.close()
+        self._asking.close()
 
     async def row(self, example: Example, repeat: int) -> tuple[Case, str | None]:
         """Return the finished row of a case, and what kind of outage made it fail, if one did.
@@ -136,14 +95,14 @@ class Cases:
             output, is_json, status = None, 0, "timeout" if isinstance(error, _TimedOutError) else "error"
             kind = getattr(error, "kind", None)
             error_type = type(error).__name__.lstrip("_") + (f" ({kind})" if isinstance(kind, str) else "")
-            message = _words(error)
+            message = words_of(error)
             outage = kind if kind in OUTAGE else _outage(error)
         meter = Meter()
         scores = await self._scores(example, repeat, result, latency_ms, meter, error) if self._scorers else []
         if meter.outage is not None and any(score.status == "error" for score in scores):
             # Not judged, and no fault of the answer: the case is to be run again.
             status, error_type, outage = "error", f"ModelError ({meter.outage.kind})", meter.outage.kind
-            message = f"a scorer could not reach its model: {_words(meter.outage)}"
+            message = f"a scorer could not reach its model: {words_of(meter.outage)}"
         trace_id = result.trace_id
         if span is not None and self._tracer is not None:
             trace_id = self._tracer.end(span, output, scores, error)
@@ -231,74 +190,10 @@ class Cases:
             input_tokens=result.input_tokens,
             output_tokens=result.output_tokens,
             trace_id=result.trace_id,
-            complete=self._completing(meter) if self._needs_models else None,
-            embed=self._embedding(meter) if self._needs_models else None,
             repeat=repeat,
+            **self._asking.calls(meter),
         )
-        return [await self._score(scorer, given) for scorer in self._scorers]
-
-    async def _score(self, scorer: Scorer, given: ScoreInput) -> Score:
-        with Caught(BaseException) as caught:
-            if scorer.is_async:
-                async with asyncio.timeout(self._timeout_s):
-                    return await scorer.ascore(given)
-            slow_times = self._slow.get(scorer.name, 0)
-            if slow_times >= _SLOW_TIMES:
-                return await self._threads.run(scorer.score, given)
-            began = time.perf_counter()
-            score = scorer.score(given)
-            if time.perf_counter() - began > _SLOW_S:
-                self._slow[scorer.name] = slow_times + 1
-            elif slow_times:
-                self._slow[scorer.name] = 0
-            return score
-        assert caught.error is not None
-        return Score(name=scorer.name, status="error", reason=self._why_unscored(caught.error))
-
-    def _why_unscored(self, raised: BaseException) -> str:
-        """Return why there is no score; what ends the run goes on."""
-        if isinstance(raised, asyncio.CancelledError) and not _is_stopping():
-            return "the scorer cancelled itself"
-        if isinstance(raised, KeyboardInterrupt) and not _is_interrupt(raised):
-            return "KeyboardInterrupt"
-        if not isinstance(raised, Exception):
-            raise raised
-        words = _words(raised) if str(raised) or self._timeout_s is None else f"longer than {self._timeout_s:g} s"
-        return f"{type(raised).__name__}: {words}"
-
-    def _completing(self, meter: Meter) -> Any:
-        if self._models is None:
-            return None
-
-        async def complete(
-            model: str,
-            messages: list[dict[str, Any]],
-            *,
-            params: Mapping[str, Any] | None = None,
-            response_schema: Mapping[str, Any] | None = None,
-            repeat: int = 0,
-        ) -> Any:
-            return await meter.count(
-                self._models.acomplete(
-                    model,
-                    messages,
-                    params=params,
-                    response_schema=response_schema,
-                    cache=self._is_cached,
-                    repeat=repeat,
-                )
-            )
-
-        return complete
-
-    def _embedding(self, meter: Meter) -> Any:
-        if self._models is None:
-            return None
-
-        async def embed(model: str, texts: Sequence[str]) -> Any:
-            return await meter.count(self._models.aembed(model, list(texts)))
-
-        return embed
+        return [await self._asking.score(scorer, given) for scorer in self._scorers]
 
 
 class _TimedOutError(TimeoutError):
@@ -320,18 +215,12 @@ def _failed(raised: BaseException) -> tuple[TaskResult, Exception]:
     """Return what is recorded of a task that raised: one bad case does not end the others; raise what ends the run."""
     if isinstance(raised, Exception):
         return without_answer(raised), raised
-    if isinstance(raised, asyncio.CancelledError) and not _is_stopping():
+    if isinstance(raised, asyncio.CancelledError) and not is_stopping():
         return _NOTHING, _CancelledTaskError(str(raised) or "the task cancelled itself")
-    if isinstance(raised, asyncio.CancelledError | GeneratorExit) or _is_interrupt(raised):
+    if isinstance(raised, asyncio.CancelledError | GeneratorExit) or is_interrupt(raised):
         raise raised
     # A library that calls sys.exit ends its case, not the run.
-    return _NOTHING, RuntimeError(f"the task raised {type(raised).__name__}: {_words(raised)}")
-
-
-def _is_stopping() -> bool:
-    """Return whether a cancellation came from outside."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
+    return _NOTHING, RuntimeError(f"the task raised {type(raised).__name__}: {words_of(raised)}")
 
 
 def _outage(error: Exception) -> str | None:
@@ -339,11 +228,6 @@ def _outage(error: Exception) -> str | None:
     if isinstance(error, _TimedOutError):
         return "timeout"
     return "connection" if isinstance(error, ConnectionError) else None
-
-
-def _is_interrupt(raised: BaseException) -> bool:
-    """Return whether somebody pressed Ctrl+C, which only the main thread hears of."""
-    return isinstance(raised, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
 
 def _may_pass(error: Exception) -> bool:
@@ -358,11 +242,6 @@ def _may_pass(error: Exception) -> bool:
 def _with_spent(result: TaskResult, spent: TaskResult) -> TaskResult:
     """Return a result with what is known to have been spent on the attempts before it."""
     return replace(result, **{name: known_sum((getattr(spent, name), getattr(result, name))) for name in _SPENT})
-
-
-def _words(error: BaseException) -> str:
-    text = as_text(error)
-    return plain(text or ("" if isinstance(error, LmopsError) else repr(error)), _MAX_ERROR)
 
 
 def stored(output: Any) -> tuple[str | None, int]:

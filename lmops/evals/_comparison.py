@@ -247,10 +247,7 @@ def compare(
         UsageError: They cannot be compared, or an argument is out of range.
         NotFoundError: A scorer or a slice that is not there.
     """
-    if not 0 < alpha < 0.5:
-        raise UsageError(f"alpha={alpha!r}: give a probability of a false alarm, such as 0.05")
-    if correction not in ("holm", "bh", "none"):
-        raise UsageError(f"correction={correction!r}: give 'holm', 'bh' or 'none'")
+    _check_asked(alpha, correction)
     names = [scorers] if isinstance(scorers, str) else scorers
     a, b = one.run, two.run
     chosen = common_scorers(a, b, names, allow_changed=allow_changed)
@@ -274,12 +271,7 @@ def compare(
     deciding = _deciding(decide, margin, chosen)
     many = f"{len(deciding)} scorers"
     over_all = adjusted(over_all, "holm", alpha, decide=deciding, of=many)
-    notes += [
-        f"{run.run_id} was looked at while it ran: intervals and p-values here do not count that, its gate does"
-        for run in (a, b)
-        if has_looked(run)
-    ]
-    notes = [*notes, *same, *_alone(over_all)]
+    notes = [*notes, *_looks(a, b), *same, *_alone(over_all)]
     notes += notes_on([(made.name, made.calibration) for made in over_all])
     if len(deciding) < len(chosen):
         notes.append(f"{', '.join(deciding)} decide; the other scorers are exploratory: one look of many")
@@ -295,6 +287,22 @@ def compare(
     ]
     sliced = adjusted(sliced, correction, alpha, decide=chosen, of="the number of slices")
     return Comparison(store, a, b, found=over_all, sliced=sliced, notes=notes, alpha=alpha)
+
+
+def _check_asked(alpha: float, correction: str) -> None:
+    if not 0 < alpha < 0.5:
+        raise UsageError(f"alpha={alpha!r}: give a probability of a false alarm, such as 0.05")
+    if correction not in ("holm", "bh", "none"):
+        raise UsageError(f"correction={correction!r}: give 'holm', 'bh' or 'none'")
+
+
+def _looks(*runs: Run) -> list[str]:
+    """Return what the intervals of runs that could have stopped early do not count."""
+    return [
+        f"{run.run_id} was looked at while it ran: intervals and p-values here do not count that, its gate does"
+        for run in runs
+        if has_looked(run)
+    ]
 
 
 def _check_margins(margin: Any, run: Run) -> None:

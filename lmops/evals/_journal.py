@@ -17,6 +17,7 @@ from lmops.errors import UsageError
 from lmops.evals._provenance import lmops_version
 from lmops.evals._rows import run_row
 from lmops.evals._schema import CASES
+from lmops.scorers.asking import known_sum
 from lmops.store import Process, case_seal, is_alive, key_text, this_process
 
 if TYPE_CHECKING:
@@ -238,12 +239,6 @@ def is_held(row: sqlite3.Row, *, now_ns: int) -> bool:
     if holder == this_process():
         return row["owner"] in _HELD
     return is_alive(holder, heartbeat_ns=row["heartbeat_ns"], now_ns=now_ns)
-
-
-def known_sum(values: Iterable[Any]) -> Any:
-    """Return the sum of the values that are known; None when none is."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
 
 
 _values_of: Final = operator.itemgetter(*CASES.stored)

@@ -14,9 +14,8 @@ from lmops.errors import UsageError
 from lmops.evals._records import Plan
 from lmops.evals._task import Task, function_task, prompt_task, recorded_task
 from lmops.evals._until import planned
-from lmops.judges import JudgeVersion, meant
+from lmops.judges import scorers_meant
 from lmops.models import check_params
-from lmops.scorers import resolve_all
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ def prepare(
         _at_least("limit", asked.limit, 1)
         examples = examples[: asked.limit]
     refuse_bad_examples(version.ref, examples)
-    found = resolve_scorers(host.project, scorers)
+    found = scorers_meant(host.project, scorers)
     made, version_of, model = make_task(
         host,
         task,
@@ -247,17 +246,6 @@ def refuse_bad_examples(ref: str, examples: Sequence[Example]) -> None:
             f"the dataset {ref} has {len(twice)} example id(s) more than once: {_some(twice)}; results are paired by "
             "id, so give every example its own"
         )
-
-
-def resolve_scorers(project: Project, scorers: Any) -> list[Scorer]:
-    """Return scorers by names, functions or objects, judges of the store by their references; every name once.
-
-    Raises:
-        UsageError: Two have the same name.
-    """
-    is_one = isinstance(scorers, str | JudgeVersion) or callable(scorers) or hasattr(scorers, "keys")
-    wanted = [scorers] if is_one else list(scorers or ())
-    return list(resolve_all(meant(project, one) for one in wanted))
 
 
 def describe(scorer: Scorer) -> dict[str, Any]:

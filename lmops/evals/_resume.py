@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lmops.errors import LmopsError, NotFoundError, UsageError
-from lmops.evals._prepare import Host, Prepared, describe, make_task, resolve_scorers, selected, settings
+from lmops.evals._prepare import Host, Prepared, describe, make_task, selected, settings
 from lmops.evals._records import Plan
+from lmops.judges import scorers_meant
 from lmops.scorers import get
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _scorers(host: Host, run: Run, given: Any) -> list[Scorer]:
                     f"again: ws.evals.resume({run.run_id!r}, scorers=[...])"
                 ) from error
     else:
-        found = resolve_scorers(host.project, given)
+        found = scorers_meant(host.project, given)
     names = [one["name"] for one in recorded]
     if [scorer.name for scorer in found] != names:
         by_name = {scorer.name: scorer for scorer in found}

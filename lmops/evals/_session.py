@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lmops.base.endings import Logged
 from lmops.base.loops import waited
-from lmops.errors import StoreError
-from lmops.evals._all_cases import Runner, State
+from lmops.errors import StoreError, interrupted
 from lmops.evals._case import Cases
-from lmops.evals._journal import known_sum
 from lmops.evals._rows import run_row
 from lmops.evals._tracing import CaseTracer
 from lmops.evals._until import FAILED, ordered, replayed, stopped_words, watch_of
 from lmops.progress import Progress
+from lmops.scorers.asking import known_sum
+from lmops.scorers.workers import Runner, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -64,11 +64,14 @@ class Session:
     def run(self, *, progress: bool) -> None:
         """Work in a loop of its own, also where one is running; an interrupt keeps what is finished."""
         with self._held(), self._bar(state := self._state(), is_shown=progress) as bar:
-            waited(
-                lambda: self._work(state, owns_loop=True),
-                name="lmops-eval",
-                tick=lambda: bar.update(state.done, note=state.note()),
-            )
+            try:
+                waited(
+                    lambda: self._work(state, owns_loop=True),
+                    name="lmops-eval",
+                    tick=lambda: bar.update(state.done, note=state.note()),
+                )
+            except KeyboardInterrupt:
+                raise interrupted(f"finished cases are kept; {self._goes_on} goes on") from None
             bar.update(state.done, note=state.note())
             bar.close(state.note())
 
@@ -85,8 +88,12 @@ class Session:
 
     def _bar(self, state: State, *, is_shown: bool) -> Progress:
         show = None if is_shown else _nothing
-        goes_on = f'ws.evals.resume("{self.journal.run_id}")'
-        return Progress(f"eval {self.plan.name}", state.total, unit="cases", resumed_by=goes_on, show=show)
+        return Progress(f"eval {self.plan.name}", state.total, unit="cases", resumed_by=self._goes_on, show=show)
+
+    @property
+    def _goes_on(self) -> str:
+        """The call that goes on with the run."""
+        return f'ws.evals.resume("{self.journal.run_id}")'
 
     def _state(self) -> State:
         total = len(self.examples) * self.plan.repeats

@@ -12,7 +12,7 @@ from lmops.base.units import money, share
 from lmops.evals._calibrated import FRESH
 from lmops.evals._runs import Run
 from lmops.evals.summaries import number
-from lmops.text import plain_line
+from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,34 +22,38 @@ if TYPE_CHECKING:
     from lmops.evals.summaries import ScorerSummary
 
 _OF_JUDGES: Final = ("corrected", "by labels (PPI++)")
-_HEAD: Final = ("scorer", "mean", "95 % interval", "coverage", "unmeasured", "errors", "note")
+_HEAD: Final = ("scorer", "mean", "95 % interval", "coverage", "unmeasured", "errors")
 
 
 def _rows(found: Sequence[ScorerSummary]) -> list[tuple[str, ...]]:
     """Return the summary of a run as rows of text."""
+    has_judge = _has_judge(found)
+    return [
+        (
+            plain_line(one.scorer, 60),
+            number(one.mean),
+            f"{number(one.low)} to {number(one.high)}",
+            *((one.corrected_words, one.ppi_words) if has_judge else ()),
+            share(one.coverage),
+            f"{one.unmeasured:,}",
+            f"{one.errors:,}",
+        )
+        for one in found
+    ]
+
+
+def _notes(found: Sequence[ScorerSummary]) -> list[str]:
+    """Return what is to be known of the figures: once, with the scorers that it is about unless it is about all."""
     from lmops.calc.intervals import small_n_advice
 
-    made: list[tuple[str, ...]] = []
-    has_judge = _has_judge(found)
+    about: dict[str, list[str]] = {}
     for one in found:
-        note = small_n_advice(one.n, n_clusters=one.n_clusters) or ""
-        if not math.isnan(one.flip_rate):
-            note = f"repeats differ in {share(one.flip_rate)} of pairs. {note}".strip()
-        if one.calibration:
-            note = f"{_judged(one)}. {note}".strip()
-        made.append(
-            (
-                plain_line(one.scorer, 60),
-                number(one.mean),
-                f"{number(one.low)} to {number(one.high)}",
-                *((one.corrected_words, one.ppi_words) if has_judge else ()),
-                share(one.coverage),
-                f"{one.unmeasured:,}",
-                f"{one.errors:,}",
-                note,
-            )
-        )
-    return made
+        flips = "" if math.isnan(one.flip_rate) else f"repeats differ in {share(one.flip_rate)} of pairs."
+        judged = f"{_judged(one)}." if one.calibration else ""
+        for note in (judged, flips, small_n_advice(one.n, n_clusters=one.n_clusters)):
+            if note:
+                about.setdefault(note, []).append(plain_line(one.scorer, 60))
+    return [note if len(names) == len(found) else f"{', '.join(names)}: {note}" for note, names in about.items()]
 
 
 def _head(found: Sequence[ScorerSummary]) -> tuple[str, ...]:
@@ -97,7 +101,7 @@ def run_text(run: Run) -> str:
     lines = [_line(run, state, found), *(f"  {name:8} {value}" for name, value in _facts(run, state.progress))]
     table = _rows(found)
     if table:
-        lines += ["", *aligned([_head(found), *table])]
+        lines += ["", *aligned([_head(found), *table]), *_notes(found)]
     return "\n".join(lines)
 
 
@@ -108,6 +112,7 @@ def run_html(run: Run) -> str:
     found = state.summary()
     line = _line(run, state, found)[1:-1].removeprefix("Run ")
     table = html_table(_head(found), _rows(found)) if found else ""
+    table += "".join(f"<p>{escape(note)}</p>" for note in _notes(found))
     return f"<div>{card_html('run', line, _facts(run, state.progress))}{table}</div>"
 
 

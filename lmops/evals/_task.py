@@ -6,10 +6,10 @@ import inspect
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from lmops.base.threads import Threads
 from lmops.errors import UsageError
 from lmops.evals._checked import checked, readable, scalar
 from lmops.evals._records import TaskResult
-from lmops.evals._threads import Threads
 from lmops.models import check_params
 
 if TYPE_CHECKING:

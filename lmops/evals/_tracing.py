@@ -20,24 +20,6 @@ _MAX_TEXT: Final = 65_000
 _EVENT: Final = "gen_ai.evaluation.result"
 
 
-class InRun:
-    """Lets every span that is made in a worker, by the task or a judge, say which run it belongs to.
-
-    Args:
-        run_id: The run.
-    """
-
-    def __init__(self, run_id: str) -> None:
-        from opentelemetry import context
-
-        self._attach = context.attach
-        self._inside = context.set_value(EVAL_RUN_ID, run_id)
-
-    def enter(self) -> None:
-        """Put whoever calls into the context of the run; it is a task of its own, which ends with the run."""
-        self._attach(self._inside)
-
-
 class CaseTracer:
     """Makes spans through the workspace's own exporter; what the task traces inside becomes part of the trace.
 

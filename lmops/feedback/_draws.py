@@ -14,7 +14,8 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import ConflictError, UsageError
-from lmops.feedback._schema import ITEM_STORED, checksum
+from lmops.feedback._schema import ITEM_STORED
+from lmops.store.schema import checksum
 from lmops.text import plain_line
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from lmops.errors import UsageError, did_you_mean
 from lmops.feedback._label_records import QueueProgress, RaterProgress
-from lmops.feedback._schema import ITEM_STORED, ITEMS, ITEMS_SQL, checksum
+from lmops.feedback._schema import ITEM_STORED, ITEMS, ITEMS_SQL
+from lmops.store.schema import checksum
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,8 +9,9 @@ from lmops.errors import ConflictError, NotFoundError, UsageError, did_you_mean
 from lmops.feedback._draws import withdrawn
 from lmops.feedback._handed import refuse_closed
 from lmops.feedback._label_records import Queue
-from lmops.feedback._schema import ITEM_STORED, checksum
+from lmops.feedback._schema import ITEM_STORED
 from lmops.feedback.sampling import DRAWN, Chosen
+from lmops.store.schema import checksum
 from lmops.text import plain_line
 
 if TYPE_CHECKING:

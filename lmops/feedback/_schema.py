@@ -1,115 +1,31 @@
-"""The tables of signals, calibrations, label schemas, queues, labels and failure modes, and the views over them."""
+"""The tables of calibrations, label schemas, queues, labels and failure modes, and the views over them."""
 
 from __future__ import annotations
 
 import json
-import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.store import row_hash
-from lmops.store.schema import TIME, Becomes, Column, DerivedView, Erased, Outlives, Room, Table, View, stored_name
+from lmops.store.schema import (
+    TIME,
+    Becomes,
+    Column,
+    Erased,
+    Outlives,
+    Room,
+    Table,
+    View,
+    checksum,
+    of_same_key,
+    stored_name,
+)
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from lmops.store.schema import Checking
 
-HISTORY: Final[tuple[Column, ...]] = (
-    ("seq", "BIGINT", "1, 2, 3, ... in the order of arrival"),
-    ("signal_id", "VARCHAR", "one for all that a user said of one target under one name; else of each its own"),
-    ("target", "VARCHAR", "what it is on: trace, span, response, session"),
-    ("trace_id", "VARCHAR", "the trace, where it was named"),
-    ("span_id", "VARCHAR", "the span, where it was named"),
-    ("response_id", "VARCHAR", "the id of the model's response, where it was named"),
-    ("session_id", "VARCHAR", "the conversation, where it was named"),
-    ("name", "VARCHAR", "what was asked, such as thumb"),
-    ("kind", "VARCHAR", "thumb, number, category, text, correction"),
-    ("value", "VARCHAR", "what was said: up or down, the number, the category, the text, the right answer"),
-    ("number", "DOUBLE", "of a thumb 1 or 0, of a number itself; NULL of others"),
-    ("scale_low", "DOUBLE", "least number of its scale"),
-    ("scale_high", "DOUBLE", "greatest number of its scale"),
-    ("comment", "VARCHAR", "what was said beside it"),
-    ("user_id", "VARCHAR", "who said it; NULL: not known"),
-    ("source", "VARCHAR", "where it came from, such as app, otel, langfuse"),
-    ("said_at", TIME, "when it was said"),
-    ("recorded_at", TIME, "when it arrived"),
-    ("replaces", "BIGINT", "seq of what it takes the place of; its own when something newer was there already"),
-)
-#: The columns of the table, its checksum aside.
-STORED: Final = tuple(stored_name(column) for column in HISTORY)
-#: What was named of a target; a response and a span find their trace when it is there, whichever came first.
-_PLACED: Final = (
-    "select 'response' as target, response_id as place, arg_min(trace_id, start_ns) as trace_id, "
-    "arg_min(span_id, start_ns) as span_id from spans where is_call and response_id in "
-    "(select response_id from feedback_history where target = 'response') group by response_id "
-    "union all select 'span', span_id, min(trace_id), span_id from spans where span_id in "
-    "(select span_id from feedback_history where target = 'span' and trace_id is null) group by span_id"
-)
-CURRENT: Final = (
-    "select said.signal_id, said.target, coalesce(said.trace_id, placed.trace_id) as trace_id, "
-    "coalesce(said.span_id, placed.span_id) as span_id, said.response_id, said.session_id, said.name, said.kind, "
-    "said.value, said.number, said.scale_low, said.scale_high, said.comment, said.user_id, said.source, said.said_at, "
-    "said.recorded_at, said.seq from (select history.* from feedback_history as history anti join (select replaces "
-    "from feedback_history where replaces is not null) as replaced on replaced.replaces = history.seq) as said "
-    f"left join ({_PLACED}) as placed on said.trace_id is null and placed.target = said.target "
-    "and placed.place = coalesce(said.response_id, said.span_id)"
-)
-MADE: Final = """
-create table feedback_history (
-    seq integer primary key autoincrement,
-    signal_id text not null,
-    target text not null,
-    trace_id text,
-    span_id text,
-    response_id text,
-    session_id text,
-    name text not null,
-    kind text not null,
-    value text not null,
-    number real,
-    scale_low real,
-    scale_high real,
-    comment text,
-    user_id text,
-    source text,
-    said_ns integer not null,
-    recorded_ns integer not null,
-    replaces integer,
-    checksum integer not null
-);
-create index feedback_history_signal on feedback_history (signal_id);
-"""
-
-
-def checksum(values: Iterable[Any]) -> int:
-    """Return the checksum of a row: of its values in the order of ``STORED``."""
-    return zlib.crc32(repr(tuple(values)).encode("utf-8", "surrogatepass"))
-
-
-def check_signals(check: Checking) -> None:
-    """Compare the signals that were not checked before with their checksums."""
-    last = check.since("feedback_history")
-    query = f"select {', '.join(STORED)}, checksum from feedback_history where seq > ? order by seq"
-    for *values, digest in map(tuple, check.con.execute(query, (last,))):
-        last = values[0]
-        if checksum(values) != digest:
-            check.damaged(None, f"feedback_history [{last}] is not what was written")
-    check.checked("feedback_history", last)
-
-
-def names_of_signals(_con: sqlite3.Connection, keys: Iterable[tuple[Any, ...]]) -> list[str]:
-    """Return what signals are called in a report: by their numbers."""
-    return [f"signal {seq}" for (seq,) in sorted(keys)]
-
-
-#: What a person said goes with the person, what was said of a trace with the trace.
-_ERASED: Final = Erased(
-    "signals",
-    traces=("trace_id",),
-    texts=("user_id", "session_id", "response_id", "comment", "value"),
-    names=names_of_signals,
-)
 CALIBRATIONS: Final[tuple[Column, ...]] = (
     ("number", "BIGINT", "1, 2, 3, ..."),
     ("judge", "VARCHAR", "name of the judge"),
@@ -439,11 +355,6 @@ create table queue_draws (
     primary key (queue, number)) without rowid;"""
 
 
-def labels_of(_con: object, keys: Any) -> list[tuple[Any, ...]]:
-    """Return the adjudications and the known answers of erased items: they have the same key."""
-    return [tuple(key) for key in keys.get("queue_items", ())]
-
-
 def outlive(con: sqlite3.Connection, gone: Collection[str]) -> None:
     """Hand nobody an item any more whose trace is gone before all labelled it; labels stay as they are."""
     for queue, position, trace_id in con.execute(_WAITING).fetchall():
@@ -511,9 +422,9 @@ def _whole(name: str, columns: tuple[Column, ...], order: str, *, of: str | None
 _HELD: Final = "a checksum in each row"
 _DERIVED: Final = "the labels that it is derived from"
 _LEFT: Final = {"field_values": None, "note": None}
+_KIN: Final = of_same_key("queue_items")
 ROOM: Final = Room(
     tables=(
-        Table("feedback_history", ("seq",), held_by=_HELD, check=check_signals, erased=_ERASED),
         Table("calibrations", ("number",)),
         Table("label_schemas", ("name", "version")),
         *(Table("queues", ("queue",)), Table("queue_draws", ("queue", "number"))),
@@ -545,7 +456,7 @@ ROOM: Final = Room(
             erased=Erased(
                 "adjudications",
                 texts=("field_values", "reason"),
-                kin=labels_of,
+                kin=_KIN,
                 left={"field_values": "{}", "reason": None},
             ),
         ),
@@ -560,7 +471,7 @@ ROOM: Final = Room(
         Table(
             "queue_gold",
             ("queue", "position"),
-            erased=Erased("known answers", texts=("field_values",), kin=labels_of, left={"field_values": "{}"}),
+            erased=Erased("known answers", texts=("field_values",), kin=_KIN, left={"field_values": "{}"}),
         ),
     ),
     views=(
@@ -571,13 +482,6 @@ ROOM: Final = Room(
             NOTES,
             f"{NOTES_NOW} order by i.queue, i.position, w.rater, w.field",
             ("failure_history", "label_history", "queue_items"),
-        ),
-        View(
-            "feedback_history",
-            HISTORY,
-            f"select {', '.join(STORED)} from feedback_history",
-            ("feedback_history",),
-            grows_by="seq",
         ),
         View("calibrations", CALIBRATIONS, _CALIBRATED, ("calibrations",)),
         View(
@@ -594,6 +498,5 @@ ROOM: Final = Room(
         View("labels", LABELS, _LABELS, ("label_history", "queue_items", "queues", "adjudications")),
         _whole("gold_answers", GOLD, "queue, position", of="queue_gold"),
     ),
-    migrations={11: MADE, 12: MADE_CALIBRATIONS, 13: MADE_QUEUES, 14: MADE_FAILURES, 15: MADE_ORDERS, 16: MADE_DRAWS},
-    derived=(DerivedView("feedback", ("feedback_history", "spans"), CURRENT),),
+    migrations={12: MADE_CALIBRATIONS, 13: MADE_QUEUES, 14: MADE_FAILURES, 15: MADE_ORDERS, 16: MADE_DRAWS},
 )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lmops.errors import ConflictError
 from lmops.feedback._order import key_of, mixed, place_of
-from lmops.feedback._schema import EVENT_STORED, GONE, HOLDS, STANDING, checksum
+from lmops.feedback._schema import EVENT_STORED, GONE, HOLDS, STANDING
+from lmops.store.schema import checksum
 
 if TYPE_CHECKING:
     import sqlite3

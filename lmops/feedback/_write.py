@@ -8,7 +8,8 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.feedback._schema import STORED, checksum
+from lmops.feedback._schema_signals import STORED
+from lmops.store.schema import checksum
 from lmops.times import to_ns
 
 if TYPE_CHECKING:

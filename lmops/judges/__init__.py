@@ -11,6 +11,7 @@ from lmops.judges import _show as _show
 from lmops.judges._records import JudgeDiff, JudgeVersion, difference
 from lmops.judges._versions import KIND, content_of, evidence_id, rows_of
 from lmops.records import Kind, Versioned
+from lmops.scorers import resolve_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from lmops.records import Change, Project
     from lmops.scorers import Scorer
 
-__all__ = ["JudgeDiff", "JudgeVersion", "Judges", "meant"]
+__all__ = ["JudgeDiff", "JudgeVersion", "Judges", "meant", "scorers_meant"]
 __dir__ = only(__all__)
 
 _PREFIX: Final = "judge:"
@@ -50,6 +51,22 @@ def meant(project: Project, wanted: Any) -> Any:
         return wanted
     found: Scorer = meant(project, named)
     return found.named(wanted["name"]) if wanted.get("name") else found
+
+
+def scorers_meant(project: Project, scorers: Any) -> list[Scorer]:
+    """Return scorers by names, functions or objects, judges of the store by their references; every name once.
+
+    Args:
+        project: Where the judges are.
+        scorers: One or several of what :func:`meant` takes.
+
+    Raises:
+        NotFoundError: There is no such scorer.
+        UsageError: Two have the same name.
+    """
+    is_one = isinstance(scorers, str | JudgeVersion) or callable(scorers) or hasattr(scorers, "keys")
+    wanted = [scorers] if is_one else list(scorers or ())
+    return list(resolve_all(meant(project, one) for one in wanted))
 
 
 @refuses_wrong_kinds

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from lmops.errors import LmopsError, UsageError, did_you_mean, system_in_words
+from lmops.errors import LmopsError, MissingDependencyError, UsageError, did_you_mean, system_in_words
 from lmops.git import Repository, repository
 from lmops.owners import refuse_stranger
 from lmops.records.files import commit_of, decoded, folder_key, read, write
@@ -164,6 +164,8 @@ class Sync(Generic[V, F]):
                     raise UsageError("the file vanished while it was read")
                 return self._out(path, newest, had_file=had_file)
             return self._both(name, path, raw, newest)
+        except MissingDependencyError:
+            raise  # that is no problem of a file
         except (LmopsError, OSError) as error:
             return SyncEntry(name, "problem", None, path, str(error))
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.endings import Logged
 from lmops.base.public import only
-from lmops.errors import MissingDependencyError, RunbookRefusedError, system_in_words
+from lmops.errors import MissingDependencyError, RunbookRefusedError, interrupted, system_in_words
 from lmops.progress import Progress
 from lmops.runbooks import _html, _notebook, _parameters
 from lmops.runbooks._decision import answer_of
@@ -112,6 +112,8 @@ class Runbooks:
     ) -> RunbookRun:
         """Run a notebook in a kernel of its own and return the recorded run, also when a cell failed.
 
+        It works in the folder that it lies in, as in JupyterLab; one of the package in that of the store's project.
+
         Args:
             runbook: Name of a runbook, or the path of a notebook.
             params: Values by declared name, of the declared types.
@@ -179,7 +181,7 @@ class Runbooks:
             defaults=defaults,
             beat=lambda: journal.beat(run.run_id),
             store_path=Path(self._project.store.path).resolve(),
-            cwd=self._folder(),
+            cwd=self._works_in(path),
             html=html,
         )
 
@@ -190,8 +192,16 @@ class Runbooks:
         places = dict.fromkeys((Path.cwd(), self._folder()))
         return [*(place / "notebooks" / "runbooks" for place in places), _notebook.shipped_folder()]
 
+    def _works_in(self, notebook: Path) -> Path:
+        """Return the folder that a notebook works in, in which its paths begin: where it lies, as in JupyterLab.
+
+        One that came with the package, or was executed, lies where nobody has a file: it works in the store's project.
+        """
+        lies_elsewhere = (_notebook.shipped_folder(), Path(self._project.store.path).resolve())
+        return self._folder() if any(map(notebook.is_relative_to, lies_elsewhere)) else notebook.parent
+
     def _folder(self) -> Path:
-        """Return the folder that a runbook works in: the store's project, wherever it is started from."""
+        """Return the folder of the store's project, wherever lmops is started from."""
         store = Path(self._project.store.path).resolve()
         # a store of another name may lie anywhere, beside things that have nothing to do with it
         return store.parent if store.name == ".lmops" else Path.cwd()
@@ -241,11 +251,11 @@ class _Job:
             timeout_s=timeout_s,
             cell_timeout_s=cell_timeout_s,
         )
-        interrupt = None
+        interrupt: KeyboardInterrupt | None = None
         try:
             outcome = execution.run()
-        except KeyboardInterrupt as error:
-            interrupt = error
+        except KeyboardInterrupt:
+            interrupt = interrupted("the run is recorded as killed; ws.runbooks.runs() shows it")
             outcome = _execute.Outcome(status="killed", error="KeyboardInterrupt: interrupted")
         self.notebook = execution.notebook
         return self._finish(outcome, time.monotonic() - began), interrupt

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.sheet import html_table
 from lmops.errors import MissingDependencyError, NotFoundError, RunbookRefusedError, UntrustedError
 from lmops.owners import refuse_stranger
 from lmops.runbooks import _parameters
@@ -44,15 +45,10 @@ class Runbook:
         return "\n  ".join(plain_line(line, 500) for line in (f"{self.name}: {self.title}", *below))
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            "<tr>"
-            + "".join(f"<td>{escape(text)}</td>" for text in (p.name, str(p.type), repr(p.default), p.doc))
-            + "</tr>"
-            for p in self.parameters
-        )
+        rows = [(p.name, str(p.type), repr(p.default), p.doc) for p in self.parameters]
         problem = f"<p><b>refused:</b> {escape(self.problem)}</p>" if self.problem else ""
-        head = "<tr><th>parameter</th><th>type</th><th>default</th><th>unit and meaning</th></tr>"
-        return f"<p><b>{escape(self.name)}</b>: {escape(self.title)}</p>{problem}<table>{head}{rows}</table>"
+        table = html_table(("parameter", "type", "default", "unit and meaning"), rows)
+        return f"<p><b>{escape(self.name)}</b>: {escape(self.title)}</p>{problem}{table}"
 
 
 def shipped_folder() -> Path:

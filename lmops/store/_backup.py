@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.endings import Undone
+from lmops.base.units import counted, size
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError
 from lmops.owners import refuse_stranger
 from lmops.store._acknowledged import ACKNOWLEDGED, Acknowledged
@@ -74,9 +75,14 @@ class BackupReport:
 
     def __repr__(self) -> str:
         """Say it in one line, and below what is not in it."""
-        facts = ", ".join(f"{count:,} {table}" for table, count in sorted(self.rows.items())) or "no rows"
-        line = f"<BackupReport {self.path}: {self.files:,} files, {self.bytes:,} bytes; {facts}>"
-        return "\n  ".join([line, *self.notes])
+        return "\n  ".join([f"<BackupReport {self.line}>", *self.notes])
+
+    @property
+    def line(self) -> str:
+        """Where it is, how large, and how much of what is in it."""
+        facts = ", ".join(f"{count:,} {table}" for table, count in sorted(self.rows.items())) or "no rows in segments"
+        held = f"{facts}, {counted(sum(self.records.values()), 'record')}"
+        return f"{self.path}: {counted(self.files, 'file')}, {size(self.bytes)}; {held}"
 
 
 def backup(folder: Path, meta: Meta, publisher: Publisher, target: Path) -> BackupReport:
@@ -309,11 +315,11 @@ def _verify(place: Path, files: dict[str, tuple[int, str]], names: dict[str, str
     Raises:
         DamagedStoreError: One differs or is missing.
     """
-    for name, (size, digest) in files.items():
+    for name, (length, digest) in files.items():
         path = place / (names or {}).get(name, name)
         if not path.is_file():
             raise DamagedStoreError(f"{path} is missing: {place} is not what was written")
-        if (path.stat().st_size, file_sha256(path)) != (size, digest):
+        if (path.stat().st_size, file_sha256(path)) != (length, digest):
             raise DamagedStoreError(f"{path} is not what was written (its size or its SHA-256 differs)")
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.base.units import counted
 from lmops.errors import NotFoundError, StoreError
 from lmops.store._filesystem import META
 from lmops.store._identity import segment_files
@@ -62,9 +63,10 @@ class CheckReport:
 
     def __repr__(self) -> str:
         """Say it in one line, and name every problem below."""
-        head = f"<CheckReport {'ok' if self.ok else 'DAMAGED'}: {self.segments} segments, {self.rows} rows"
+        size = f"{counted(self.segments, 'segment')}, {counted(self.rows, 'row')}"
+        head = f"<CheckReport {'ok' if self.ok else 'DAMAGED'}: {size}"
         for what, counts in (("lost", self.lost_rows), ("kept", self.kept_rows)):
-            found = ", ".join(f"{rows} {tbl}" for tbl, rows in sorted(counts.items()))
+            found = ", ".join(f"{rows:,} {tbl}" for tbl, rows in sorted(counts.items()))
             head += f"; {what}: {found}" if found else ""
         return "\n  ".join([f"{head}>", *self.problems, *self.notes])
 

@@ -39,9 +39,7 @@ def refuse_a_recorder() -> None:
         MissingDependencyError: A package for it is not installed.
     """
     if (name := missing()) is not None:
-        raise MissingDependencyError(
-            f"{name} is not installed: here lmops records and renders, and others ask; to ask here: pip install lmops"
-        )
+        raise MissingDependencyError.of_base(name)
 
 
 def in_memory(config: dict[str, str | bool | int | float | list[str]] | None = None) -> duckdb.DuckDBPyConnection:

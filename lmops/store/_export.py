@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lmops.store._engine import Engine
     from lmops.store._meta import Meta
 
+    #: Called with what was done, where to and how much it is.
+    Note = Callable[[str, Path, dict[str, Any]], None]
+
 #: What the system says of a disk, a quota or a file that can hold no more, as DuckDB passes it on.
 _FULL: Final = ("No space left", "File too large", "quota exceeded")
 #: The database of the store as it was: what a rescue takes the records from.
@@ -38,9 +41,7 @@ def records_of(target: Path) -> Path:
     return target.with_suffix(f".{RECORDS}") if target.suffix == ".duckdb" else target / RECORDS
 
 
-def export(
-    engine: Engine, blobs: Blobs, meta: Meta, target: Path, note: Callable[[str, Path, dict[str, Any]], None]
-) -> Path:
+def export(engine: Engine, blobs: Blobs, meta: Meta, target: Path, note: Note) -> Path:
     """Write every public view into one DuckDB file (``*.duckdb``) or into a folder of Parquet files.
 
     Args:
@@ -63,41 +64,48 @@ def export(
     if problems:
         more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
         raise DamagedStoreError(f"the store is not whole, so that nothing was exported: {problems[0]}{more}")
+    write = _write_file if target.suffix == ".duckdb" else _write_folder
     with _in_words(target):
-        if target.suffix == ".duckdb":
-            target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = target.with_name(target.name + _UNFINISHED)
-            unfinished.unlink(missing_ok=True)
-            with Undone(functools.partial(remove_file, beside)), Undone(functools.partial(remove_file, unfinished)):
-                with contextlib.closing(in_memory()) as out:
-                    # The oldest DuckDB that is supported must be able to read it.
-                    out.execute(f"attach {literal(unfinished)} as target (storage_version 'v1.5.0')")
-                    rows = _write(
-                        engine, blobs, out, lambda name: (f"create table target.{name} as", "", f"target.{name}")
-                    )
-                    out.execute("detach target")
-                meta.copy_to(beside)
-                note("export", target, {"files": 2, "rows": rows, "records": str(beside.absolute())})
-                unfinished.rename(target)
-            return target
-        with undone(target), contextlib.closing(in_memory()) as out:
-            make_store_folder(target)
-            files = {name: target / f"{name}.parquet{_UNFINISHED}" for name in view_names()}
-            rows = _write(
-                engine,
-                blobs,
-                out,
-                lambda name: (
-                    "copy (",
-                    f") to {literal(files[name])} (format parquet, compression zstd)",
-                    f"read_parquet({literal(files[name])})",
-                ),
-            )
-            meta.copy_to(beside)
-            note("export", target, {"files": len(files) + 1, "rows": rows})
-            for file in files.values():
-                file.rename(file.with_name(file.name.removesuffix(_UNFINISHED)))
+        write(engine, blobs, meta, target, note)
     return target
+
+
+def _write_file(engine: Engine, blobs: Blobs, meta: Meta, target: Path, note: Note) -> None:
+    """Write the views into one file of DuckDB, with the records beside it."""
+    beside = records_of(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(target.name + _UNFINISHED)
+    unfinished.unlink(missing_ok=True)
+    with Undone(functools.partial(remove_file, beside)), Undone(functools.partial(remove_file, unfinished)):
+        with contextlib.closing(in_memory()) as out:
+            # The oldest DuckDB that is supported must be able to read it.
+            out.execute(f"attach {literal(unfinished)} as target (storage_version 'v1.5.0')")
+            rows = _write(engine, blobs, out, lambda name: (f"create table target.{name} as", "", f"target.{name}"))
+            out.execute("detach target")
+        meta.copy_to(beside)
+        note("export", target, {"files": 2, "rows": rows, "records": str(beside.absolute())})
+        unfinished.rename(target)
+
+
+def _write_folder(engine: Engine, blobs: Blobs, meta: Meta, target: Path, note: Note) -> None:
+    """Write a file of Parquet a view into a folder, with the records among them."""
+    with undone(target), contextlib.closing(in_memory()) as out:
+        make_store_folder(target)
+        files = {name: target / f"{name}.parquet{_UNFINISHED}" for name in view_names()}
+        rows = _write(
+            engine,
+            blobs,
+            out,
+            lambda name: (
+                "copy (",
+                f") to {literal(files[name])} (format parquet, compression zstd)",
+                f"read_parquet({literal(files[name])})",
+            ),
+        )
+        meta.copy_to(records_of(target))
+        note("export", target, {"files": len(files) + 1, "rows": rows})
+        for file in files.values():
+            file.rename(file.with_name(file.name.removesuffix(_UNFINISHED)))
 
 
 @contextlib.contextmanager

@@ -300,8 +300,10 @@ class Meta:
                     con.execute(_COUNT, (rows, "inbox_rows"))
                     waiting = con.execute(_COUNTED, ("inbox_rows",)).fetchone()
                     held.waiting_rows = waiting[0] if waiting else 0
-                con.execute(_COUNT, (1, "commits"))
-                commits = con.execute(_COUNTED, ("commits",)).fetchone()
+                commits = None
+                if held.has_changed:  # nothing can be lost of a transaction that wrote nothing
+                    con.execute(_COUNT, (1, "commits"))
+                    commits = con.execute(_COUNTED, ("commits",)).fetchone()
                 con.execute("commit")
             if commits is not None:
                 self._acknowledged.write(self.store_id, commits[0])
@@ -540,14 +542,18 @@ class _Held:
         self._began_at = self.con.total_changes
         self._is_known = False
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether the transaction has written any row."""
+        return self.con.total_changes != self._began_at
+
     def known_rows(self) -> Rows | None:
         """Return the rows that were found to be what was written in this state of the database."""
-        changes = self.con.total_changes
-        if changes != self._began_at:
+        if self.has_changed:
             return None
         if not self._is_known:
             # The version is the connection's own count of what others commit; within a transaction it stays.
-            state = (self.con.execute("pragma data_version").fetchone()[0], changes)
+            state = (self.con.execute("pragma data_version").fetchone()[0], self._began_at)
             if state != self._state:
                 self._state, self._rows = state, {}
             self._is_known = True

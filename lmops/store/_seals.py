@@ -17,6 +17,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.errors import MissingDependencyError
 from lmops.store._hashes import by_key, key_of, key_text, row_hash, rows_of
 from lmops.store.schema import checks, schema
 
@@ -176,6 +177,8 @@ def compare(con: sqlite3.Connection, named: Named, results: Callable[[], Mapping
         try:
             with _usual_text(con):
                 found = results()
+        except MissingDependencyError:
+            raise  # what this installation cannot read is not broken
         except Exception as error:  # noqa: BLE001  # whatever somebody put there
             check.problems.append((None, f"{packed} cannot be read: {error}"))
         else:

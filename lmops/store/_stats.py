@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lmops.base.cards import card_html, card_text
 from lmops.base.shown import Shown, html_of, text_of
+from lmops.base.units import counted, size
 from lmops.times import from_ns
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from lmops.store._meta import Meta
-
-_MB: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +70,10 @@ def _parts(found: StoreStats) -> dict[str, Any]:
             ("spans", f"{found.spans:,}"),
             ("from (UTC)", oldest),
             ("to (UTC)", newest),
-            ("facts", f"{found.segment_bytes / _MB:,.1f} MB in {found.segments:,} segments"),
-            ("records", f"{found.meta_bytes / _MB:,.1f} MB"),
-            ("waiting in the inbox", f"{found.inbox_rows:,} rows" if found.inbox_rows else ""),
-            ("replaced", f"{found.replaced_rows:,} rows" if found.replaced_rows else ""),
+            ("facts", f"{size(found.segment_bytes)} in {counted(found.segments, 'segment')}"),
+            ("records", size(found.meta_bytes)),
+            ("waiting in the inbox", counted(found.inbox_rows, "row") if found.inbox_rows else ""),
+            ("replaced", counted(found.replaced_rows, "row") if found.replaced_rows else ""),
         ],
     }
 

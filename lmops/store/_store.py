@@ -376,6 +376,10 @@ class Store:
         """Return one SHA-256 over all cases and scores of a run that has any, wherever they lie; None for all runs."""
         return self._engine.results.hashes(self._engine.sql, run_id)
 
+    def waiting_rows(self) -> int:
+        """Return how many rows wait in the inbox to be put into segments; queries answer from them all the same."""
+        return self._publisher.waiting_rows()
+
     # -- looking after ---------------------------------------------------------------------------------------------
 
     def stats(self) -> StoreStats:

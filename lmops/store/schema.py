@@ -1,8 +1,9 @@
 """What a room hands to the store: its tables and views, said once, in a file ``_schema.py`` of its own.
 
 The store knows no room. When it is opened first it looks into the packages beside it for that file and takes the
-``ROOM`` that each holds; a new room is a new file. Queries, exports, backups, the audit chain and the checks go through
-what is declared here.
+``ROOM`` that each holds; a new room is a new file. What belongs to a large room and stands apart in it has a file
+``_schema_NAME.py`` beside that; neither imports anything of the room. Queries, exports, backups, the audit chain and
+the checks go through what is declared here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import enum
 import functools
 import importlib.util
 import sys
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 Column = tuple[str, str, str]
 #: The type of a column that is nanoseconds since 1970 in SQLite and a time, in UTC, in the view.
 TIME: Final = "TIMESTAMP WITH TIME ZONE"
-_FILE: Final = "_schema.py"
+_FILES: Final = "_schema*.py"
 
 
 class Checking(Protocol):
@@ -269,9 +271,9 @@ class Schema(NamedTuple):
 
 
 def rooms() -> dict[str, Room]:
-    """Return what each package beside the store declares, by its name."""
-    beside = Path(__file__).parent.parent
-    return {path.parent.name: _module(path).ROOM for path in sorted(beside.glob(f"*/{_FILE}"))}
+    """Return what each package beside the store declares, by its name and that of a part of it."""
+    beside = sorted(Path(__file__).parent.parent.glob(f"*/{_FILES}"))
+    return {f"{path.parent.name}{path.stem.removeprefix('_schema')}": _module(path).ROOM for path in beside}
 
 
 def _module(path: Path) -> Any:
@@ -311,3 +313,39 @@ def stored_name(column: Column) -> str:
 def checks(tables: Iterable[Table]) -> list[Callable[[Checking], None]]:
     """Return the checks of some tables, each once."""
     return list(dict.fromkeys(table.check for table in tables if table.check is not None))
+
+
+def checksum(values: Iterable[Any]) -> int:
+    """Return the checksum of a row: of its values in the order of its columns."""
+    return zlib.crc32(repr(tuple(values)).encode("utf-8", "surrogatepass"))
+
+
+def compares(table: str, stored: tuple[str, ...], *, grows: bool) -> Callable[[Checking], None]:
+    """Return the check that compares the rows of a table with the checksums in them.
+
+    Args:
+        table: Its name; it has a column ``checksum`` beside these.
+        stored: Its columns, the checksum aside, the one that names a row first.
+        grows: Whether that numbers rows which never change: those that were checked before are not checked again.
+    """
+
+    def check(check: Checking) -> None:
+        last = check.since(table) if grows else -1
+        query = f"select {', '.join(stored)}, checksum from {table} where {stored[0]} > {last} order by {stored[0]}"
+        for *values, digest in map(tuple, check.con.execute(query)):
+            last = values[0]
+            if checksum(values) != digest:
+                check.damaged(None, f"{table} [{last}] is not what was written")
+        if grows:
+            check.checked(table, last)
+
+    return check
+
+
+def of_same_key(table: str) -> Callable[[sqlite3.Connection, Keys], Iterable[tuple[Any, ...]]]:
+    """Return what finds rows that go with erased rows of a table, as ``kin`` of :class:`Erased`: of the same key."""
+
+    def found(_con: sqlite3.Connection, keys: Keys) -> Iterable[tuple[Any, ...]]:
+        return [tuple(key) for key in keys.get(table, ())]
+
+    return found

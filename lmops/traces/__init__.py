@@ -26,6 +26,7 @@ from lmops.traces._search import (
     range_sql,
     rows_of_trace,
     search,
+    seconds,
     stats,
     time_range,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "join_logs",
     "range_sql",
     "reprice_rows",
+    "seconds",
     "time_range",
     "trace",
 ]
@@ -277,6 +279,7 @@ class Traces:
 
         Where users said something, what they said is beside it: ``thumb`` is down where anybody's is, else up;
         ``comments`` are their words, a line each. A search may name both: ``"thumb = 'down' and cost_usd > 0.01"``.
+        What a scorer said of traces (``ws.monitors.score``) is ``score.NAME``: ``"score.refusal = 1"``.
 
         Args:
             where: A SQL condition over the columns of ``traces`` and, for any other column, over any span of the
@@ -315,6 +318,46 @@ class Traces:
         """
         left, right = (one if isinstance(one, Trace) else self.get(one) for one in (a, b))
         return diff(left, right)
+
+    def cost_as(
+        self,
+        models: str | Sequence[str],
+        where: str | None = None,
+        *,
+        last: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        evaluations: bool = False,
+    ) -> pd.DataFrame:
+        """Return what the calls of language models cost, and would have cost with other models.
+
+        Token for token: another model would have counted and answered otherwise, and how well it answers is not said
+        here (``ws.evals`` measures it). Sound, images and searches are priced where the other model has a rate for
+        them; else the call has no price with it.
+
+        Args:
+            models: Names as calls carry them, such as "gpt-5-nano" or "anthropic/claude-haiku-4-5".
+            where: As for :meth:`search`.
+            last: As for :meth:`search`.
+            since: As for :meth:`search`.
+            until: As for :meth:`search`.
+            evaluations: Count what evaluations asked as well; otherwise only where ``where`` names an environment.
+
+        Returns:
+            A row for what was paid (model is missing) and one a model: model, calls, cost_usd (of those whose price is
+            known), unpriced_calls, compared_calls (priced both ways), change_usd (over these; below 0 is cheaper).
+
+        Raises:
+            UsageError: No model is named, or one twice.
+            QueryError: The condition does not parse or names an unknown column.
+        """
+        from lmops.traces._cost_as import cost_as
+
+        names = [models] if isinstance(models, str) else list(models)
+        if not all(names) or not names or len(set(names)) < len(names):
+            raise UsageError(f"models={models!r}: name each model once, such as cost_as(['gpt-5-nano', 'gpt-5-mini'])")
+        bounds = time_range(self._store, last=last, since=since, until=until)
+        return cost_as(self._store, self._pricer(), names, where=where, bounds=bounds, evaluations=evaluations)
 
     def stats(
         self,

@@ -10,7 +10,8 @@ What a name means:
 - ``any_span.x`` is column ``x`` of some span, also where ``traces`` has a column of the same name;
 - ``span.x`` is the same, but all ``span.`` comparisons joined by one AND are about *one and the same* span:
   ``span.kind = 'tool' and span.status = 'error'``;
-- ``trace.x`` is column ``x`` of ``traces``.
+- ``trace.x`` is column ``x`` of ``traces``;
+- ``score.x`` is what scorer ``x`` said of the trace, a number; ``score."kind:polite"`` where the name is no word.
 
 A text is searched whole, also where the row keeps only its beginning: the ``input`` and ``output`` of a trace beyond
 their preview, long texts of spans out of their blobs.
@@ -78,6 +79,9 @@ _TYPES: Final[dict[str, tuple[str, Kind]]] = {
 }
 _BEFORE: Final = "select 1 from t where "
 _CLOCK: Final = frozenset({"current_timestamp", "current_date"})
+#: A column that the caller makes of a scorer's name; the name is as :func:`lmops.scorers.checked_name` has it.
+SCORE: Final = "score."
+_SCORER: Final = re.compile(r"[\w.:/-]{1,80}")
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _SHOWN: Final = 120  # characters of a search that a message repeats
 _HINT: Final = "see the columns with ws.sql('describe traces') and ws.sql('describe spans')"
@@ -347,14 +351,22 @@ class _Builder:
         if len(rest) > 1 and rest[0].lower() in {"span", "any_span", "trace"}:
             prefix, rest = rest[0].lower(), rest[1:]
         name = rest[0].lower()
+        if not prefix and name == SCORE[:-1] and len(rest) > 1:
+            return self.score(".".join(rest[1:]))
         if name in _JSON_COLUMNS and name in self.span_columns and prefix != "trace" and (want_element or rest[1:]):
             pointer = _pointer(".".join(rest[1:])) if rest[1:] else ""
             self.span_used.add(name)
             return Node("path", "path", (Node("column", "text", (), name),), pointer, _span_level(prefix))
         if len(rest) > 1:
-            known = ["span.", "any_span.", "trace.", "attributes.", "resource."]
+            known = ["span.", "any_span.", "trace.", "score.", "attributes.", "resource."]
             raise QueryError(did_you_mean("prefix", f"{rest[0]}.", known, hint=f"in {'.'.join(names)}"))
         return self.plain_column(prefix, name)
+
+    def score(self, name: str) -> Node:
+        if not _SCORER.fullmatch(name):
+            raise QueryError(f"{_shown(name)} cannot name a scorer: score.refusal is what the scorer refusal said")
+        self.trace_used.add(SCORE + name)
+        return Node("column", "number", (), SCORE + name, "trace")
 
     def plain_column(self, prefix: str, name: str) -> Node:
         if prefix in {"", "trace"} and name in self.trace_columns:

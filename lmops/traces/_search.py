@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.errors import NotFoundError, UsageError, did_you_mean
 from lmops.store import Bounds
 from lmops.times import to_ns
-from lmops.traces._said import TRACE_COLUMNS, beside, compiled, source_of, touches_spans
+from lmops.traces._said import TRACE_COLUMNS, beside, compiled, scores_in, source_of, touches_spans
 from lmops.types import EVALUATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     import duckdb
@@ -97,6 +97,7 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
         raise UsageError(f"limit={limit!r}: give a number of traces, or None for all")
     ordered, column, descending = order_sql(order)
+    scores = scores_in(compiled(where))
     # One more than is shown says whether there are more.
     wanted = limit + 1 if limit else limit
 
@@ -114,12 +115,12 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
         for window in _windows(store, bounds, wanted * (2 if where is None else 64)):
             found = ask(window)
             if window == bounds or len(found) >= wanted:
-                return _frame(store, found, order, limit)
+                return _frame(store, found, order, limit, scores)
     elif wanted and wanted <= NARROW_ROWS:
         # Sorting keys is much cheaper than sorting rows: first which traces, then their rows.
         keys = ask(bounds, "t.trace_id, t.start_ns").fetchall()
         if not keys:
-            return _frame(store, ask(bounds), order, limit)
+            return _frame(store, ask(bounds), order, limit, scores)
         starts = ", ".join(str(int(key[1])) for key in keys)
         chosen = store.sql(
             f"select t.* from traces t where t.start_ns in ({starts}) and t.trace_id in ({', '.join('?' * len(keys))}) "
@@ -127,8 +128,8 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
             [key[0] for key in keys],
             bounds=Bounds(min(key[1] for key in keys), max(key[1] for key in keys)),
         )
-        return _frame(store, chosen, order, limit)
-    return _frame(store, ask(bounds), order, limit)
+        return _frame(store, chosen, order, limit, scores)
+    return _frame(store, ask(bounds), order, limit, scores)
 
 
 def found_sql(where: str | None, bounds: Bounds, *, evaluations: bool) -> str:
@@ -148,13 +149,15 @@ def found_sql(where: str | None, bounds: Bounds, *, evaluations: bool) -> str:
     return f"select t.trace_id from {source_of(predicate)} where {condition}"
 
 
-def _frame(store: Store, relation: duckdb.DuckDBPyRelation, order: str, limit: int | None) -> pd.DataFrame:
+def _frame(
+    store: Store, relation: duckdb.DuckDBPyRelation, order: str, limit: int | None, scores: Sequence[str]
+) -> pd.DataFrame:
     """Return the rows, and in the attributes of the frame whether there were more than the limit."""
     from lmops.traces._frame import TraceFrame
 
     frame: pd.DataFrame = relation.df()
     is_cut = bool(limit) and len(frame) > (limit or 0)
-    shown = TraceFrame(beside(store, frame.iloc[:limit] if is_cut else frame))
+    shown = TraceFrame(beside(store, frame.iloc[:limit] if is_cut else frame, scores))
     shown.attrs.update(limit=limit, is_cut=is_cut, order=order)
     return shown
 

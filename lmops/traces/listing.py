@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import NotFoundError
 from lmops.store import Bounds
+from lmops.traces._predicate import SCORE
 from lmops.traces._said import SAID_COLUMNS, compiled, names_said, source_of, touches_spans, with_said
 from lmops.traces._search import NO_EVALUATION, range_sql, rows_of_trace, seconds, time_range
 from lmops.traces._trace import Trace
 from lmops.traces.groups import Groups
 from lmops.traces.periods import over_time
-from lmops.traces.rows import COLUMNS, NS, Found, ListColumn, Rows, time_edges
+from lmops.traces.rows import COLUMNS, NS, Found, ListColumn, Rows, score_column, time_edges
 from lmops.types import EVALUATION
 
 if TYPE_CHECKING:
@@ -149,7 +150,6 @@ class TraceSource:
 class Listing(Rows):
     """All traces of a range that match a search, numbered in the order of one sort."""
 
-    columns = COLUMNS
     key = "trace_id"
 
     def __init__(self, store: Store, where: str | None, bounds: Bounds) -> None:
@@ -157,7 +157,9 @@ class Listing(Rows):
         self._store = store
         self._found = found = Found(store, where, bounds)
         self.has_feedback = found.has_feedback
-        shown = ", ".join(f"{column.sql} as {column.name}" for column in COLUMNS.values())
+        scores = map(score_column, found.scorers)
+        self.columns = COLUMNS | {column.name: column for column in scores}
+        shown = ", ".join(f"{column.sql} as {column.id}" for column in self.columns.values())
         query = f"select {shown} from {found.source} where {found.condition}"
         super().__init__(store.sql(query, bounds=found.bounds))
         total, errors = self._ask("select count(*), count(*) filter (status = 'error') from listing")[0]
@@ -174,14 +176,16 @@ class Listing(Rows):
     @property
     def sql(self) -> str:
         """The same rows, with every column of ``traces``, as a query for ``ws.sql``."""
-        physical = {"start_at": "start_ns"}.get(self.sort_column, self.sort_column)
+        physical = {"start_at": "start_ns"}.get(self.sort_column, self.columns[self.sort_column].id)
         predicate = self._found.predicate
         parts = [part for part in (range_sql(self._found.range, "t."), predicate.sql) if part != "true"]
         condition = f"\nwhere {' and '.join(parts)}" if parts else ""
         direction = "desc" if self.is_descending else "asc"
         tie = "" if physical == "start_ns" else ", t.start_ns desc"
-        is_said = names_said(predicate) or physical in SAID_COLUMNS
-        source = with_said(SAID_COLUMNS) if is_said else "traces t"
+        sorted_by = self.columns[self.sort_column].sort.strip('"')
+        is_said = names_said(predicate) or sorted_by in SAID_COLUMNS or sorted_by.startswith(SCORE)
+        known = [SCORE + one for one in self._found.scorers]
+        source = with_said({*SAID_COLUMNS, *predicate.trace_columns, sorted_by}, known=known) if is_said else "traces t"
         return f"select t.*\nfrom {source}{condition}\norder by t.{physical} {direction} nulls last{tie}, t.trace_id"
 
     def count_now(self) -> int:
@@ -193,12 +197,12 @@ class Listing(Rows):
 
     def summary(self, name: str) -> dict[str, Any]:
         """Return what one column holds: ``missing``, and ``top`` values or the ``bins`` of a histogram."""
-        column = COLUMNS[name]
+        column = self.columns[name]
         if column.kind in ("category", "list", "bool"):
             return self._top(column)
         if column.kind in ("number", "time"):
             return self._histogram(column)
-        missing = self._ask(f"select count(*) filter ({name} is null or {name} = '') from listing")[0][0]
+        missing = self._ask(f"select count(*) filter ({column.id} is null or {column.id} = '') from listing")[0][0]
         return {"missing": missing}
 
     def figures(self, figures: str) -> dict[str, Any]:
@@ -221,7 +225,7 @@ class Listing(Rows):
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _top(self, column: ListColumn) -> dict[str, Any]:
-        name = column.name
+        name = column.id
         value = f"unnest({name})" if column.kind == "list" else name
         source = f"(select {value} as value, status from listing)"
         rows = self._ask(
@@ -240,7 +244,7 @@ class Listing(Rows):
     def _histogram(self, column: ListColumn) -> dict[str, Any]:
         import numpy as np
 
-        name = column.name
+        name = column.id
         found = self._columns(f"select {name} as x, status = 'error' as failed from listing where {name} is not null")
         x, failed = found["x"], np.ma.filled(found["failed"], False).astype(bool)
         if x.dtype.kind == "f":
@@ -253,7 +257,9 @@ class Listing(Rows):
         if column.kind == "time":
             edges = time_edges(int(x.min()), int(x.max()), BINS)
         else:
-            edges = _log_edges(x) if column.scale == "log" and low >= 0 else _linear_edges(low, high)
+            is_whole = bool((x == np.floor(x)).all())
+            is_log = column.scale == "log" and low >= 0
+            edges = _log_edges(x) if is_log else _linear_edges(low, high, is_whole=is_whole)
         place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
         counts = np.bincount(place, minlength=len(edges) - 1)
         errors = np.bincount(place[failed], minlength=len(edges) - 1)
@@ -272,14 +278,14 @@ class Listing(Rows):
         }
 
 
-def _linear_edges(low: float, high: float) -> list[float]:
+def _linear_edges(low: float, high: float, *, is_whole: bool) -> list[float]:
     """Return round numbers that cover [low, high]."""
     if high <= low:
         return [low, low + 1]
     raw = (high - low) / (BINS - 4)
     size = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * size for factor in (1, 2, 5, 10) if factor * size >= raw)
-    if low == int(low) and high == int(high):
+    if is_whole:
         step = max(step, 1.0)
     first = math.floor(low / step)
     return [_tidy(step * i) for i in range(first, math.floor(high / step) + 2)]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from lmops.errors import QueryError, did_you_mean
+from lmops.errors import QueryError, UsageError, did_you_mean
 from lmops.store import Bounds
-from lmops.traces._said import SAID_COLUMNS, compiled, has_feedback, touches_spans, with_said
+from lmops.traces._predicate import SCORE
+from lmops.traces._said import SAID_COLUMNS, compiled, has_feedback, scorers_of, scores_in, touches_spans, with_said
 from lmops.traces._search import range_sql
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ PREVIEW: Final = 64
 #: rows that may be read for each row that is wanted
 _SCATTER: Final = 4
 NS: Final = 1_000_000_000
+#: scorers that a list has columns for
+MOST_SCORERS: Final = 12
+_WORD: Final = re.compile(r"[a-z_]\w*", re.ASCII)
 _TIME_STEPS_S: Final = (
     1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
     1_209_600, 2_592_000, 7_776_000, 31_536_000,
@@ -45,6 +50,11 @@ class ListColumn:
     #: what it is sorted by, over the base table
     sort: str
     scale: Scale = "linear"
+
+    @property
+    def id(self) -> str:
+        """Its name in the base table."""
+        return self.sort if self.name.startswith(SCORE) else self.name
 
 
 def _column(name: str, kind: Kind, scale: Scale = "linear") -> ListColumn:
@@ -88,6 +98,31 @@ COLUMNS: Final[dict[str, ListColumn]] = {
 }
 
 
+def score_column(scorer: str) -> ListColumn:
+    """Return the column of what a scorer said, called as a search names it."""
+    name = SCORE + scorer
+    return ListColumn(score_name(scorer), "number", f't."{name}"', f'"{name}"')
+
+
+def score_name(scorer: str) -> str:
+    """Return what a search calls what a scorer said."""
+    return SCORE + (scorer if _WORD.fullmatch(scorer) else f'"{scorer}"')
+
+
+def column_of(name: str) -> ListColumn:
+    """Return the column of a name, those of scorers among them, whether or not they have scored anything.
+
+    Raises:
+        UsageError: There is none.
+    """
+    scorer = name.removeprefix(SCORE).strip('"')
+    if name.startswith(SCORE) and name == score_name(scorer):
+        return score_column(scorer)
+    if name not in COLUMNS:
+        raise UsageError(did_you_mean("column", name, COLUMNS, hint="score.NAME is what a scorer said"))
+    return COLUMNS[name]
+
+
 class Found:
     """Where the rows of a search over traces come from, and by which condition."""
 
@@ -95,7 +130,11 @@ class Found:
         self.predicate = compiled(where)
         #: Whether any user said anything of any trace.
         self.has_feedback = has_feedback(store)
-        self.source = with_said(SAID_COLUMNS if self.has_feedback else ())
+        #: The scorers of traces.
+        self.scorers = scorers_of(store)[:MOST_SCORERS]
+        scores = {SCORE + one for one in self.scorers}
+        said = {*(SAID_COLUMNS if self.has_feedback else ()), *scores, *scores_in(self.predicate)}
+        self.source = with_said(said, known=scores)
         self.range = bounds
         # Spans never start before their trace, so the lower bound holds for them too.
         is_wide = self.has_feedback or touches_spans(self.predicate)
@@ -189,8 +228,8 @@ class Rows:
 
 def _shown(column: ListColumn) -> str:
     if column.kind == "text":
-        return f"left({column.name}, {PREVIEW + 1})"
-    return f"array_to_string({column.name}, ', ')" if column.kind == "list" else column.name
+        return f"left({column.id}, {PREVIEW + 1})"
+    return f"array_to_string({column.id}, ', ')" if column.kind == "list" else column.id
 
 
 def time_edges(low_ns: int, high_ns: int, most: int) -> list[int]:

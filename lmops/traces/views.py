@@ -12,7 +12,7 @@ from lmops.times import from_ns, to_ns
 from lmops.traces._search import order_sql, seconds
 from lmops.traces.groups import check_group
 from lmops.traces.listing import check_predicate
-from lmops.traces.rows import COLUMNS
+from lmops.traces.rows import column_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +63,7 @@ class TraceView:
             if moment is not None:
                 to_ns(moment)
         for name in self.columns or ():
-            if name not in COLUMNS:
-                raise UsageError(did_you_mean("column", str(name), COLUMNS))
+            column_of(str(name))
         if self.columns is not None and not self.columns:
             raise UsageError("columns: give at least one column, or None for the usual ones")
         if self.group is not None:

@@ -24,6 +24,24 @@ def test_numbers_have_their_units_and_stand_to_the_right(frame):
     assert "&lt;b&gt;<span>$</span>5 or <span>$</span>6" in frame._repr_html_()
 
 
+def test_ends_of_intervals_have_the_unit_of_what_they_belong_to():
+    """Of the rate beside them, or of the row; a mean has none, and a difference of rates is in points."""
+    of_rates = unescape(Frame({"rate": [0.25], "low": [0.1], "high": [0.5], "n": [8]})._repr_html_())
+    for words in ("25.0 %", "10.0 %", "50.0 %", ">8<"):
+        assert words in of_rates, words
+    of_means = unescape(Frame({"share": [0.25], "mean": [0.5], "low": [0.1]})._repr_html_())
+    assert "25.0 %" in of_means
+    assert ">0.1<" in of_means
+    rows = {
+        "unit": ["ms", "usd", "rate", "points"],
+        "value": [1520.0, 0.002, 0.5, 7.5],
+        "difference": [58.0, -0.001, 0.036, 1.0],
+    }
+    by_row = unescape(Frame(rows)._repr_html_())
+    for words in ("1.52 s", "58 ms", "$0.002000", "50.0 %", "+3.6 pp", ">7.5<"):
+        assert words in by_row, words
+
+
 def test_what_is_made_of_a_frame_is_shown_the_same_way(frame):
     """Sorted, filtered, with an index of its own; in everything else it is pandas' frame."""
     assert "$0.001230" in unescape(frame.sort_values("calls").head(2)._repr_html_())

@@ -3,6 +3,7 @@ import contextlib
 import contextvars
 import signal
 import threading
+import time
 
 import pytest
 
@@ -155,3 +156,22 @@ def test_an_interrupt_cancels_on_the_loop_of_the_process(background, interrupt):
 
     background.run(left())
     assert seen == ["in order"] * 2
+
+
+def test_an_interrupt_before_there_is_a_future_cancels_too():
+    """The loop may be at work before whoever asked has anything to cancel."""
+
+    class Interrupted(Background):
+        def submit(self, work):
+            super().submit(work)
+            raise KeyboardInterrupt
+
+    seen = []
+    found = Interrupted(name="test-loop", refusal="not in here")
+    with pytest.raises(KeyboardInterrupt):
+        found.run(held(seen))
+    until = time.monotonic() + 30
+    while not seen and time.monotonic() < until:
+        time.sleep(0.01)
+    assert seen == ["in order"]
+    found.stop()

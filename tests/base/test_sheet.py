@@ -1,3 +1,5 @@
+import re
+
 from lmops.base.sheet import aligned, framed, html_table
 from lmops.text import one_line
 
@@ -19,6 +21,14 @@ def test_every_cell_is_made_safe_and_has_the_style_of_its_column():
         '<tbody><tr><td style="text-align:right">&lt;img&gt;[U+202E]</td></tr>'
         '<tr><td style="text-align:right">7</td></tr></tbody></table>'
     )
+
+
+def test_numbers_are_set_to_the_right_and_prose_to_the_left():
+    """Where nobody says it: what is not there is of either kind, and a heading stands where its column does."""
+    rows = [("a", "0.5", "0.1 to 0.9", "60 cases have a score, one more than before"), ("b", "-", "-", "lost")]
+    found = html_table(["name", "mean", "interval", "why"], rows)
+    sides = re.findall(r"<t[hd][^>]*text-align:(\w+)", found)
+    assert sides == ["left", "right", "right", "left"] * 3
 
 
 def test_cells_are_cut_by_who_shows_them():

@@ -46,7 +46,10 @@ def test_registered_looks():
     made = Dressed(name="a")
     assert (made.text, made._repr_html_()) == (
         "name: a",
-        '<table class="lm-table"><thead><tr><th>name</th></tr></thead><tbody><tr><td>a</td></tr></tbody></table>',
+        (
+            '<table class="lm-table"><thead><tr><th style="text-align:left">name</th></tr></thead>'
+            '<tbody><tr><td style="text-align:left">a</td></tr></tbody></table>'
+        ),
     )
 
 
@@ -121,7 +124,7 @@ def test_columns_stand_below_each_other(table):
 
 def test_cells_do_nothing():
     """Markup and controls in a cell are shown and do not act."""
-    assert "<td>&lt;img&gt;[U+202E]</td>" in html_table(["a"], [["<img>\u202e"]])
+    assert ">&lt;img&gt;[U+202E]</td>" in html_table(["a"], [["<img>\u202e"]])
 
 
 def test_examples():

@@ -324,14 +324,23 @@ class Notebook:
         """The text output of a cell."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-OutputArea-output").last.inner_text()
 
+    def save(self):
+        """Save with Ctrl+S, and return the notebook once it is on the disk."""
+        before = self.path.stat().st_mtime_ns
+        self.page.keyboard.press("Control+s")
+        self._until(lambda: self.path.stat().st_mtime_ns != before)
+        return self.on_disk()
+
     def on_disk(self):
         """Return the notebook as saved; JupyterLab empties the file before it writes it, so wait for a whole one."""
-        for _ in range(50):
-            text = self.path.read_text("utf-8")
-            if text.endswith(("}", "}\n")):
-                break
+        self._until(lambda: self.path.read_text("utf-8").endswith(("}", "}\n")))
+        return json.loads(self.path.read_text("utf-8"))
+
+    def _until(self, check, timeout_s=60.0):
+        end = time.monotonic() + timeout_s
+        while not check():
+            assert time.monotonic() < end, "the notebook was not saved"
             self.page.wait_for_timeout(100)
-        return json.loads(text)
 
 
 @pytest.fixture

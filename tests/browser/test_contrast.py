@@ -1,15 +1,26 @@
-"""Every text and every edge of a control can be seen, in JupyterLab's light and dark theme: WCAG 2.2 AA."""
+"""Every text and every edge of a control can be seen, in JupyterLab's light and dark theme: WCAG 2.2 AA.
+
+On a telephone nothing of the heads and feet of a view is cut.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from plotly.offline import get_plotlyjs
 
+from lmops.charts._drawing import drawing
+from lmops.charts._ink import NOTEBOOK
+from lmops.widgets.kit.assets import style
 from tests.page_themes import THEMES
+from tests.test_charts_drawing import FIGURES
 from tests.widgets.prompt_samples import saved
 
 AUDIT = Path(__file__).with_name("contrast.js").read_text("utf-8")
+#: one of each kind: a legend, panels, marks with names beside them, lines with a band
+CHARTS = ("groups", "panels", "sideways", "lines")
 
 
 def faint(page, theme):
@@ -25,9 +36,29 @@ def faint(page, theme):
     return page.evaluate(AUDIT)
 
 
+#: texts of bars, heads and feet that are cut, or stand beside their view; those that may be long end in an ellipsis
+CUT = """() => {
+  const { right } = document.querySelector('.lm-root').getBoundingClientRect();
+  const all = [...document.querySelectorAll('.lm-root :is(.lm-bar-top, .lm-bar, .lm-diff-heads, .lm-foot) *')];
+  return all.filter((el) => el.firstChild?.nodeType === 3 && el.checkVisibility()).filter((el) => {
+    const box = el.getBoundingClientRect();
+    for (let around = el; !around.matches('.lm-root'); around = around.parentElement) {
+      const outer = around.getBoundingClientRect(), style = getComputedStyle(around);
+      if (style.textOverflow === 'ellipsis' && !around.closest('.lm-foot')) return false;
+      if (style.overflowX !== 'visible' && (box.right > outer.right + 1 || box.bottom > outer.bottom + 1)) return true;
+    }
+    return box.right > right + 1;
+  }).map((el) => el.outerHTML.slice(0, 120));
+}"""
+
+
 def clear(s):
     for theme in THEMES:
         assert faint(s.page, theme) == {}, theme
+    s.page.add_style_tag(content=style("feedback/themes.css"))  # another view on the page changes nothing in this one
+    s.page.set_viewport_size({"width": 390, "height": 800})
+    s.quiet()
+    assert s.page.evaluate(CUT) == []
 
 
 @pytest.fixture
@@ -119,3 +150,24 @@ def test_themes_and_the_button(stage, ws):
     clear(s)
     s = stage(ws.feedback.button(f"{1:032x}", user=None)._controller, name="feedback/button")
     clear(s)
+    assert s.root.bounding_box()["height"] < 200
+
+
+def test_charts(chromium):
+    """Every text of every chart, as plotly shows it and as it is drawn where no plotly is."""
+    page = chromium.new_page(viewport={"width": 900, "height": 700})
+    page.set_content("<body class=lm-root style='color: var(--jp-ui-font-color1)'>")
+    page.add_script_tag(content=get_plotlyjs())
+    for made in (FIGURES[name]() for name in CHARTS):
+        page.evaluate(
+            """([figure, svg]) => {
+              const [live, drawn] = [0, 1].map(() => document.body.appendChild(document.createElement('div')));
+              drawn.innerHTML = svg;
+              return Plotly.newPlot(live, figure.data, figure.layout);
+            }""",
+            [json.loads(made._on_page(NOTEBOOK).to_json()), drawing(made.to_plotly_json())],
+        )
+    assert page.locator(".js-plotly-plot text").count() > 5 * len(CHARTS)
+    for theme in THEMES:
+        assert faint(page, theme) == {}, theme
+    page.close()

@@ -44,13 +44,7 @@ def test_a_comparison_is_explored_and_its_cases_are_values(store, notebook):
     nb.run(2)
     assert nb.text(2).strip() == f"['e05', '{LOST[0]}'] {LOST[0]} 11 True"  # e05 has no score any more
     root.focus()
-    before = nb.path.stat().st_mtime_ns
-    nb.page.keyboard.press("Control+s")
-    for _ in range(50):
-        if nb.path.stat().st_mtime_ns != before:
-            break
-        nb.page.wait_for_timeout(100)
-    data = nb.on_disk()["cells"][1]["outputs"][0]["data"]
+    data = nb.save()["cells"][1]["outputs"][0]["data"]
     assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
     assert "worst regressions first" in "".join(data["text/html"])
     nb.page.click(

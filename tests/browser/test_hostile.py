@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -208,6 +209,13 @@ CELLS = (
         ),
         True,
     ),
+    (
+        "import pandas\nws.monitors.save('calls', metric={'view': 'llm_calls', 'value': 'latency_ms', 'kind': 'mean', 'title': HOSTILE}, by='model', method='threshold', limit=0)\nreport = ws.monitors.check(at=ws.traces.search(limit=1)['end_at'].max() + pandas.Timedelta('1h'))\nws.monitors.dashboard(last='30d')",
+        True,
+    ),
+    ("report", True),
+    ("ws.monitors.show('calls')", True),
+    ("ws.monitors.list()", False),
     ("import os\nos.environ['LMOPS_STATIC'] = '1'\nws.traces.browse()", True),
     ("ws.feedback.label('labels', rater=HOSTILE)", True),
 )
@@ -226,6 +234,21 @@ def labeler(ws, ids):
     said = {"verdict": {"value": "fail", "critique": HOSTILE}, "kind": HOSTILE, "tags": [HOSTILE]}
     ws.feedback.queues.label("hostile", list(range(1, len(ids) + 1)), said, rater=PAYLOADS[0])
     return ws.feedback.label("hostile", rater=PAYLOADS[3])
+
+
+def watched(ws):
+    """Return the name of a monitor whose metric and series are hostile, and that was checked."""
+    metric = {"view": "llm_calls", "value": "latency_ms", "kind": "mean", "title": HOSTILE}
+    ws.monitors.save("calls", metric=metric, by="model", method="threshold", limit=0.0, owner=HOSTILE, reason=HOSTILE)
+    newest = ws.sql("select max(start_at) from traces").fetchall()[0][0]
+    return "calls", ws.monitors.check(at=newest + timedelta(hours=1))
+
+
+def explained(ws):
+    """Return what accounts for the change of a metric whose title is hostile."""
+    oldest, newest = ws.sql("select min(start_at), max(start_at) from traces").fetchall()[0]
+    metric = {"view": "llm_calls", "value": "latency_ms", "kind": "mean", "title": HOSTILE}
+    return ws.monitors.explain(metric, since=oldest + (newest - oldest) / 2)
 
 
 #: Every static form, as a function of a workspace and the ids of its traces: what an archived notebook holds.
@@ -257,6 +280,13 @@ STATIC = {
     "judge, HTML": lambda ws, _ids: judged(ws)._repr_html_(),
     "judges side by side, text": lambda ws, _ids: ws.judges.diff("hostile", judged(ws), 2).text,
     "judges side by side, HTML": lambda ws, _ids: ws.judges.diff("hostile", judged(ws), 2)._repr_html_(),
+    "dashboard, HTML": lambda ws, _ids: (watched(ws), ws.monitors.dashboard())[1]._controller.bundle()["text/html"],
+    "dashboard, text": lambda ws, _ids: (watched(ws), ws.monitors.dashboard())[1]._controller.bundle()["text/plain"],
+    "check, HTML": lambda ws, _ids: watched(ws)[1]._repr_html_(),
+    "check, text": lambda ws, _ids: watched(ws)[1].text,
+    "monitor, HTML": lambda ws, _ids: ws.monitors.get(watched(ws)[0])._repr_html_(),
+    "explanation, HTML": lambda ws, _ids: explained(ws)._repr_html_(),
+    "explanation, text": lambda ws, _ids: explained(ws).text,
     "signal, HTML": lambda ws, ids: ws.feedback.record(ids[3], value=PAYLOADS[0], name="said")._repr_html_(),
 }
 

@@ -101,6 +101,13 @@ class Server:
             self.process.stdout.close()
 
 
+def is_kernel(process):
+    """Return whether a process that was started for a visitor is the one that speaks to the page."""
+    with contextlib.suppress(psutil.Error):
+        return "ipykernel_launcher" in process.cmdline()
+    return False
+
+
 def has_voila():
     """Skip where the extra is not installed."""
     if importlib.util.find_spec("voila") is None:
@@ -423,6 +430,20 @@ def test_a_killed_server_loses_nothing(visit, tmp_path):
     finally:
         server.end()
     assert sorted(labels(store).values()) == ["fail", "pass", "pass"]
+
+
+def test_a_kernel_that_dies_while_it_starts_is_said(visit, tmp_path):
+    """The page does not wait for it, and its place is free for the next one."""
+    server = Server(filled(tmp_path / ".lmops"), folder=tmp_path, is_cold=True)
+    try:
+        found = visit(server.url)
+        while not (kernels := [one for one in server.processes() if is_kernel(one)]):
+            time.sleep(0.01)
+        kernels[0].kill()
+        found.page.wait_for_selector(".failed:has-text('ended before it was there')")
+        assert visit(server.url).sit("ann").case()
+    finally:
+        server.end()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -57,6 +57,7 @@ def told(nb, words):
 def test_the_stop_button_ends_the_question_of_a_cell(opened):
     """The cell says that it was interrupted; the next one is answered."""
     opened.run(1, wait=False)
+    opened.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=busy]")
     opened.page.wait_for_timeout(500)
     stop(opened)
     opened.page.wait_for_selector(".jp-Notebook .jp-Cell:nth-of-type(2) :text('KeyboardInterrupt')", timeout=60_000)

@@ -74,6 +74,16 @@ def test_ppi_edges():
         ppi_mean(Y, F[:-1], U)
 
 
+def test_verdicts_count_as_people_called_them():
+    """A worked example: by the share of passes in each verdict, with limits that lean as few errors do."""
+    found = ppi_mean([1] * 19 + [0] + [0] * 9 + [1], [1] * 20 + [0] * 10, [1] * 50 + [0] * 20)
+    assert found.estimate == pytest.approx(0.7 * 19 / 20 + 0.3 * 1 / 10)
+    assert 0 < found.low < found.estimate < found.high < 1
+    turned = ppi_mean([0] * 19 + [1] + [1] * 9 + [0], [0] * 20 + [1] * 10, [0] * 50 + [1] * 20)
+    assert (turned.low, turned.high) == pytest.approx((1 - found.high, 1 - found.low), abs=0.001)
+    assert found.estimate - found.low > 1.1 * (found.high - found.estimate)
+
+
 @pytest.mark.parametrize(("n", "skill"), [(20, 0.9), (20, 0.0), (60, 0.6), (300, 0.6)])
 def test_ppi_covers(n, skill):
     """Few labels, good and useless judges: about 95 % hold, and a good judge narrows the interval."""

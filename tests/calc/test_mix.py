@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from lmops.calc.mix import UNKNOWN, decompose
+from lmops.calc.mix import UNKNOWN, Sums, decompose, decompose_sums
 
 
 def test_simpson():
@@ -68,3 +68,63 @@ def test_what_cannot_be_compared_is_refused(before, kinds, words):
     """In words."""
     with pytest.raises(ValueError, match=words):
         decompose(before, [1], kinds, ["a"])
+
+
+def _summed(table):
+    """Return values summed by kind and cluster out of rows of (kind, cluster, count, sum)."""
+    return Sums(*(np.array(column) for column in zip(*table, strict=True)))
+
+
+def test_sums_say_what_their_values_say():
+    """What is summed by kind and cluster decomposes as each value by itself, intervals too."""
+    rng = np.random.default_rng(3)
+    values, kinds, clusters = rng.random(400), rng.integers(0, 4, 400), rng.integers(0, 90, 400)
+    sides = [slice(0, 180), slice(180, 400)]
+    whole = decompose(
+        *(values[one] for one in sides), *(list(kinds[one]) for one in sides),
+        clusters_before=clusters[sides[0]], clusters_after=clusters[sides[1]],
+    )  # fmt: skip  # two sides of each
+    given = [Sums(kinds[one], clusters[one], np.ones(kinds[one].size), values[one]) for one in sides]
+    summed = decompose_sums(range(4), *given)
+    for one in whole.parts:
+        other = next(part for part in summed.parts if part.kind == one.kind)
+        assert [getattr(other, name) for name in one.__slots__] == pytest.approx(
+            [getattr(one, name) for name in one.__slots__]
+        )
+    assert (summed.mix_low, summed.rate_high) == pytest.approx((whole.mix_low, whole.rate_high))
+
+
+def test_chosen_hours_are_no_mix():
+    """Three hours beside a whole day: their own mean of then is what they are held against."""
+    before, after = _summed([(0, 0, 50, 5), (1, 1, 50, 5)]), _summed([(0, 2, 40, 36)])
+    assert decompose_sums(["noon", "night"], before, after, weight=0).mix == pytest.approx(0)
+    assert decompose_sums(["noon", "night"], before, after).mix == pytest.approx(0.2)
+    with pytest.raises(ValueError, match="weight must be between 0 and 1"):
+        decompose_sums(["noon"], after, after, weight=2)
+
+
+def test_what_moves_as_all_others_do_is_not_apart():
+    """A change of one kind only is that kind's; one that all share is nobody's."""
+    same = decompose([0] * 60, [1, 0] * 30, ["a", "b", "c"] * 20, ["a", "a", "b", "b", "c", "c"] * 10)
+    assert max(abs(part.apart) for part in same.parts) == pytest.approx(0)
+    one = decompose([0] * 60, [1, 0, 0] * 20, ["a", "b", "c"] * 20, ["a", "b", "c"] * 20)
+    found = {part.kind: part.apart for part in one.parts}
+    assert found["a"] == pytest.approx(one.change)
+    assert found["b"] < 0
+
+
+def test_intervals_of_what_is_apart_hold_the_truth():
+    """Of a kind that got worse by itself, where sessions are alike."""
+    rng = np.random.default_rng(0)
+    means, held = ((0.9, 0.7, 0.5), (0.9, 0.5, 0.5)), 0
+    for _ in range(200):
+        kinds = [rng.choice(3, 150, p=[0.5, 0.3, 0.2]).repeat(2) for _ in means]
+        values = [
+            (rng.random(150) < np.array(mean)[kind[::2]]).astype(float).repeat(2)
+            for mean, kind in zip(means, kinds, strict=True)
+        ]
+        clusters = np.arange(150).repeat(2)
+        found = decompose(*values, *map(list, kinds), clusters_before=clusters, clusters_after=clusters)
+        part = next(one for one in found.parts if one.kind == 1)
+        held += part.apart_low <= 0.3 * -0.2 <= part.apart_high
+    assert held >= 0.95 * 200 - 3 * math.sqrt(200 * 0.05 * 0.95)

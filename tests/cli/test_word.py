@@ -61,6 +61,16 @@ def run(*words, code=0):
         "erase",
         "inconclusive",
         "non-inferior",
+        "lost",
+        "regression",
+        "one-sided",
+        "pass mark",
+        "slice",
+        "waterfall",
+        "p95",
+        "saved view",
+        "draft",
+        "ppi",
     ],
 )
 def test_a_word_that_a_newcomer_meets_is_there(name):
@@ -76,8 +86,10 @@ def test_every_entry_is_read():
 
 
 def test_one_word_and_all_of_them():
-    """In any case, as JSON too; an unknown one says which is near."""
+    """In any case, as columns and outcomes are written, as JSON too; an unknown one says which is near."""
     assert run("Margin").stdout.startswith("margin: the largest loss")
+    assert run("PPI").stdout.startswith("ppi: what people would find")
+    assert run("non_inferior").stdout.startswith("non-inferior: ")
     assert json.loads(run("--json").stdout).keys() == glossary().keys()
     assert "did you mean 'verdict'" in run("verdct", code=2).stderr
 

@@ -109,9 +109,12 @@ def test_an_interrupt_keeps_what_is_finished(ws):
         time.sleep(0.002)
         return right(question)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         ws.evals.run(task, rows_of(400), "exact_match", name="stopped", concurrency=4, progress=False)
     run = ws.evals.get("stopped")
+    said = "\n".join(caught.value._render_traceback_())
+    assert f'ws.evals.resume("{run.run_id}") goes on' in said
+    assert "_session.py" not in said
     assert run.status == "interrupted"
     assert 40 < run.totals.cases < 400
     run = ws.evals.resume("stopped", task=task, progress=False)

@@ -435,7 +435,7 @@ def test_a_case_links_to_its_trace(ws, quiet, rows):
 
 def test_progress_says_rate_cost_and_what_is_left(ws, rows, capsys):
     """A reader sees how far it is, also when it is over."""
-    from lmops.evals._all_cases import State
+    from lmops.scorers.workers import State
 
     state = State(total=100, done=0, cost_usd=None)
     state.done, state.cost_usd, state.errors = 50, 0.5, 2

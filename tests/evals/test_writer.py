@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from lmops.evals import _writer
 from lmops.evals._journal import Journal as Kept
-from lmops.evals._writer import EARLY_ROWS, Writer
+from lmops.scorers import writing
+from lmops.scorers.writing import EARLY_ROWS, Writer
 
 from .conftest import right
 
@@ -57,7 +57,7 @@ def test_what_finished_is_committed_once_and_nothing_is_committed_without_it(cou
 
 def test_a_run_that_finishes_nothing_says_that_it_is_alive(monkeypatch):
     """An empty batch moves its heartbeat."""
-    monkeypatch.setattr(_writer, "HEARTBEAT_S", 0.001)
+    monkeypatch.setattr(writing, "HEARTBEAT_S", 0.001)
     journal = Journal()
 
     async def run():

@@ -8,10 +8,11 @@ import sqlite3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmops.feedback._schema import MADE, check_signals
+from lmops.feedback._schema_signals import MADE, STORED
 from lmops.feedback._write import write
 from lmops.feedback.signals import make_signal
 from lmops.store._seals import Check
+from lmops.store.schema import compares
 
 NOW = 1_800_000_000_000_000_000
 TRACES = ["a" * 32, "b" * 32]
@@ -48,7 +49,7 @@ def state(order):
     for number, (_, part) in enumerate(itertools.groupby(enumerate(order), key=lambda one: one[0] // 3)):
         list(write(con, [signal for _, signal in part], at_ns=NOW + number, repeated=bool(number % 2)))
     check = Check(con, {}, {})
-    check_signals(check)
+    compares("feedback_history", STORED, grows=True)(check)
     assert not check.problems
     found = [tuple(row) for row in con.execute(CURRENT)]
     con.close()

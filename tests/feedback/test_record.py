@@ -6,7 +6,7 @@ import pytest
 
 import lmops
 from lmops.errors import UsageError
-from lmops.feedback._schema import STORED
+from lmops.feedback._schema_signals import STORED
 from lmops.store import DamagedSegmentWarning
 from tests.store.helpers import span
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from lmops.store.schema import TIME, rooms, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +34,26 @@ def test_a_room_is_found_by_its_file() -> None:
         "datasets",
         "evals",
         "feedback",
+        "feedback_signals",
         "judges",
         "models",
+        "monitors",
+        "monitors_sinks",
         "prompts",
         "records",
         "runbooks",
         "store",
         "traces",
     ]
+
+
+def test_a_store_opens_without_its_rooms(tmp_path: Path) -> None:
+    """What a room declares needs nothing of the room, in whatever order they are loaded."""
+    code = "import sys; from lmops.store import Store; Store.open(sys.argv[1]).close(); print(*sys.modules)"
+    command = [sys.executable, "-c", code, str(tmp_path / ".lmops")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {"lmops.monitors", "lmops.feedback", "lmops.judges"} & {*done.stdout.split()} == set()
 
 
 def test_nothing_is_declared_twice() -> None:

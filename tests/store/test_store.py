@@ -331,3 +331,18 @@ def test_the_names_of_views_are_had_under_both_names():
     assert store.view_names() == store.VIEW_NAMES
     with pytest.raises(AttributeError, match="VIEW_NAME'"):
         store.VIEW_NAME  # noqa: B018
+
+
+def test_a_transaction_that_writes_nothing_costs_nothing(tmp_path: Path) -> None:
+    """No page is written for it: a promotion to where the alias is, a text that was saved before."""
+    with Store.open(tmp_path) as store:
+        with store.transaction() as con:
+            con.execute("insert into info values ('a', 'b')")
+        files = [tmp_path / name for name in ("meta.sqlite", "meta.sqlite-wal", "acknowledged")]
+        before = [file.read_bytes() for file in files]
+        with store.transaction() as con:
+            con.execute("insert or ignore into info values ('a', 'c')")
+        assert [file.read_bytes() for file in files] == before
+        with store.transaction() as con:
+            con.execute("update info set value = 'c' where key = 'a'")
+        assert [file.read_bytes() for file in files] != before

@@ -93,12 +93,6 @@ test("a date field means UTC", async () => {
   ]);
 });
 
-test("JSON is made pretty, all else is left alone", async () => {
-  const { pretty } = await load("kit/dom");
-  assert.equal(pretty('{"a":[1]}'), '{\n  "a": [\n    1\n  ]\n}');
-  for (const text of ["plain", "{broken", "", "[note] hi"]) assert.equal(pretty(text), text);
-});
-
 test("a scrollbar of any height reaches the first and the last row", async () => {
   const { scrollMap } = await load("kit/row_table");
   for (const total of [0, 1, 100, 1_000_000, 1_400_000, 50_000_000]) {

@@ -215,3 +215,11 @@ def test_a_call_of_no_prompt_is_saved_under_a_name(make, ws):
     state = ask(controller, "save", name="hello")
     assert (state["name"], [one["version"] for one in state["columns"]]) == ("hello", [1])
     assert ws.prompts.get("hello").params == {"seed": 1}
+
+
+def test_a_reference_opens_its_version_alone(ws):
+    """As every other verb takes it, by number or by alias; other versions beside it are refused."""
+    for ref, column in (("support-answer@1", "support-answer@1"), ("support-answer@production", "support-answer@3")):
+        assert f"{column} on" in repr(ws.prompts.playground(ref)), ref
+    with pytest.raises(UsageError, match="says the version: give versions="):
+        ws.prompts.playground("support-answer@1", versions=[2])

@@ -1,6 +1,7 @@
 // One case as its user saw it: the conversation, the answer, its sources, its tools; what lies behind it on demand.
 
-import { button, duration, exact, h, icon, plural, pretty, swap } from "../kit/dom.js";
+import { button, duration, exact, h, icon, plural, swap } from "../kit/dom.js";
+import { indented } from "../kit/json_tree.js";
 import { Media } from "../kit/media.js";
 import { toUnits } from "./answers.js";
 
@@ -10,7 +11,7 @@ const LONG = 1_200;
 
 const fold = (label, nodes, isOpen = false) => h("details.lm-fold", { open: isOpen }, h("summary", {}, label), nodes);
 const text = (words, cls = "") => h(`div.lm-text${cls}`, {}, words ?? "");
-const code = (words) => h("pre.lm-text.lm-code", {}, pretty(words ?? ""));
+const code = (words) => h("pre.lm-text.lm-code", {}, indented(words ?? ""));
 const preview = (words) => h("span.lm-preview", {}, (words ?? "").replace(/\s+/g, " ").slice(0, 140));
 
 export class CasePane {

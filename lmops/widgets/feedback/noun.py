@@ -74,7 +74,7 @@ class BrowsableFeedback(Feedback):
             from lmops.widgets.feedback.themes import ThemesBoard
             from lmops.widgets.feedback.themes_controller import ThemesController
 
-            return ThemesBoard(ThemesController(found), height=height, refused=self._refused)
+            return ThemesBoard(ThemesController(found), height=height, refused=self._refused())
 
         return found.viewed_by(make)
 
@@ -105,18 +105,17 @@ class BrowsableFeedback(Feedback):
         store = self._project.store
         name = self.queues.get(queue if isinstance(queue, str) else queue.name).name
         if not ask:
-            return Labeler(self._seat(name, rater or self._project.actor), height=height, refused=self._refused)
+            return Labeler(self._seat(name, rater or self._project.actor), height=height, refused=self._refused())
         if rater is not None:
             raise UsageError(f"rater={rater!r} with ask=True: give a name, or let the page ask for one")
         seat = functools.partial(self._seat, name)
         desk = Desk(self.queues, name, seat=seat, store_id=store.store_id, place=str(store.path))
-        return Labeler(desk, height=height, refused=self._refused)
+        return Labeler(desk, height=height, refused=self._refused(is_named=True))
 
-    @property
-    def _refused(self) -> str:
+    def _refused(self, *, is_named: bool = False) -> str:
         from lmops.widgets.kit.actions import refusal
 
-        return refusal(is_read_only=self._project.store.is_read_only)
+        return refusal(is_read_only=self._project.store.is_read_only, is_named=is_named)
 
     def _seat(self, queue: str, rater: str) -> LabelerController:
         """Return what answers the page of one rater at one queue."""
@@ -166,7 +165,7 @@ class BrowsableFeedback(Feedback):
 
         source, who = TraceSource(self._project.store), self._project.actor if user is None else user
         controller = FeedbackButtonController(self, source, trace_id, span_id=span_id, name=name, user=who)
-        return FeedbackButton(controller, refused=self._refused)
+        return FeedbackButton(controller, refused=self._refused(is_named=user is not None))
 
     def _with_view(self, found: FeedbackStats) -> FeedbackStats:
         def make() -> go.Figure:

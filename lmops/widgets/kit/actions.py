@@ -70,8 +70,15 @@ class Action:
     refused: str = ""
 
 
-def refusal(*, is_read_only: bool) -> str:
-    """Return why nothing can be changed in a store; "" where it can."""
+def refusal(*, is_read_only: bool, is_named: bool = False) -> str:
+    """Return why nothing can be changed here; "" where it can.
+
+    Args:
+        is_read_only: The store is open for reading alone.
+        is_named: Who visits a page says who they are, so that they may.
+    """
+    if is_for_visitors() and not is_named:
+        return "this page is for reading"
     return "this store is open read-only" if is_read_only else ""
 
 

@@ -107,6 +107,7 @@ export function short(n) {
 
 export function duration(ms) {
   if (ms === null || ms === undefined) return "";
+  if (ms < 0) return `-${duration(-ms)}`;
   if (ms < 1) return `${+ms.toPrecision(2)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1e3).toFixed(ms < 9_995 ? 2 : 1)} s`;
@@ -159,17 +160,6 @@ export function relative(ms, now) {
   return s < 3_600 ? `${Math.floor(s / 60)} min ago` : `${Math.floor(s / 3_600)} h ago`;
 }
 
-/** Pretty JSON where the text is JSON, else the text as it is. */
-export function pretty(text) {
-  const trimmed = (text ?? "").trim();
-  if (!/^[[{]/.test(trimmed)) return text ?? "";
-  try {
-    return JSON.stringify(JSON.parse(trimmed), null, 2);
-  } catch {
-    return text;
-  }
-}
-
 /** Whether a key belongs to the widget; those with Ctrl, Meta or Alt stay JupyterLab's. */
 export const isOurs = (event) => !(event.ctrlKey || event.metaKey || event.altKey);
 
@@ -185,6 +175,33 @@ export function keepKeys(root) {
   };
   window.addEventListener("keydown", decide, true);
   return () => window.removeEventListener("keydown", decide, true);
+}
+
+/** Whether an element can have the focus where it stands now. */
+const canHold = (el) => el.isConnected && el.checkVisibility() && !el.disabled;
+
+/** Keep the focus inside `root` when what has it is hidden, disabled or taken away: the browser would give it to the
+ *  page, and the next key to the notebook. Who leaves by choice is not held. Returns the undo. */
+export function keepFocus(root) {
+  let last = null;
+  const held = ({ target }) => {
+    last = target;
+  };
+  // what is taken away says that it lost the focus, too: whoever left of their own is still there afterwards
+  const left = () =>
+    queueMicrotask(() => {
+      if (last && canHold(last) && !root.contains(document.activeElement)) last = null;
+    });
+  const watcher = new MutationObserver(() => {
+    const { activeElement: active, body } = document;
+    if (!last || last === root || !(active === body || active === last) || canHold(last)) return;
+    root.focus({ preventScroll: true });
+  });
+  root.addEventListener("focusin", held);
+  root.addEventListener("focusout", left);
+  const attributeFilter = ["hidden", "disabled", "class", "open"];
+  watcher.observe(root, { subtree: true, childList: true, attributes: true, attributeFilter });
+  return () => watcher.disconnect();
 }
 
 /** Copy a text; true when it worked. Plain http has no clipboard API. */

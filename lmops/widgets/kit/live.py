@@ -66,7 +66,11 @@ class Live(Shown):
 
         Raises:
             MissingDependencyError: anywidget is not installed.
+            UsageError: Nothing can be done in it here, such as in a store that is open read-only.
         """
+        if self._refused:
+            name = type(self).__name__
+            raise UsageError(f"{self._refused}: {name} has no widget here; what shows itself, and .text, can be read")
         from lmops.widgets.kit.skin import skin
 
         return skin(self._place)(self._controller, height=self._height)

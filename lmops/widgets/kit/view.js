@@ -1,6 +1,6 @@
 // What every view does: ask Python and say what came of it, take keys in their order, keep the focus, clean up.
 
-import { Channel, StatusLine, isOurs, keepKeys } from "./dom.js";
+import { Channel, StatusLine, isOurs, keepFocus, keepKeys } from "./dom.js";
 import { KeyQueue, Pending, typeInto } from "./keys.js";
 
 export class View {
@@ -60,7 +60,7 @@ export class View {
     this.foot.append(this.status.el);
     root.addEventListener("keydown", (event) => this.key(event));
     root.addEventListener("pointerdown", (event) => this.pointed(event));
-    this.undo.push(keepKeys(root));
+    this.undo.push(keepKeys(root), keepFocus(root));
     el.append(root);
   }
 

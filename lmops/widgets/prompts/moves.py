@@ -103,8 +103,6 @@ def _undone(found: Move, path: str) -> Message:
 
 def refused(prompts: Prompts) -> str:
     """Return why nothing can be changed here; "" where it can."""
-    if is_for_visitors():
-        return "this page is for reading"
     return refusal(is_read_only=prompts.is_read_only)
 
 

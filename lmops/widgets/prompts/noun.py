@@ -70,7 +70,8 @@ class BrowsablePrompts(Prompts):
         What is done in it is a Python value: ``.value``, ``.df()``, ``.saved``; ``.run()`` runs it from Python.
 
         Args:
-            name: Name of the prompt; of a span it is that of the span, where it is known here.
+            name: Name of the prompt, or one of its versions (``name@3``, ``name@production``), which is then the only
+                column; of a span it is that of the span, where it is known here.
             versions: Numbers or aliases; by default the one in production and the newest one (or the one before).
             inputs: Variables by name, one mapping a row; or the name of a dataset, of which the first five are taken;
                 by default the latest that traces of this prompt hold, else the first of the dataset it was evaluated
@@ -81,11 +82,18 @@ class BrowsablePrompts(Prompts):
 
         Raises:
             NotFoundError: There is no such prompt, version, alias, dataset or span.
-            UsageError: Neither a name nor a span is given, or the span is no call of a model.
+            UsageError: Neither a name nor a span is given, the span is no call of a model, or the name says a version
+                and versions are given as well.
         """
+        from lmops.widgets.kit.actions import refusal
         from lmops.widgets.prompts.playground import PromptPlayground
         from lmops.widgets.prompts.playground_controller import PlaygroundController
 
+        if name is not None and "@" in name:
+            if versions is not None:
+                raise UsageError(f"{name!r} says the version: give versions= the others beside it, and the name alone")
+            only = self.get(name)
+            name, versions = only.name, [only.version]
         models = self._host.models
         call = None if span is None else self._call(span)
         if call is not None and name is None:
@@ -103,7 +111,8 @@ class BrowsablePrompts(Prompts):
             call=call,
             models=functools.partial(_names_of, models),
         )
-        return PromptPlayground(controller, height=height)
+        # a store that is read only can be tried on; visitors of a page would ask models at the cost of its owner
+        return PromptPlayground(controller, height=height, refused=refusal(is_read_only=False))
 
     def _with_view(self, found: _Viewed, *, height: int) -> _Viewed:
         make: Any = {"PromptDiff": _diff_view, "PromptComparison": _comparison_view}[type(found).__name__]

@@ -22,6 +22,7 @@ class PromptPlayground(Live):
     Args:
         controller: What it shows.
         height: Height in pixels, from 240 to 4,000.
+        refused: Why nothing can be tried here; empty where it can.
     """
 
     _place = "prompts/playground"

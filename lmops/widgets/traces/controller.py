@@ -13,11 +13,12 @@ from lmops.errors import QueryError, UsageError, did_you_mean
 from lmops.traces.exports import FORMATS
 from lmops.traces.groups import GROUPABLE
 from lmops.traces.listing import check_predicate
-from lmops.traces.rows import COLUMNS
 from lmops.traces.views import TraceView
+from lmops.widgets.kit.actions import refusal
 from lmops.widgets.kit.list_controller import ListController
 from lmops.widgets.kit.protocol import as_json, finite, integer, one_of, optional_string, string
-from lmops.widgets.traces.layout import GROUP_LAYOUT, LAYOUT, OF_USERS
+from lmops.widgets.kit.static import is_for_visitors
+from lmops.widgets.traces.layout import GROUP_LAYOUT, LAYOUT, OF_USERS, SCORE_WIDTH, SCORES_SHOWN
 from lmops.widgets.traces.pane import ReadsTraces, is_trace_id, trace_id_of
 from lmops.widgets.traces.predicates import conjuncts, group_predicate, joined, words_as_predicate
 from lmops.widgets.traces.static import bundle
@@ -99,7 +100,7 @@ class TraceBrowserController(ReadsTraces, ListController):
         self._groups: Groups | None = None
         #: what was opened of a grouping: its column, and the part of the filter that finds its traces
         self._opened: tuple[str, str] | None = None
-        self._shown = [name for name in self._columns if LAYOUT[name][2]]
+        self._shown = [name for name, (_, _, is_shown) in self._columns.items() if is_shown]
         self._shown_of_groups = [name for name, (_, _, is_shown) in GROUP_LAYOUT.items() if is_shown]
         self._take(shown)
 
@@ -230,7 +231,8 @@ class TraceBrowserController(ReadsTraces, ListController):
                 "groupable": [[name, LAYOUT[name][0]] for name in GROUPABLE if name in self._columns_of_traces],
                 "link": self.link,
                 "is_opened": self._is_opened,
-                "can_save": self._views is not None and self._views.can_save,
+                "can_save": self._views is not None and self._views.can_save and not is_for_visitors(),
+                "can_write": self._export is not None,
                 "errors": self._listing.errors,
                 "query_ms": self._rows.query_ms,
                 "columns": [
@@ -260,10 +262,10 @@ class TraceBrowserController(ReadsTraces, ListController):
 
     def _on_summary(self, message: Message) -> Message:
         self._check_rev(message)
-        name = one_of(message, "column", COLUMNS)
+        name = one_of(message, "column", self._listing.columns)
         if name not in self._summaries:
             found = self._listing.summary(name)
-            self._summaries[name] = in_ms(found) if COLUMNS[name].kind == "time" else found
+            self._summaries[name] = in_ms(found) if self._listing.columns[name].kind == "time" else found
         return {"kind": "summary", "rev": self._rev, "column": name, **self._summaries[name]}
 
     def _on_sort(self, message: Message) -> Message:
@@ -337,14 +339,14 @@ class TraceBrowserController(ReadsTraces, ListController):
     def _on_save(self, message: Message) -> Message:
         """Save what is shown under a name."""
         name = string(message, "name", 200).strip()
-        self._saved().keep(name, self.view)
+        self._changed().keep(name, self.view)
         self.call(name)
         return {"kind": "done", "message": f"saved: ws.traces.browse(view={name!r})"}
 
     def _on_remove(self, message: Message) -> Message:
         """Remove a saved view; what is shown stays."""
         name = string(message, "name", 200)
-        self._saved().remove(name)
+        self._changed().remove(name)
         return {"kind": "done", "message": f"removed the view {name}"}
 
     def _on_export(self, message: Message) -> Message:
@@ -416,8 +418,13 @@ class TraceBrowserController(ReadsTraces, ListController):
 
     @property
     def _columns_of_traces(self) -> dict[str, tuple[str, int, bool]]:
-        """The columns that there are; what users said once any of them has."""
-        return {name: one for name, one in LAYOUT.items() if self._has_feedback or name not in OF_USERS}
+        """The columns that there are; what users and scorers said once any of them has."""
+        found = {name: one for name, one in LAYOUT.items() if self._has_feedback or name not in OF_USERS}
+        scores = [name for name in self._listing.columns if name not in LAYOUT]
+        return found | {
+            name: (name.removeprefix("score.").strip('"'), SCORE_WIDTH, place < SCORES_SHOWN)
+            for place, name in enumerate(scores)
+        }
 
     @property
     def _shown_now(self) -> list[str]:
@@ -448,6 +455,12 @@ class TraceBrowserController(ReadsTraces, ListController):
         if self._views is None:
             raise UsageError("views are saved by a workspace: ws.traces.browse()")
         return self._views
+
+    def _changed(self) -> TraceViews:
+        """Return the saved views to change them: visitors of a page do not."""
+        if is_for_visitors():
+            raise UsageError(refusal(is_read_only=False))
+        return self._saved()
 
     def open_at_first(self, trace_id: str) -> None:
         """Put the cursor on a trace that the first view opens."""

@@ -6,6 +6,9 @@ from typing import Final
 
 #: Columns that are there when any user said anything.
 OF_USERS: Final = frozenset({"thumb", "comments"})
+#: of a scorer's column: its width, and how many of them are shown at first
+SCORE_WIDTH: Final = 112
+SCORES_SHOWN: Final = 2
 #: name -> (heading, width in pixels, shown at first)
 LAYOUT: Final[dict[str, tuple[str, int, bool]]] = {
     "status": ("status", 88, True),

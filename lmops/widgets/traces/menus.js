@@ -75,7 +75,8 @@ export class Menus {
       this.change("save", name.value.trim());
     });
     const list = h("div.lm-saved");
-    swap(this.views, list, ...(state.can_save ? [form] : [h("span.lm-note", {}, "this store takes nothing new")]));
+    const why = state.can_write ? "this store takes nothing new" : "this page is for reading";
+    swap(this.views, list, state.can_save ? form : h("span.lm-note", {}, why));
     const answer = await this.host.ask("views");
     const rows = (answer?.views ?? []).map((one) =>
       h(
@@ -97,14 +98,17 @@ export class Menus {
   }
 
   fillExports() {
-    const { link } = this.host;
+    const { link, state } = this.host;
     const item = (text, title, onclick) => choice(text, false, onclick, { role: "menuitem", title });
+    const files = [
+      item("CSV file", "write all of the list into the working directory", () => this.write("csv")),
+      item("Parquet file", "write all of the list into the working directory", () => this.write("parquet")),
+    ];
     swap(
       this.exports,
       item("copy SQL", "the list as a query for ws.sql(...)", () => this.done(this.host.copySql())),
       item("copy link", link() ?? "open a trace, or save the view", () => this.copyLink()),
-      item("CSV file", "write all of the list into the working directory", () => this.write("csv")),
-      item("Parquet file", "write all of the list into the working directory", () => this.write("parquet")),
+      ...(state.can_write ? files : []),
     );
   }
 

@@ -125,7 +125,7 @@ class BrowsableTraces(Traces):
             is_live=live,
             view=saved,
             views=self.views,
-            export=functools.partial(write_rows, self._project.project),
+            export=None if is_for_visitors() else functools.partial(write_rows, self._project.project),
             actions=unless_read_only(
                 {
                     "dataset": add_to_dataset(self._project.datasets),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from lmops.times import from_ns, to_ns
-from lmops.traces.rows import COLUMNS
+from lmops.traces.rows import column_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +127,7 @@ def group_predicate(column: str, value: str | None) -> str:
     """Return the search for the traces of one group, by the text of what they have in common."""
     if value is None or column in ("models", "prompt_refs"):
         return value_predicate(column, value)
-    kind = COLUMNS[column].kind
+    kind = column_of(column).kind
     if kind == "time":
         day = datetime.fromisoformat(value).replace(tzinfo=UTC)
         return bin_predicate(column, to_ns(day), to_ns(day + timedelta(days=1)))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
 from lmops.times import from_ns
-from lmops.traces.rows import COLUMNS
-from lmops.widgets.kit.protocol import finite, one_of
+from lmops.traces.rows import column_of
+from lmops.widgets.kit.protocol import finite, string
 from lmops.widgets.traces.predicates import as_words, bin_predicate, value_predicate
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ def clean(where: str | None) -> str | None:
 
 def clicked(message: Message) -> str:
     """Return the search for what was clicked in a summary."""
-    column = one_of(message, "column", COLUMNS)
+    column = string(message, "column", 120)
+    kind = column_of(column).kind
     if "low" in message:
         low, high = finite(message, "low"), finite(message, "high")
         # The page has times in milliseconds, as JavaScript has.
-        scale = 1_000_000 if COLUMNS[column].kind == "time" else 1
+        scale = 1_000_000 if kind == "time" else 1
         return bin_predicate(column, low * scale, high * scale)
     value = message.get("value")
     if value is not None and not isinstance(value, str | bool):

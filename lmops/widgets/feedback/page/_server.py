@@ -7,13 +7,14 @@ import logging
 import os
 import re
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import nbformat
 import tornado.web
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_server.base.handlers import FileFindHandler
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.handlers import KernelHandler
@@ -57,6 +58,10 @@ _KEEP_HASHED: Final = "max-age=31536000, immutable"
 _HASHED: Final = re.compile(r"(?:^|[./-])[0-9a-f]{16,}\.\w+$")
 #: Of the template: what tells the kernel of a page, and that there is nothing to come to.
 _FAILED: Final = 'role="alert"'
+#: In its stead where the kernel ended before the page was there; what the page waits for is not coming.
+_DIED: Final = """\
+<p class="opening failed" role="alert">The program behind this page ended before it was there. Load the page again.</p>
+"""
 _KERNEL: Final = re.compile(r'"kernelId": ?"([0-9a-f-]{36})"')
 #: What a kernel runs; a store that was taken away is not made anew.
 _CELL: Final = """\
@@ -164,6 +169,8 @@ def _config(idle_s: int) -> Config:
     config.MappingKernelManager.cull_idle_timeout = idle_s
     config.MappingKernelManager.cull_interval = min(_LOOK_S, idle_s)
     config.MappingKernelManager.kernel_info_timeout = config.VoilaExecutor.startup_timeout = _KERNEL_S
+    config.KernelManager.client_class = f"{__name__}.{_Client.__name__}"
+    config.KernelManager.autorestart = False  # a page finds its widget in no other kernel than its own
     for name, value in encryption().items():
         config.KernelManager[name] = value
     return config
@@ -245,6 +252,15 @@ class _Kernels(AsyncMappingKernelManager):
         """End a kernel that nobody needs; for one that begins, somebody waits."""
         if self._kernels[kernel_id].execution_state != "starting":
             await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]  # untyped base
+
+
+class _Client(AsyncKernelClient):
+    """Speaks to a kernel that opens a page."""
+
+    async def wait_for_ready(self, *within: Any, **_within: Any) -> None:
+        """Wait until it answers; that it died is left to the cell, whose end is awaited as nothing before it is."""
+        with suppress(RuntimeError):
+            await super().wait_for_ready(*within, **_within)
 
 
 class _Guarded(tornado.web.Application):
@@ -369,7 +385,10 @@ class _Opening(TornadoVoilaHandler):  # type: ignore[misc]  # untyped base
             self._say(html)
             kernel = found[1] if (found := _KERNEL.search(html)) else kernel
             is_failed = is_failed or _FAILED in html
-        if kernel is not None and self._is_gone:
+        is_dead = kernel is not None and not await self.kernel_manager.is_alive(kernel)
+        if is_dead and not is_failed:
+            self._say(_DIED)
+        if kernel is not None and (self._is_gone or is_dead):
             await self.kernel_manager.shutdown_kernel(kernel)
             return None, False
         return kernel, not is_failed

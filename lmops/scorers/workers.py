@@ -1,26 +1,32 @@
-"""The runner: N workers over one iterator of cases, one writer, and an end that says why it came."""
+"""The runner: N workers over one iterator of work, one writer, and an end that says why it came."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lmops.base.units import money
-from lmops.evals._writer import Writer
+from lmops.scorers.writing import Row, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from lmops.datasets import Example
-    from lmops.evals._case import Cases
-    from lmops.evals._journal import Journal
-    from lmops.evals._records import Case
+    from lmops.scorers.writing import Journal
 
 #: So many failures of the endpoint in a row, and at least twice as many as there are workers, end a run.
 OUTAGE_CASES: Final = 20
 
-Work = tuple["Example", int]
+
+class Maker(Protocol):
+    """Turns work into finished rows."""
+
+    @property
+    def row(self) -> Callable[..., Awaitable[tuple[Row, str | None]]]:
+        """Returns a row (status, error, cost_usd, scoring_cost_usd, ...) and the kind of outage that made it fail."""
+
+    def close(self) -> None:
+        """Let go of what is held for it."""
 
 
 class State:
@@ -65,27 +71,30 @@ class Runner:
     Args:
         journal: Where finished cases go.
         cases: Makes them.
-        work: (example, repeat) of what is to be done.
+        work: What is to be done, as the arguments of ``cases.row``.
         state: Kept up to date.
         concurrency: How many at a time.
         budget_usd: No case starts when so much is spent; None for no limit.
         watch: Is shown every finished case; what it says ends the run.
         owns_loop: Whether nobody else is in the loop.
+        goes_on: How it goes on when an endpoint that is gone is back.
     """
 
     def __init__(
         self,
         journal: Journal,
-        cases: Cases,
-        work: Iterator[Work],
+        cases: Maker,
+        work: Iterator[tuple[Any, ...]],
         state: State,
         *,
         concurrency: int,
         budget_usd: float | None,
         owns_loop: bool,
-        watch: Callable[[Case], str | None] | None = None,
+        watch: Callable[[Row], str | None] | None = None,
+        goes_on: str = "resume the run with retry_errors=True",
     ) -> None:
         self._watch = watch
+        self._goes_on = goes_on
         self._owns_loop = owns_loop
         self._journal = journal
         self._cases = cases
@@ -166,7 +175,7 @@ class Runner:
         self._stopped = "over_budget"
         return True
 
-    def _note_failure(self, outage: str | None, row: Case) -> None:
+    def _note_failure(self, outage: str | None, row: Row) -> None:
         if outage is None:
             self._outages = 0
             return
@@ -174,6 +183,6 @@ class Runner:
         if self._outages >= max(OUTAGE_CASES, 2 * self._concurrency) and self._stopped is None:
             self._stopped = "failed"
             self._error = (
-                f"{self._outages} cases in a row could not reach the model ({outage}): {row['error']}; resume the "
-                "run with retry_errors=True when it is back"
+                f"{self._outages} cases in a row could not reach the model ({outage}): {row['error']}; "
+                f"{self._goes_on} when it is back"
             )

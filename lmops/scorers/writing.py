@@ -1,22 +1,22 @@
-"""The one writer of a run: whatever finished while the last batch was committed is the next batch.
+"""The one writer of what many workers finish: whatever finished while the last batch was committed is the next batch.
 
-A worker goes on when its case is on the disk. So a killed process repeats at most the calls that were in flight:
+A worker goes on when its row is on the disk. So a killed process repeats at most the calls that were in flight:
 as many as there are workers.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lmops.base.endings import Caught
-from lmops.evals._threads import Threads
+from lmops.base.threads import Threads
 from lmops.store import BusyError
 
 if TYPE_CHECKING:
-    from lmops.evals._journal import Journal
-    from lmops.evals._records import Case
+    from collections.abc import Sequence
 
+Row = dict[str, Any]
 #: So many cases that end in one turn of the loop are committed while the others are still being scored: workers that
 #: wait for each other end together the next time as well.
 EARLY_ROWS: Final = 32
@@ -24,8 +24,19 @@ EARLY_ROWS: Final = 32
 HEARTBEAT_S: Final = 5.0
 
 
+class Journal(Protocol):
+    """Where rows are kept."""
+
+    def write(self, rows: Sequence[Row], *, wait: bool = True) -> None:
+        """Make a batch durable; an empty one says that somebody still works.
+
+        Raises:
+            BusyError: Somebody else writes, and it was not to wait.
+        """
+
+
 class Writer:
-    """Commits cases in batches: at once where the loop belongs to the run, else in a thread beside it.
+    """Commits rows in batches: at once where the loop belongs to the run, else in a thread beside it.
 
     A commit takes a millisecond, a thread often as long to wake up. While the store is busy it is left to the thread.
 
@@ -38,7 +49,7 @@ class Writer:
         self._journal = journal
         self._owns_loop = owns_loop
         self._threads = Threads()
-        self._rows: list[Case] = []
+        self._rows: list[Row] = []
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
         self._wake: asyncio.Future[None] | None = None
@@ -46,8 +57,8 @@ class Writer:
         self._error: BaseException | None = None
         self._task = asyncio.create_task(self._work())
 
-    async def put(self, row: Case) -> None:
-        """Return when the case is committed; raise what committing raised."""
+    async def put(self, row: Row) -> None:
+        """Return when the row is committed; raise what committing raised."""
         if self._error is not None:
             raise self._error
         self._rows.append(row)

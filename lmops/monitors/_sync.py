@@ -1,0 +1,149 @@
+"""How monitors are filed: one YAML file a monitor, and back without loss."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from lmops.errors import UsageError, did_you_mean
+from lmops.monitors._versions import body_of, made, refuse_what_cannot_be_asked, text_of_body
+from lmops.records import text_hash
+from lmops.text import plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lmops.monitors._records import Monitor
+    from lmops.records import Change, Project, Versions
+
+SUFFIX: Final = ".yaml"
+_MAX_BYTES: Final = 200_000
+_HEAD: Final = ("monitor", "version", "hash", "note")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorFile:
+    """What a file says."""
+
+    name: str | None
+    hash: str | None
+    note: str | None
+    body: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """The hash of the content that it has."""
+        return text_hash(text_of_body(self.body))
+
+
+def content_of(monitor: Monitor) -> dict[str, Any]:
+    """Return the content of a version, as it is kept."""
+    told = {"name", "version", "hash", "parent", "note", "author", "created_at"}
+    content = {one.name: getattr(monitor, one.name) for one in fields(monitor) if one.name not in told}
+    return {**content, "by": [*monitor.by]}
+
+
+def lines_of(monitor: Monitor) -> list[str]:
+    """Return the content of a version as lines that can be compared."""
+    return [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in content_of(monitor).items()]
+
+
+class MonitorFiling:
+    """Files ``NAME.yaml``.
+
+    Args:
+        project: The store that a monitor is asked of, and who acts.
+        versions: The versions of monitors.
+        defaults: What a file need not say.
+    """
+
+    suffix = SUFFIX
+    max_bytes = _MAX_BYTES
+    table = "monitor_files"
+
+    def __init__(self, project: Project, versions: Versions[Monitor], defaults: Mapping[str, Any]) -> None:
+        self._project = project
+        self._versions = versions
+        self._defaults = defaults
+
+    def load(self, text: str) -> MonitorFile:
+        """Return what the text of a file says.
+
+        Raises:
+            UsageError: It is no monitor; the message has the line.
+        """
+        said, places = _mapping(text)
+        known = (*_HEAD, "metric", *self._defaults)
+        for name in said:
+            if name not in known:
+                raise UsageError(f"line {places[name]}: {did_you_mean('key', name, known)}")
+        if "metric" not in said:
+            raise UsageError("line 1: a monitor says its metric: 'metric: error_rate'")
+        head = {name: None if said.get(name) is None else str(said[name]) for name in _HEAD}
+        given = {**self._defaults, **{name: value for name, value in said.items() if name not in _HEAD}}
+        try:
+            body = body_of(given)
+        except (UsageError, TypeError, AttributeError) as error:  # a value of a kind that nobody expected
+            line = places[self._wrong(said)]
+            raise UsageError(f"line {line}: {plain_line(str(error), 500)}") from error
+        author, now = self._project.actor, self._project.now()
+        one = made(body, name=head["monitor"] or "monitor", version=0, hash="", author=author, created_at=now)
+        try:
+            refuse_what_cannot_be_asked(self._project.store, one)
+        except UsageError as error:
+            line = places["where" if said.get("where") else "metric"]
+            raise UsageError(f"line {line}: {plain_line(str(error), 500)}") from error
+        return MonitorFile(name=head["monitor"], hash=head["hash"], note=head["note"], body=body)
+
+    def _wrong(self, said: Mapping[str, Any]) -> str:
+        """Return the first key of a file that is wrong by itself; else that of its method, which needs others."""
+        for name in (name for name in said if name not in (*_HEAD, "method", "limit")):
+            try:
+                body_of({**self._defaults, "metric": "error_rate", name: said[name]})
+            except (UsageError, TypeError, AttributeError):
+                return name
+        return next(name for name in ("limit", "method", "metric") if name in said)
+
+    def dump(self, version: Monitor) -> str:
+        """Return a version as the text of its file."""
+        import yaml
+
+        head = {"monitor": version.name, "version": version.version, "hash": version.hash}
+        head |= {"note": version.note} if version.note else {}
+        text: str = yaml.safe_dump({**head, **content_of(version)}, sort_keys=False, allow_unicode=True, width=120)
+        return text
+
+    def kept(self, newest: Monitor, file: MonitorFile) -> Monitor:
+        """Return a version with the note of its file."""
+        return replace(newest, note=file.note or newest.note)
+
+    def save(self, change: Change, file: MonitorFile, *, name: str, commit: str | None) -> tuple[Monitor, bool]:
+        """Save what a file says as a version; return it and whether it is new. Its commit is in the report alone."""
+        del commit
+        row = {"body": text_of_body(file.body)}
+        saved, is_new = self._versions.save(change, name, file.digest, lambda: row)
+        return self._versions.kind.read(change.store, change.con, saved), is_new
+
+    def difference(self, newest: Monitor, file: MonitorFile) -> str:
+        """Return what differs from the newest version to the file, as text."""
+        told = {name: getattr(newest, name) for name in ("name", "version", "hash", "author", "created_at")}
+        other = made(file.body, **told)
+        lines = difflib.unified_diff(lines_of(newest), lines_of(other), newest.ref, "the file", n=0, lineterm="")
+        return "\n".join(lines)
+
+
+def _mapping(text: str) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return what a file says, and the line of each of its keys."""
+    import yaml
+
+    try:
+        said, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = 1 if mark is None else mark.line + 1
+        raise UsageError(f"line {line}: it is no YAML: {plain_line(str(error), 300)}") from error
+    if not isinstance(said, dict):
+        raise UsageError("line 1: a monitor is a mapping: 'metric: error_rate'")
+    return said, {str(key.value): key.start_mark.line + 1 for key, _ in node.value}

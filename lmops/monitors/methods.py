@@ -1,0 +1,287 @@
+"""Monitors that look at a window each time they are asked: thresholds, single queries, budgets, silence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from lmops.base.units import counted
+from lmops.monitors import reading
+from lmops.monitors._records import ALL, Figures, Look, Step
+from lmops.monitors._state import State
+from lmops.monitors._versions import baseline_of
+from lmops.monitors._words import amount, estimate_words, time_words
+from lmops.monitors.detecting import LEAST, Found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lmops.monitors._records import Monitor
+    from lmops.monitors.reading import Traffic
+
+_HOUR_NS: Final = 3600 * 10**9
+_DAY_NS: Final = 24 * _HOUR_NS
+#: The interval of a threshold, which is looked at again and again.
+_SURE: Final = 0.99
+_FEW: Final = 30  # items by which an interval on both sides of a threshold is not for want of items
+#: A single query is far from usual when it is also so many times what is usual, however alike the others are.
+_TIMES: Final = 3.0
+#: The column that tells queries apart that are not alike, by view.
+_MODEL: Final = {"traces": "models", "llm_calls": "model"}
+#: What is spent of a budget of 30 days at so many times its pace, over a long and a short time: the SRE workbook's.
+BURNS: Final = ((14.4, _HOUR_NS, _HOUR_NS // 12), (6.0, 6 * _HOUR_NS, _HOUR_NS // 2), (1.0, 3 * _DAY_NS, 6 * _HOUR_NS))
+_PERIOD_NS: Final = 30 * _DAY_NS
+_LEAST_OF_BURN: Final = 5  # queries that may say that too many fail
+#: What is usual at an hour of the day is known of so many days.
+_USUAL_NS: Final = 14 * _DAY_NS
+_LEAST_HOURS: Final = 47  # so that every hour of the day was there twice, or nearly
+
+
+class Verdict(NamedTuple):
+    """What a method says of one series."""
+
+    look: Look
+    fires: bool = False
+    is_clear: bool = False  # it fires no more
+    direction: str | None = None
+    since_ns: int | None = None
+
+
+def asked_as(monitor: Monitor) -> Monitor:
+    """Return a monitor as its items are read: single queries are held against those of the same model."""
+    column = _MODEL.get(monitor.watched.view)
+    if monitor.method != "anomaly" or monitor.by or column is None:
+        return monitor
+    return replace(monitor, by=(column,))
+
+
+def look(traffic: Traffic, states: Mapping[str, State], until_ns: int) -> Found:
+    """Look at the window of every series of a monitor up to a time.
+
+    Args:
+        traffic: Of a monitor with a method other than "detector".
+        states: Where its series stood.
+        until_ns: Items before it count.
+    """
+    monitor = traffic.monitor
+    through = max((state.through_ns for state in states.values()), default=None)
+    if through is not None and until_ns < through:
+        return Found(dict(states), [], [])
+    verdicts = _METHODS[monitor.method](traffic, until_ns)
+    watched = [*states, *sorted(series for series in verdicts if series not in states)][: monitor.most]
+    steps, found = [], {}
+    for series in watched:
+        nothing = Look(series, "no data", Figures(), f"nothing in the {monitor.window} before {time_words(until_ns)}")
+        one = verdicts.get(series, Verdict(nothing))
+        state = states.get(series) or State(look=one.look)
+        core, fires = state.core, state.core.fires
+        if one.fires and fires is None:
+            steps.append(_step(monitor, one, until_ns))
+            core = replace(core, fires=one.direction or monitor.method, fired_ns=until_ns)
+        elif fires is not None and one.is_clear:
+            steps.append(Step(series, False, until_ns, one.direction, words=f"well again: {one.look.words}"))
+            core = replace(core, fires=None, fired_ns=until_ns)
+        shown = one.look if core.fires is None else one.look._replace(status="firing")
+        found[series] = replace(state, look=shown, through_ns=until_ns, core=core)
+    left = len({*states, *verdicts}) - len(watched)
+    notes = [f"{monitor.name}: {left:,} more series are not watched (most={monitor.most})"] if left else []
+    return Found(found, steps, notes)
+
+
+def _step(monitor: Monitor, one: Verdict, until_ns: int) -> Step:
+    words = f"{monitor.watched.words}: {one.look.words}"
+    return Step(
+        one.look.series,
+        True,
+        until_ns,
+        one.direction,
+        one.since_ns,
+        figures=one.look.figures,
+        words=words,
+        examples=one.look.examples,
+    )
+
+
+def _threshold(traffic: Traffic, until_ns: int) -> dict[str, Verdict]:
+    """Fire where the whole interval of the window lies beyond the limit; until the estimate is back."""
+    monitor = traffic.monitor
+    metric, limit, since = monitor.watched, monitor.limit or 0.0, until_ns - monitor.window_ns
+    is_above = monitor.direction == "above"
+    result = {}
+    for series, found in reading.figures(traffic, since, until_ns, level=_SURE).items():
+        now = found._replace(baseline=limit)
+        sign, near = (1, now.low) if is_above else (-1, now.high)
+        fires = near is not None and sign * (near - limit) > 0
+        is_back = now.estimate is not None and sign * (now.estimate - limit) <= 0
+        needed = max(_FEW - now.n, 0) if not fires and (near is None or not is_back) else 0
+        words = f"{estimate_words(metric, now)}, limit {amount(limit, metric.unit)}"
+        found_in = reading.examples(traffic, series, since, until_ns, direction=monitor.direction) if fires else ()
+        shown = Look(series, "learning" if needed else "quiet", now, words, needed or None, found_in)
+        result[series] = Verdict(shown, fires, is_back, monitor.direction, since if fires else None)
+    return result
+
+
+_FAR: Final = """
+with usual as (
+  select series, median(ln(value)) as mid, 1.4826 * mad(ln(value)) as spread, count(*) as n from {items}
+  where value > 0 and us >= $base_since and us < $base_until group by series
+)
+select i.trace_id, i.value, exp(u.mid), i.us from {items} as i join usual as u on u.series = i.series
+where i.value > 0 and i.us >= $window and u.n >= $least and $sign * (ln(i.value) - u.mid) > ln($times)
+  and $sign * (ln(i.value) - u.mid) > $far * u.spread
+order by $sign * (ln(i.value) - u.mid) desc, i.us desc, i.trace_id"""
+_HOW_MANY: Final = """
+select count(*) filter (where us >= $window), count(*) filter (where us >= $base_since and us < $base_until)
+from {items} where value > 0"""
+
+
+def _anomaly(traffic: Traffic, until_ns: int) -> dict[str, Verdict]:
+    """Fire where single queries are far beyond what is usual of their kind, on the scale of logarithms."""
+    monitor = traffic.monitor
+    metric, window = monitor.watched, until_ns - monitor.window_ns
+    since, until = _usual_time(traffic, window, until_ns)
+    params = {"base_since": since // 1000, "base_until": until // 1000, "window": window // 1000}
+    begin = min(since, window)
+    there, usual = traffic.ask(_HOW_MANY, begin, until_ns, **params).fetchall()[0]
+    if usual < LEAST or until > until_ns:
+        needed = max(LEAST - usual, 0)
+        words = f"learning what is usual: {counted(needed, 'more item')} needed"
+        return {ALL: Verdict(Look(ALL, "learning", Figures(there), words, needed))}
+    sign = -1 if monitor.direction == "below" else 1
+    asked: dict[str, Any] = {"least": LEAST, "sign": sign, "times": _TIMES, "far": monitor.limit}
+    far = traffic.ask(_FAR, begin, until_ns, **params, **asked).fetchall()
+    if not far:
+        words = f"none of {counted(there, 'item')} is far from usual"
+        return {ALL: Verdict(Look(ALL, "quiet", Figures(there), words), is_clear=True)}
+    worst = [f"{amount(value, metric.unit)} ({_times_usual(value, mid)})" for _, value, mid, _ in far[:3]]
+    now = Figures(len(far), far[0][1], None, None, far[0][2])
+    words = f"{len(far):,} of {counted(there, 'item')} far from usual: {', '.join(worst)}"
+    examples = tuple(dict.fromkeys(row[0] for row in far if row[0] is not None))[:5]
+    direction = "below" if sign < 0 else "above"
+    first = min(row[3] for row in far) * 1000
+    return {ALL: Verdict(Look(ALL, "firing", now, words, None, examples), True, False, direction, first)}
+
+
+def _times_usual(value: float, usual: float) -> str:
+    return f"{value / usual:,.1f} times the usual" if value >= usual else f"1/{usual / value:,.0f} of the usual"
+
+
+def _usual_time(traffic: Traffic, window_ns: int, until_ns: int) -> tuple[int, int]:
+    """Return the time of the baseline: that before the window, the first days, or the one that is pinned."""
+    base = baseline_of(traffic.monitor.baseline)
+    if base.kind == "pinned":
+        return base.since_ns, base.until_ns
+    if base.kind == "first":
+        ends = traffic.ends(until_ns)
+        first = until_ns if ends is None else ends[0]
+        return first, first + base.span_ns
+    return window_ns - base.span_ns, window_ns
+
+
+def _burn(traffic: Traffic, until_ns: int) -> dict[str, Verdict]:
+    """Fire where a budget is spent too fast, over a long time and still over a short one."""
+    metric, limit = traffic.monitor.watched, traffic.monitor.limit or 1.0
+    is_rate = metric.kind == "rate"
+    paces = {
+        span: _paces(traffic, until_ns, span, limit, is_rate=is_rate)
+        for span in {span for _, *spans in BURNS for span in spans}
+    }
+    result = {}
+    for series in sorted({series for one in paces.values() for series in one}):
+        told = [
+            (factor, long, paces[long].get(series, (0.0, Figures())), paces[short].get(series, (0.0, Figures())))
+            for factor, long, short in BURNS
+        ]
+        over = [one for one in told if one[2][0] > one[0] and one[3][0] > one[0]]
+        factor, long, (pace, now), (pace_now, _) = over[0] if over else told[-1]
+        hours = long // _HOUR_NS
+        sure = " at least" if is_rate else ""
+        words = (
+            f"{hours} h at{sure} {pace:,.1f} times the pace of the budget (now {pace_now:,.1f}; {factor:g} is too fast)"
+        )
+        found = reading.examples(traffic, series, until_ns - long, until_ns, direction="above") if over else ()
+        shown = Look(series, "firing" if over else "quiet", now, words, None, found)
+        result[series] = Verdict(shown, bool(over), not over, "above", until_ns - long if over else None)
+    return result
+
+
+def _paces(
+    traffic: Traffic, until_ns: int, span_ns: int, limit: float, *, is_rate: bool
+) -> dict[str, tuple[float, Figures]]:
+    """Return of each series how many times too fast the budget was spent; of a rate the least that is likely."""
+    since = until_ns - span_ns
+    if is_rate:
+        found = reading.figures(traffic, since, until_ns)
+        return {
+            series: ((one.low or 0.0) / limit if one.n >= _LEAST_OF_BURN else 0.0, one._replace(baseline=limit))
+            for series, one in found.items()
+        }
+    sums = "select series, count(*), sum(value) from {items} group by series"
+    usual = limit * span_ns / _PERIOD_NS
+    rows = traffic.ask(sums, since, until_ns).fetchall()
+    return {series: (total / usual, Figures(n, total, None, None, usual)) for series, n, total in rows}
+
+
+_PER_HOUR: Final = """
+select series, us // $hour as hour, count(distinct cluster), max(us) from {items} group by series, hour
+order by series, hour"""
+
+
+def _silence(traffic: Traffic, until_ns: int) -> dict[str, Verdict]:
+    """Fire where nothing came for so long that many sessions were to be expected at these hours of the day."""
+    rows = traffic.ask(_PER_HOUR, until_ns - _USUAL_NS, until_ns, hour=_HOUR_NS // 1000).fetchall()
+    hours: dict[str, dict[int, int]] = {}
+    last: dict[str, int] = {}
+    for series, hour, n, newest in rows:
+        hours.setdefault(series, {})[hour] = n
+        last[series] = newest * 1000
+    result = {}
+    for series, counts in hours.items():
+        total = sum(counts.values())
+        if total < LEAST:
+            needed = LEAST - total
+            words = f"learning: {counted(needed, 'more session')} needed"
+            result[series] = Verdict(Look(series, "learning", Figures(total), words, needed))
+            continue
+        if max(counts) - min(counts) < _LEAST_HOURS:
+            words = "learning what is usual at each hour of the day: two days are needed"
+            result[series] = Verdict(Look(series, "learning", Figures(total), words))
+            continue
+        expected = expected_sessions(counts, last[series], until_ns)
+        fires = expected >= (traffic.monitor.limit or math.inf)
+        since = time_words(last[series])
+        words = f"nothing since {since}, and {expected:,.0f} sessions were to be expected"
+        words = words if fires else f"the last item is of {since}"
+        shown = Look(series, "firing" if fires else "quiet", Figures(0 if fires else total), words)
+        result[series] = Verdict(shown, fires, not fires, None, last[series])
+    return result
+
+
+def expected_sessions(counts: Mapping[int, int], last_ns: int, until_ns: int) -> float:
+    """Return how many sessions were to be expected between the last item and a time, by the hour of the day.
+
+    Args:
+        counts: Sessions by hour since 1970, of the hours that had any.
+        last_ns: When the last item was.
+        until_ns: Up to when nothing came.
+    """
+    first, end = min(counts), max(counts)
+    usual = [0.0] * 24
+    for hour in range(24):
+        days = len(range(first + (hour - first) % 24, end + 1, 24))
+        there = sum(n for one, n in counts.items() if one % 24 == hour)
+        usual[hour] = there / days if days else sum(counts.values()) / (end - first + 1)
+    expected = 0.0
+    for hour in range(last_ns // _HOUR_NS, until_ns // _HOUR_NS + 1):
+        begin, stop = max(hour * _HOUR_NS, last_ns), min((hour + 1) * _HOUR_NS, until_ns)
+        expected += usual[hour % 24] * max(stop - begin, 0) / _HOUR_NS
+    return expected
+
+
+_METHODS: Final[dict[str, Callable[[Traffic, int], dict[str, Verdict]]]] = {
+    "threshold": _threshold,
+    "anomaly": _anomaly,
+    "burn": _burn,
+    "silence": _silence,
+}

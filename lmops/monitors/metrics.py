@@ -1,0 +1,255 @@
+"""What can be watched: a metric is a number, or a yes or no, of each row of a view; what has none is not counted.
+
+A metric knows whose rows it counts (`view`), what of each (`value`, SQL), which way is worse, and which rows are alike
+(`cluster`): a detector and an interval count people and sessions, not their turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+from lmops.errors import UsageError, did_you_mean
+
+Kind = Literal["rate", "mean", "quantile"]
+Unit = Literal["share", "ms", "usd", "tokens", "characters", "score", "number"]
+Worse = Literal["above", "below"]
+
+_SCORE: Final = "score."
+#: What was drawn with unequal chances is thinned to what the least chance alone would have drawn: a uniform sample.
+_UNIFORM: Final = (
+    "{0} and probability is not null and coalesce(number < (select min(probability) from trace_scores where {0}), true)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """What is watched.
+
+    Args:
+        name: As it is asked for.
+        title: What it is in words.
+        view: Of which each row is an item; it has start_at and trace_id.
+        value: SQL over a row: a number, or true and false for a rate; NULL where the row has none.
+        kind: The mean of numbers, the rate of true ones, or a percentile.
+        level: Of a quantile, in (0, 1).
+        where: SQL: which rows count at all.
+        unit: Of the value; a rate is a share.
+        worse: The direction that is alarming.
+        at: Column that says when it was.
+        cluster: Column whose rows are alike; a row without it is as alike as the rows of its trace.
+        score: The scorer whose scores these are, None for anything else.
+    """
+
+    name: str
+    title: str
+    view: str
+    value: str
+    kind: Kind
+    level: float | None = None
+    where: str = "true"
+    unit: Unit = "share"
+    worse: Worse = "above"
+    at: str = "start_at"
+    cluster: str = "session_id"
+    score: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What it is, in words, such as "latency, 95th percentile"."""
+        return self.title if self.level is None else f"{self.title}, {round(self.level * 100)}th percentile"
+
+
+def _percentiles(name: str, title: str, view: str, value: str) -> list[Metric]:
+    levels = (0.5, 0.95, 0.99)
+    common: dict[str, Any] = {"title": title, "view": view, "value": value, "kind": "quantile", "unit": "ms"}
+    return [Metric(name=f"{name}_p{round(level * 100)}", level=level, **common) for level in levels]
+
+
+def _means() -> list[Metric]:
+    """Return what is counted of a query, an answer or a retrieval."""
+    return [
+        Metric(
+            name="cost_per_query",
+            title="cost of a query",
+            view="traces",
+            value="case when unpriced_calls = 0 then cost_usd end",  # what is only partly known is not known
+            kind="mean",
+            unit="usd",
+        ),
+        *(
+            Metric(
+                name=f"{side}_tokens", title=title, view="traces", value=f"{side}_tokens", kind="mean", unit="tokens"
+            )
+            for side, title in (("input", "tokens sent for a query"), ("output", "tokens of the answers to a query"))
+        ),
+        Metric(
+            name="answer_length",
+            title="length of an answer, up to 1,000 characters",
+            view="traces",
+            value="length(output)",
+            kind="mean",
+            unit="characters",
+        ),
+        Metric(
+            name="documents_found",
+            title="documents of a retrieval",
+            view="spans",
+            value="json_array_length(documents)",
+            where="documents is not null and kind = 'retriever'",
+            kind="mean",
+            unit="number",
+            worse="below",
+        ),
+        Metric(
+            name="retrieval_score",
+            title="best score of a retrieval",
+            view="spans",
+            value="list_max(try_cast(json_extract(documents, '$[*].score') as DOUBLE[]))",
+            where="documents is not null and kind = 'retriever'",
+            kind="mean",
+            unit="score",
+            worse="below",
+        ),
+    ]
+
+
+def _rates() -> list[Metric]:
+    """Return what happens to a query, a tool, a check or a thumb, or does not."""
+    return [
+        Metric(name="error_rate", title="queries that failed", view="traces", value="status = 'error'", kind="rate"),
+        Metric(
+            name="model_error_rate",
+            title="calls of models that failed",
+            view="llm_calls",
+            value="status = 'error'",
+            kind="rate",
+        ),
+        Metric(
+            name="tool_failure_rate",
+            title="calls of tools that failed",
+            view="tool_calls",
+            value="status = 'error'",
+            kind="rate",
+        ),
+        Metric(
+            name="guardrail_block_rate",
+            title="checks of guardrails that blocked",
+            view="spans",
+            value="json_extract_string(attributes, '/lmops.guardrail.action') = 'block'",
+            where="kind = 'guardrail'",
+            kind="rate",
+        ),
+        Metric(
+            name="thumbs_down_rate",
+            title="thumbs that are down",
+            view="feedback",
+            value="number = 0",
+            where="name = 'thumb' and kind = 'thumb'",
+            kind="rate",
+            at="said_at",
+            cluster="user_id",
+        ),
+    ]
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    metric.name: metric
+    for metric in (
+        *_percentiles("latency", "latency of a query", "traces", "latency_ms"),
+        *_percentiles("ttft", "time to the first token", "llm_calls", "ttft_ms"),
+        *_rates(),
+        *_means(),
+    )
+}
+
+
+def metric_of(wanted: str | Mapping[str, Any]) -> Metric:
+    """Return the metric that is meant.
+
+    Args:
+        wanted: A name of ``METRICS``; ``"score.NAME"`` for what a scorer says of traces; or a mapping as a monitor's
+            file has it: view, value (SQL), kind, and any of name, title, where, level, at, unit, worse, cluster.
+
+    Raises:
+        UsageError: There is no such metric, or it is none.
+    """
+    if isinstance(wanted, Mapping):
+        return _own(wanted)
+    if wanted.startswith(_SCORE) and wanted != _SCORE:
+        scorer = wanted.removeprefix(_SCORE)
+        quoted = scorer.replace("'", "''")
+        return Metric(
+            name=wanted,
+            title=f"score of {scorer}",
+            view="trace_scores",
+            value="score",
+            where=_UNIFORM.format(f"scorer = '{quoted}'"),
+            kind="mean",
+            unit="score",
+            worse="below",
+            score=scorer,
+        )
+    if wanted not in METRICS:
+        raise UsageError(
+            did_you_mean(
+                "metric",
+                wanted,
+                METRICS,
+                hint='"score.NAME" is what a scorer says of traces; a mapping of view, value and kind is your own',
+            )
+        )
+    return METRICS[wanted]
+
+
+def _own(wanted: Mapping[str, Any]) -> Metric:
+    """Return a metric of somebody's own SQL."""
+    known = set(Metric.__dataclass_fields__) - {"score"}
+    wrong = sorted(set(wanted) - known)
+    missing = sorted({"view", "value", "kind"} - set(wanted))
+    if wrong or missing:
+        what = f"does not know {', '.join(wrong)}" if wrong else f"lacks {', '.join(missing)}"
+        raise UsageError(
+            f"the metric {what}: {{'view': 'llm_calls', 'value': 'output_tokens > 1000', 'kind': 'rate'}} is one; "
+            f"known: {', '.join(sorted(known))}"
+        )
+    if wanted["kind"] not in get_args(Kind):
+        raise UsageError(f"kind={wanted['kind']!r} is no kind of metric: {', '.join(get_args(Kind))}")
+    if (wanted["kind"] == "quantile") != (wanted.get("level") is not None):
+        raise UsageError("a quantile says its level, such as 0.95, and nothing else has one")
+    if wanted.get("level") is not None and not 0 < wanted["level"] < 1:
+        raise UsageError(f"level={wanted['level']!r} is no level of a quantile: it is in (0, 1), such as 0.95")
+    value = str(wanted["value"])
+    unit = "share" if wanted["kind"] == "rate" else "number"
+    return Metric(**{"name": value, "title": value, "unit": unit, **wanted})
+
+
+def items_sql(
+    metric: Metric,
+    *,
+    by: Sequence[str] = (),
+    also: Mapping[str, str] | None = None,
+    since: str = "$since",
+    until: str = "$until",
+) -> str:
+    """Return the query of the items of a metric between two times, unordered.
+
+    Args:
+        metric: What is watched.
+        by: Columns of its view that tell series apart.
+        also: More columns: what they are called, and SQL over a row.
+        since: A parameter or SQL of a time: items from it on count.
+        until: A parameter or SQL of a time: items before it count.
+
+    Returns:
+        SQL with columns trace_id, at (when), cluster (which items are alike; never NULL), value (DOUBLE; a rate has 0
+        and 1), series (JSON object: column to value).
+    """
+    named = ", ".join(f"'{column}', \"{column}\"" for column in by)
+    more = "".join(f", {sql} as {name}" for name, sql in (also or {}).items())
+    return (  # the words of a metric are SQL by what they are, of whoever asks; the store runs one SELECT over views
+        f"select trace_id, {metric.at} as at, coalesce({metric.cluster}, trace_id) as cluster, "
+        f"({metric.value})::DOUBLE as value, json_object({named})::VARCHAR as series{more} from {metric.view} "
+        f"where ({metric.where}) and ({metric.value}) is not null and {metric.at} >= {since} and {metric.at} < {until}"
+    )

@@ -1,0 +1,1 @@
+"""The monitors on a page."""

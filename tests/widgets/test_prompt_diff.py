@@ -145,7 +145,7 @@ def test_what_a_notebook_stores_is_small():
 
     for name in ("prompts/diff", "prompts/compare", "prompts/playground"):
         code = script(f"{name}.js") + style(f"{name}.css")
-        assert len(code.encode()) < 51_000
+        assert len(code.encode()) < 50_000
         for word in (
             "innerHTML",
             "outerHTML",

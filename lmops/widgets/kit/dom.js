@@ -163,15 +163,15 @@ export function relative(ms, now) {
 /** Whether a key belongs to the widget; those with Ctrl, Meta or Alt stay JupyterLab's. */
 export const isOurs = (event) => !(event.ctrlKey || event.metaKey || event.altKey);
 
-/** Keep plain keys from JupyterLab while the focus is inside `root`; Ctrl+S still saves. Returns the undo.
- *  Lumino listens in the capture phase on the document and looks from the target upwards for what comes first, a
- *  binding's selector or the attribute. JupyterLab's selectors end in `:focus`: it has to be on the target,
- *  and per key. */
-export function keepKeys(root) {
-  const attribute = "data-lm-suppress-shortcuts";
+/** Say of each key inside `root`, before anybody else hears of it, whether JupyterLab is kept from it; `isKept` leaves
+ *  with undefined what was said before. Returns the undo. Lumino listens in the capture phase on the document and looks
+ *  from the target upwards for what comes first, a binding's selector or the attribute. JupyterLab's selectors end in
+ *  `:focus`: it has to be on the target, and per key. */
+export function claimKeys(root, isKept) {
   const decide = (event) => {
-    if (!root.contains(event.target)) return;
-    for (const el of new Set([event.target, root])) el.toggleAttribute(attribute, isOurs(event));
+    const kept = root.contains(event.target) ? isKept(event) : undefined;
+    if (kept === undefined) return;
+    for (const el of new Set([event.target, root])) el.toggleAttribute("data-lm-suppress-shortcuts", kept);
   };
   window.addEventListener("keydown", decide, true);
   return () => window.removeEventListener("keydown", decide, true);
@@ -184,23 +184,21 @@ const canHold = (el) => el.isConnected && el.checkVisibility() && !el.disabled;
  *  page, and the next key to the notebook. Who leaves by choice is not held. Returns the undo. */
 export function keepFocus(root) {
   let last = null;
-  const held = ({ target }) => {
+  root.addEventListener("focusin", ({ target }) => {
     last = target;
-  };
+  });
   // what is taken away says that it lost the focus, too: whoever left of their own is still there afterwards
-  const left = () =>
+  root.addEventListener("focusout", () =>
     queueMicrotask(() => {
       if (last && canHold(last) && !root.contains(document.activeElement)) last = null;
-    });
+    }),
+  );
   const watcher = new MutationObserver(() => {
     const { activeElement: active, body } = document;
-    if (!last || last === root || !(active === body || active === last) || canHold(last)) return;
-    root.focus({ preventScroll: true });
+    if (last && !canHold(last) && [body, last].includes(active)) root.focus({ preventScroll: true });
   });
-  root.addEventListener("focusin", held);
-  root.addEventListener("focusout", left);
   const attributeFilter = ["hidden", "disabled", "class", "open"];
-  watcher.observe(root, { subtree: true, childList: true, attributes: true, attributeFilter });
+  watcher.observe(root, { subtree: true, childList: true, attributeFilter });
   return () => watcher.disconnect();
 }
 

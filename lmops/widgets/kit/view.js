@@ -1,6 +1,6 @@
 // What every view does: ask Python and say what came of it, take keys in their order, keep the focus, clean up.
 
-import { Channel, StatusLine, isOurs, keepFocus, keepKeys } from "./dom.js";
+import { Channel, StatusLine, claimKeys, isOurs, keepFocus } from "./dom.js";
 import { KeyQueue, Pending, typeInto } from "./keys.js";
 
 export class View {
@@ -60,7 +60,7 @@ export class View {
     this.foot.append(this.status.el);
     root.addEventListener("keydown", (event) => this.key(event));
     root.addEventListener("pointerdown", (event) => this.pointed(event));
-    this.undo.push(keepKeys(root), keepFocus(root));
+    this.undo.push(claimKeys(root, isOurs), keepFocus(root)); // plain keys stay; Ctrl+S still saves
     el.append(root);
   }
 
@@ -101,12 +101,7 @@ export class View {
 
   /** Keys with Ctrl that are the view's and not the cell's; JupyterLab looks for the attribute in the same event. */
   keepCtrl(isOwn) {
-    const decide = (event) => {
-      if ((event.ctrlKey || event.metaKey) && this.root.contains(event.target) && isOwn(event))
-        for (const el of new Set([event.target, this.root])) el.setAttribute("data-lm-suppress-shortcuts", "");
-    };
-    window.addEventListener("keydown", decide, true);
-    return () => window.removeEventListener("keydown", decide, true);
+    return claimKeys(this.root, (event) => ((event.ctrlKey || event.metaKey) && isOwn(event)) || undefined);
   }
 
   focus() {

@@ -11,10 +11,10 @@ PRETTIER := 3.10.1
 # the tests start some hundred processes: where byte code is not kept, each of them compiles the package again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint bench lab clean
+.PHONY: help demo test lint types form imports scripts bench lab clean
 
 help:
-	@echo "make demo   two weeks of sample traffic, a runbook over it, a summary"
+	@echo "make demo   two weeks of sample traffic, from an alert to a verified recovery"
 	@echo "make test   every test"
 	@echo "make lint   ruff, mypy --strict, import contracts"
 	@echo "make bench  the measured bars"
@@ -34,27 +34,38 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	@$(BIN)/lmops demo
 
-# The browser tests run by themselves: the browser's driver keeps an event loop running in their process.
-# A process begins with files that lie side by side, so that what a file's tests share is made once.
+# The browser tests run by themselves: the browser's driver keeps an event loop running in their processes.
+# A process begins with files that lie side by side, or has whole files, so that what a file's tests share is made once.
 # A test that fails is run once more, by itself and named: what fails twice is a fault, not a busy machine.
 test: $(STAMP)
 	$(call tested,--ignore=tests/browser,-n auto --maxprocesses 4 --dist worksteal)
-	$(call tested,tests/browser)
+	$(call tested,tests/browser,-n 2 --dist loadfile)
 
-# $(1) which tests, $(2) how; pytest ends with 1 when tests failed, and with 5 when a selection by ARGS leaves it none
+# $(1) which tests, $(2) how; which of them failed stands in .pytest_cache, of this run alone
+# pytest ends with 1 when tests failed, and with 5 when a selection by ARGS leaves it none
 define tested
-$(BIN)/python -m pytest $(2) $(1) $(ARGS) || case $$? in \
+$(BIN)/python -m pytest --cache-clear $(2) $(1) $(ARGS) || case $$? in \
 	1) echo "once more, those that failed:"; $(BIN)/python -m pytest $(1) $(ARGS) --last-failed --last-failed-no-failures none ;; \
 	5) [ -n "$(ARGS)" ] ;; \
 	*) exit 1 ;; \
 	esac
 endef
 
+# what holds the form of the code, beside what holds its types; each says all that it found
 lint: $(STAMP)
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) types form imports scripts
+
+types: $(STAMP)
+	$(BIN)/mypy --strict
+
+form: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict
+
+imports: $(STAMP)
 	$(BIN)/lint-imports --no-cache
+
+scripts:
 	@if command -v npx >/dev/null 2>&1; then \
 		npx --yes prettier@$(PRETTIER) --log-level warn --check 'lmops/**/*.js' 'tests/**/*.mjs'; \
 	else echo "no Node here: the form of the JavaScript was not checked (tests hold the length of its lines)" >&2; fi

@@ -37,6 +37,9 @@ LANES = (
     (
         ("cost_report", [], {0, 1}),
         ("daily_monitor", ["init=true", "at=2026-10-31T00:00", "scorers=refusal"], {1}),
+        ("drift_check", ["init=true", "at=2026-10-31T00:00"], {0, 1}),
+        ("canary_release", ["route=tour", "reason=tour", "dry_run=false"], {3}),
+        ("incident_response", ["action=kill_arm", 'params={"route": "tour"}'], {0}),
     ),
 )
 
@@ -87,11 +90,19 @@ def judged(ws: lmops.Workspace) -> None:
     assert run.status == "finished", run.status
 
 
+def released(ws: lmops.Workspace) -> None:
+    """Begin a canary that nobody has asked yet."""
+    arms = {"old": {"prompt": "support-answer@1", "weight": 0.9}, "new": {"prompt": "support-answer@2", "weight": 0.1}}
+    plan = {"arm": "new", "steps": [{"share": 0.1, "n": 50}], "guards": {"error_rate": 0.05}}
+    ws.routing.set("tour", {"arms": arms, "canary": plan})
+
+
 def runbooks() -> None:
     """The demo with its report, and every runbook."""
     assert "traffic_report.html" in shell("demo")[0]
     with lmops.open(STORE) as ws:
         judged(ws)
+        released(ws)
     names = {one["name"] for one in json.loads(shell("runbook", "list", "--json")[0])}
     assert names == {"traffic_report"} | {name for lane in LANES for name, _, _ in lane}, names
     with ThreadPoolExecutor(len(LANES)) as pool:

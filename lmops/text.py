@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from typing import Final
+from typing import Final, Literal
 
 #: Controls, and the invisible characters that turn the direction of text around; tab and line feed are left alone.
 _INVISIBLE: Final = re.compile(
@@ -21,7 +21,7 @@ _DIGITS: Final = bytes(48 <= byte < 58 for byte in range(256))
 _LONG_NUMBER: Final = 20 * b"\1"
 #: What a notebook's page would take for TeX; an element around the sign keeps it from finding the end of a formula.
 _MATHS: Final = re.compile(r"\$|\\(?=[(\[]|begin|(?:eq)?ref)")
-_GUARDED: Final = re.compile(r"<span>(\$|\\)</span>")
+_GUARDED: Final = re.compile(r"<(t?span)>(\$|\\)</\1>")
 
 
 def exact_json(data: str | bytes, *, long_as_text: bool = False) -> object:
@@ -105,14 +105,18 @@ def escape(value: object, limit: int | None = None) -> str:
     return no_maths(attribute(value, limit))
 
 
-def no_maths(html: str) -> str:
+def no_maths(html: str, element: Literal["span", "tspan"] = "span") -> str:
     """Return HTML that others made, without "$" in its tags, so that no text of it begins a formula.
+
+    Args:
+        html: What is shown.
+        element: That stands around each sign: "tspan" where the text is of an SVG.
 
     Example:
         >>> no_maths("<td>$5</td>")
         '<td><span>$</span>5</td>'
     """
-    return _MATHS.sub(r"<span>\g<0></span>", html)
+    return _MATHS.sub(rf"<{element}>\g<0></{element}>", html)
 
 
 def one_line(value: object, limit: int) -> str:
@@ -131,10 +135,10 @@ def attribute(value: object, limit: int | None = None) -> str:
 
 
 def unescape(markup: str) -> str:
-    """Return HTML with the texts that :func:`escape` wrote as they were.
+    """Return HTML with the texts that :func:`escape` and :func:`no_maths` wrote as they were.
 
     Example:
         >>> unescape(escape("a < $5"))
         'a < $5'
     """
-    return html.unescape(_GUARDED.sub(r"\1", markup))
+    return html.unescape(_GUARDED.sub(r"\2", markup))

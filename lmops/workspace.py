@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     import duckdb
 
     from lmops.judges import Judges
+    from lmops.routing import Routing
     from lmops.store import Store
     from lmops.widgets.evals.noun import BrowsableEvals
     from lmops.widgets.feedback.noun import BrowsableFeedback
+    from lmops.widgets.incidents.noun import BrowsableIncidents
     from lmops.widgets.monitors.noun import BrowsableMonitors
 
 
@@ -141,6 +143,20 @@ class Workspace(Shown):
         from lmops.widgets.monitors.noun import BrowsableMonitors  # numpy comes with it
 
         return BrowsableMonitors(self)
+
+    @functools.cached_property
+    def incidents(self) -> BrowsableIncidents:
+        """The incidents: open, act, verify, resolve, show, timeline, postmortem."""
+        from lmops.widgets.incidents.noun import BrowsableIncidents  # numpy comes with it
+
+        return BrowsableIncidents(self.project)
+
+    @functools.cached_property
+    def routing(self) -> Routing:
+        """The routes: set, choose, call, kill, revive, status, promote, rollback, diff, sync."""
+        from lmops.routing import Routing  # what speaks with models comes with it
+
+        return Routing(self.project, models=lambda: self.models)
 
     @functools.cached_property
     def evals(self) -> BrowsableEvals:

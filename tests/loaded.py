@@ -14,7 +14,7 @@ import pyarrow.parquet  # noqa: F401 - likewise
 
 import lmops.opening
 import lmops.runbooks
-import lmops.sample.release
+import lmops.sample.releases
 import lmops.traces._attributes
 import lmops.traces._formats
 import lmops.traces._otlp

@@ -17,10 +17,10 @@ from tests import warm
 SEALED = schema().sealed
 #: Tables that hold no record: machinery of the store, facts with a checksum in each row, and what a room can lose.
 OTHERS = {
-    "alert_outbox", "alert_sink_states",
+    "alert_outbox", "alert_sink_states", "anchor_claims",
     "audit", "audit_head", "counters", "dead_rows", "feedback_history", "inbox", "info", "label_history",
     "monitor_files", "monitor_states", "pending_changes", "prompt_files", "queue_back", "queue_full", "queue_gone",
-    "queue_raters", "queue_turns", "retired", "segments", "trace_score_chances", "trace_score_claims",
+    "queue_raters", "queue_turns", "retired", "route_files", "segments", "trace_score_chances", "trace_score_claims",
     "trace_score_history", "unsealed",
 }  # fmt: skip  # many words: packed, they are read at a glance
 #: Tables whose rows are held by a hash over several of them.
@@ -50,7 +50,7 @@ def full(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched, lmops.open(path, actor="ann") as ws:
         warm.use(patched)
         for text in ("Answer {{ input }}", "Say {{ input }}"):
-            ws.prompts.save("p", text, note="n")
+            ws.prompts.save("p", text, note="n", model="standin:ferry-1")
         ws.prompts.promote("p", 1, to="production", reason="first")
         ws.prompts.protect("p")
         ws.models.set_price("m", input_usd_per_mtok=1, output_usd_per_mtok=2, reason="list")
@@ -79,15 +79,10 @@ def full(tmp_path_factory):
             figures = {"n_learning": 9, "n_held_out": 9, "p_value": 0.01}
             ws.judges.better(change, polite, shown, traces=["a" * 32] * 2, figures=figures)
             change.say("judge.improve", "polite")
+        ws.routing.kill(ws.routing.set("support", {"p@1": 1}).name, reason="down")
         ws.monitors.sinks.save("ops", kind="webhook", url="http://127.0.0.1:9/hook")
         ws.monitors.save("errors", metric="error_rate")
-        with ws.project.change() as change:
-            told = {"monitor": "errors", "version": 1, "series": "{}", "metric": "error_rate", "severity": "ticket"}
-            times = {"found_ns": 1, "opened_ns": 1, "moved_ns": 1}
-            row = {**told, **times, "words": "more", "times_opened": 1, "status": "firing", "actor": "ann"}
-            number = change.insert("alerts", row)
-            change.insert("alert_examples", {"alert": number, "place": 1, "trace_id": "a" * 32})
-            change.say("alert.open", str(number))
+        _watched(ws)
         ws.audit.cover(reason="all of it is ours")
         with ws.store.transaction() as con:
             for (name,) in con.execute("select name from sqlite_master where type = 'trigger'").fetchall():
@@ -96,6 +91,34 @@ def full(tmp_path_factory):
         assert (found.ok, found.not_covered) == (True, {})
         assert found.records > 15
         yield ws
+
+
+def _watched(ws):
+    """Write an alert, an anchor of a judge, and an incident."""
+    with ws.project.change() as change:
+        told = {"monitor": "errors", "version": 1, "series": "{}", "metric": "error_rate", "severity": "ticket"}
+        times = {"found_ns": 1, "opened_ns": 1, "moved_ns": 1}
+        row = {**told, **times, "words": "more", "times_opened": 1, "status": "firing", "actor": "ann"}
+        number = change.insert("alerts", row)
+        change.insert("alert_examples", {"alert": number, "place": 1, "trace_id": "a" * 32})
+        change.say("alert.open", str(number))
+    with ws.project.change() as change:
+        of = {"judge": "polite", "version": 1}
+        chosen = {"judge_version": "1", "dataset": "d@1", "items": 1, "repeats": 2, "every_s": 9.0}
+        change.insert("judge_anchors", {**of, **chosen, "author": "ann", "created_ns": 1})
+        verdict = {"sweep": 0, "example_id": "e", "score": 1.0, "kept": 1.0, "start_ns": 1}
+        change.insert("anchor_verdicts", {**of, **verdict})
+        change.say("judge.anchor", "polite@1")
+    for number, text in enumerate(("Answer {{ input }}", "Say {{ input }}"), 1):
+        ws.prompts.save("r", text)
+        ws.prompts.promote("r", number, to="production")
+    ws.incidents.open(1, explain=False)
+    ws.incidents.note(1, "it is the new prompt")
+    ws.incidents.act(1, "roll_back", {"prompt": "r"}, dry_run=False, reason="it fails")
+    ws.incidents.verify(1)
+    rule = {"severity": 3, "after": "1m", "who": "ann", "sink": "ops", "unless": "resolved"}
+    ws.incidents.set_policy([rule])
+    ws.incidents.escalate(at="2100-01-01")
 
 
 def _notebook(folder):

@@ -96,6 +96,14 @@ def test_groups_are_the_text_columns():
     assert {trace.name for trace in charts.traffic(frame).data} == {"a · s1", "b · s2"}
 
 
+def test_names_of_groups_leave_the_plot_its_room():
+    """They stand below it, at the end of the figure, and are scrolled where they need more than a third of it."""
+    made = charts.traffic(pd.concat([stats(model=f"vendor/a-long-name-{place}") for place in range(10)]))
+    legend = made.layout.legend
+    assert (legend.yref, legend.y, legend.yanchor) == ("container", 0, "bottom")
+    assert legend.maxheight < charts.template().layout.height / 3
+
+
 def test_titles_say_what_is_not_shown():
     """Calls without a price and groups beyond the twelfth are counted in the title."""
     assert "3 calls without a price" in charts.cost(stats(unpriced_calls=1)).layout.title.text

@@ -13,6 +13,7 @@ from nbconvert.exporters import HTMLExporter
 
 from lmops import charts
 from lmops.charts._drawing import drawing
+from lmops.text import unescape
 from tests.test_charts import HOSTILE, stats
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -87,10 +88,13 @@ def test_nothing_is_drawn_of_nothing():
 
 
 def test_text_of_traces_stays_text():
-    """Markup neither acts nor is escaped twice."""
-    found = drawn(charts.bars(pd.DataFrame({"x": [HOSTILE], "y": [1]}), "x", "y"))
-    assert {one.tag.removeprefix(SVG) for one in found.iter()} <= {"svg", "title", "rect", "line", "text"}
-    assert any("<b>b</b>" in (one.text or "") for one in found.iter(f"{SVG}text"))
+    """Markup neither acts nor is escaped twice; no "$" begins a formula, and the text is found in the drawing."""
+    made = charts.bars(pd.DataFrame({"x": [HOSTILE], "y": [1]}), "x", "y")
+    found = drawn(made)
+    assert {one.tag.removeprefix(SVG) for one in found.iter()} <= {"svg", "title", "rect", "line", "text", "tspan"}
+    assert any("<b>b</b> &amp; $x^2$" in "".join(one.itertext()) for one in found.iter(f"{SVG}text"))
+    assert {one.text for one in found.iter(f"{SVG}tspan")} == {"$"}
+    assert "<b>b</b> &amp; $x^2$" in unescape(made.svg())
 
 
 def test_an_exported_notebook_shows_the_chart(monkeypatch):

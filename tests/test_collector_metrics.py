@@ -176,3 +176,15 @@ def test_the_same_is_counted_as_the_store_answers(tmp_path):
             calls.add(rows[at : at + 7])
         stored = store.sql("select count(*), sum(input_tokens) from llm_calls").fetchall()[0]
     assert (counted(calls), counted(calls, "gen_ai_client_inference_usage_input_tokens_total")) == stored
+
+
+def test_the_time_to_the_first_token_is_counted_where_it_is_said():
+    """In a histogram of its own, with its own buckets; a call that does not stream is in none."""
+    calls = Calls()
+    calls.add([llm("t1", "a", model="m", ttft_ms=300.0), llm("t2", "a", model="m"), llm("t3", "a", model="other")])
+    text = render(calls.families())
+    found = samples(text)
+    name = "gen_ai_client_inference_time_to_first_token_seconds"
+    assert (found[f"{name}_bucket", "m", "0.25"], found[f"{name}_bucket", "m", "0.5"]) == (0, 1)
+    assert (found[f"{name}_count", "m", None], found[f"{name}_sum", "m", None]) == (1, 0.3)
+    assert (f"{name}_count", "other", None) not in found

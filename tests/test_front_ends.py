@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lmops.errors import UsageError
+from tests.forked import run
 
 
 def test_visitors_of_a_page_are_offered_nothing_that_changes_the_store(ws, monkeypatch):
@@ -58,10 +59,20 @@ def test_visitors_label_and_thumb_in_their_own_name_only(ws, monkeypatch):
         assert "application/vnd.jupyter.widget-view+json" in view._repr_mimebundle_()[0]
 
 
-def test_marimo_shows_records_and_views_as_html(ws):
-    """Where it is installed: it asks for the same forms as a notebook."""
-    formatting = pytest.importorskip("marimo._output.formatting", reason="marimo is not installed")
+_IN_MARIMO = """
+import sys
+import lmops
+from marimo._output import formatting
+with lmops.open(sys.argv[1]) as ws:
     for one in (ws, ws.store.stats(), ws.traces.search(), ws.traces.browse()):
         found = formatting.try_format(one)
-        assert found.exception is None
+        assert found.exception is None, found.exception
         assert found.mimetype in {"text/html", "application/vnd.marimo+mimebundle"}, type(one)
+print("shown")
+"""
+
+
+def test_marimo_shows_records_and_views_as_html(ws):
+    """It asks for the same forms as a notebook; in a process of its own, for it takes all widgets of its process."""
+    shown = run(_IN_MARIMO, str(ws.store.path))
+    assert shown.stdout.strip() == "shown", shown.stderr

@@ -53,6 +53,7 @@ NOUNS = [
     "lmops.monitors:Monitors",
     "lmops.monitors:Sinks",
     "lmops.prompts:Prompts",
+    "lmops.routing:Routing",
     "lmops.runbooks:Runbooks",
     "lmops.store:Store",
     "lmops.traces:Traces",
@@ -62,7 +63,7 @@ NOUNS = [
 SURFACE = {
     "audit": "Anchored Audit AuditReport Head Verification verify_export",
     "charts": "accounts bars cost differences errors escape failure_modes feedback latency quality_and_cost scores "
-    "template traffic",
+    "series template traffic",
     "collector": "Collector Decode Limits serve",
     "datasets": "Change DatasetDiff DatasetVersion Datasets Example FIELDS SaveReport",
     "evals": "Comparison Criteria CriterionResult Difference Drift Evals Plan Run RunStatus TaskResult Totals "
@@ -70,16 +71,21 @@ SURFACE = {
     "feedback": "Adjudication FailureMode FailurePivot Feedback FeedbackDigest FeedbackStats GoldAccuracy ImportReport "
     "JudgeBudget JudgeCalibration JudgeImprovement Kept LabelField LabelSchema LabelSchemas Queue QueueProgress Queues "
     "RaterAccuracy RaterAgreement RaterProgress Signal SuggestedMode Suggestions Themes Turn WHICH",
+    "incidents": "ACTIONS Act Action Affected Escalated Escalation Incident Incidents Planned Postmortem "
+    "Stand Verified",
     "judges": "JudgeDiff JudgeVersion Judges meant scorers_meant",
+    "metrics": "Kind METRICS Metric Together Unit Worse items_sql metric_of together_sql",
     "models": "Completion Embeddings Endpoint Models Price Pricer Rates Row ToolCall Usage check_params timed",
-    "monitors": "Alert Backtest CheckReport Deliveries Explanation METRICS Metric Monitor Monitors Scored "
-    "ScoringReport Simulation Sink SinkKind Sinks TraceScores items_sql metric_of",
+    "monitors": "Alert Anchor Backtest CheckReport Deliveries Explanation History METRICS Metric Monitor Monitors "
+    "Moved Recovery Scored ScoringReport Simulation Sink SinkKind Sinks TraceScores items_sql metric_of",
     "prompts": "Move PromptVersion Prompts",
-    "records": "Change FREE Kind LATEST Move Project Proof Ref Row States Sync SyncReport Tables Versioned Versions "
-    "check_word check_words is_confirmed moves_view text_hash verdict_digest",
+    "records": "Change FREE Kind LATEST Move Project Proof Ref Row States Sync SyncReport Tables Version Versioned "
+    "Versions check_word check_words is_confirmed moves_view text_hash told verdict_digest",
+    "routing": "Advice AdvisedArm Arm ArmComparison ArmLimits ArmStatus Attempt CanaryStatus CanaryStep Choice "
+    "ExperimentPower MetricComparison RouteStatus RouteVersion RoutedCompletion Routing Rule Switch reweighed",
     "runbooks": "MIMETYPE Parameter Runbook RunbookRun Runbooks read_result show_numbers show_result show_table "
     "show_value",
-    "sample": "BuildReport build data_dir golden release",
+    "sample": "BuildReport build data_dir golden release released_route traffic_after",
     "scorers": "Complete Embed PARAMETERS Score ScoreInput ScoreSummary Scorer ScorerFactory available build "
     "checked_name citation compare_pair contains contains_all cost edit_similarity exact_match get json_schema judge "
     "judge_from language latency length numeric pairwise panel refusal regex resolve resolve_all retrieval rouge_l "
@@ -108,10 +114,12 @@ STATEMENTS = {
     "feedback/_answers.py", "feedback/_draws.py", "feedback/_failures.py", "feedback/_handed.py",
     "feedback/_looking.py", "feedback/_opening.py",
     "feedback/_schema.py", "feedback/_turns.py", "feedback/_write.py", "feedback/calibration.py", "feedback/queues.py",
+    "incidents/_doing.py", "incidents/_escalating.py", "incidents/_life.py", "incidents/actions.py",
     "judges/_versions.py",
     "models/_cache.py", "models/_endpoints.py", "models/_prices.py",
     "monitors/_outbox.py", "monitors/_score_write.py", "monitors/_state.py",
-    "monitors/alerts.py", "monitors/sinks.py",
+    "monitors/alerts.py", "monitors/anchors.py", "monitors/sinks.py",
+    "routing/_live.py",
     "runbooks/_journal.py", "runbooks/_schema.py",
     "traces/_said.py",  # whether anybody said anything
     "traces/_predicate.py",  # parses conditions, in a connection of its own without data

@@ -19,6 +19,14 @@ def test_the_code_runs_as_it_stands(tmp_path):
     """A stranger's lines in an empty folder, after the demo, end with what the README says."""
     demo = subprocess.run([sys.executable, "-m", "lmops", "demo"], cwd=tmp_path, capture_output=True, check=False)
     assert demo.returncode == 0, demo.stderr
+    said = (
+        "incident 1: resolved",
+        "since then   recovered",
+        "recall",
+        "audit chain: whole",
+        "lmops incident timeline 1",
+    )
+    assert [words for words in said if words not in demo.stdout.decode()] == []
     code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
     checks = (
         "\nassert ws.sql('select count(*) from traces').fetchall()[0][0] >= 2000\nassert ws.runbooks.runs()\n"

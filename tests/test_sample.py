@@ -17,7 +17,7 @@ import pytest
 from lmops.errors import UsageError
 from lmops.sample import data_dir, folder
 from lmops.sample.asking import golden_rows
-from lmops.sample.release import release
+from lmops.sample.releases import release
 from lmops.sample.retrieval import Index, IndexSettings, rerank
 from lmops.sample.traffic import CHUNKING_NS, MODEL_UPDATE_NS, OUTAGE, PROMPT_3_NS
 from lmops.standin import ChatRequest, Message, chat_model, content

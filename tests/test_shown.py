@@ -18,6 +18,7 @@ from lmops.times import from_ns
 from tests.evals.judged import calibrated, judged, labelled, truth
 from tests.feedback.notes import noted
 from tests.feedback.test_improve import polite, rows
+from tests.routing.trials import ARMS, MODEL, PLAN, traffic
 from tests.store.helpers import START, llm, span
 from tests.widgets.prompt_samples import saved
 
@@ -117,16 +118,24 @@ def of_judges(ws):
 
 
 def of_monitors(ws):
-    """A monitor, a check that fires, its alert, a replay, a simulation, what accounts for it, scores, sinks."""
+    """A monitor that fires, a replay, a simulation, a chart, what accounts for it and if it is over, scores, sinks."""
     ws.store.load(spans=[llm(f"m{n:02}", f"m{n:02}", start=START + n * MINUTE, cost_usd=1 + n / 40) for n in range(40)])
     dear = {"view": "llm_calls", "value": "cost_usd", "kind": "mean", "title": MONEY, "unit": "usd"}
     saved = ws.monitors.save("money", metric=dear, method="threshold", limit=0.1, owner=MONEY, reason=MONEY)
     report = ws.monitors.check(at=from_ns(START + 60 * MINUTE), lateness="1m")
     sink = ws.monitors.sinks.save("ops", kind="webhook", url="http://127.0.0.1:9/hook", reason=MONEY)
+    ws.datasets.save("answers", [{"input": MONEY, "output": f"{MONEY} {n}"} for n in range(10)])
+    moved = [
+        ws.monitors.moved(1),
+        ws.monitors.recovered(1, since=from_ns(START), until=from_ns(START + 60 * MINUTE)),
+        ws.monitors.anchor(judge("dear", f"Is {MONEY} right?", model="standin:judge-1"), "answers", owner=MONEY),
+    ]
     return [
         saved,
         report,
         *report.alerts,
+        ws.monitors.show("money"),
+        *moved,
         ws.monitors.backtest("money"),
         ws.monitors.simulate(0.05, 500),
         ws.monitors.explain(dear, since=from_ns(START + 20 * MINUTE)),
@@ -137,12 +146,56 @@ def of_monitors(ws):
     ]
 
 
+def of_routing(ws):
+    """A route with a plan that is switched off, its state, what its arms are worth, a step, advice."""
+    current = {**ARMS["current"], "policy": MONEY, "params": {"user": MONEY}, "limits": {"usd_per_day": 5}}
+    route = {"arms": {**ARMS, "current": current}, "when": [{"if": {MONEY: MONEY}, "arms": {"next": 1}}]}
+    saved = ws.routing.set(
+        "support", {**route, "canary": {**PLAN, "margin": 0.1, "primary": "error_rate"}}, reason=MONEY
+    )
+    traffic(ws, users=200, day=40, model=MODEL)
+    dear = {"view": "llm_calls", "value": "cost_usd", "kind": "mean", "title": MONEY, "unit": "usd"}
+    return [
+        saved,
+        ws.routing.compare("support", dear),
+        ws.routing.power("support", dear),
+        ws.routing.canary("support"),
+        ws.routing.advise("support", "error_rate", margin=0.1),
+        ws.routing.step("support", act=True, reason=MONEY),
+        ws.routing.kill("support", "next", reason=MONEY),
+        ws.routing.kill("support", reason=MONEY),
+        ws.routing.status("support"),
+    ]
+
+
+def of_incidents(ws):
+    """An incident of an alert on money and one by hand, what would be done, whether it is over, a post-mortem."""
+    opened = ws.incidents.open(1, owner=MONEY, reason=MONEY)
+    by_hand = ws.incidents.open(MONEY, owner=MONEY, where="cost_usd > 1", reason=MONEY)
+    ws.incidents.note(opened.incident, MONEY)
+    ws.incidents.follow_up(opened.incident, text=MONEY)
+    off = {"route": "support", "arm": "current"}
+    plan = ws.incidents.act(opened.incident, "kill_arm", off)
+    done = [ws.incidents.act(opened.incident, "kill_arm", off, dry_run=False, reason=MONEY) for _ in range(2)]
+    return [
+        opened,
+        by_hand,
+        ws.incidents.affected(by_hand.incident),
+        plan,
+        *done,
+        ws.incidents.verify(opened.incident, since=from_ns(START), until=from_ns(START + 60 * MINUTE)),
+        ws.incidents.postmortem(opened.incident),
+        ws.incidents.resolve(opened.incident, force=True, reason=MONEY),
+        ws.incidents.escalate(),
+    ]
+
+
 def test_no_record_shows_a_formula(ws):
     """Every type that is shown as HTML is among those that are tried."""
     trace = traced(ws)
     stored = [ws, ws.store.stats(), ws.traces.ingest([]), ws.traces.diff(trace, trace)]
     made = [*stored, trace, *trace.spans, *of_prompts(ws), *of_datasets(ws), *of_feedback(ws, trace), *of_judges(ws)]
-    made += of_monitors(ws)
+    made += [*of_monitors(ws), *of_routing(ws), *of_incidents(ws)]
     for one in made:
         assert one.text, type(one)
         assert formulas(html_of(one)) == [], type(one)

@@ -61,7 +61,7 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str] | None = None, tim
     """
     said = {"Content-Type": "application/json", "User-Agent": "lmops", "Connection": "close", **(headers or {})}
     request = urllib.request.Request(url, data=body, headers=said, method="POST")  # noqa: S310 - whoever configures an address is asked for http or https
-    deadline, late = _Deadline(timeout_s), f"no answer within {timeout_s:g} s"
+    deadline, late = Deadline(timeout_s), f"no answer within {timeout_s:g} s"
     opener = urllib.request.build_opener(_NoRedirects, _Plain(deadline), _Secure(deadline))
     try:
         with contextlib.closing(deadline), opener.open(request, timeout=timeout_s) as answer:
@@ -99,43 +99,46 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """Return no request: the redirection is an error."""
 
 
-class _Deadline:
-    """Ends a connection when its time is over; a time-out of a socket begins anew with each byte."""
+class Deadline:
+    """Ends a connection when its time is over; a time-out of a socket begins anew with each byte.
+
+    Args:
+        seconds: How long all of it may take, from when there is a connection.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._timer: threading.Timer | None = None
+        self._held: socket.socket | None = None
         self.is_over = False
 
-    def watch(self, connection: socket.socket) -> None:
-        """Let a connection end in time."""
+    def watch(self, connection: socket.socket) -> socket.socket:
+        """Let a connection end in time, whatever is spoken over it from now on, and return it."""
+        held = self._held = connection.dup()  # a connection that becomes one of TLS lets go of its own
 
         def end() -> None:
             self.is_over = True
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                held.shutdown(socket.SHUT_RDWR)
 
         self._timer = threading.Timer(self._seconds, end)
         self._timer.daemon = True
         self._timer.start()
+        return connection
 
     def close(self) -> None:
         """Watch no longer."""
-        if self._timer is not None:
+        if self._timer is not None and self._held is not None:
             self._timer.cancel()
+            self._held.close()
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection that a deadline watches."""
+    """A connection that a deadline watches, from before TLS begins."""
 
-    def __init__(self, *given: Any, deadline: _Deadline, **more: Any) -> None:
+    def __init__(self, *given: Any, deadline: Deadline, **more: Any) -> None:
         super().__init__(*given, **more)
-        self._deadline = deadline
-
-    def connect(self) -> None:
-        """Connect, and let it end in time."""
-        super().connect()
-        self._deadline.watch(self.sock)
+        self._create_connection = lambda *told: deadline.watch(socket.create_connection(*told))
 
 
 class _SecureConnection(_Connection, http.client.HTTPSConnection):
@@ -145,7 +148,7 @@ class _SecureConnection(_Connection, http.client.HTTPSConnection):
 class _Plain(urllib.request.HTTPHandler):
     """Opens addresses with http."""
 
-    def __init__(self, deadline: _Deadline) -> None:
+    def __init__(self, deadline: Deadline) -> None:
         super().__init__()
         self._deadline = deadline
 
@@ -157,7 +160,7 @@ class _Plain(urllib.request.HTTPHandler):
 class _Secure(urllib.request.HTTPSHandler):
     """Opens addresses with https."""
 
-    def __init__(self, deadline: _Deadline) -> None:
+    def __init__(self, deadline: Deadline) -> None:
         super().__init__()
         self._deadline = deadline
 

@@ -20,6 +20,8 @@ _FEW_COLUMNS: Final = 3
 _MANY_COLUMNS: Final = 8
 _TITLE: Final = 400
 _CELL: Final = "padding:1px 10px 1px 0;text-align:{side};{wrap}vertical-align:top"
+#: A number is not broken before its unit; the heading above it may be.
+_WHOLE: Final = ";white-space:nowrap"
 _COMPACT: Final = ' style="border-collapse:collapse;font-size:12px"'
 
 
@@ -66,7 +68,7 @@ def html_table(
     """
     body = list(body)
     styles = styles or [_side([row[place] for row in body]) for place in range(len(head))]
-    heads = heads or styles
+    heads = heads or [style.removesuffix(_WHOLE) for style in styles]
     top = _cells("th", head, heads, show)
     lines = "".join(f"<tr>{_cells('td', row, styles, show, names=head)}</tr>" for row in body)
     look = f' class="{table_class(len(head))}"{_COMPACT if compact else ""}'
@@ -76,7 +78,7 @@ def html_table(
 def _side(column: Iterable[object]) -> str:
     """Return the style of a column: JupyterLab's own would set prose to the right as well."""
     is_number = all(_NUMBER.fullmatch(str(cell)) for cell in column)
-    return f"text-align:{'right' if is_number else 'left'}"
+    return f"text-align:right{_WHOLE}" if is_number else "text-align:left"
 
 
 def table_class(columns: int) -> str:

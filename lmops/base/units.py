@@ -35,8 +35,8 @@ def duration(ms: float | None) -> str:
     """Return a time in milliseconds in the unit that suits it; "" for None.
 
     Example:
-        >>> duration(0.5), duration(812), duration(2_310), duration(185_000), duration(7.3e6), duration(-1_500)
-        ('0.5 ms', '812 ms', '2.31 s', '3 m 05 s', '2.0 h', '-1.50 s')
+        >>> duration(0.5), duration(812), duration(2_310), duration(185_000), duration(7.3e6), duration(7e8)
+        ('0.5 ms', '812 ms', '2.31 s', '3 m 05 s', '2.0 h', '8.1 d')
     """
     if ms is None:
         return ""
@@ -47,7 +47,9 @@ def duration(ms: float | None) -> str:
     if ms < _MINUTE - 50:
         return f"{ms / _SECOND:.{2 if ms < 9_995 else 1}f} s"
     minutes, rest = divmod(round(ms / _SECOND), 60)
-    return f"{minutes} m {rest:02} s" if minutes < 120 else f"{minutes / 60:.1f} h"
+    if minutes < 120:
+        return f"{minutes} m {rest:02} s"
+    return f"{minutes / 60:.1f} h" if minutes < 2_880 else f"{minutes / 1_440:.1f} d"
 
 
 def share(rate: float | None, *, signed: bool = False) -> str:
@@ -61,6 +63,23 @@ def share(rate: float | None, *, signed: bool = False) -> str:
         return ""
     digits = 2 if 0 < abs(rate) < 0.001 else 1
     return f"{100 * rate:{'+' if signed else ''}.{digits}f} {'pp' if signed else '%'}"
+
+
+def amount(value: float | None, unit: str, *, signed: bool = False) -> str:
+    """Return a number in the unit of a metric, a difference with its sign; "?" for None.
+
+    Example:
+        >>> amount(0.125, "share"), amount(-0.03, "share", signed=True), amount(1250.4, "tokens", signed=True)
+        ('12.5 %', '-3.0 pp', '+1,250')
+    """
+    if value is None:
+        return "?"
+    if unit == "share":
+        return share(value, signed=signed)
+    sign = "-" if value < 0 else "+" if signed and value > 0 else ""
+    if unit == "ms":
+        return f"{sign}{duration(abs(value))}"
+    return f"{sign}{money(abs(value))}" if unit == "usd" else f"{sign}{abs(value):,.4g}"
 
 
 def tokens(given: int | None, made: int | None) -> str:

@@ -27,6 +27,8 @@
     ranking        bradley_terry -> Ranking, with ties, the bonus of the first place and intervals over items
     sequential     betting_sequence, betting_test, bernstein_sequence, normal_sequence, difference_sequence (A/B),
                    msprt, normal_mixture_boundary: bounds that hold however often one looks
+    experiments    arm_difference by user (phases, earlier means), judge_arms, pairs_needed, sample_ratio: two arms of
+                   traffic, at every look
     detectors      detect -> Detection: has a rate moved, with a stated run between false alarms; first_of_clusters,
                    values_until_found
     changes        change_point -> ChangePoint: when a mean moved, with an interval

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal, Protocol
 
+from lmops.base.units import counted
 from lmops.calc.arrays import show
 from lmops.calc.power import minimum_detectable_effect, n_for_difference, n_for_non_inferiority
 
@@ -264,7 +265,7 @@ def _n_with_pseudo_pairs(
 def _outcome(low: float, high: float, margin: float | None, d: Difference) -> tuple[Outcome, str]:
     """Return the outcome and its reason, from the limits of the gain."""
     if math.isnan(low) or math.isnan(high):
-        what = f"{d.n} items" if d.n_clusters is None or d.n < 2 else f"{d.n_clusters} cluster(s)"
+        what = counted(d.n, "item") if d.n_clusters is None or d.n < 2 else counted(d.n_clusters, "cluster")
         return "inconclusive", f"{what}: no interval can be computed"
     if low > 0:
         return "better", "the whole interval is a gain"

@@ -1,19 +1,26 @@
-"""How many more labels a corrected rate needs to be known well enough. Pure."""
+"""How many more are needed: labels until a corrected rate is known well enough, values until a test stops. Pure."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from lmops.calc.corrected import Allocation, allocate_labels, corrected_pass_rate
+from lmops.calc.sequential import betting_test
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from lmops.calc.corrected import Errors
+    from lmops.calc.sequential import Side
 
 #: The verdicts are taken as many, so that what is left of the interval is what labels can narrow.
 _VERDICTS: Final = 100_000
 _MOST: Final = 100_000
 _STEP: Final = 1.15
+_FIRST: Final = 64
 
 
 def labels_needed(width: float, errors: Errors, *, judge_rate: float, level: float = 0.95) -> Allocation | None:
@@ -68,4 +75,34 @@ def labels_needed(width: float, errors: Errors, *, judge_rate: float, level: flo
         if then.high - then.low <= width:
             return split
         budget = max(budget + 5, round(budget * _STEP))
+    return None
+
+
+def values_to_go(
+    values: ArrayLike, mean: float, *, side: Side, expected: float, alpha: float = 0.05, most: int = 65_536
+) -> int | None:
+    """Return after how many more values a betting test stops, if they come as evenly as they can.
+
+    Args:
+        values: so far, in [0, 1].
+        mean: under the null, in (0, 1).
+        side: as of the test.
+        expected: the mean of the values to come, each of them 0 or 1.
+        alpha: error in (0, 1).
+        most: no more are looked for.
+
+    Returns:
+        0 where it has stopped already; None where it never stops, or only after more than ``most``.
+
+    >>> values_to_go([], 0.1, side="below", expected=0.02)
+    72
+    """
+    known = np.asarray(values, dtype=np.float64)
+    size = _FIRST
+    while size < most:
+        size = min(4 * size, most)
+        marks = np.floor(expected * np.arange(size + 1) + 0.5)
+        stopped = betting_test(np.concatenate((known, np.diff(marks))), mean, side=side, alpha=alpha).stopped_at
+        if stopped is not None:
+            return max(stopped - known.size, 0)
     return None

@@ -37,6 +37,7 @@ __all__ = [
     "latency",
     "quality_and_cost",
     "scores",
+    "series",
     "template",
     "traffic",
 ]
@@ -50,12 +51,15 @@ RED: Final = "#D55E00"
 GREY: Final = "#777a80"
 _GRID: Final = "rgba(119,122,128,0.25)"
 _MAX_GROUPS: Final = 12
+#: How high the names of groups may stand below a plot; where they need more, on a phone, they are scrolled.
+_NAMES_PX: Final = 76
 _MEASURES: Final = frozenset(
     {
         "traces", "spans", "calls", "errors", "error_rate", "error_rate_low", "error_rate_high", "p50_ms", "p95_ms",
         "p50_ms_low", "p50_ms_high", "p95_ms_low", "p95_ms_high", "p50_low", "p50_high", "p95_low", "p95_high",
         "input_tokens", "output_tokens", "cost_usd", "cost_per_trace_usd", "unpriced_calls", "with_feedback", "share",
         "share_low", "share_high", "signals", "users", "up", "down", "rate", "mean", "low", "high", "count",
+        "estimate", "n", "baseline", "baseline_low", "baseline_high", "alert",
         "corrected", "corrected_low", "corrected_high", "ppi", "ppi_low", "ppi_high", "ppi_labels", "ppi_note",
     }
 )  # fmt: skip  # many words: packed, they are read at a glance
@@ -243,6 +247,41 @@ def failure_modes(frame: pd.DataFrame, *, title: str = "Failure modes") -> go.Fi
     top = min(1.05, 1.1 * max(highest, default=1.0)) or 1.0
     figure.update_xaxes(tickformat=".0%", range=[-0.015 * top, top], title="share of items")
     figure.update_layout(hovermode="closest", height=140 + 44 * max(len(modes), 1))
+    return _or_no_data(figure, frame)
+
+
+_FORMATS: Final = {"share": ".0%", "usd": "$,.4~g"}
+
+
+def series(frame: pd.DataFrame, *, title: str = "Series", unit: str = "share") -> go.Figure:
+    """Return what is watched over time beside its baseline, with its alerts, and how many items there are.
+
+    Args:
+        frame: Columns bucket, estimate, low, high, n, baseline, baseline_low, baseline_high (NaN: not known), and alert
+            (words of the alert that was found then; NaN elsewhere).
+        title: Above the figure.
+        unit: Of the estimate: "share", "usd", "ms", ...
+    """
+    _need(frame, "bucket", "estimate", "low", "high", "n", "baseline", "baseline_low", "baseline_high", "alert")
+    go, figure = plotly_objects(), _figure(title, frame, y_title=None)
+    divide(figure, [unit, "items"], [5, 1], is_stacked=True)
+    form = _FORMATS.get(unit, ",.4~g")
+    _band(figure, frame, "baseline_low", "baseline_high", GREY)
+    if frame["baseline"].notna().any():
+        _line(figure, frame, "baseline", "baseline", colour=GREY, dash="dot", hover=f":{form}")
+        figure.data[-1].update(mode="lines")
+    _band(figure, frame, "low", "high", COLOURS[0])
+    _line(figure, frame, "estimate", "now", colour=COLOURS[0], dash="solid", hover=f":{form}")
+    known = frame[frame["alert"].notna() & frame["estimate"].notna()]
+    if len(known):
+        at = {"x": _times(known), "y": numbers(known, "estimate"), "text": list(map(escape, known["alert"]))}
+        mark = {"color": RED, "size": 11, "symbol": "diamond"}
+        figure.add_trace(go.Scatter(**at, name="alert", mode="markers", marker=mark, hovertemplate="%{text}"))
+    look = {"mode": "lines", "line": {"color": GREY, "width": 1.5}, "fill": "tozeroy", "showlegend": False}
+    counts = go.Scatter(x=_times(frame), y=numbers(frame, "n"), name="items", **look)  # as wide as what is above it
+    figure.add_trace(counts.update(xaxis="x2", yaxis="y2"))
+    axes = {"yaxis": {"tickformat": form}, "yaxis2": {"nticks": 3}, "xaxis2": {"matches": "x"}}
+    figure.update_layout({**axes, "height": 340})
     return _or_no_data(figure, frame)
 
 
@@ -536,7 +575,8 @@ def _figure(title: str, frame: pd.DataFrame | None, *, y_title: str | None) -> g
         figure.update_yaxes(title=y_title)
     if by:
         # Names of groups are long and many: above the plot they would run into its title.
-        figure.update_layout(legend={"x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"})
+        place = {"x": 0, "xanchor": "left", "y": 0, "yanchor": "bottom", "yref": "container"}
+        figure.update_layout(legend={**place, "font": {"size": 11}, "maxheight": _NAMES_PX})
     return figure
 
 

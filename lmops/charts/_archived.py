@@ -28,6 +28,10 @@ class Figure(go.Figure):  # type: ignore[misc]  # untyped base
         """Write the figure as ``plotly.io.write_html`` does, its texts in the colour of the page."""
         self._on_page().write_html(*args, **_plotly)
 
+    def svg(self) -> str:
+        """Return the drawing that stands for the figure where no script runs, in the colour of its page."""
+        return drawing(self.to_plotly_json())
+
     def _on_page(self, colour: str = PAGE) -> go.Figure:
         return go.Figure(inked(self.to_dict(), colour))
 
@@ -41,4 +45,4 @@ class Figure(go.Figure):  # type: ignore[misc]  # untyped base
             return
         from IPython.display import display
 
-        display({**bundle, SVG: drawing(self.to_plotly_json())}, raw=True)
+        display({**bundle, SVG: self.svg()}, raw=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.text import attribute, escape, plain_line
+from lmops.text import attribute, escape, no_maths, plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -337,8 +337,8 @@ def _line(a: float, b: float, c: float, d: float, colour: str, *, dash: str = ""
 
 
 def _words(text: str) -> str:
-    """Return text of a figure for a drawing: without plotly's escapes, and with none of a page's marks."""
-    return attribute(plain_line(html.unescape(text), 200))
+    """Return text of a figure for a drawing: without plotly's escapes, with none of a page's marks and no formula."""
+    return no_maths(attribute(plain_line(html.unescape(text), 200)), "tspan")
 
 
 def _text(a: float, b: float, text: str, *, anchor: str = "start", size: int = 11) -> str:

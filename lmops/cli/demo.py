@@ -1,4 +1,4 @@
-"""``lmops demo``: the sample traffic, a runbook over it, a summary."""
+"""``lmops demo``: the sample traffic, a runbook over it, a summary, and from an alert to a verified recovery."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from lmops.base.terminal import echo
 from lmops.base.units import duration, money, share
 from lmops.cli.opening import DEMO_STORE, workspace
 from lmops.cli.printing import print_frame, rows_of, to_json
+from lmops.cli.story import story_data, story_lines
 from lmops.cli.words import JSON
 from lmops.errors import MissingDependencyError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lmops.feedback import FeedbackStats
     from lmops.runbooks import RunbookRun
     from lmops.workspace import Workspace
@@ -25,19 +28,32 @@ if TYPE_CHECKING:
 @click.option("--store", metavar="PATH", help="Where the demo keeps its store; .lmops-demo here by default.")
 @JSON
 def demo(store: str | None, as_json: bool) -> None:
-    """Ingest two weeks of sample traffic with its users' votes and the releases of its prompt, and print a summary."""
-    from lmops.sample import data_dir
-    from lmops.sample.release import release
+    """Tell the story of the sample: two weeks of traffic, alerts, what explains them, a roll back, a verified recovery.
 
-    place = store or DEMO_STORE
+    It ingests the traffic with its users' votes and the releases of its prompt, reports on it, lets monitors look at
+    each day, acts on what a version of the prompt accounts for, and says how the alerts stand up to what was planted.
+    A second run adds nothing.
+    """
+    from lmops.sample import data_dir
+    from lmops.sample.releases import release
+    from lmops.sample.story import NIGHTS, told
+
+    place, until = store or DEMO_STORE, NIGHTS[-1]
     with workspace(place, as_json=as_json) as ws:
         release(ws.store)
         report = ws.traces.ingest(str(data_dir() / "traces" / "*.jsonl.gz"), progress=not as_json)
         ws.feedback.ingest(data_dir() / "feedback.jsonl")
-        said = ws.feedback.stats(every=None)
+        said = ws.feedback.stats(every=None, until=until)
         run, missing = _report(ws, progress=not as_json)
-        totals = ws.sql(_TOTALS).df().iloc[0].to_dict()
+        totals = ws.sql(_TOTALS, {"until": until}).df().iloc[0].to_dict()
         history = ws.prompts.history("support-answer")
+        history = history[history["at"] < until]
+        if not as_json:
+            _print_traffic(repr(report), [*_summary(totals), ("feedback", _thumbs(said))], history)
+            echo(f"  report       {run.html_path}" if run else f"  no runbook was run: {missing}")
+            echo("")
+        folder = run.html_path.parent if run and run.html_path else ws.store.path / "runs"
+        story = told(ws, folder, say=_quiet if as_json else echo)
         chain = ws.audit.verify()
     if as_json:
         found = {
@@ -46,32 +62,40 @@ def demo(store: str | None, as_json: bool) -> None:
             "feedback": said.data(),
             "run": run and run.to_dict(),
             "store": place,
+            "story": story_data(story),
+            "audit": {"ok": chain.ok, "events": chain.events},
         }
         echo(to_json(found))
         return
-    echo(repr(report))
+    lines = ["", *story_lines(story), "", f"audit chain: {'whole' if chain.ok else 'BROKEN'}, {chain.events} events"]
+    for line in [*lines, "", *_next_steps(place)]:
+        echo(line)
+
+
+def _quiet(_words: str) -> None:
+    """Say nothing."""
+
+
+def _print_traffic(report: str, summary: list[tuple[str, str]], history: pd.DataFrame) -> None:
+    echo(report)
     echo("")
-    for name, value in [*_summary(totals), ("feedback", _thumbs(said))]:
+    for name, value in summary:
         echo(f"  {name:<13}{value}")
     echo("")
     echo("releases of support-answer")
     print_frame(history[["at", "alias", "from", "to", "actor", "reason"]], as_json=False, empty="none")
-    echo(f"audit chain: {'whole' if chain.ok else 'BROKEN'}, {chain.events} events")
     echo("")
-    if run is None:
-        echo(f"  no runbook was run: {missing}")
-    else:
-        echo(f"  notebook     {run.notebook_path}")
-        echo(f"  report       {run.html_path}")
-    echo("")
-    for line in _next_steps(place):
-        echo(line)
 
 
 def _report(ws: Workspace, *, progress: bool) -> tuple[RunbookRun | None, str]:
-    """Return a run of the traffic report; None and why, where what runs notebooks is not installed."""
+    """Return the traffic report, run where it was not; None and why, where what runs notebooks is not installed."""
+    for run in ws.runbooks.runs():
+        if (run.name, run.status, run.problem) == ("traffic_report", "ok", None) and run.parameters.get(
+            "last"
+        ) == _LAST:
+            return run, ""
     try:
-        return ws.runbooks.run("traffic_report", {"last": "14d"}, progress=progress).raise_for_status(), ""
+        return ws.runbooks.run("traffic_report", {"last": _LAST}, progress=progress).raise_for_status(), ""
     except MissingDependencyError as error:
         return None, str(error)
 
@@ -90,13 +114,15 @@ def _next_steps(place: str) -> list[str]:
 _LOOK: Final = (
     "  lmops search \"status = 'error' and latency_ms > 2000\"",
     "  lmops sql 'select model, count(*) as calls, sum(cost_usd) as usd from llm_calls group by 1'",
-    "  lmops prompt rollback support-answer --reason 'unsupported claims' --dry-run",
+    "  lmops incident timeline 1",
 )
+_LAST: Final = "14d"
 _TOTALS = """
 select count(*) as traces, sum(span_count)::BIGINT as spans, sum(call_count)::BIGINT as calls,
   count(*) filter (status = 'error') as errors, sum(cost_usd) as cost_usd,
   quantile_cont(latency_ms, 0.5) as p50_ms, quantile_cont(latency_ms, 0.95) as p95_ms,
   sum(unpriced_calls)::BIGINT as unpriced_calls from traces
+where start_at < $until
 """
 
 

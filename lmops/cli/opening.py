@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from lmops.base.terminal import echo
+from lmops.cli.shell import in_shell
 from lmops.errors import (
     ConflictError,
     IngestError,
@@ -93,7 +94,7 @@ def errors_in_words(*, as_json: bool) -> Iterator[None]:
             found if isinstance(found, LmopsError | PermissionError) else of_system(found, found.filename or "lmops")
         )
         code = 1 if isinstance(error, StoreError | IngestError | RunbookError | ConflictError) else 2
-        stop(code, str(error), as_json=as_json)
+        stop(code, in_shell(str(error), click.get_current_context().find_root().command), as_json=as_json)
 
 
 def ask_first(plan: str) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Upper bounds of the buckets of a duration, in seconds: those that OpenTelemetry advises for calls of models.
 BUCKETS_S: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+#: Likewise of the time to the first token.
+FIRST_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 #: So many sets of labels are told apart; what comes beyond is counted under one more.
 MOST_SERIES: Final = 1_000
 #: So many spans are remembered, so that one that comes again counts once.
@@ -43,31 +45,52 @@ class Labels(NamedTuple):
 _OVERFLOW: Final = Labels(*["_overflow"] * 5)
 
 
+class _Histogram:
+    """How many took how long, with one of each bucket as an example."""
+
+    __slots__ = ("bounds", "counts", "exemplars", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.exemplars: list[Exemplar | None] = [None] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, call: Row, milliseconds: float | None) -> None:
+        """Count a call; one that does not say how long, or something impossible, is left out."""
+        if milliseconds is None or not 0 <= milliseconds < math.inf:
+            return
+        seconds = milliseconds / 1000
+        place = bisect_left(self.bounds, seconds)
+        self.counts[place] += 1
+        self.total += seconds
+        self.exemplars[place] = Exemplar(call["trace_id"], seconds, (call["end_ns"] or call["start_ns"]) / 1e9)
+
+    def samples(self, said: Mapping[str, str | None]) -> Iterator[Sample]:
+        """Yield its lines."""
+        total = 0
+        for bound, count, exemplar in zip((*map(repr, self.bounds), "+Inf"), self.counts, self.exemplars, strict=True):
+            total += count
+            yield Sample(total, {**said, "le": bound}, "_bucket", exemplar)
+        yield Sample(total, said, "_count")
+        yield Sample(self.total, said, "_sum")
+
+
 class _Series:
     """What was counted of one set of labels; None where no call said it."""
 
-    __slots__ = (
-        "calls",
-        "cost_usd",
-        "durations",
-        "exemplars",
-        "failed",
-        "input_tokens",
-        "output_tokens",
-        "seconds",
-        "unpriced",
-    )
+    __slots__ = ("calls", "cost_usd", "durations", "failed", "firsts", "input_tokens", "output_tokens", "unpriced")
 
     def __init__(self) -> None:
         self.calls = self.failed = self.unpriced = 0
         self.input_tokens: int | None = None
         self.output_tokens: int | None = None
         self.cost_usd: float | None = None
-        self.durations = [0] * (len(BUCKETS_S) + 1)
-        self.exemplars: list[Exemplar | None] = [None] * (len(BUCKETS_S) + 1)
-        self.seconds = 0.0
+        self.durations = _Histogram(BUCKETS_S)
+        self.firsts: _Histogram | None = None
 
     def add(self, call: Row) -> None:
+        """Count a call."""
         self.calls += 1
         self.failed += call["status"] == "error"
         self.unpriced += is_unpriced(call)
@@ -75,13 +98,10 @@ class _Series:
             amount = call[name]
             if amount is not None and 0 <= amount < math.inf:  # a counter never falls, whatever a client says
                 setattr(self, name, (getattr(self, name) or 0) + amount)
-        latency_ms = call["latency_ms"]
-        if latency_ms is not None and 0 <= latency_ms < math.inf:
-            seconds = latency_ms / 1000
-            place = bisect_left(BUCKETS_S, seconds)
-            self.durations[place] += 1
-            self.seconds += seconds
-            self.exemplars[place] = Exemplar(call["trace_id"], seconds, (call["end_ns"] or call["start_ns"]) / 1e9)
+        self.durations.add(call, call["latency_ms"])
+        if call.get("ttft_ms") is not None:
+            self.firsts = self.firsts or _Histogram(FIRST_BUCKETS_S)
+            self.firsts.add(call, call["ttft_ms"])
 
 
 class Calls:
@@ -156,7 +176,7 @@ class Calls:
     def families(self) -> list[Family]:
         """Return what was counted, as it is now."""
         with self._lock:
-            return [*self._counters(), self._durations()]
+            return [*self._counters(), *self._histograms()]
 
     def _counters(self) -> Iterator[Family]:
         for name, field, said, unit in (
@@ -176,21 +196,19 @@ class Calls:
         said = f"Calls beyond {self._most:,} sets of labels: they count under _overflow."
         yield Family("lmops_llm_overflow_calls", "counter", said, [Sample(self._overflow, {}, "_total")])
 
-    def _durations(self) -> Family:
-        samples: list[Sample] = []
-        for labels, series in self._series.items():
-            said = labels._asdict()
-            total = 0
-            for bound, count, exemplar in zip(
-                (*map(repr, BUCKETS_S), "+Inf"), series.durations, series.exemplars, strict=True
-            ):
-                total += count
-                samples.append(Sample(total, {**said, "le": bound}, "_bucket", exemplar))
-            samples += [Sample(total, said, "_count"), Sample(series.seconds, said, "_sum")]
-        return Family(
-            "gen_ai_client_inference_duration_seconds",
-            "histogram",
-            "How long calls of models took.",
-            samples,
-            "seconds",
-        )
+    def _histograms(self) -> Iterator[Family]:
+        for name, field, said in (
+            ("gen_ai_client_inference_duration_seconds", "durations", "How long calls of models took."),
+            (
+                "gen_ai_client_inference_time_to_first_token_seconds",
+                "firsts",
+                "How long it took to the first token, of the calls that say it.",
+            ),
+        ):
+            samples = [
+                sample
+                for labels, series in self._series.items()
+                if (found := getattr(series, field)) is not None
+                for sample in found.samples(labels._asdict())
+            ]
+            yield Family(name, "histogram", said, samples, "seconds")

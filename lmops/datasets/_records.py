@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from lmops.base.shown import Shown
 from lmops.datasets._content import Listed
 from lmops.datasets._example import NAMED
 from lmops.datasets._select import filtered, near_duplicates, sampled, stratified
 from lmops.errors import NotFoundError
+from lmops.records import Version
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
 
     import pandas as pd
 
@@ -74,28 +73,17 @@ class SaveReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetVersion(Shown):
+class DatasetVersion(Version):
     """One version of a dataset: never changed, known by its content.
 
     Iterating gives the examples; ``len`` counts them; ``.df()`` has them as a frame. A selection (``filter``,
     ``sample``, ...) keeps ``ref`` and ``hash`` of the version it was taken from and says in ``selection`` what it is.
     """
 
-    name: str
-    version: int
-    hash: str
     count: int
-    created_at: datetime
-    author: str
-    note: str
     content: Content = field(repr=False, compare=False)
     selection: str | None = None
     report: SaveReport | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def ref(self) -> str:
-        """Name and version, such as ``golden@2``."""
-        return f"{self.name}@{self.version}"
 
     @property
     def examples(self) -> tuple[Example, ...]:

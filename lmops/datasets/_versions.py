@@ -9,9 +9,8 @@ from lmops.datasets import _table
 from lmops.datasets._content import Stored
 from lmops.datasets._records import DatasetVersion
 from lmops.errors import UsageError
-from lmops.records import LATEST, Kind
+from lmops.records import LATEST, Kind, told
 from lmops.text import plain_line
-from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,13 +39,8 @@ def checked_name(name: object) -> str:
 def record(row: Row, examples: Sequence[Sequence[str | None]]) -> DatasetVersion:
     """Return a row and the stored texts of its examples as a version."""
     return DatasetVersion(
-        name=row["name"],
-        version=row["version"],
-        hash=row["hash"],
+        **told(row),
         count=row["count"],
-        note=row["note"],
-        author=row["author"],
-        created_at=from_ns(row["created_ns"]),
         content=Stored(examples),
     )
 

@@ -31,7 +31,7 @@ from lmops.evals.summaries import interval_words, number, scale
 from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import pandas as pd
     import plotly.graph_objects as go
@@ -263,30 +263,27 @@ def compare(
     scales = {name: scale(about.get("range")) for name, about in chosen.items()}
     is_same = {name: a.scorers[name]["version"] == b.scorers[name]["version"] for name in chosen}
 
-    def corrected(made: list[Difference], rows: Any = None) -> list[Difference]:
+    def measured(rows: Any = None, name: str = "") -> list[Difference]:
+        made = differences(found, chosen, margins=margins, alpha=alpha, rows=rows, name=name, seed=seed)
         known = (one.judged, two.judged)
         return corrected_differences(made, found, known, scales=scales, is_same=is_same, rows=rows)
 
-    over_all = corrected(differences(found, chosen, margins=margins, alpha=alpha, seed=seed))
     deciding = _deciding(decide, margin, chosen)
-    many = f"{len(deciding)} scorers"
-    over_all = adjusted(over_all, "holm", alpha, decide=deciding, of=many)
-    notes = [*notes, *_looks(a, b), *same, *_alone(over_all)]
-    notes += notes_on([(made.name, made.calibration) for made in over_all])
-    if len(deciding) < len(chosen):
-        notes.append(f"{', '.join(deciding)} decide; the other scorers are exploratory: one look of many")
+    over_all = adjusted(measured(), "holm", alpha, decide=deciding, of=f"{len(deciding)} scorers")
+    notes = [*notes, *_looks(a, b), *same, *_notes_on_scorers(over_all, deciding, chosen)]
     asked = [slices] if isinstance(slices, str) else slices
     parts = slice_rows(datasets.get(a.dataset).examples, found.ids, asked) if asked else {}
-    sliced = [
-        one
-        for name, rows in parts.items()
-        for one in corrected(
-            differences(found, chosen, margins=margins, alpha=alpha, rows=rows, name=name, seed=seed), rows
-        )
-        if one.kind == "scorer"
-    ]
+    sliced = [made for name, rows in parts.items() for made in measured(rows, name) if made.kind == "scorer"]
     sliced = adjusted(sliced, correction, alpha, decide=chosen, of="the number of slices")
     return Comparison(store, a, b, found=over_all, sliced=sliced, notes=notes, alpha=alpha)
+
+
+def _notes_on_scorers(made: Sequence[Difference], deciding: Sequence[str], chosen: Collection[str]) -> list[str]:
+    """Return what a reader has to know of the scores: who has one side only, what judges are worth, who decides."""
+    notes = [*_alone(made), *notes_on([(one.name, one.calibration) for one in made])]
+    if len(deciding) < len(chosen):
+        notes.append(f"{', '.join(deciding)} decide; the other scorers are exploratory: one look of many")
+    return notes
 
 
 def _check_asked(alpha: float, correction: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from lmops.calc.corrected import CorrectedDifference, Errors
+    from lmops.evals._calibrated import Trust
     from lmops.evals._differences import Difference, Sides
     from lmops.evals._matrix import Matrix
 
@@ -38,7 +39,9 @@ def corrected_differences(
     """
     trusts = [side.trust for side in judged]
     return [
-        _corrected(one, found, judged, ends=scales[one.name], is_same=is_same[one.name], rows=rows)
+        _corrected(
+            one, _difference(one, found, judged, ends=scales[one.name], is_same=is_same[one.name], rows=rows), trusts
+        )
         if one.kind == "scorer" and one.name in trusts[0] and one.name in trusts[1]
         else one
         for one in made
@@ -46,18 +49,12 @@ def corrected_differences(
 
 
 def _corrected(
-    one: Difference,
-    found: Sides,
-    judged: tuple[Judged, Judged],
-    *,
-    ends: tuple[float, float],
-    is_same: bool,
-    rows: Any,
+    one: Difference, made_how: tuple[CorrectedDifference | None, str], trusts: Sequence[Mapping[str, Trust]]
 ) -> Difference:
-    trusts = [side.trust[one.name] for side in judged]
-    words = next((trust.words for trust in trusts if not trust.is_fresh), FRESH)
+    """Return a difference with what it is when the judge's errors are corrected, and how that was made."""
+    made, how = made_how
+    words = next((side[one.name].words for side in trusts if not side[one.name].is_fresh), FRESH)
     told = replace(one, calibration=words)
-    made, how = _difference(one, found, judged, ends=ends, is_same=is_same, rows=rows)
     if made is None or math.isnan(made.low):
         return replace(told, corrected=math.nan if made is None else made.difference, correction=how)
     outcome = _outcome(made.low, made.high, one.margin, higher=one.higher_is_better)

@@ -14,7 +14,9 @@ from dataclasses import replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from lmops.base.units import counted
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError
+from lmops.evals._differences import scored
 from lmops.evals._people import Ground, difference_of_people, rate_of_people
 from lmops.evals._rows import verdict_row
 from lmops.evals._verdict import CriterionResult, Outcome, Verdict
@@ -222,7 +224,12 @@ def _level(summary: ScorerSummary, key: str, asked: float, ends: tuple[float, fl
     if broken:
         return _made(name, "fail", f"the whole interval is {'below' if key == 'min' else 'above'} it", **found)
     if math.isnan(low) or math.isnan(high):
-        return _made(name, "inconclusive", f"{summary.n} example(s) give no interval", **found)
+        return _made(
+            name,
+            "inconclusive",
+            f"{counted(summary.n, 'example')} {'gives' if summary.n == 1 else 'give'} no interval",
+            **found,
+        )
     half, away = (high - low) / 2, abs(summary.mean - asked)
     needed = math.ceil(summary.n * (_sure(summary.level) * half / away) ** 2) if away > 0 else None
     reason = "the interval holds it"
@@ -275,7 +282,7 @@ def _loss(one: Difference, asked: float, *, missing: str) -> CriterionResult:
     if math.isnan(low) or math.isnan(high):
         return _made(name, "inconclusive", one.reason + (f"; {_one_sided(one)}" if few else ""), **found)
     p_value = f"{one.p_words}, n = {one.n:,}"
-    more = f"; {few:,} example(s) have a score in one run only and are left out" if few else ""
+    more = f"; {scored(few)} in one run only, left out" if few else ""
     if high <= asked:
         most = -one.low_all if one.higher_is_better else one.high_all
         if few and missing == "worst" and not most <= asked:
@@ -307,7 +314,7 @@ def _one_sided(one: Difference) -> str:
     """Return which examples have a score on one side only, in words."""
     sides = (("the baseline", one.missing_a), ("the run", one.missing_b))
     return " and ".join(
-        f"{len(ids):,} example(s) have a score in {side} only ({', '.join(ids[:3])}{', ...' * (len(ids) > 3)})"
+        f"{scored(len(ids))} in {side} only ({', '.join(ids[:3])}{', ...' * (len(ids) > 3)})"
         for side, ids in sides
         if ids
     )

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lmops.base.units import counted
 from lmops.errors import NotFoundError, UsageError
 from lmops.evals._matrix import MEASURES, Measured
 from lmops.evals.summaries import pass_mark, row_means, scale, unit
@@ -175,7 +176,8 @@ def sides(one: RunState, two: RunState, *, allow_unmatched: bool, allow_changed:
     extra = [sorted(done[0] - done[1]), sorted(done[1] - done[0])]
     if extra[0] or extra[1]:
         words = " and ".join(
-            f"{len(ids):,} example(s) finished in {run.run_id} only ({', '.join(ids[:3])}{', ...' * (len(ids) > 3)})"
+            f"{counted(len(ids), 'example')} finished in {run.run_id} only "
+            f"({', '.join(ids[:3])}{', ...' * (len(ids) > 3)})"
             for run, ids in ((a, extra[0]), (b, extra[1]))
             if ids
         )
@@ -228,9 +230,10 @@ def common_scorers(
         )
     changed = [name for name in chosen if left[name]["version"] != right[name]["version"]]
     if changed and not allow_changed:
+        which = f"{'scorer' if len(changed) == 1 else 'scorers'} {', '.join(changed)}"
         raise UsageError(
-            f"scorer(s) {', '.join(changed)} changed between {b.run_id} and {a.run_id}: the scores mean different "
-            "things; run the older one again, or say allow_changed=True"
+            f"{which} changed between {b.run_id} and {a.run_id}: the scores mean different things; run the older one "
+            "again, or say allow_changed=True"
         )
     return {name: left[name] for name in chosen}
 
@@ -400,6 +403,11 @@ def _with_one_sided(
     return share * (found.low - found.difference) + bounds.low, share * (found.high - found.difference) + bounds.high
 
 
+def scored(number: int) -> str:
+    """Return that so many examples have a score."""
+    return f"{counted(number, 'example')} {'has' if number == 1 else 'have'} a score"
+
+
 def _held(one: Difference) -> Difference:
     """Return a difference whose good news survive the worst case of the examples with a score on one side only."""
     few = len(one.missing_a) + len(one.missing_b)
@@ -408,7 +416,7 @@ def _held(one: Difference) -> Difference:
     if not few or bar is None or low > bar:
         return one
     shown = "no scale says how bad that may be" if math.isnan(low) else f"at worst the gain is {low:.4g}"
-    reason = f"{one.reason}, but {few:,} example(s) have a score in one run only, and {shown}"
+    reason = f"{one.reason}, but {scored(few)} in one run only, and {shown}"
     return replace(one, outcome="inconclusive", reason=reason, n_needed=None)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from lmops.base.units import counted
 from lmops.errors import UsageError
 from lmops.evals._records import Plan
 from lmops.evals._task import Task, function_task, prompt_task, recorded_task
@@ -243,8 +244,8 @@ def refuse_bad_examples(ref: str, examples: Sequence[Example]) -> None:
     twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise UsageError(
-            f"the dataset {ref} has {len(twice)} example id(s) more than once: {_some(twice)}; results are paired by "
-            "id, so give every example its own"
+            f"the dataset {ref} has {counted(len(twice), 'example id')} more than once: {_some(twice)}; results are "
+            "paired by id, so give every example its own"
         )
 
 

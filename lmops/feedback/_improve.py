@@ -126,16 +126,9 @@ def improve(
 ) -> JudgeImprovement:
     """Return a new version of a judge and how it does; see :meth:`lmops.feedback.Feedback.improve`."""
     learning, held_out = _split(items, share=share, seed=seed)
-    if not learning or not held_out:
-        raise UsageError(f"improve: {len(items):,} labelled items cannot be split into two parts; label more")
     old = _asked(complete, judge, [one for one in items if math.isnan(one.verdict)])
     verdicts = {one.name: old.get(one.name, one.verdict) for one in items}
     shown = _wrong(learning, verdicts, examples)
-    if not shown:
-        raise UsageError(
-            f"improve: the judge agrees with people on all {len(learning):,} items to learn from; there is nothing to "
-            "show it"
-        )
     candidate = with_examples(judge, [_shot(one) for one in shown])
     new = _asked(complete, candidate, held_out)
     cases = tuple((one.name, one.label, verdicts[one.name], new.get(one.name, math.nan)) for one in held_out)
@@ -143,22 +136,17 @@ def improve(
     is_better = p_value is not None and p_value <= alpha and (difference[0] or 0) > 0
     before = _worth(judge.version, [(label, then) for _, label, then, _ in cases])
     after = _worth(candidate.version, [(label, then) for _, label, _, then in cases])
-    made = saved = verdict_id = None
-    with project.change(reason=reason) as change:
-        if is_better:
-            figures = {
-                "n_learning": len(learning),
-                "n_held_out": len(held_out),
-                "p_value": p_value,
-                "alpha": alpha,
-                "difference": difference,
-                "before": asdict(before),
-                "after": asdict(after),
-            }
-            traces = [one.trace_id for one in shown for _ in range(_MESSAGES)]
-            saved, verdict_id = Judges(project).better(change, judge, candidate, traces=traces, figures=figures)
-        said = {"version": candidate.version, "is_better": is_better, "n": len(held_out), "p": p_value}
-        change.say("judge.improve", judge.name, before={"version": judge.version}, after=said)
+    figures = {
+        "n_learning": len(learning),
+        "n_held_out": len(held_out),
+        "p_value": p_value,
+        "alpha": alpha,
+        "difference": difference,
+        "before": asdict(before),
+        "after": asdict(after),
+    }
+    saved, verdict_id = _kept(project, judge, candidate, shown, figures, is_better=is_better, reason=reason)
+    made = None
     if is_better:
         rows = _rows(held_out, new, schema)
         used = (f"{len(held_out):,} items that it was not shown",)
@@ -187,6 +175,8 @@ def _split(items: Sequence[Item], *, share: float, seed: int) -> tuple[list[Item
     parts: tuple[list[Item], list[Item]] = ([], [])
     for one in items:
         parts[_place(one.group, seed) >= share].append(one)
+    if not all(parts):
+        raise UsageError(f"improve: {len(items):,} labelled items cannot be split into two parts; label more")
     return parts
 
 
@@ -205,7 +195,38 @@ def _wrong(learning: Sequence[Item], verdicts: Mapping[str, float], examples: in
     found: list[Item] = []
     while len(found) < examples and any(by_label.values()):
         found += [given.pop(0) for _, given in sorted(by_label.items()) if given]
+    if not found:
+        raise UsageError(
+            f"improve: the judge agrees with people on all {len(learning):,} items to learn from; there is nothing to "
+            "show it"
+        )
     return found[:examples]
+
+
+def _kept(
+    project: Project,
+    judge: Scorer,
+    candidate: Scorer,
+    shown: Sequence[Item],
+    figures: Mapping[str, Any],
+    *,
+    is_better: bool,
+    reason: str | None,
+) -> tuple[JudgeVersion | None, str | None]:
+    """Write what was tried; return the version of a better judge and the id of its evidence, None of another."""
+    saved = verdict_id = None
+    with project.change(reason=reason) as change:
+        if is_better:
+            traces = [one.trace_id for one in shown for _ in range(_MESSAGES)]
+            saved, verdict_id = Judges(project).better(change, judge, candidate, traces=traces, figures=figures)
+        said = {
+            "version": candidate.version,
+            "is_better": is_better,
+            "n": figures["n_held_out"],
+            "p": figures["p_value"],
+        }
+        change.say("judge.improve", judge.name, before={"version": judge.version}, after=said)
+    return saved, verdict_id
 
 
 def _shot(one: Item) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from lmops.base.shown import Shown
+from lmops.records import Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,22 +45,11 @@ class LabelField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelSchema(Shown):
+class LabelSchema(Version):
     """What raters are asked: a version that never changes; every label says under which it was made."""
 
-    name: str
-    version: int
     fields: tuple[LabelField, ...]
     criteria: str
-    hash: str
-    note: str | None
-    author: str
-    created_at: datetime
-
-    @property
-    def ref(self) -> str:
-        """The name that always means this version."""
-        return f"{self.name}@{self.version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.errors import UsageError, did_you_mean
 from lmops.feedback._label_records import FieldKind, LabelField, LabelSchema, Values
-from lmops.records import Kind, Row, Versioned, check_word, check_words, text_hash
+from lmops.records import Kind, Row, Versioned, check_word, check_words, text_hash, told
 from lmops.text import plain_line
-from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -272,9 +271,8 @@ _VALUES: Final = {
 
 def _read(_store: Store, _con: sqlite3.Connection, row: Row) -> LabelSchema:
     body = json.loads(row["body"])
-    told = {name: row[name] for name in ("name", "version", "hash", "note", "author")}
     fields = tuple(_kept(one) for one in body["fields"])
-    return LabelSchema(**told, fields=fields, criteria=body["criteria"], created_at=from_ns(row["created_ns"]))
+    return LabelSchema(**told(row), fields=fields, criteria=body["criteria"])
 
 
 def _kept(said: dict[str, Any]) -> LabelField:

@@ -123,9 +123,7 @@ class Judges(Versioned[JudgeVersion]):
         Raises:
             NotFoundError: There is no such version.
         """
-        with self._project.reading() as con:
-            one, two = (self._versions.load(con, name, self._versions.number(con, name, each)) for each in (a, b))
-        return difference(one, two)
+        return difference(*self._pair(name, a, b))
 
     def better(
         self, change: Change, old: Scorer, new: Scorer, *, traces: Sequence[str | None], figures: Mapping[str, Any]

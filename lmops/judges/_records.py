@@ -9,49 +9,30 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.base.shown import Shown
 from lmops.errors import UsageError
+from lmops.records import Version
 from lmops.scorers import Scorer, judge_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeVersion(Shown):
+class JudgeVersion(Version):
     """One version of a judge: everything that it is sent, beside what it judges.
 
     Args:
-        name: Of the judge.
-        version: 1, 2, 3, ...
-        hash: Of its content.
         judge_version: That of its scorer, to which calibrations are bound and which runs record.
         options: What it was made with: criteria, model, scale, rubric, few_shot and so on.
         traces: The trace that each message of ``few_shot`` is made of, None where it is of none that is known.
         range: Least and greatest value; None of pass or fail.
         higher_is_better: Whether more is better.
-        parent: The version it was made from.
-        note: Why it is there.
-        author: Who saved it.
-        created_at: When, UTC.
     """
 
-    name: str
-    version: int
-    hash: str
     judge_version: str
     options: Mapping[str, Any] = field(repr=False)
     traces: tuple[str | None, ...] = field(repr=False, default=())
     range: tuple[float, float] | None = None
     higher_is_better: bool = True
-    parent: int | None = None
-    note: str | None = None
-    author: str
-    created_at: datetime
-
-    @property
-    def ref(self) -> str:
-        """The name that always means this version."""
-        return f"{self.name}@{self.version}"
 
     @property
     def erased(self) -> int:

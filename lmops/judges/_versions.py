@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from lmops.errors import DamagedStoreError, UsageError
 from lmops.judges._records import JudgeVersion
 from lmops.judges._schema import GONE
-from lmops.records import Kind, Proof, text_hash
+from lmops.records import Kind, Proof, text_hash, told
 from lmops.scorers import Scorer, checked_name, judge_from
-from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -69,12 +68,12 @@ def _read(store: Store, con: sqlite3.Connection, row: Row) -> JudgeVersion:
     said = json.loads(row["body"])
     few_shot = [None if message == GONE else json.loads(message) for message in content.messages]
     return JudgeVersion(
-        **{name: row[name] for name in ("name", "version", "hash", "judge_version", "parent", "note", "author")},
+        **told(row),
+        judge_version=row["judge_version"],
         options={**said["options"], "few_shot": few_shot},
         traces=tuple(shot["trace_id"] for shot in shots),
         range=None if said["range"] is None else tuple(said["range"]),
         higher_is_better=said["higher_is_better"],
-        created_at=from_ns(row["created_ns"]),
     )
 
 

@@ -144,6 +144,17 @@ class Models:
         call.can_repair, call.is_cacheable, call.repeat = repair, cache, repeat
         return await self._calls.complete(call)
 
+    async def awarm(self, model: str) -> None:
+        """Load what calls of a model need, seconds in a new process, so that a limit of time is of its answer alone.
+
+        Args:
+            model: As for :meth:`acomplete`.
+
+        Raises:
+            NotFoundError: No such model.
+        """
+        await self._calls.warmed(self._endpoints.resolve(model))
+
     @takes_as(acomplete)
     def complete(self, *_args: Any, **_options: Any) -> Completion:
         """Return the answer of a model, as :meth:`acomplete` does, without ``await``; also inside a running loop.
@@ -298,6 +309,18 @@ class Models:
             "max_concurrency": max_concurrency,
         }
         return self._endpoints.register(name, values, reason=reason)
+
+    def endpoint(self, model: str) -> Endpoint:
+        """Return where a model answers, without asking it anything.
+
+        Args:
+            model: As for :meth:`acomplete`.
+
+        Raises:
+            NotFoundError: No such model.
+            UsageError: It is no name of one.
+        """
+        return self._endpoints.resolve(model)
 
     def unregister(self, name: str, *, reason: str | None = None, dry_run: bool = False) -> None:
         """Forget a registered name.

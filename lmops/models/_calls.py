@@ -64,7 +64,7 @@ class Calls:
         await asyncio.to_thread(self._cache.put, key, completion)
         return completion
 
-    async def _warmed(self, endpoint: Endpoint) -> None:
+    async def warmed(self, endpoint: Endpoint) -> None:
         """Import what calls of an endpoint need: seconds in a new process, and no latency of its model."""
         if (endpoint.spec, endpoint.revision) in self._warm:
             return
@@ -112,7 +112,7 @@ class Calls:
             raise
 
     async def _traced(self, call: Call) -> Completion:
-        await self._warmed(call.endpoint)
+        await self.warmed(call.endpoint)
         started = time.perf_counter()
         span = _spans.start("chat", call.endpoint)
         if span is None:
@@ -200,7 +200,7 @@ class Calls:
         emit(event)  # an error is raised where the stream is read
 
     async def _streamed(self, call: Call, emit: Callable[[Event], object]) -> Completion:
-        await self._warmed(call.endpoint)
+        await self.warmed(call.endpoint)
         started = time.perf_counter()
         span = _spans.start("chat", call.endpoint)
         attempt = _StreamAttempt(call, emit, started)
@@ -237,7 +237,7 @@ class Calls:
         max_wait_s: float,
     ) -> Embeddings:
         """Return the vectors of all texts; batches are sent side by side, and the first failure stops the others."""
-        await self._warmed(endpoint)
+        await self.warmed(endpoint)
         started = time.perf_counter()
         batches = [list(texts[at : at + batch_size]) for at in range(0, len(texts), batch_size)]
         tasks = [

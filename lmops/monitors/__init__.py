@@ -13,26 +13,29 @@ from lmops.base.kinds import refuses_wrong_kinds
 from lmops.base.public import only
 from lmops.errors import UsageError
 from lmops.judges import scorers_meant
+from lmops.metrics import METRICS, Metric, items_sql, metric_of
 from lmops.monitors import _show as _show
+from lmops.monitors import _show_anchors as _show_anchors
 from lmops.monitors import _show_explained as _show_explained
 from lmops.monitors import _show_scores as _show_scores
 from lmops.monitors import _show_sinks as _show_sinks
-from lmops.monitors import alerts as alerting
-from lmops.monitors import checking, replay, scoring
-from lmops.monitors._alert_verbs import WithAlerts
+from lmops.monitors import anchors, checking, replay, scoring
+from lmops.monitors._anchor_verbs import WithAnchors
 from lmops.monitors._delivering import deliver
 from lmops.monitors._explained import Explanation
 from lmops.monitors._fatigue import fatigue
-from lmops.monitors._records import Alert, Backtest, CheckReport, Monitor, Simulation
+from lmops.monitors._history import History, history
+from lmops.monitors._moved import Moved
+from lmops.monitors._records import Alert, Backtest, CheckReport, Monitor, Recovery, Simulation
 from lmops.monitors._score_draw import checked
 from lmops.monitors._score_rates import rates
 from lmops.monitors._score_records import Scored, ScoringReport, TraceScores
 from lmops.monitors._sink_records import Deliveries, Sink, SinkKind
 from lmops.monitors._sync import MonitorFiling, lines_of
 from lmops.monitors._versions import KIND, body_of, made, refuse_what_cannot_be_asked, text_of_body
+from lmops.monitors.anchors import Anchor
 from lmops.monitors.defaults import DEFAULTS
-from lmops.monitors.explaining import explained, of_alert, periods_of
-from lmops.monitors.metrics import METRICS, Metric, items_sql, metric_of
+from lmops.monitors.explaining import explained, periods_of
 from lmops.monitors.sinks import Sinks
 from lmops.records import Kind, Sync, text_hash
 from lmops.text import plain_line
@@ -52,13 +55,17 @@ if TYPE_CHECKING:
 __all__ = [
     "METRICS",
     "Alert",
+    "Anchor",
     "Backtest",
     "CheckReport",
     "Deliveries",
     "Explanation",
+    "History",
     "Metric",
     "Monitor",
     "Monitors",
+    "Moved",
+    "Recovery",
     "Scored",
     "ScoringReport",
     "Simulation",
@@ -75,14 +82,13 @@ _PRODUCTION = "production"
 
 
 @refuses_wrong_kinds
-class Monitors(WithAlerts):
+class Monitors(WithAnchors):
     """The monitors of a workspace: ``ws.monitors``."""
 
     KIND: ClassVar[Kind[Monitor]] = KIND
 
     def __init__(self, project: Project, *, models: Callable[[], Models] | None = None) -> None:
-        super().__init__(project)
-        self._models = models
+        super().__init__(project, models=models)
 
     def backtest(
         self,
@@ -145,9 +151,10 @@ class Monitors(WithAlerts):
         every = {one.name: one for one in self.current()}
         asked = builtins.list(every.values()) if monitors is None else self.current(monitors)
         versions = {name: one.version for name, one in every.items()}
+        notes = anchors.rejudge(self._project, self._models and self._models(), asked, now_ns=now_ns)
         report = checking.check(self._project, asked, current=versions, now_ns=now_ns, lateness_s=seconds(lateness))
         failed = self.deliver().failed.items()
-        notes = [f"{plain_line(sink, 100)} could not be told: {plain_line(why, 200)}" for sink, why in failed]
+        notes += [f"{plain_line(sink, 100)} could not be told: {plain_line(why, 200)}" for sink, why in failed]
         return replace(report, notes=(*report.notes, *notes))
 
     def current(self, names: Sequence[str] | None = None) -> builtins.list[Monitor]:
@@ -185,8 +192,7 @@ class Monitors(WithAlerts):
         Raises:
             NotFoundError: There is no such version.
         """
-        with self._project.reading() as con:
-            one, two = (self._versions.load(con, name, self._versions.number(con, name, each)) for each in (a, b))
+        one, two = self._pair(name, a, b)
         return "\n".join(difflib.unified_diff(lines_of(one), lines_of(two), one.ref, two.ref, n=0, lineterm=""))
 
     def explain(
@@ -228,9 +234,7 @@ class Monitors(WithAlerts):
             QueryError: The condition cannot be read, or names something unknown.
         """
         if isinstance(what, int) or (isinstance(what, str) and what.isdigit()):
-            with self._project.reading() as con:
-                (alert,) = alerting.read(self._store, con, number=int(what))
-                about = of_alert(alert, self._versions.load(con, alert.monitor, alert.version))
+            _, about = self._about(int(what))
             metric, since, until = about.metric, since or about.since, until or about.until
         else:
             metric = what if isinstance(what, Metric) else metric_of(what)
@@ -439,16 +443,23 @@ class Monitors(WithAlerts):
 
     # -- monitors ----------------------------------------------------------------------------------------------------
 
-    def show(self, name: str) -> CheckReport:
-        """Return how a monitor's series and alerts are as of the last check; it does not look.
+    def show(self, name: str, *, last: str = "14d") -> History:
+        """Return how a monitor's series and alerts are as of the last check, and a chart of how they went.
+
+        It does not look.
 
         Args:
             name: Of the monitor.
+            last: Length of the chart, back from now, or from the newest trace.
+
+        Returns:
+            A report as of :meth:`check`, with ``line()`` and ``figure()`` by series.
 
         Raises:
             NotFoundError: There is no such monitor.
         """
-        return checking.last_report(self._project, self._current(name))
+        monitor = self._current(name)
+        return history(self._project, monitor, checking.last_report(self._project, monitor), last=last)
 
     @property
     def sinks(self) -> Sinks:

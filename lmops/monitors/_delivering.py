@@ -30,6 +30,7 @@ def deliver(project: Project) -> Deliveries:
         sinks = [sink_of(dict(row)) for row in project.store.records(con, "alert_sinks")[0]]
     with project.change() as change:
         superseded = _outbox.supersede(change)
+        _outbox.prune(change)
     count = sum(_told(project, sink) for sink in sinks)
     with project.reading() as con:
         return _outbox.outcome(con, sent=count, superseded=superseded)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from lmops.calc.mix import Part
-    from lmops.monitors.metrics import Unit
+    from lmops.metrics import Unit
 
 #: Fewer items than that are few: it is said, and what rests on more comes first.
 SUPPORT: Final = 30

@@ -47,6 +47,8 @@ _FIRST_WAIT_S: Final = 5.0
 _LONGEST_WAIT_S: Final = 300.0
 #: So long a sink may ask to be left alone.
 _LONGEST_ASKED_S: Final = 3_600.0
+#: What was told is kept for so long; of an alert the newest notice for each sink always.
+KEPT_NS: Final = 90 * 24 * 3600 * 10**9
 #: Answers that speak of what was sent, not of the sink.
 _OF_THE_NOTICE: Final = frozenset({400, 413, 422})
 #: Notices of the same alert for the same sink.
@@ -68,8 +70,12 @@ def enqueue(change: Change, alert: AlertLike, transition: str) -> int:
         raise UsageError(f"{transition!r} is nothing that an alert becomes: {', '.join(TRANSITIONS)}")
     rows = change.store.records(change.con, "alert_sinks")[0]
     sinks = [sink for sink in (sink_of(dict(row)) for row in rows) if _is_told(sink, alert, transition)]
-    if not sinks:
-        return 0
+    write(change, alert, transition, sinks)
+    return len(sinks)
+
+
+def write(change: Change, alert: AlertLike, transition: str, sinks: Sequence[Sink]) -> None:
+    """Write what some sinks are to be told of an alert, whatever they are told of by themselves."""
     facts = facts_of(alert, transition, at=change.at)
     query = "select coalesce(max(seq), 0) + 1 from alert_outbox where alert = ?"
     (seq,) = change.con.execute(query, (alert.alert,)).fetchone()
@@ -90,7 +96,6 @@ def enqueue(change: Change, alert: AlertLike, transition: str) -> int:
                 "made_ns": change.at_ns,
             },
         )
-    return len(sinks)
 
 
 def _is_told(sink: Sink, alert: AlertLike, transition: str) -> bool:
@@ -112,6 +117,14 @@ def supersede(change: Change) -> int:
         "update alert_outbox set status = 'superseded', ended_ns = ? where status = 'waiting' "
         f"and coalesce(next_ns, 0) <= ? and number < ({_SAME.format('max(o.number)')})",
         (change.at_ns, change.at_ns),
+    ).rowcount
+
+
+def prune(change: Change) -> int:
+    """Take out notices that ended long ago and that newer ones followed; return how many those were."""
+    return change.con.execute(
+        f"delete from alert_outbox where ended_ns < ? and number < ({_SAME.format('max(o.number)')})",
+        (change.at_ns - KEPT_NS,),
     ).rowcount
 
 

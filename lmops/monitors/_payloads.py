@@ -14,7 +14,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from lmops.monitors.metrics import METRICS
+from lmops.metrics import METRICS
 from lmops.redact import mask_keys
 from lmops.text import plain_line
 

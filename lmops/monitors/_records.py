@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from lmops.base.shown import Shown
-from lmops.monitors.metrics import metric_of
+from lmops.metrics import metric_of
+from lmops.records import Version
 from lmops.traces import NO_EVALUATION, seconds
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lmops.monitors.metrics import Metric
+    from lmops.metrics import Metric
 
-Method = Literal["detector", "threshold", "anomaly", "burn", "silence"]
+Method = Literal["detector", "drift", "threshold", "anomaly", "burn", "silence"]
 Direction = Literal["above", "below", "both"]
 Severity = Literal["page", "urgent", "ticket", "note"]
 Status = Literal["quiet", "firing", "learning", "no data"]
@@ -28,13 +29,10 @@ ALL: Final = "{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Monitor(Shown):
+class Monitor(Version):
     """One version of a monitor: what is watched, how, and who is told.
 
     Args:
-        name: Of the monitor.
-        version: 1, 2, 3, ...
-        hash: Of its content.
         metric: Name of the metric, or a mapping of one's own.
         by: Columns of the metric's view that tell series apart; each series is watched.
         where: SQL: which rows of the view count.
@@ -49,15 +47,8 @@ class Monitor(Shown):
         severity: How urgent its alerts are.
         owner: Who looks after it.
         on: Whether it is looked at.
-        parent: The version it was made from.
-        note: Why it is there.
-        author: Who saved it.
-        created_at: When, UTC.
     """
 
-    name: str
-    version: int
-    hash: str = field(repr=False)
     metric: str | Mapping[str, Any]
     by: tuple[str, ...]
     where: str | None
@@ -72,15 +63,6 @@ class Monitor(Shown):
     severity: Severity
     owner: str | None
     on: bool
-    parent: int | None = None
-    note: str | None = None
-    author: str
-    created_at: datetime
-
-    @property
-    def ref(self) -> str:
-        """The name that always means this version."""
-        return f"{self.name}@{self.version}"
 
     @property
     def watched(self) -> Metric:
@@ -88,6 +70,8 @@ class Monitor(Shown):
         metric = metric_of(self.metric)
         parts = [metric.where, *([self.where] if self.where else [])]
         parts += [NO_EVALUATION] if metric.view in _WITH_EVALUATIONS else []
+        if self.method == "drift":  # what is said of it are shares of its parts
+            metric = replace(metric, name=f"drift.{metric.name}", title=f"drift of {metric.title}", unit="share")
         return replace(metric, where=" and ".join(f"({part})" for part in parts))
 
     @property
@@ -201,6 +185,52 @@ class Alert(Shown):
     moved_at: datetime
     reason: str | None
     examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery(Shown):
+    """Whether what an alert found is over, by sessions that began after a time; a test that may be looked at any time.
+
+    Args:
+        alert: Its number.
+        monitor: Name of the monitor.
+        state: "recovered", "not recovered" or "cannot tell".
+        n: Sessions since then.
+        needed: So many more are needed, where they are as before the alert; None where it is told, or cannot be said.
+        rate: The share of them that is unwelcome, as a detector counts; None without any.
+        edge: What that share must be below; None where the method of the monitor has none.
+        p_recovered: Always-valid p-value of "the share is at the edge or beyond": small when it is over.
+        p_not_recovered: Always-valid p-value of "the share is at the edge or below".
+        estimate: Of the metric since then, in its unit.
+        low: Lower limit.
+        high: Upper limit.
+        baseline: What it is held against.
+        since: Sessions that began from then on count.
+        until: And before then.
+        words: The same in a sentence.
+    """
+
+    alert: int
+    monitor: str
+    state: Literal["recovered", "not recovered", "cannot tell"]
+    n: int
+    needed: int | None
+    rate: float | None
+    edge: float | None
+    p_recovered: float
+    p_not_recovered: float
+    estimate: float | None
+    low: float | None
+    high: float | None
+    baseline: float | None
+    since: datetime
+    until: datetime
+    words: str
+
+    @property
+    def exit_code(self) -> int:
+        """0 recovered, 1 not recovered, 3 cannot tell."""
+        return {"recovered": 0, "not recovered": 1, "cannot tell": 3}[self.state]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

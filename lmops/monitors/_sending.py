@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ from email.utils import format_datetime, make_msgid
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from lmops.base.posting import Reply, post
+from lmops.base.posting import Deadline, Reply, post
 from lmops.monitors import _payloads
 from lmops.redact import mask_keys, without
 from lmops.text import plain_line
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: So long a sink has to take what it is told, in seconds.
 TIMEOUT_S: Final = 5.0
+#: So long all of a mail may take: a server may speak slowly, and never end.
+MAIL_S: Final = 20.0
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _ALERTS: Final = "/api/v2/alerts"
 
@@ -104,18 +107,40 @@ def _mailed(
     message["Date"], message["Message-ID"] = format_datetime(at), make_msgid(domain="lmops")
     message["X-Lmops-Key"] = told[0]["key"]
     message.set_content(text)
-    context = ssl.create_default_context()
+    context, deadline = ssl.create_default_context(), Deadline(MAIL_S)
     try:
         with (
-            smtplib.SMTP_SSL(name, parts.port or 465, timeout=TIMEOUT_S, context=context)
+            contextlib.closing(deadline),
+            _SecureMail(deadline, name, parts.port or 465, timeout=TIMEOUT_S, context=context)
             if is_secure
-            else smtplib.SMTP(name, parts.port or 587, timeout=TIMEOUT_S)
-        ) as server:
+            else _Mail(deadline, name, parts.port or 587, timeout=TIMEOUT_S) as server,
+        ):
             if not is_secure and name not in _LOCAL:
                 server.starttls(context=context)
             if sink.mail.get("user"):
                 server.login(sink.mail["user"], password or "")
             refused = server.send_message(message)
     except (OSError, smtplib.SMTPException) as error:
+        if deadline.is_over:
+            return Reply(None, f"no answer within {MAIL_S:g} s")
         return Reply(None, plain_line(error, 200) or type(error).__name__)
     return Reply(250, f"refused for {', '.join(refused)}" if refused else "")
+
+
+class _Mail(smtplib.SMTP):
+    """A connection to a mail server that a deadline watches, from before TLS begins."""
+
+    def __init__(self, deadline: Deadline, *given: Any, **more: Any) -> None:
+        self._deadline = deadline
+        super().__init__(*given, **more)
+
+    def _get_socket(self, *told: Any) -> Any:
+        return self._deadline.watch(super()._get_socket(*told))  # type: ignore[misc]  # not in the stubs
+
+
+class _SecureMail(smtplib.SMTP_SSL, _Mail):
+    """The same over TLS."""
+
+    def __init__(self, deadline: Deadline, *given: Any, **more: Any) -> None:
+        self._deadline = deadline
+        smtplib.SMTP_SSL.__init__(self, *given, **more)

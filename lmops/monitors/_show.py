@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.sheet import BAD, GOOD, aligned, html_table
 from lmops.base.shown import html_of, text_of
-from lmops.base.units import counted
-from lmops.monitors._records import Alert, Backtest, CheckReport, Monitor, Simulation
-from lmops.monitors._words import amount, series_words
-from lmops.monitors.metrics import metric_of
+from lmops.base.units import amount, counted
+from lmops.errors import MissingDependencyError
+from lmops.metrics import metric_of
+from lmops.monitors._history import History
+from lmops.monitors._records import Alert, Backtest, CheckReport, Monitor, Recovery, Simulation
+from lmops.monitors._words import series_words
 from lmops.text import escape, plain, plain_line
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def alert_text(found: Alert) -> str:
 @html_of.register(Alert)
 def _(found: Alert) -> str:
     lines = "".join(f"<div>{escape(line, len(line))}</div>" for line in _alert_lines(found))
-    return f"<p><b>{escape(_alert_title(found))}</b></p>{lines}"
+    return f'<div style="margin:0 0 10px"><b>{escape(_alert_title(found))}</b>{lines}</div>'
 
 
 def _alert_title(found: Alert) -> str:
@@ -83,6 +85,19 @@ def _alert_lines(found: Alert) -> list[str]:
     if found.examples:
         lines.append(f"traces, worst first: {', '.join(plain_line(one, 40) for one in found.examples)}")
     return lines
+
+
+@text_of.register(Recovery)
+def recovery_text(found: Recovery) -> str:
+    """Return whether an alert is over as plain text."""
+    return plain_line(f"alert {found.alert} ({found.monitor}): {found.state}. {found.words}", 600)
+
+
+@html_of.register(Recovery)
+def _(found: Recovery) -> str:
+    style = {"recovered": GOOD, "not recovered": BAD}.get(found.state, "font-weight:600")
+    title = f"alert {found.alert} ({plain_line(found.monitor, 120)})"
+    return f'<p>{escape(title)}: <span style="{style}">{found.state}</span>. {escape(found.words, 600)}</p>'
 
 
 def _time(at: datetime | None) -> str:
@@ -109,6 +124,15 @@ def _(found: CheckReport) -> str:
     return f'{head}{alerts}<div style="overflow-x:auto">{table}</div>{notes}'
 
 
+@html_of.register(History)
+def _(found: History) -> str:
+    try:
+        drawn = "".join(f"<div>{found.figure(series).svg()}</div>" for series in found.points)
+    except MissingDependencyError as error:  # charts need a package that is not in the base
+        drawn = f"<p>{escape(str(error), 300)}</p>"
+    return f"{html_of.dispatch(CheckReport)(found)}{drawn}"
+
+
 def _report_title(found: CheckReport) -> str:
     fires = f"{counted(len(found.firing), 'alert')} firing" if found.firing else found.outcome
     moved = [f"{len(found.opened):,} opened"] if found.opened else []
@@ -127,6 +151,8 @@ def _cells(one: Mapping[str, Any]) -> list[str]:
 
 
 def _unit(metric: str) -> str:
+    if metric.startswith("drift."):  # shares of the parts of a distribution
+        return "share"
     try:
         return metric_of(metric).unit
     except ValueError:  # of somebody's own

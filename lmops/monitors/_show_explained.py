@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 from lmops.base.cards import card_html
 from lmops.base.sheet import aligned
 from lmops.base.shown import html_of, text_of
-from lmops.base.units import counted, duration
+from lmops.base.units import amount, counted, duration
 from lmops.monitors._explained import Explanation
-from lmops.monitors._words import amount
 from lmops.text import escape, plain_line
 
 if TYPE_CHECKING:

@@ -40,6 +40,7 @@ class Held:
     high: float | None = None
     edges: dict[str, list[float]] = field(default_factory=dict)  # by direction; one, or one for each hour of the week
     estimate: float | None = None  # of the metric, in its unit
+    shares: dict[str, float] = field(default_factory=dict)  # of a distribution: of each part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Core:
     fires: str | None = None  # in which direction; "silence" of silence
     fired_ns: int | None = None
     back: Watch = field(default_factory=Watch)  # evidence that it is well again
+    usual: dict[str, list[float]] = field(default_factory=dict)  # of an anomaly, by kind: the middle, the spread, n
 
     def data(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -63,6 +65,7 @@ class Core:
             "fires": self.fires,
             "fired_ns": self.fired_ns,
             "back": _watch_data(self.back),
+            "usual": self.usual,
         }
 
     @classmethod
@@ -71,7 +74,7 @@ class Core:
         held = None if data["held"] is None else Held(**data["held"])
         watches = {way: _watch(one) for way, one in data["watches"].items()}
         told = {"first_ns": data["first_ns"], "fires": data["fires"], "fired_ns": data["fired_ns"]}
-        return cls(held=held, watches=watches, back=_watch(data["back"]), **told)
+        return cls(held=held, watches=watches, back=_watch(data["back"]), usual=data.get("usual", {}), **told)
 
 
 def _watch_data(watch: Watch) -> list[Any]:
@@ -128,6 +131,12 @@ def read(con: sqlite3.Connection, monitor: Monitor) -> dict[str, State]:
             ticks=body["ticks"],
         )
     return found
+
+
+def written(con: sqlite3.Connection, monitor: Monitor) -> dict[str, int]:
+    """Return how often each series of a monitor was written."""
+    query = "select series, seq from monitor_states where monitor = ? and version = ? order by series"
+    return dict(con.execute(query, (monitor.name, monitor.version)).fetchall())
 
 
 def write(con: sqlite3.Connection, monitor: Monitor, states: dict[str, State], *, at_ns: int) -> None:

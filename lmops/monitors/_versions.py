@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from lmops.errors import QueryError, UsageError, did_you_mean
+from lmops.metrics import items_sql, metric_of
 from lmops.monitors._records import Direction, Method, Monitor, Severity
-from lmops.monitors.metrics import items_sql, metric_of
-from lmops.records import Kind, check_word, text_hash
+from lmops.records import Kind, check_word, text_hash, told
 from lmops.text import plain_line
 from lmops.times import from_ns, to_ns
 from lmops.traces import seconds
@@ -29,6 +29,7 @@ _MOST: Final = 100  # series
 #: What a limit is of each method that needs one, and what it is by itself.
 _LIMITS: Final[dict[str, tuple[str, float | None]]] = {
     "detector": ("", None),
+    "drift": ("how far the share of a part may move, such as 0.1", 0.1),
     "threshold": ("the limit, in the unit of the metric", None),
     "anomaly": ("how many robust standard deviations a query may be away", 6.0),
     "burn": ("what may be spent in 30 days: USD, or the share of failures", None),
@@ -85,6 +86,10 @@ def body_of(given: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError(f"by={by!r:.80}: give names of columns of the view {metric.view}, such as 'service'")
     if given["method"] == "burn" and metric.kind == "quantile":
         raise UsageError(f"a percentile such as {metric.name} has no budget: burn is of a rate, or of a sum (a mean)")
+    if metric.part is not None and given["method"] != "drift":
+        raise UsageError(f"{metric.name} is a mix of kinds, which has no level: watch it with method='drift'")
+    if metric.kind == "rate" and given["method"] == "drift":
+        raise UsageError(f"{metric.name} is a rate, which has no distribution: watch it with method='detector'")
     seconds(given["window"])
     own = dict(given["metric"]) if isinstance(given["metric"], Mapping) else given["metric"]
     return {
@@ -169,8 +174,7 @@ def made(body: Mapping[str, Any], **_told: Any) -> Monitor:
 
 
 def _read(_store: Store, _con: sqlite3.Connection, row: Row) -> Monitor:
-    told = {name: row[name] for name in ("name", "version", "hash", "parent", "note", "author")}
-    return made(json.loads(row["body"]), created_at=from_ns(row["created_ns"]), **told)
+    return made(json.loads(row["body"]), **told(row))
 
 
 def _problem(row: Row) -> str | None:

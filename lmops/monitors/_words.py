@@ -5,30 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from lmops.base.units import counted, duration, money, share
+from lmops.base.units import amount, counted
 from lmops.text import plain_line
 from lmops.times import from_ns
 
 if TYPE_CHECKING:
+    from lmops.metrics import Metric
     from lmops.monitors._records import Figures
-    from lmops.monitors.metrics import Metric
 
-
-def amount(value: float | None, unit: str, *, signed: bool = False) -> str:
-    """Return a number in the unit of a metric, a difference with its sign; "?" for None.
-
-    Example:
-        >>> amount(0.125, "share"), amount(-0.03, "share", signed=True), amount(1250.4, "tokens", signed=True)
-        ('12.5 %', '-3.0 pp', '+1,250')
-    """
-    if value is None:
-        return "?"
-    if unit == "share":
-        return share(value, signed=signed)
-    sign = "-" if value < 0 else "+" if signed and value > 0 else ""
-    if unit == "ms":
-        return f"{sign}{duration(abs(value))}"
-    return f"{sign}{money(abs(value))}" if unit == "usd" else f"{sign}{abs(value):,.4g}"
+__all__ = ["amount", "estimate_words", "series_words", "time_words"]
 
 
 def estimate_words(metric: Metric, figures: Figures) -> str:

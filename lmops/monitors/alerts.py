@@ -37,6 +37,7 @@ STATES: Final = States(
 )
 #: One that comes back so soon after it was resolved is the same.
 FLAPPING_NS: Final = 24 * 3600 * 10**9
+_EXAMPLES: Final = 10
 _NEWEST: Final = "select * from alerts where monitor = ? and series = ? order by alert desc limit 1"
 _TIMES: Final = ("since", "since_low", "since_high", "found", "opened", "silenced_until", "resolved", "moved")
 
@@ -95,7 +96,7 @@ def _open(change: Change, monitor: Monitor, step: Step, newest: Mapping[str, Any
     resolved_ns = None if newest is None or newest["version"] != monitor.version else newest["resolved_ns"]
     if newest is not None and resolved_ns is not None and step.at_ns - resolved_ns < FLAPPING_NS:
         number = int(newest["alert"])
-        _exemplify(change, number, step.examples)
+        _exemplify(change, number, step.examples, is_kept=monitor.method == "anomaly")
         _reopen(change, newest, told, why="it came back within a day")
         return number
     number = int(change.con.execute("select coalesce(max(alert), 0) + 1 from alerts").fetchone()[0])
@@ -129,11 +130,17 @@ def _tell(change: Change, number: int) -> None:
     _outbox.enqueue(change, alert, alert.status)
 
 
-def _exemplify(change: Change, number: int, traces: tuple[str, ...]) -> None:
-    """Write the example traces of an alert in the place of those that it had."""
-    for (place,) in change.con.execute("select place from alert_examples where alert = ?", (number,)).fetchall():
+def _exemplify(change: Change, number: int, traces: tuple[str, ...], *, is_kept: bool = False) -> None:
+    """Write the example traces of an alert in the place of those that it had, or after them.
+
+    Those of single queries stay: they are what the alert was of, and have left its window when it comes back.
+    """
+    query = "select place, trace_id from alert_examples where alert = ? order by place"
+    known = change.con.execute(query, (number,)).fetchall()
+    for place, _ in known:
         change.delete("alert_examples", number, place)
-    for place, trace_id in enumerate(traces, start=1):
+    kept = [trace_id for _, trace_id in known] if is_kept else []
+    for place, trace_id in enumerate([*dict.fromkeys((*kept, *traces))][:_EXAMPLES], start=1):
         change.insert("alert_examples", {"alert": number, "place": place, "trace_id": trace_id})
 
 
@@ -212,6 +219,11 @@ def forget(con: sqlite3.Connection, monitor: Monitor, series: str, *, at_ns: int
         core = Core(first_ns=state.core.first_ns, held=state.core.held, fired_ns=state.through_ns)
         fresh = {series: _state.replaced(state, core)}
         _state.write(con, monitor, fresh, at_ns=at_ns)
+
+
+def series_of(con: sqlite3.Connection, number: int) -> str:
+    """Return the series of an alert as its row, and the state of its monitor, have it."""
+    return str(con.execute("select series from alerts where alert = ?", (number,)).fetchone()[0])
 
 
 def alert_of(row: Mapping[str, Any]) -> Alert:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import DamagedStoreError, UsageError
-from lmops.monitors import _state, alerts, detecting, methods
+from lmops.monitors import _state, alerts, anchors, detecting, methods
 from lmops.monitors._records import CheckReport, Figures, Look
+from lmops.monitors._source import Sources
 from lmops.monitors.reading import REACH_NS, TICK_NS, Traffic
 from lmops.text import plain_line
 from lmops.times import from_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lmops.monitors._records import Monitor
     from lmops.monitors._state import State
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 LATENESS_S: Final = 15 * 60.0
 
 
-def traffic_of(store: Store, monitor: Monitor, until_ns: int) -> Traffic:
-    """Return the items that a monitor watches."""
-    return Traffic(store, methods.asked_as(monitor), until_ns)
+def traffic_of(store: Store, monitor: Monitor, until_ns: int, sources: Sources | None = None) -> Traffic:
+    """Return the items that a monitor watches; of those that are read for several monitors its own."""
+    asked = methods.asked_as(monitor)
+    return Traffic(store, asked, until_ns, None if sources is None else sources.of(asked))
 
 
 def evaluate(traffic: Traffic, states: Mapping[str, State], *, now_ns: int, lateness_s: float) -> Found:
@@ -39,7 +41,9 @@ def evaluate(traffic: Traffic, states: Mapping[str, State], *, now_ns: int, late
         lateness_s: What is younger is not looked at yet.
     """
     settled = now_ns - int(lateness_s * 1e9)
-    if traffic.monitor.method == "detector":
+    if traffic.monitor.watched.view == anchors.VIEW:  # a check has asked the judge just now: nothing comes late
+        return detecting.look(traffic, states, -(-now_ns // TICK_NS) * TICK_NS)
+    if traffic.monitor.method in ("detector", "drift"):
         return detecting.look(traffic, states, (settled - REACH_NS) // TICK_NS * TICK_NS)
     return methods.look(traffic, states, settled)
 
@@ -60,22 +64,19 @@ def check(
     resolved: list[int] = []
     notes: list[str] = []
     rows: list[dict[str, Any]] = []
-    for monitor in monitors:
-        try:
-            states, said, new, old = _look(project, monitor, now_ns=now_ns, lateness_s=lateness_s)
-        except (
-            UsageError,
-            DamagedStoreError,
-        ) as error:  # one monitor that cannot be asked does not hide what the others see
-            words = f"cannot be asked: {plain_line(str(error), 300)}"
-            notes.append(f"{monitor.name} {words}")
-            rows.append(row_of(monitor, Look("{}", "no data", Figures(), words)))
-            continue
-        opened, resolved, notes = [*opened, *new], [*resolved, *old], [*notes, *said]
-        looks = [state.look for state in states.values()] or [
-            Look("{}", "no data", Figures(), "nothing was ever there")
-        ]
-        rows += [row_of(monitor, look) for look in looks]
+    with Sources(project.store, [methods.asked_as(one) for one in monitors], now_ns) as sources:
+        for monitor in monitors:
+            try:
+                states, said, new, old = _look(project, sources, monitor, now_ns=now_ns, lateness_s=lateness_s)
+            except (UsageError, DamagedStoreError) as error:  # that one cannot be asked does not hide the others
+                words = f"cannot be asked: {plain_line(str(error), 300)}"
+                notes.append(f"{monitor.name} {words}")
+                rows.append(row_of(monitor, Look("{}", "no data", Figures(), words)))
+                continue
+            opened, resolved, notes = [*opened, *new], [*resolved, *old], [*notes, *said]
+            looks = [state.look for state in states.values()]
+            nothing = Look("{}", "no data", Figures(), "nothing was ever there")
+            rows += [row_of(monitor, look) for look in looks or [nothing]]
     with project.reading() as con:
         is_due = alerts.needs_settling(con, current, now_ns=now_ns)
     if is_due:
@@ -95,7 +96,7 @@ def check(
 
 
 def _look(
-    project: Project, monitor: Monitor, *, now_ns: int, lateness_s: float
+    project: Project, sources: Sources, monitor: Monitor, *, now_ns: int, lateness_s: float
 ) -> tuple[Mapping[str, State], list[str], list[int], list[int]]:
     """Let one monitor look, and write what it found: all of it in one transaction, or nothing.
 
@@ -103,21 +104,17 @@ def _look(
     """
     with project.reading() as con:
         states = _state.read(con, monitor)
-    with traffic_of(project.store, monitor, now_ns) as traffic:
+    with traffic_of(project.store, monitor, now_ns, sources) as traffic:
         found = evaluate(traffic, states, now_ns=now_ns, lateness_s=lateness_s)
     if found.states == states:
         return states, found.notes, [], []
     with project.change(durable=bool(found.steps)) as change:
-        now = _state.read(change.con, monitor)
-        if _seqs(now.items()) != _seqs(states.items()):
+        if _state.written(change.con, monitor) != {series: state.seq for series, state in states.items()}:
+            now = _state.read(change.con, monitor)
             return now, ["another check of the same was faster, and counts"], [], []
         _state.write(change.con, monitor, found.states, at_ns=change.at_ns)
         opened, resolved = alerts.apply(change, monitor, found, now_ns=now_ns)
     return found.states, found.notes, opened, resolved
-
-
-def _seqs(states: Iterable[tuple[str, State]]) -> dict[str, int]:
-    return {series: state.seq for series, state in states}
 
 
 def row_of(monitor: Monitor, look: Look) -> dict[str, Any]:

@@ -8,23 +8,25 @@ own uncertainty, so that a baseline of few sessions makes a monitor slow and not
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from lmops.base.units import counted
+from lmops.base.units import amount, counted
 from lmops.calc.changes import change_point
 from lmops.calc.detectors import Detection, Watch, detect
 from lmops.calc.intervals import wilson
-from lmops.monitors import reading
+from lmops.metrics import metric_of
+from lmops.monitors import drifting, reading
+from lmops.monitors._judged import Judged
 from lmops.monitors._records import ALL, Figures, Look, Step
 from lmops.monitors._state import Core, Held, State, rewound
 from lmops.monitors._versions import Baseline, baseline_of
-from lmops.monitors._words import amount, estimate_words, series_words, time_words
-from lmops.monitors.reading import TICK_NS, Stretch, Traffic, Values
+from lmops.monitors._words import estimate_words, series_words, time_words
+from lmops.monitors.reading import TICK_NS, Stretch, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lmops.calc.arrays import Floats, Ints
     from lmops.monitors._records import Monitor
@@ -47,6 +49,20 @@ _DATED_NS: Final = 14 * _DAY_NS
 KEPT_NS: Final = 2 * _DAY_NS
 _STEP_NS: Final = 6 * _HOUR_NS
 _DRAWS: Final = 199
+
+
+class Sessions(Protocol):
+    """Sessions in the order of time, and of each the share of what it said that counts in one way."""
+
+    @property
+    def at(self) -> Ints:
+        """When each began."""
+
+    def of(self, way: str) -> Floats:
+        """Return the shares."""
+
+    def between(self, since_ns: int, until_ns: int) -> Self:
+        """Return those that began between two times."""
 
 
 class Found(NamedTuple):
@@ -73,22 +89,28 @@ def look(traffic: Traffic, states: Mapping[str, State], until_ns: int) -> Found:
     known, notes = ({}, []) if through is None else _on_time(monitor, states, there, through)
     known, more = _with_new(traffic, known, through, until_ns)
     plans = _plans(traffic, known, until_ns)
-    values = reading.values(traffic, [one for plan in plans.values() for one in plan.stretches])
-    shown = reading.figures(traffic, until_ns - monitor.window_ns, until_ns)
+    values = _values(traffic, [one for plan in plans.values() for one in plan.stretches])
+    judged = Judged(traffic)
+    window = _Window(traffic, judged, until_ns)
     there = there or reading.ticks(traffic, until_ns - KEPT_NS, until_ns)
     found, steps = {}, []
     for series, state in known.items():
         core, before, happened = _advanced(monitor, state, plans[series], values.get(series), until_ns)
-        steps += [_told(traffic, series, step, core.first_ns or 0) for step in happened]
+        steps += [_told(traffic, judged, series, step, core.first_ns or 0) for step in happened]
         found[series] = replace(
             state,
-            look=_look(monitor, series, core, plans[series], shown.get(series, Figures()), until_ns),
+            look=window.look(series, core, plans[series]),
             through_ns=until_ns,
             core=core,
             before=before,
             ticks=_since(there.get(series, {}), until_ns - KEPT_NS),
         )
     return Found(found, sorted(steps, key=lambda step: step.at_ns), [*notes, *more])
+
+
+def _values(traffic: Traffic, stretches: Sequence[Stretch]) -> Mapping[str, Sessions]:
+    """Return the sessions of each series."""
+    return (drifting.values if traffic.monitor.method == "drift" else reading.values)(traffic, stretches)
 
 
 # -- which values ------------------------------------------------------------------------------------------------------
@@ -192,7 +214,8 @@ def _learned(traffic: Traffic, series: str, core: Core, base: Baseline, until_ns
         needed = max(LEAST - there, 0)
         when = f"the baseline ends at {time_words(end)}" if end > until_ns else "it has too few sessions"
         return _Plan([], [], needed, f"learning: {counted(needed, 'more session')} needed, {when}")
-    held = _held(traffic, first, end, from_ns=max(end, core.first_ns or 0), to_ns=None).get(series)
+    begin = max(end, core.first_ns or 0)
+    held = held_of(traffic, first, end, from_ns=begin, to_ns=None, series=series).get(series)
     return _Plan([] if held is None else [held], [])
 
 
@@ -208,7 +231,7 @@ def _daily(traffic: Traffic, states: Mapping[str, State], base: Baseline, until_
                 held.append(now)
                 continue
             if day not in by_day:
-                by_day[day] = _held(traffic, day - base.span_ns, day, from_ns=day, to_ns=day + _DAY_NS)
+                by_day[day] = held_of(traffic, day - base.span_ns, day, from_ns=day, to_ns=day + _DAY_NS)
             held += [by_day[day][series]] if series in by_day[day] else []
         is_held = bool(held) and held[-1].to_ns is not None and held[-1].to_ns >= until_ns
         words = "" if is_held else f"learning: {LEAST} sessions needed in the {base.span_ns // _DAY_NS} days before"
@@ -216,20 +239,24 @@ def _daily(traffic: Traffic, states: Mapping[str, State], base: Baseline, until_
     return plans
 
 
-def _held(traffic: Traffic, since_ns: int, until_ns: int, *, from_ns: int, to_ns: int | None) -> dict[str, Held]:
-    """Return what each series is held against, of a time with enough sessions of it."""
+def held_of(
+    traffic: Traffic, since_ns: int, until_ns: int, *, from_ns: int, to_ns: int | None, series: str | None = None
+) -> dict[str, Held]:
+    """Return what each series, or one, is held against, of a time with enough sessions of it."""
     monitor = traffic.monitor
+    if monitor.method == "drift":
+        return drifting.held(traffic, since_ns, until_ns, from_ns=from_ns, to_ns=to_ns, least=LEAST)
     is_rate = monitor.watched.kind == "rate"
-    limits = {} if is_rate else reading.cuts(traffic, since_ns, until_ns)
-    shown = reading.figures(traffic, since_ns, until_ns)
-    stretches = [Stretch(series, since_ns, until_ns, *limits.get(series, (None, None))) for series in shown]
+    limits = {} if is_rate else reading.cuts(traffic, since_ns, until_ns, series=series)
+    shown = reading.figures(traffic, since_ns, until_ns, series=series)
+    stretches = [Stretch(name, since_ns, until_ns, *limits.get(name, (None, None))) for name in shown]
     found = {}
-    for series, values in reading.values(traffic, stretches).items():
+    for name, values in reading.values(traffic, stretches).items():
         if values.at.size < LEAST:
             continue
-        low, high = limits.get(series, (None, None))
+        low, high = limits.get(name, (None, None))
         hours = baseline_of(monitor.baseline).kind == "hours"
-        found[series] = Held(
+        found[name] = Held(
             since_ns=since_ns,
             until_ns=until_ns,
             n=int(values.at.size),
@@ -237,10 +264,8 @@ def _held(traffic: Traffic, since_ns: int, until_ns: int, *, from_ns: int, to_ns
             to_ns=to_ns,
             low=low,
             high=high,
-            edges={
-                way: edges(values.at, getattr(values, way), monitor.margin, hours=hours) for way in monitor.directions
-            },
-            estimate=shown[series].estimate,
+            edges={way: edges(values.at, values.of(way), monitor.margin, hours=hours) for way in monitor.directions},
+            estimate=shown[name].estimate,
         )
     return found
 
@@ -288,7 +313,7 @@ class Turn(NamedTuple):
 
 
 def _advanced(
-    monitor: Monitor, state: State, plan: _Plan, values: Values | None, until_ns: int
+    monitor: Monitor, state: State, plan: _Plan, values: Sessions | None, until_ns: int
 ) -> tuple[Core, tuple[tuple[int, Core], ...], list[Turn]]:
     """Return where a series stands in the end, where it stood on the way, and its turns."""
     core, turns = state.core, []
@@ -303,8 +328,9 @@ def _advanced(
                 continue
             core = replace(core, held=held)
             if values is not None:
-                part = _between(values, begin, end)
-                core, happened = advance(core, part, every=monitor.each_every)
+                part = values.between(begin, end)
+                ways = len(held.edges) / len(monitor.directions)  # parts of a distribution are many
+                core, happened = advance(core, part, every=monitor.each_every * ways)
                 turns += happened
         if mark % _STEP_NS == 0:
             kept.append((mark, core))
@@ -318,12 +344,7 @@ def _marks(since_ns: int, until_ns: int) -> list[int]:
     return [*range(first, until_ns, _STEP_NS), until_ns]
 
 
-def _between(values: Values, since_ns: int, until_ns: int) -> Values:
-    part = slice(*np.searchsorted(values.at, [since_ns, until_ns]))
-    return Values(values.at[part], values.above[part], values.below[part])
-
-
-def advance(core: Core, values: Values, *, every: float) -> tuple[Core, list[Turn]]:
+def advance(core: Core, values: Sessions, *, every: float) -> tuple[Core, list[Turn]]:
     """Go on with a series by some values that are held against one baseline; return where it stands, and its turns.
 
     Args:
@@ -341,7 +362,7 @@ def advance(core: Core, values: Values, *, every: float) -> tuple[Core, list[Tur
     while start < size:
         if core.fires in limits:
             way = str(core.fires)
-            bad = getattr(values, way)[start:]
+            bad = values.of(way)[start:]
             seen = detect(bad, limits[way][start:], direction="below", every=_BACK_EVERY, watch=core.back)
             if not seen.alarms:
                 return replace(core, back=seen.watch), turns
@@ -350,7 +371,7 @@ def advance(core: Core, values: Values, *, every: float) -> tuple[Core, list[Tur
             core = replace(core, fires=None, fired_ns=int(values.at[start - 1]), watches={}, back=Watch())
             continue
         found = {
-            way: _detected(getattr(values, way)[start:], limit[start:], every, core.watches.get(way))
+            way: _detected(values.of(way)[start:], limit[start:], every, core.watches.get(way))
             for way, limit in limits.items()
         }
         alarms = {way: one.alarms[0] for way, one in found.items() if one.alarms}
@@ -371,44 +392,86 @@ def _detected(bad: Floats, limit: Floats, every: float, watch: Watch | None) -> 
 # -- what is said ------------------------------------------------------------------------------------------------------
 
 
-def _told(traffic: Traffic, series: str, turn: Turn, first_ns: int) -> Step:
+def _told(traffic: Traffic, judged: Judged, series: str, turn: Turn, first_ns: int) -> Step:
     """Return a turn with all that an alert says of it."""
     monitor = traffic.monitor
     metric = monitor.watched
+    what = drifting.words_of(turn.direction, _unit(monitor)) if monitor.method == "drift" else ""
+    if what and not turn.fires:
+        words = f"{metric.words}: evidence at {time_words(turn.at_ns)} that there is no longer more of: {what}"
+        return Step(series, False, turn.at_ns, None, words=words)
     if not turn.fires:
         words = f"{metric.words}: evidence at {time_words(turn.at_ns)} that it is no longer {turn.direction} its edge"
         return Step(series, False, turn.at_ns, turn.direction, words=words)
     begin = max(turn.since_ns, turn.at_ns - _DATED_NS, first_ns)
-    asked = [Stretch(series, begin, turn.at_ns + 1, turn.held.low, turn.held.high)]
-    values = reading.values(traffic, asked)[series]
-    change = change_point(getattr(values, turn.direction), draws=_DRAWS)
+    end = turn.at_ns + 1_000  # times are whole microseconds
+    asked = [Stretch(series, begin, end, turn.held.low, turn.held.high)]
+    values = _values(traffic, asked)[series]
+    change = change_point(values.of(turn.direction), draws=_DRAWS)
     dated: list[int | None] = [
         None if at is None else int(values.at[at]) for at in (change.at, change.low, change.high)
     ]
     since, low, high = dated
     start, end = begin if since is None else since, turn.at_ns + reading.REACH_NS
-    now = reading.figures(traffic, start, end, series=series).get(series, Figures())
-    now = now._replace(baseline=turn.held.estimate)
     when = ""
     if since is not None and low is not None and high is not None:
         when = f" since {time_words(since)} (between {time_words(low)} and {time_words(high)})"
+    if isinstance(values, drifting.Said):
+        moved = values.between(start, end)
+        one = drifting.drifted(moved, turn.held, turn.direction)
+        figures, words = (
+            (Figures(), "") if one is None else (one.figures, f"{metric.words}: {one.words(_unit(monitor))}{when}")
+        )
+        examples = drifting.examples(moved, turn.direction)
+        return Step(series, True, turn.at_ns, None, since, low, high, figures, words, examples)
+    now = reading.figures(traffic, start, end, series=series).get(series, Figures())
+    now, basis = judged.told(series, now, (start, end), turn.held)
     words = (
         f"{metric.words}: {estimate_words(metric, now)}, {turn.direction} its baseline of "
-        f"{amount(now.baseline, metric.unit)}{when}"
+        f"{amount(now.baseline, metric.unit)}{when}{basis}"
     )
     found = reading.examples(traffic, series, start, end, direction=turn.direction)
     return Step(series, True, turn.at_ns, turn.direction, since, low, high, now, words, found)
 
 
-def _look(monitor: Monitor, series: str, core: Core, plan: _Plan, shown: Figures, until_ns: int) -> Look:
-    """Return how a series is now."""
-    metric = monitor.watched
-    now = shown._replace(baseline=None if core.held is None else core.held.estimate)
-    if core.fires is not None:
-        words = f"{estimate_words(metric, now)}: {core.fires} its baseline since {time_words(core.fired_ns or 0)}"
-        return Look(series, "firing", now, words)
-    if core.held is None or plan.needed is not None:
-        return Look(series, "learning", now, plan.words, plan.needed)
-    if not now.n:
-        return Look(series, "no data", now, f"nothing in the {monitor.window} before {time_words(until_ns)}")
-    return Look(series, "quiet", now, estimate_words(metric, now))
+class _Window:
+    """What each series was in the window before a time, beside what it is held against.
+
+    Args:
+        traffic: What the monitor watches.
+        until_ns: The end of the window.
+    """
+
+    def __init__(self, traffic: Traffic, judged: Judged, until_ns: int) -> None:
+        self._monitor, self._judged = traffic.monitor, judged
+        self._span = (until_ns - traffic.monitor.window_ns, until_ns)
+        is_drift = traffic.monitor.method == "drift"
+        self._said = drifting.read(traffic, *self._span) if is_drift else {}
+        self._figures = {} if is_drift else reading.figures(traffic, *self._span)
+
+    def look(self, series: str, core: Core, plan: _Plan) -> Look:
+        """Return how a series is now."""
+        now, said, basis = self._told(series, core)
+        if core.fires is not None:
+            way = "" if self._monitor.method == "drift" else f": {core.fires} its baseline"
+            return Look(series, "firing", now, f"{said}{way} since {time_words(core.fired_ns or 0)}{basis}")
+        if core.held is None or plan.needed is not None:
+            return Look(series, "learning", now, plan.words, plan.needed)
+        if not now.n:
+            words = f"nothing in the {self._monitor.window} before {time_words(self._span[1])}"
+            return Look(series, "no data", now, words)
+        return Look(series, "quiet", now, f"{said}{basis}")
+
+    def _told(self, series: str, core: Core) -> tuple[Figures, str, str]:
+        """Return figures, and in words what they are and on what they rest."""
+        if self._monitor.method == "drift":
+            there = self._said.get(series)
+            one = None if there is None or core.held is None else drifting.drifted(there, core.held, core.fires)
+            return (Figures(), "", "") if one is None else (one.figures, one.words(_unit(self._monitor)), "")
+        now, basis = self._judged.told(series, self._figures.get(series, Figures()), self._span, core.held)
+        return now, estimate_words(self._monitor.watched, now), basis
+
+
+def _unit(monitor: Monitor) -> str:
+    """Return the unit of the numbers whose distribution is watched."""
+    return metric_of(monitor.metric).unit

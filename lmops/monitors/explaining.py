@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lmops.base.units import amount
 from lmops.errors import UsageError
+from lmops.metrics import items_sql
 from lmops.monitors._explained import SUPPORT, Event, Explanation, Period
-from lmops.monitors._words import amount
 from lmops.monitors.dimensions import (
     DIMENSIONS,
     HOUR,
@@ -19,7 +20,6 @@ from lmops.monitors.dimensions import (
     items_by_dimension,
     own_of,
 )
-from lmops.monitors.metrics import items_sql
 from lmops.store import Bounds
 from lmops.text import plain_line
 from lmops.times import from_ns, to_ns, utc_now
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
     from lmops.calc.arrays import Ints
     from lmops.calc.changes import ChangePoint
+    from lmops.metrics import Metric
     from lmops.monitors._explained import Account
     from lmops.monitors._ranked import Coded, Items
     from lmops.monitors._records import Alert, Monitor
     from lmops.monitors.dimensions import Dimension
-    from lmops.monitors.metrics import Metric
     from lmops.store import Store
 
 _DAY_NS: Final = 86_400_000_000_000
@@ -116,12 +116,17 @@ class About(NamedTuple):
     until: datetime
 
 
-def of_alert(alert: Alert, monitor: Monitor) -> About:
+def of_alert(alert: Alert, monitor: Monitor, metric: Metric) -> About:
     """Return what an alert is about: what its monitor watches, of its series alone, for one window from the change on.
 
     A later time would count what came after, too; what was found only after a window counts up to then.
+
+    Args:
+        alert: Which.
+        monitor: The version that found it.
+        metric: What it found: what the monitor watches, or of a drift the share of a part.
     """
-    parts = [f"({monitor.watched.where})"]
+    parts = [f"({metric.where})"]
     for column, value in alert.series.items():
         said = value if isinstance(value, str) else json.dumps(value)
         quoted = "NULL" if value is None else "'" + said.replace("'", "''") + "'"
@@ -129,7 +134,7 @@ def of_alert(alert: Alert, monitor: Monitor) -> About:
     window = timedelta(microseconds=monitor.window_ns // 1000)
     since = alert.since_at or alert.found_at - window
     until = max(alert.found_at + timedelta(microseconds=1), since + window)
-    return About(replace(monitor.watched, where=" and ".join(parts)), since, until)
+    return About(replace(metric, where=" and ".join(parts)), since, until)
 
 
 def _end(store: Store, since_ns: int) -> int:

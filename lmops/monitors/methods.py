@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lmops.base.units import counted
+import numpy as np
+
+from lmops.base.units import amount, counted
 from lmops.monitors import reading
+from lmops.monitors._judged import Judged
 from lmops.monitors._records import ALL, Figures, Look, Step
+from lmops.monitors._source import US
 from lmops.monitors._state import State
 from lmops.monitors._versions import baseline_of
-from lmops.monitors._words import amount, estimate_words, time_words
+from lmops.monitors._words import estimate_words, time_words
 from lmops.monitors.detecting import LEAST, Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lmops.calc.arrays import Floats
     from lmops.monitors._records import Monitor
     from lmops.monitors.reading import Traffic
 
@@ -46,6 +51,7 @@ class Verdict(NamedTuple):
     is_clear: bool = False  # it fires no more
     direction: str | None = None
     since_ns: int | None = None
+    usual: dict[str, list[float]] | None = None  # to be kept
 
 
 def asked_as(monitor: Monitor) -> Monitor:
@@ -68,7 +74,7 @@ def look(traffic: Traffic, states: Mapping[str, State], until_ns: int) -> Found:
     through = max((state.through_ns for state in states.values()), default=None)
     if through is not None and until_ns < through:
         return Found(dict(states), [], [])
-    verdicts = _METHODS[monitor.method](traffic, until_ns)
+    verdicts = _METHODS[monitor.method](traffic, states, until_ns)
     watched = [*states, *sorted(series for series in verdicts if series not in states)][: monitor.most]
     steps, found = [], {}
     for series in watched:
@@ -82,6 +88,7 @@ def look(traffic: Traffic, states: Mapping[str, State], until_ns: int) -> Found:
         elif fires is not None and one.is_clear:
             steps.append(Step(series, False, until_ns, one.direction, words=f"well again: {one.look.words}"))
             core = replace(core, fires=None, fired_ns=until_ns)
+        core = replace(core, usual=one.usual) if one.usual else core
         shown = one.look if core.fires is None else one.look._replace(status="firing")
         found[series] = replace(state, look=shown, through_ns=until_ns, core=core)
     left = len({*states, *verdicts}) - len(watched)
@@ -103,64 +110,94 @@ def _step(monitor: Monitor, one: Verdict, until_ns: int) -> Step:
     )
 
 
-def _threshold(traffic: Traffic, until_ns: int) -> dict[str, Verdict]:
+def _threshold(traffic: Traffic, _states: Mapping[str, State], until_ns: int) -> dict[str, Verdict]:
     """Fire where the whole interval of the window lies beyond the limit; until the estimate is back."""
     monitor = traffic.monitor
     metric, limit, since = monitor.watched, monitor.limit or 0.0, until_ns - monitor.window_ns
     is_above = monitor.direction == "above"
-    result = {}
+    judged, result = Judged(traffic), {}
     for series, found in reading.figures(traffic, since, until_ns, level=_SURE).items():
-        now = found._replace(baseline=limit)
+        now, basis = judged.told(series, found, (since, until_ns), level=_SURE)
+        now = now._replace(baseline=limit)
         sign, near = (1, now.low) if is_above else (-1, now.high)
         fires = near is not None and sign * (near - limit) > 0
         is_back = now.estimate is not None and sign * (now.estimate - limit) <= 0
         needed = max(_FEW - now.n, 0) if not fires and (near is None or not is_back) else 0
-        words = f"{estimate_words(metric, now)}, limit {amount(limit, metric.unit)}"
+        words = f"{estimate_words(metric, now)}, limit {amount(limit, metric.unit)}{basis}"
         found_in = reading.examples(traffic, series, since, until_ns, direction=monitor.direction) if fires else ()
         shown = Look(series, "learning" if needed else "quiet", now, words, needed or None, found_in)
-        result[series] = Verdict(shown, fires, is_back, monitor.direction, since if fires else None)
+        begun = _first_bad(traffic, series, since, until_ns) if fires else None
+        result[series] = Verdict(shown, fires, is_back, monitor.direction, begun)
     return result
 
 
-_FAR: Final = """
-with usual as (
-  select series, median(ln(value)) as mid, 1.4826 * mad(ln(value)) as spread, count(*) as n from {items}
-  where value > 0 and us >= $base_since and us < $base_until group by series
-)
-select i.trace_id, i.value, exp(u.mid), i.us from {items} as i join usual as u on u.series = i.series
-where i.value > 0 and i.us >= $window and u.n >= $least and $sign * (ln(i.value) - u.mid) > ln($times)
-  and $sign * (ln(i.value) - u.mid) > $far * u.spread
-order by $sign * (ln(i.value) - u.mid) desc, i.us desc, i.trace_id"""
-_HOW_MANY: Final = """
-select count(*) filter (where us >= $window), count(*) filter (where us >= $base_since and us < $base_until)
-from {items} where value > 0"""
+def _first_bad(traffic: Traffic, series: str, since_ns: int, until_ns: int) -> int:
+    """Return when the first item of a window was that is beyond its limit; of a rate the first that counts."""
+    monitor = traffic.monitor
+    limit = 0.5 if monitor.watched.kind == "rate" else monitor.limit or 0.0
+    found = reading.by_series(traffic, since_ns, until_ns, series=series)[series]
+    bad = found.us[found.value > limit] if monitor.direction == "above" else found.us[found.value < limit]
+    return int(bad.min()) * US if bad.size else since_ns
 
 
-def _anomaly(traffic: Traffic, until_ns: int) -> dict[str, Verdict]:
+def _anomaly(traffic: Traffic, states: Mapping[str, State], until_ns: int) -> dict[str, Verdict]:
     """Fire where single queries are far beyond what is usual of their kind, on the scale of logarithms."""
     monitor = traffic.monitor
     metric, window = monitor.watched, until_ns - monitor.window_ns
-    since, until = _usual_time(traffic, window, until_ns)
-    params = {"base_since": since // 1000, "base_until": until // 1000, "window": window // 1000}
-    begin = min(since, window)
-    there, usual = traffic.ask(_HOW_MANY, begin, until_ns, **params).fetchall()[0]
-    if usual < LEAST or until > until_ns:
-        needed = max(LEAST - usual, 0)
-        words = f"learning what is usual: {counted(needed, 'more item')} needed"
-        return {ALL: Verdict(Look(ALL, "learning", Figures(there), words, needed))}
+    usual, missing = _usual(traffic, states, window, until_ns)
+    items = reading.by_series(traffic, window, until_ns)
+    there = sum(int((found.value > 0).sum()) for found in items.values())
+    if missing is not None:
+        words = f"learning what is usual: {counted(missing, 'more item')} needed"
+        return {ALL: Verdict(Look(ALL, "learning", Figures(there), words, missing))}
     sign = -1 if monitor.direction == "below" else 1
-    asked: dict[str, Any] = {"least": LEAST, "sign": sign, "times": _TIMES, "far": monitor.limit}
-    far = traffic.ask(_FAR, begin, until_ns, **params, **asked).fetchall()
+    far = sorted(
+        (-sign * float(away), -int(found.us[at]), found.row[at], float(found.value[at]), math.exp(usual[name][0]))
+        for name, found in items.items()
+        if name in usual and usual[name][2] >= LEAST
+        for at, away in _far(found.value, sign, monitor.limit or 0.0, *usual[name][:2])
+    )
+    kept = usual if baseline_of(monitor.baseline).kind in ("first", "pinned") else None
     if not far:
         words = f"none of {counted(there, 'item')} is far from usual"
-        return {ALL: Verdict(Look(ALL, "quiet", Figures(there), words), is_clear=True)}
-    worst = [f"{amount(value, metric.unit)} ({_times_usual(value, mid)})" for _, value, mid, _ in far[:3]]
-    now = Figures(len(far), far[0][1], None, None, far[0][2])
+        return {ALL: Verdict(Look(ALL, "quiet", Figures(there), words), is_clear=True, usual=kept)}
+    worst = [f"{amount(value, metric.unit)} ({_times_usual(value, mid)})" for *_, value, mid in far[:3]]
+    now = Figures(len(far), far[0][3], None, None, far[0][4])
     words = f"{len(far):,} of {counted(there, 'item')} far from usual: {', '.join(worst)}"
-    examples = tuple(dict.fromkeys(row[0] for row in far if row[0] is not None))[:5]
+    traces = traffic.traces(np.array([row for _, _, row, *_ in far]))
+    examples = tuple(dict.fromkeys(one for one in traces if one is not None))[:5]
     direction = "below" if sign < 0 else "above"
-    first = min(row[3] for row in far) * 1000
-    return {ALL: Verdict(Look(ALL, "firing", now, words, None, examples), True, False, direction, first)}
+    first = min(-us for _, us, *_ in far) * 1000
+    return {ALL: Verdict(Look(ALL, "firing", now, words, None, examples), True, False, direction, first, kept)}
+
+
+def _far(values: Floats, sign: int, limit: float, mid: float, spread: float) -> list[tuple[int, float]]:
+    """Return the places of values that are far from usual, and how far each is on the scale of logarithms."""
+    known = np.flatnonzero(values > 0)
+    away = sign * (np.log(values[known]) - mid)
+    far = (away > math.log(_TIMES)) & (away > limit * spread)
+    return list(zip(known[far].tolist(), away[far].tolist(), strict=True))
+
+
+def _usual(
+    traffic: Traffic, states: Mapping[str, State], window_ns: int, until_ns: int
+) -> tuple[dict[str, list[float]], int | None]:
+    """Return what is usual of each kind (the middle and the spread of logarithms, n); or how many items are missing.
+
+    That of a time that does not move is kept once the time is over.
+    """
+    known = states[ALL].core.usual if ALL in states else {}
+    if known:
+        return known, None
+    since, until = _usual_time(traffic, window_ns, until_ns)
+    found = {}
+    for name, items in reading.by_series(traffic, since, until).items():
+        logs = np.log(items.value[items.value > 0])
+        if logs.size:
+            mid = float(np.median(logs))
+            found[name] = [mid, 1.4826 * float(np.median(np.abs(logs - mid))), int(logs.size)]
+    there = int(sum(n for _, _, n in found.values()))
+    return found, max(LEAST - there, 0) if there < LEAST or until > until_ns else None
 
 
 def _times_usual(value: float, usual: float) -> str:
@@ -179,7 +216,7 @@ def _usual_time(traffic: Traffic, window_ns: int, until_ns: int) -> tuple[int, i
     return window_ns - base.span_ns, window_ns
 
 
-def _burn(traffic: Traffic, until_ns: int) -> dict[str, Verdict]:
+def _burn(traffic: Traffic, _states: Mapping[str, State], until_ns: int) -> dict[str, Verdict]:
     """Fire where a budget is spent too fast, over a long time and still over a short one."""
     metric, limit = traffic.monitor.watched, traffic.monitor.limit or 1.0
     is_rate = metric.kind == "rate"
@@ -228,7 +265,7 @@ select series, us // $hour as hour, count(distinct cluster), max(us) from {items
 order by series, hour"""
 
 
-def _silence(traffic: Traffic, until_ns: int) -> dict[str, Verdict]:
+def _silence(traffic: Traffic, _states: Mapping[str, State], until_ns: int) -> dict[str, Verdict]:
     """Fire where nothing came for so long that many sessions were to be expected at these hours of the day."""
     rows = traffic.ask(_PER_HOUR, until_ns - _USUAL_NS, until_ns, hour=_HOUR_NS // 1000).fetchall()
     hours: dict[str, dict[int, int]] = {}
@@ -279,7 +316,7 @@ def expected_sessions(counts: Mapping[int, int], last_ns: int, until_ns: int) ->
     return expected
 
 
-_METHODS: Final[dict[str, Callable[[Traffic, int], dict[str, Verdict]]]] = {
+_METHODS: Final[dict[str, Callable[[Traffic, Mapping[str, State], int], dict[str, Verdict]]]] = {
     "threshold": _threshold,
     "anomaly": _anomaly,
     "burn": _burn,

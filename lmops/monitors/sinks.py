@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lmops.monitors._payloads import AlertLike
     from lmops.records import Project, Row
 
 PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
@@ -165,6 +166,21 @@ class Sinks:
             before = {one: row[one] for one in _SAID}
             change.say("sink.remove", name, before=before, after={"dropped": dropped} if dropped else None)
         return sink_of(dict(row))
+
+    def tell(self, name: str, about: AlertLike, *, transition: str = "firing") -> None:
+        """Tell a sink of something that is like an alert, with what waits for it next; whatever its least severity.
+
+        Args:
+            name: Of the sink.
+            about: What it is told; one that is no alert has a negative number.
+            transition: What it becomes: "firing" or "resolved".
+
+        Raises:
+            NotFoundError: There is no such sink.
+        """
+        sink = self.get(name)
+        with self._project.change() as change:
+            _outbox.write(change, about, transition, [sink])
 
     def test(self, name: str) -> Deliveries:
         """Tell a sink of an alert that is made up, and return what became of it; one that takes it fails no more.

@@ -113,9 +113,7 @@ class Prompts(Versioned[PromptVersion]):
         Raises:
             NotFoundError: There is no such version.
         """
-        with self._project.reading() as con:
-            left, right = (self._versions.load(con, name, self._versions.number(con, name, one)) for one in (a, b))
-        return self._with_view(diff(left, right), height=height)
+        return self._with_view(diff(*self._pair(name, a, b)), height=height)
 
     def compare(
         self,

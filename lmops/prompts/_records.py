@@ -5,29 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lmops.base.shown import Shown
 from lmops.prompts.content import Content
 from lmops.prompts.rendering import analyse, mark_span, render
+from lmops.records import Version
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 Message = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class PromptVersion(Shown):
+class PromptVersion(Version):
     """One immutable version of a prompt.
 
     ``hash`` identifies its content: messages, model, parameters, response schema and tools. Note, author, tags,
     parent and commit tell about it and are no part of it.
     """
 
-    name: str
-    version: int
-    hash: str
     #: template messages: dicts of "role" and "content"
     messages: tuple[Message, ...]
     #: the text when the prompt was saved as one text, else None
@@ -36,24 +32,14 @@ class PromptVersion(Shown):
     params: dict[str, Any] = field(default_factory=dict)
     response_schema: dict[str, Any] | None = None
     tools: list[Any] | None = None
-    note: str | None = None
-    author: str = ""
     tags: tuple[str, ...] = ()
-    #: the version it was made from
-    parent: int | None = None
     #: the git commit of the file it came from
     commit: str | None = None
-    created_at: datetime
     #: True when this call saved it, False when its content was there already, None when it was looked up
     is_new: bool | None = field(default=None, compare=False)
 
     def __hash__(self) -> int:
         return hash((self.name, self.version, self.hash))
-
-    @property
-    def ref(self) -> str:
-        """Return the name that always means this version: ``"support-answer@7"``."""
-        return f"{self.name}@{self.version}"
 
     @property
     def content(self) -> Content:

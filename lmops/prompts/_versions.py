@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.prompts._names import check_name
 from lmops.prompts._records import PromptVersion
 from lmops.prompts.content import from_body
-from lmops.records import Kind, Tables, text_hash
-from lmops.times import from_ns
+from lmops.records import Kind, Tables, text_hash, told
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,21 +23,15 @@ if TYPE_CHECKING:
 def _read(_store: Store, _con: sqlite3.Connection, row: Row) -> PromptVersion:
     content = from_body(row["body"])
     return PromptVersion(
-        name=row["name"],
-        version=row["version"],
-        hash=row["hash"],
+        **told(row),
         messages=content.messages,
         template=content.template,
         model=content.model,
         params=content.params,
         response_schema=content.response_schema,
         tools=content.tools,
-        note=row["note"],
-        author=row["author"],
         tags=_tags(row),
-        parent=row["parent"],
         commit=row["git_commit"],
-        created_at=from_ns(row["created_ns"]),
     )
 
 

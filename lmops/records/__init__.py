@@ -4,7 +4,7 @@ from lmops.base.public import only
 from lmops.records.aliases import Tables
 from lmops.records.change import Change
 from lmops.records.evidence import Proof, is_confirmed, verdict_digest
-from lmops.records.kinds import Kind, Row
+from lmops.records.kinds import Kind, Row, Version, told
 from lmops.records.moves import Move, moves_view
 from lmops.records.project import Project
 from lmops.records.refs import LATEST, Ref, check_word, text_hash
@@ -29,6 +29,7 @@ __all__ = [
     "Sync",
     "SyncReport",
     "Tables",
+    "Version",
     "Versioned",
     "Versions",
     "check_word",
@@ -36,6 +37,7 @@ __all__ = [
     "is_confirmed",
     "moves_view",
     "text_hash",
+    "told",
     "verdict_digest",
 ]
 __dir__ = only(__all__)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from lmops.base.shown import Shown
 from lmops.records.aliases import SHARED, Tables
 from lmops.records.refs import LATEST, check_word
+from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
+    from datetime import datetime
 
     from lmops.records.evidence import Proof
     from lmops.store import Store
@@ -20,20 +23,37 @@ Row = Mapping[str, Any]
 COMMON: Final = ("name", "version", "hash", "parent", "note", "author", "created_ns")
 
 
-class Version(Protocol):
-    """What every version says of itself."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version(Shown):
+    """One version of a thing, never changed; a room extends it by what its things are made of.
 
-    @property
-    def name(self) -> str:
-        """Of the thing."""
+    Args:
+        name: Of the thing.
+        version: 1, 2, 3, ...
+        hash: Of its content.
+        parent: The version it was made from.
+        note: Why it is there.
+        author: Who saved it.
+        created_at: When, UTC.
+    """
 
-    @property
-    def version(self) -> int:
-        """1, 2, 3, ..."""
+    name: str
+    version: int
+    hash: str = field(repr=False)
+    parent: int | None = None
+    note: str | None = None
+    author: str
+    created_at: datetime
 
     @property
     def ref(self) -> str:
-        """The name that always means this version, such as "support-answer@7"."""
+        """The name that always means this version, such as ``support-answer@7``."""
+        return f"{self.name}@{self.version}"
+
+
+def told(row: Row) -> dict[str, Any]:
+    """Return what a row tells of any version, as the arguments of its record; the room adds the content."""
+    return {name: row[name] for name in COMMON if name != "created_ns"} | {"created_at": from_ns(row["created_ns"])}
 
 
 T = TypeVar("T", bound=Version)

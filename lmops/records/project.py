@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lmops.errors import UsageError
@@ -29,12 +29,24 @@ class Project:
         actor: Who acts, for the audit chain.
         reason: Why, for every event that has no reason of its own.
         now: The clock, aware and in UTC.
+        within: The change that all its changes are parts of; None: each is one of its own.
     """
 
     store: Store
     actor: str
     reason: str | None = None
     now: Callable[[], datetime] = utc_now
+    within: Change | None = field(default=None, repr=False)
+
+    def inside(self, change: Change) -> Project:
+        """Return the same store as it is inside a change that is being made.
+
+        What nouns that are made with it read and write is a part of that change: all of it happens, or nothing.
+
+        Args:
+            change: Of this project, and still open.
+        """
+        return replace(self, within=change, actor=change.actor, reason=change.reason)
 
     def acting_as(self, actor: str, *, reason: str | None = None) -> Project:
         """Return the same store as somebody else works on it.
@@ -53,7 +65,7 @@ class Project:
 
     def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """Run one read transaction over the tables of records."""
-        return self.store.reading()
+        return self.store.reading() if self.within is None else contextlib.nullcontext(self.within.con)
 
     @contextlib.contextmanager
     def change(
@@ -81,11 +93,36 @@ class Project:
             RuntimeError: Rows were written that no event names; nothing was changed.
         """
         words = check_words(reason, "reason") or self.reason
-        opened = self.store.reading() if dry_run else self.store.transaction(durable=durable, wait=wait)
+        outer = self.within
+        opened: AbstractContextManager[sqlite3.Connection]
+        if outer is not None:
+            opened = _part(outer.con, dry_run=dry_run)
+        else:
+            opened = self.store.reading() if dry_run else self.store.transaction(durable=durable, wait=wait)
+        whole = () if outer is None else outer.evidence
         with opened as con:
             made = Change(
-                self.store, con, actor=actor or self.actor, reason=words, evidence=tuple(evidence), at=self.now()
+                self.store,
+                con,
+                actor=actor or self.actor,
+                reason=words,
+                evidence=tuple(dict.fromkeys((*whole, *evidence))),
+                at=self.now() if outer is None else outer.at,
             )
             yield made
             if made.unsaid and not dry_run:
                 raise RuntimeError(f"rows of {', '.join(made.unsaid)} were written and no event says so")
+
+
+@contextlib.contextmanager
+def _part(con: sqlite3.Connection, *, dry_run: bool) -> Iterator[sqlite3.Connection]:
+    """Run a part of a transaction; of a dry run nothing that is written stays."""
+    if not dry_run:
+        yield con
+        return
+    con.execute("savepoint part")
+    try:
+        yield con
+    finally:
+        con.execute("rollback to part")
+        con.execute("release part")

@@ -50,7 +50,7 @@ class States:
         number = change.insert(self.table, {**row, **told})
         key = tuple(row.get(name, number) for name in schema().tables[self.table].key)
         change.say(f"{self.thing}.{action}", _subject(key), after={"status": told["status"]})
-        return self._row(change, key)
+        return self.row(change, *key)
 
     def move(
         self,
@@ -77,7 +77,7 @@ class States:
             UsageError: This state does not follow the one that it is in.
             DamagedStoreError: It was changed past the audit chain.
         """
-        before = self._row(change, key)
+        before = self.row(change, *key)
         status = before["status"]
         if status == to:
             return before
@@ -94,7 +94,7 @@ class States:
         change.replace(self.table, {**before, **after, **self._told(change, to)})
         told = {name: before[name] for name in after}
         change.say(f"{self.thing}.{action}", _subject(key), before=told, after=after)
-        return self._row(change, key)
+        return self.row(change, *key)
 
     def hold(self, change: Change, *key: object, for_s: float) -> Row:
         """Hold a thing for whoever makes the change and return its row; who holds it already holds it longer.
@@ -109,20 +109,26 @@ class States:
             ConflictError: Somebody else holds it; nothing was changed.
             DamagedStoreError: It was changed past the audit chain.
         """
-        before = self._row(change, key)
+        before = self.row(change, *key)
         self._refuse_held(change, key, before)
         held = {"owner": change.actor, "until_ns": change.at_ns + round(for_s * 1e9)}
         after = held if for_s > 0 else dict.fromkeys(held)
         change.replace(self.table, {**before, **after})
         action = f"{self.thing}.{'hold' if for_s > 0 else 'let_go'}"
         change.say(action, _subject(key), before={name: before[name] for name in after}, after=after)
-        return self._row(change, key)
+        return self.row(change, *key)
 
     def _told(self, change: Change, status: str) -> Row:
         who = {"actor": change.actor, "moved_ns": change.at_ns, "reason": change.reason}
         return {"status": status, **who, "owner": None, "until_ns": None}
 
-    def _row(self, change: Change, key: tuple[object, ...]) -> Row:
+    def row(self, change: Change, *key: object) -> Row:
+        """Return the row of a thing.
+
+        Raises:
+            NotFoundError: There is no such thing.
+            DamagedStoreError: It was changed past the audit chain.
+        """
         found = change.store.record(change.con, self.table, *key)
         if found is None:
             raise NotFoundError(f"there is no {self.thing} {_subject(key)}")

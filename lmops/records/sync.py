@@ -28,18 +28,6 @@ if TYPE_CHECKING:
     from lmops.records.versions import Versions
 
 
-class FiledVersion(Version, Protocol):
-    """What a sync asks of a version."""
-
-    @property
-    def hash(self) -> str:
-        """Of its content."""
-
-    @property
-    def note(self) -> str | None:
-        """Why there is one."""
-
-
 class File(Protocol):
     """What a file says."""
 
@@ -60,7 +48,7 @@ class File(Protocol):
         """Why, if it says so."""
 
 
-V = TypeVar("V", bound=FiledVersion)
+V = TypeVar("V", bound=Version)
 F = TypeVar("F", bound=File)
 
 

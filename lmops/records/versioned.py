@@ -99,6 +99,12 @@ class Versioned(Aliased[T]):
         with self._project.reading() as con:
             return tuple(self._versions.broken(con))
 
+    def _pair(self, name: str, a: int | str | T, b: int | str | T) -> tuple[T, T]:
+        """Return two versions of one thing by number, alias, reference or record, both as of one moment."""
+        with self._project.reading() as con:
+            one, two = (self._versions.load(con, name, self._versions.number(con, name, each)) for each in (a, b))
+        return one, two
+
     def _shown(self, row: Row) -> dict[str, Any]:
         """Return what a listing shows of a version."""
         own = {name: value(row) for name, value in self.KIND.own.items()}

@@ -15,10 +15,18 @@ from lmops.base.public import later, only
 from lmops.sample.folder import BuildReport, build, data_dir
 
 if TYPE_CHECKING:
+    from lmops.sample.after import released_route, traffic_after
     from lmops.sample.questions import golden
-    from lmops.sample.release import release
+    from lmops.sample.releases import release
 
-__all__ = ["BuildReport", "build", "data_dir", "golden", "release"]
+__all__ = ["BuildReport", "build", "data_dir", "golden", "release", "released_route", "traffic_after"]
 __dir__ = only(__all__)
 #: What needs the application itself.
-__getattr__ = later(__name__, {"lmops.sample.questions": ("golden",), "lmops.sample.release": ("release",)})
+__getattr__ = later(
+    __name__,
+    {
+        "lmops.sample.after": ("released_route", "traffic_after"),
+        "lmops.sample.questions": ("golden",),
+        "lmops.sample.releases": ("release",),
+    },
+)

@@ -23,6 +23,9 @@ from lmops.standin.text import count_tokens
 from lmops.standin.tools import TOOL_NAMES, ToolUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lmops.prompts import PromptVersion
     from lmops.sample.retrieval import Hit, Index
     from lmops.sample.telemetry import Telemetry
     from lmops.standin.chat import ChatModel
@@ -58,7 +61,14 @@ _FAULTS: Final[dict[str, tuple[str, float]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One question of one user; ``faults`` are the failures ("429", "timeout") its model calls meet, in order."""
+    """One question of one user.
+
+    Args:
+        prompt_version: Of the prompt that answers.
+        faults: Failures ("429", "timeout") that its model calls meet, in order.
+        prompt: The version in a store that is rendered; None: that of the package.
+        marks: What else stands on the span of the request, such as which arm of a route answers.
+    """
 
     question: str
     language: str
@@ -69,6 +79,8 @@ class Turn:
     seed: int
     history: tuple[Message, ...] = ()
     faults: tuple[str, ...] = ()
+    prompt: PromptVersion | None = None
+    marks: Mapping[str, AttributeValue] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,6 +131,7 @@ class SupportApp:
             "gen_ai.conversation.id": turn.session_id,
             "user.id": turn.user_id,
             "input.value": turn.question,
+            **turn.marks,
         }
         with self._telemetry.span("support.answer", attributes, kind=SpanKind.SERVER, root=True) as span:
             reply.trace_id = f"{span.get_span_context().trace_id:032x}"
@@ -228,12 +241,9 @@ class SupportApp:
     def _render(self, turn: Turn, query: str, kept: list[Hit], random: Random) -> tuple[Message, ...]:
         attributes = _kind("PROMPT") | _prompt(turn) | {"gen_ai.prompt.variable.question": turn.question}
         with self._telemetry.span(f"prompt {content.PROMPT_NAME}", attributes):
-            system, _, template = content.prompt_text(turn.prompt_version).strip().partition("\n\n")
             question = turn.question if turn.language == "en" else f"{turn.question}\n(in English: {query})"
             sources = "\n".join(f"[{hit.chunk.id}] {hit.chunk.content}" for hit in kept)
-            # replaced one after the other, so that braces in a question stay what they are
-            before, _, after = template.partition("{sources}")
-            user = before + sources + after.replace("{question}", question)
+            system, user = _rendered(turn, sources=sources, question=question)
             self._clock.advance(random.triangular(0.1, 1, 0.3))
         return (Message(role="system", content=system), *turn.history, Message(role="user", content=user))
 
@@ -290,6 +300,17 @@ class SupportApp:
             else:
                 return result
         raise AssertionError("unreachable")
+
+
+def _rendered(turn: Turn, *, sources: str, question: str) -> tuple[str, str]:
+    """Return the messages of the system and of the user."""
+    if turn.prompt is not None:
+        system, user = turn.prompt.render(sources=sources, question=question)
+        return system["content"], user["content"]
+    text, _, template = content.prompt_text(turn.prompt_version).strip().partition("\n\n")
+    # replaced one after the other, so that braces in a question stay what they are
+    before, _, after = template.partition("{sources}")
+    return text, before + sources + after.replace("{question}", question)
 
 
 def _needs_rewrite(turn: Turn) -> bool:

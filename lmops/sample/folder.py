@@ -46,16 +46,23 @@ def build(folder: str | Path) -> BuildReport:
 
     target = Path(folder)
     traffic = simulate()
-    written = {name: _write(target / name, body) for name, body in sorted(_texts(traffic).items())}
-    for name, lines in sorted(_trace_files(traffic).items()):
-        written[name] = _write(target / name, _gzip("".join(f"{line}\n" for line in lines).encode()))
+    sizes = {name: _write(target / name, body) for name, body in sorted(_texts(traffic).items())}
+    sizes |= written(traffic, target)
     return BuildReport(
         folder=target,
-        sizes=written,
+        sizes=sizes,
         traces=len(traffic.truth),
         spans=sum(len(telemetry.spans) for telemetry in traffic.telemetry.values()),
         feedback=len(traffic.feedback),
     )
+
+
+def written(traffic: Traffic, folder: Path) -> dict[str, int]:
+    """Write the spans of traffic below a folder, a file a day, and return the bytes of each by its path there."""
+    return {
+        name: _write(folder / name, _gzip("".join(f"{line}\n" for line in lines).encode()))
+        for name, lines in sorted(_trace_files(traffic).items())
+    }
 
 
 def data_dir() -> Path:

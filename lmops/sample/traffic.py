@@ -30,7 +30,11 @@ from lmops.standin.tools import Outage, Toolbox
 from lmops.times import to_ns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lmops.prompts import PromptVersion
     from lmops.sample.app import Reply
+    from lmops.sample.telemetry import AttributeValue
     from lmops.standin.content import Question
 
 SEED: Final = "tidelark 2026"
@@ -76,7 +80,28 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Session:
+class Stand:
+    """What answers a request: versions of the model, of the index and of the prompt.
+
+    Args:
+        revision: Of the model.
+        is_rebuilt: The index is that with the other chunking.
+        prompt_version: Number of the prompt.
+        prompt: The version in a store; None: that of the package.
+        marks: What else stands on the span of the request.
+    """
+
+    revision: int
+    is_rebuilt: bool
+    prompt_version: int
+    prompt: PromptVersion | None = None
+    marks: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One visit of one user: its turns, one after the other."""
+
     id: str
     user_id: str
     language: str
@@ -93,8 +118,30 @@ def simulate(*, traces: int = TRACES, seed: str = SEED) -> Traffic:
         seed: what everything follows from.
     """
     random = Random(seed)
-    simulation = _Simulation(seed, random)
-    for session in _sessions(traces, random):
+    return _ran(_sessions(traces, random, START_NS, DAYS), seed, random, stood, END_NS)
+
+
+def simulate_after(start_ns: int, days: int, *, seed: str, stands: Callable[[Session, int], Stand]) -> Traffic:
+    """Run the application for some more days in production.
+
+    Args:
+        start_ns: When they begin.
+        days: How many.
+        seed: What everything follows from.
+        stands: What answers a session at a time.
+    """
+    random = Random(seed)
+    sessions = _sessions(round(TRACES / DAYS * days), random, start_ns, days)
+    users = [session for session in sessions if session.environment == "production"]
+    return _ran(users, seed, random, stands, start_ns + days * 24 * _HOUR)
+
+
+def _ran(
+    sessions: Sequence[Session], seed: str, random: Random, stands: Callable[[Session, int], Stand], end_ns: int
+) -> Traffic:
+    """Run sessions and return what they left behind, sorted by time."""
+    simulation = _Simulation(seed, random, stands, end_ns)
+    for session in sessions:
         simulation.run(session)
     traffic = simulation.traffic
     traffic.truth.sort(key=lambda row: (str(row["start_at"]), str(row["trace_id"])))
@@ -105,8 +152,10 @@ def simulate(*, traces: int = TRACES, seed: str = SEED) -> Traffic:
 class _Simulation:
     """The application, its versions through time, and the users in front of it."""
 
-    def __init__(self, seed: str, random: Random) -> None:
+    def __init__(self, seed: str, random: Random, stands: Callable[[Session, int], Stand], end_ns: int) -> None:
         self._random = random
+        self._stands = stands
+        self._end_ns = end_ns
         self._clock = Clock(START_NS)
         self.traffic = Traffic(
             {
@@ -120,15 +169,15 @@ class _Simulation:
         self._rewriter = chat_model("standin:rewrite-1")
         self._indexes = [Index(content.articles(), settings) for settings in (OLD_INDEX, NEW_INDEX)]
 
-    def run(self, session: _Session) -> None:
+    def run(self, session: Session) -> None:
         """Run the turns of one session; the history holds the last exchange only."""
         self._clock.now_ns = session.start_ns
         history: tuple[Message, ...] = ()
         asked: Asked | None = None
         has_failed = False
         for number in range(1, session.turns + 1):
-            # A session that would run over the end of the two weeks is asked its last question a little earlier.
-            self._clock.now_ns = min(self._clock.now_ns, END_NS - 120_000_000_000)
+            # A session that would run over the end is asked its last question a little earlier.
+            self._clock.now_ns = min(self._clock.now_ns, self._end_ns - 120_000_000_000)
             if asked is None or not has_failed or happens(self._random, 0.3):
                 asked = fill(_pick(session.language, asked, self._random), self._random)
             asked, attack = self._attack(session, asked)
@@ -139,7 +188,7 @@ class _Simulation:
             history = (Message(role="user", content=text), Message(role="assistant", content=reply.answer))
             self._clock.advance(self._random.triangular(15_000, 180_000, 40_000))
 
-    def _attack(self, session: _Session, asked: Asked) -> tuple[Asked, content.Attack | None]:
+    def _attack(self, session: Session, asked: Asked) -> tuple[Asked, content.Attack | None]:
         """Return the question and, rarely, an injected order that comes with a simple question."""
         is_open = session.environment == "production" and session.language == "en"
         if not is_open or not happens(self._random, _INJECTED):
@@ -149,7 +198,7 @@ class _Simulation:
 
     def _turn(
         self,
-        session: _Session,
+        session: Session,
         asked: Asked,
         *,
         number: int,
@@ -159,10 +208,10 @@ class _Simulation:
     ) -> Reply:
         """Run one turn with the versions of its time, and note what came of it."""
         start_ns = self._clock.now_ns
-        revision = UPDATED_MODEL if start_ns >= MODEL_UPDATE_NS else FIRST_MODEL
-        index = self._indexes[start_ns >= CHUNKING_NS]
+        stand = self._stands(session, start_ns)
+        index = self._indexes[stand.is_rebuilt]
         app = SupportApp(
-            chat=self._models[revision],
+            chat=self._models[stand.revision],
             rewriter=self._rewriter,
             index=index,
             tools=Toolbox((OUTAGE,)),
@@ -174,20 +223,22 @@ class _Simulation:
             session_id=session.id,
             user_id=session.user_id,
             number=number,
-            prompt_version=_prompt_version(session.environment, start_ns),
+            prompt_version=stand.prompt_version,
             seed=self._random.getrandbits(31),
             history=history,
             faults=_faults(start_ns, self._random),
+            prompt=stand.prompt,
+            marks=stand.marks,
         )
         reply = app.answer(turn)
-        versions = {"index_fingerprint": index.fingerprint, "model_revision": revision}
+        versions = {"index_fingerprint": index.fingerprint, "model_revision": stand.revision}
         judged = quality(asked, reply, technique=technique)
         self._note(
             {"trace_id": reply.trace_id} | _plan(turn, session, asked, start_ns) | versions | judged, session, reply
         )
         return reply
 
-    def _note(self, row: dict[str, object], session: _Session, reply: Reply) -> None:
+    def _note(self, row: dict[str, object], session: Session, reply: Reply) -> None:
         row["incidents"] = _incidents(row)
         self.traffic.truth.append(row)
         said = feedback(row, reply, user_id=session.user_id, random=self._random)
@@ -195,26 +246,35 @@ class _Simulation:
             self.traffic.feedback.append(said)
 
 
-def _sessions(traces: int, random: Random) -> list[_Session]:
-    """Return the sessions of two weeks with exactly ``traces`` turns, in the order of their starts."""
-    total = math.fsum(_WEEKDAYS) * DAYS / 7
-    ends = [round(traces * math.fsum(_WEEKDAYS[d % 7] for d in range(day + 1)) / total) for day in range(DAYS)]
-    found: list[_Session] = []
+def stood(session: Session, at_ns: int) -> Stand:
+    """Return what answered at a time of the two weeks."""
+    return Stand(
+        revision=UPDATED_MODEL if at_ns >= MODEL_UPDATE_NS else FIRST_MODEL,
+        is_rebuilt=at_ns >= CHUNKING_NS,
+        prompt_version=_prompt_version(session.environment, at_ns),
+    )
+
+
+def _sessions(traces: int, random: Random, start_ns: int, days: int) -> list[Session]:
+    """Return the sessions of some days from a Monday on with exactly ``traces`` turns, in the order of their starts."""
+    total = math.fsum(_WEEKDAYS[day % 7] for day in range(days))
+    ends = [round(traces * math.fsum(_WEEKDAYS[d % 7] for d in range(day + 1)) / total) for day in range(days)]
+    found: list[Session] = []
     done = 0
     for day, end in enumerate(ends):
         while done < end:
             turns = min(random.choice(_TURNS), end - done)
             hour = random.choices(range(24), _HOURS)[0]
-            start_ns = START_NS + (24 * day + hour) * _HOUR + random.randrange(_HOUR // 1_000_000) * 1_000_000
+            begin_ns = start_ns + (24 * day + hour) * _HOUR + random.randrange(_HOUR // 1_000_000) * 1_000_000
             is_staging = happens(random, _STAGING)
             number = random.randrange(12) if is_staging else int(_USERS * random.random() * random.random())
             found.append(
-                _Session(
+                Session(
                     id=f"s-{random.getrandbits(40):010x}",
                     user_id=f"staff-{number:02d}" if is_staging else f"u-{number:04d}",
                     language="en" if is_staging else _language(number),
                     environment="staging" if is_staging else "production",
-                    start_ns=start_ns,
+                    start_ns=begin_ns,
                     turns=turns,
                 )
             )
@@ -222,7 +282,7 @@ def _sessions(traces: int, random: Random) -> list[_Session]:
     return sorted(found, key=lambda session: (session.start_ns, session.id))
 
 
-def _plan(turn: Turn, session: _Session, asked: Asked, start_ns: int) -> dict[str, object]:
+def _plan(turn: Turn, session: Session, asked: Asked, start_ns: int) -> dict[str, object]:
     """Return the part of a truth row that was known before the reply."""
     return {
         "start_at": utc(start_ns),

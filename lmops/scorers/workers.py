@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from lmops.base.units import money
+from lmops.base.units import counted, money
 from lmops.scorers.writing import Row, Writer
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Runner:
             # The cases in flight were the last ones.
             return "finished", None
         spent = f"the budget of {money(self._budget_usd)} is spent ({money(self._state.cost_usd or 0.0)})"
-        return "over_budget", f"{spent}; {left:,} case(s) were not run"
+        return "over_budget", f"{spent}; {counted(left, 'case')} {'was' if left == 1 else 'were'} not run"
 
     async def _worker(self, writer: Writer) -> None:
         cases, state, put = self._cases.row, self._state, writer.put

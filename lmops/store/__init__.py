@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from lmops.store._hashes import key_text, row_hash, rows_of
     from lmops.store._intent import PendingChange
     from lmops.store._long import LONG_COLUMNS
-    from lmops.store._meta import BusyError
     from lmops.store._named import PERSONS
     from lmops.store._planner import Bounds
     from lmops.store._priced import PRICES_KNOWN
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from lmops.store._stats import StoreStats
     from lmops.store._store import Store
     from lmops.store._tables import SPAN_COLUMNS
+    from lmops.store._turn import BusyError
     from lmops.store._verify import DamagedSegmentWarning
     from lmops.store._views import FACT_VIEWS, view_names
     from lmops.store._whole import is_cut_sql, whole_sql
@@ -86,7 +86,7 @@ _load = later(
         "lmops.store._hashes": ("key_text", "row_hash", "rows_of"),
         "lmops.store._intent": ("PendingChange",),
         "lmops.store._long": ("LONG_COLUMNS",),
-        "lmops.store._meta": ("BusyError",),
+        "lmops.store._turn": ("BusyError",),
         "lmops.store._named": ("PERSONS",),
         "lmops.store._planner": ("Bounds",),
         "lmops.store._priced": ("PRICES_KNOWN",),

@@ -25,7 +25,7 @@ from lmops.owners import refuse_stranger
 from lmops.store._acknowledged import ACKNOWLEDGED, Acknowledged
 from lmops.store._filesystem import META, fsync_dir, inside, make_file, make_folder, make_store_folder
 from lmops.store._journal import JOURNAL
-from lmops.store._meta import in_words
+from lmops.store._meta import counter, in_words
 from lmops.store._quarantine import held
 from lmops.store._segments import Segment, file_sha256, manifest
 from lmops.store.schema import schema
@@ -62,6 +62,7 @@ class BackupReport:
         records: Rows of the tables of records.
         head: Where the audit chain ends, as ``ws.audit.head().line``.
         notes: What is not in it, and why.
+        waiting: Rows that were received and are in no segment yet; the database has them.
     """
 
     path: Path
@@ -72,6 +73,7 @@ class BackupReport:
     records: dict[str, int]
     head: str
     notes: tuple[str, ...] = ()
+    waiting: int = 0
 
     def __repr__(self) -> str:
         """Say it in one line, and below what is not in it."""
@@ -80,8 +82,9 @@ class BackupReport:
     @property
     def line(self) -> str:
         """Where it is, how large, and how much of what is in it."""
-        facts = ", ".join(f"{count:,} {table}" for table, count in sorted(self.rows.items())) or "no rows in segments"
-        held = f"{facts}, {counted(sum(self.records.values()), 'record')}"
+        facts = [f"{count:,} {table}" for table, count in sorted(self.rows.items())]
+        facts += [f"{counted(self.waiting, 'received row')} in no segment yet"] if self.waiting else []
+        held = ", ".join([*(facts or ["no traces"]), counted(sum(self.records.values()), "record")])
         return f"{self.path}: {counted(self.files, 'file')}, {size(self.bytes)}; {held}"
 
 
@@ -291,6 +294,7 @@ def _listing(copy: sqlite3.Connection, segments: list[Segment]) -> dict[str, Any
         "schema": int(copy.execute("pragma user_version").fetchone()[0]),
         "head": f"{head[0]}:{head[1]}",
         "rows": rows,
+        "waiting": counter(copy, "inbox_rows"),
         "records": {name: int(copy.execute(f"select count(*) from {name}").fetchone()[0]) for name in names},
         "notebooks": [path for table in tables for row in _paths(copy, table) for path in row if path],
     }
@@ -367,6 +371,7 @@ def _report(place: Path, listing: dict[str, Any]) -> BackupReport:
         files=len(files),
         bytes=sum(one["bytes"] for one in files.values()),
         rows=listing["rows"],
+        waiting=listing.get("waiting", 0),
         records=listing["records"],
         head=listing["head"],
         notes=tuple(listing.get("notes", ())),

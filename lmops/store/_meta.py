@@ -41,7 +41,8 @@ from lmops.store._filesystem import (
 from lmops.store._fork import GATE
 from lmops.store._identity import OlderDatabaseError, refuse_lost, refuse_other
 from lmops.store._relist import relist
-from lmops.store._shape import migrations, put_right, refuse_unknown, statements
+from lmops.store._shape import make_tables, migrations, put_right, refuse_unknown, statements
+from lmops.store._turn import BUSY_TIMEOUT_S, begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,6 @@ _OF_THE_DISK: Final = frozenset(
 #: SQLite says "full" only of pages: a quota, a limit of the file's size and the log's index on a full disk are these.
 _FULL: Final = frozenset((sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE))
 _PROBE_BYTES: Final = 1 << 16
-BUSY_TIMEOUT_S: Final = 30.0
 #: A write-ahead log that a burst made longer than this is cut back.
 WAL_BYTES: Final = 64_000_000
 #: The key under which ``info`` says what was lost.
@@ -291,7 +291,7 @@ class Meta:
             if held.synchronous != level:
                 con.execute(f"pragma synchronous={level}")
                 held.synchronous = level
-            _begin(con, wait=wait)
+            begin(con, wait=wait)
             held.begin()
             with Undone(con.rollback):
                 yield con
@@ -438,6 +438,7 @@ class Meta:
             # Another process may have migrated while this one waited for the lock.
             version = int(con.execute("pragma user_version").fetchone()[0])
             put_right(con, version, self.path)
+            version = version or make_tables(con)
             for number, script in migrations():
                 if number > version:
                     for statement in statements(script):
@@ -474,21 +475,6 @@ def _close(con: sqlite3.Connection, lock: threading.RLock) -> None:
             lock.release()
 
 
-def _begin(con: sqlite3.Connection, *, wait: bool) -> None:
-    if wait:
-        con.execute("begin immediate")
-        return
-    con.execute("pragma busy_timeout=0")
-    try:
-        con.execute("begin immediate")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-            raise BusyError("somebody else writes at the moment") from error
-        raise
-    finally:
-        con.execute(f"pragma busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
-
-
 def _info(con: sqlite3.Connection, key: str) -> str | None:
     row = con.execute("select value from info where key = ?", (key,)).fetchone()
     return None if row is None else str(row[0])
@@ -507,10 +493,6 @@ def counter(con: sqlite3.Connection, name: str) -> int:
             f"{message}; lmops store rescue builds it again from the segments and the newest backup"
         )
     return row[0]
-
-
-class BusyError(StoreError):
-    """Somebody else writes at the moment, and the caller does not want to wait."""
 
 
 class _Held:

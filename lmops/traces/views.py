@@ -182,9 +182,9 @@ class TraceViews:
         return frame.rename(columns={"where": "filter", "group": "grouped_by", "at": "saved_at"})
 
     @property
-    def can_save(self) -> bool:
-        """Whether the store takes anything."""
-        return not self._store.is_read_only
+    def is_read_only(self) -> bool:
+        """Whether the store is open for reading alone, so that nothing can be saved or removed."""
+        return self._store.is_read_only
 
     def names(self) -> Sequence[str]:
         """Return the names of all, in their order."""

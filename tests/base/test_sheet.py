@@ -24,11 +24,14 @@ def test_every_cell_is_made_safe_and_has_the_style_of_its_column():
 
 
 def test_numbers_are_set_to_the_right_and_prose_to_the_left():
-    """Where nobody says it: what is not there is of either kind, and a heading stands where its column does."""
+    """Where nobody says it: what is not there is of either kind, a heading is where its column is; no number breaks."""
     rows = [("a", "0.5", "0.1 to 0.9", "60 cases have a score, one more than before"), ("b", "-", "-", "lost")]
     found = html_table(["name", "mean", "interval", "why"], rows)
     sides = re.findall(r"<t[hd][^>]*text-align:(\w+)", found)
     assert sides == ["left", "right", "right", "left"] * 3
+    assert re.findall(r"<(t[hd])[^>]*nowrap[^>]*>([^<]*)", found) == [
+        ("td", "0.5"), ("td", "0.1 to 0.9"), ("td", "-"), ("td", "-"),
+    ]  # fmt: skip  # cells of a row share a line
 
 
 def test_cells_are_cut_by_who_shows_them():

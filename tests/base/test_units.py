@@ -20,7 +20,7 @@ MONEY = [
 ]  # fmt: skip  # items that belong together share a line
 DURATIONS = [
     (None, ""), (0.0, "0 ms"), (0.25, "0.25 ms"), (812.4, "812 ms"), (999.4, "999 ms"), (2_310, "2.31 s"),
-    (12_345, "12.3 s"), (75_000, "1 m 15 s"), (185_000, "3 m 05 s"), (7.3e6, "2.0 h"),
+    (12_345, "12.3 s"), (75_000, "1 m 15 s"), (185_000, "3 m 05 s"), (7.3e6, "2.0 h"), (7e8, "8.1 d"),
 ]  # fmt: skip  # items that belong together share a line
 
 

@@ -57,8 +57,8 @@ SHAPE = (
 EMPTY: Row = {name: None for name, _, _ in SPAN_COLUMNS}
 
 
-def traces(count: int, *, spread_over: int | None = None, seed: int = 1) -> Iterator[list[Row]]:
-    """Yield the span rows of ``count`` traces in order of time, spread evenly over two weeks."""
+def traces(count: int, *, spread_over: int | None = None, seed: int = 1, services: int = 1) -> Iterator[list[Row]]:
+    """Yield the span rows of ``count`` traces in order of time, evenly over two weeks; a session has one service."""
     rng = random.Random(seed)
     texts = [" ".join(rng.choices(WORDS, k=40)) for _ in range(500)]
     step = DAYS * 86_400_000_000_000 // (spread_over or count)
@@ -69,6 +69,7 @@ def traces(count: int, *, spread_over: int | None = None, seed: int = 1) -> Iter
         ids = [f"{rng.getrandbits(64):016x}" for _ in rows]
         failed = rng.random() < 0.03
         for place, row in enumerate(rows):
+            row.update(service="support" if services == 1 else f"support-{number // 3 % services}")
             above = SHAPE[place][2]
             row.update(trace_id=trace_id, span_id=ids[place], parent_span_id=None if above is None else ids[above])
             if failed and place in (0, 4, 6):
@@ -107,10 +108,10 @@ def _span(rng: random.Random, texts: list[str], number: int, place: int, start_n
     return row
 
 
-def fill(store: Store, spans: int, *, seed: int = 1) -> None:
+def fill(store: Store, spans: int, *, seed: int = 1, services: int = 1) -> None:
     """Load about ``spans`` synthetic spans, as ingests of 20,000 spans."""
     chunk: list[Row] = []
-    for rows in traces(spans // len(SHAPE), seed=seed):
+    for rows in traces(spans // len(SHAPE), seed=seed, services=services):
         chunk += rows
         if len(chunk) >= 20_000:
             store.load(chunk)

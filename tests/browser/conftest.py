@@ -30,6 +30,8 @@ span_row, conversation, traffic, controller = (
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
+FAILED = pytest.StashKey()
+
 #: A page that stands in for JupyterLab: the widget's module with a model whose kernel is a Python function.
 PAGE = """<!doctype html><meta charset="utf-8"><style>
 body{margin:8px;font-family:sans-serif;--jp-brand-color1:#1976d2}
@@ -79,19 +81,69 @@ def executable():
     return os.environ.get("LMOPS_CHROMIUM") or next(filter(None, map(shutil.which, CANDIDATES)), None)
 
 
-def pytest_collection_modifyitems(config, items):
-    """Keep all browser tests in one process, and mark them."""
+def pytest_collection_modifyitems(items):
+    """Mark all browser tests."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            if config.pluginmanager.hasplugin("xdist"):
-                item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+class Browsers:
+    """Chromium, and another one where it has died: the tests after the one that lost it are not lost as well."""
+
+    def __init__(self, kind):
+        self.kind = kind
+        self.running = None
+        self.sheets = []
+
+    def __call__(self):
+        if self.running is None or not self.running.is_connected():
+            self.running = self.kind.launch(executable_path=executable(), args=ARGS)
+            self.sheets = []
+        return self.running
+
+    def sheet(self, width):
+        """Return an empty page: to open one takes ten times as long as to empty one."""
+        self()
+        found = self.sheets.pop() if self.sheets else Sheet(self().new_page())
+        found.page.set_viewport_size({"width": width, "height": 800})
+        return found
+
+    def put_back(self, sheet):
+        """Empty a page for the next who needs one."""
+        sheet.empty()
+        self.sheets.append(sheet)
+
+
+class Sheet:
+    """A page that speaks to one stage after the other."""
+
+    def __init__(self, page):
+        self.page = page
+        self.stage = None
+        page.set_default_timeout(30_000)
+        page.on("pageerror", self._failed)
+        page.expose_function("kernel", self._asked)
+
+    def _asked(self, text):
+        return self.stage.kernel(text) if self.stage else "{}"
+
+    def _failed(self, error):
+        if self.stage:
+            self.stage.page_errors.append(str(error))
+
+    def empty(self):
+        """Leave nothing: no document, no pointer over it, nobody's wishes."""
+        self.stage = None
+        self.page.mouse.move(0, 0)
+        self.page.emulate_media(media="null", color_scheme="light", reduced_motion="no-preference")
+        self.page.goto("about:blank")
 
 
 @pytest.fixture(scope="package")
-def chromium():
-    """A running Chromium."""
+def browsers():
+    """What gives a running Chromium."""
     reason = unavailable()
     if reason is not None:
         if os.environ.get("LMOPS_REQUIRE_BROWSER") == "1":
@@ -100,9 +152,16 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=ARGS)
-        yield browser
-        browser.close()
+        found = Browsers(playwright.chromium)
+        yield found
+        if found.running is not None:
+            found.running.close()
+
+
+@pytest.fixture
+def chromium(browsers):
+    """A running Chromium."""
+    return browsers()
 
 
 class Stage:
@@ -112,6 +171,7 @@ class Stage:
         self.page = page
         self.controller = controller
         self.messages = []
+        self.page_errors = []
 
     def kernel(self, text):
         message = json.loads(text)
@@ -167,8 +227,33 @@ class Stage:
             self.page.wait_for_timeout(20)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Remember which tests failed: what their pages hold is not known."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def stage(chromium):
+def sheet(browsers, request):
+    """Return a function that gives an empty page of a width, for as long as the test takes."""
+    taken = []
+
+    def take(width=1200):
+        taken.append(browsers.sheet(width))
+        return taken[-1]
+
+    yield take
+    for one in taken:
+        if request.node.stash.get(FAILED, False):
+            one.page.close()
+        else:
+            browsers.put_back(one)
+
+
+@pytest.fixture
+def stage(sheet):
     """Return a function that mounts a widget, by its file name, over a controller on a page of its own.
 
     With ``browser``, a browser's context, pages share what that keeps, as tabs do.
@@ -178,14 +263,13 @@ def stage(chromium):
     def mount(controller, *, name="traces/browser", height=520, width=1200, init="", browser=None):
         from lmops.widgets.kit.assets import script, style
 
-        page = (browser or chromium).new_page(**({} if browser else {"viewport": {"width": width, "height": 800}}))
-        page.set_default_timeout(30_000)
-        pages.append(page)
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        found = Stage(page, controller)
-        found.page_errors = errors
-        page.expose_function("kernel", found.kernel)
+        if browser is None:
+            own = sheet(width)
+        else:
+            own = Sheet(browser.new_page())
+            pages.append(own.page)
+        page = own.page
+        own.stage = found = Stage(page, controller)
         if browser is None:
             page.set_content(PAGE)
         else:  # a page that has an address has a storage
@@ -257,7 +341,7 @@ class Lab:
 
 
 @pytest.fixture(scope="package")
-def lab(chromium, tmp_path_factory):
+def lab(browsers, tmp_path_factory):
     """A running JupyterLab."""
     if importlib.util.find_spec("jupyterlab") is None:
         pytest.skip("jupyterlab is not installed")

@@ -13,9 +13,13 @@ from plotly.offline import get_plotlyjs
 
 from lmops.charts._drawing import drawing
 from lmops.charts._ink import NOTEBOOK
+from lmops.widgets.incidents.controller import IncidentController
 from lmops.widgets.kit.assets import style
+from lmops.widgets.monitors.controller import DashboardController
 from tests.page_themes import THEMES
 from tests.test_charts_drawing import FIGURES
+from tests.widgets.incident_samples import Board
+from tests.widgets.monitor_samples import full
 from tests.widgets.prompt_samples import saved
 
 AUDIT = Path(__file__).with_name("contrast.js").read_text("utf-8")
@@ -151,6 +155,23 @@ def test_themes_and_the_button(stage, ws):
     s = stage(ws.feedback.button(f"{1:032x}", user=None)._controller, name="feedback/button")
     clear(s)
     assert s.root.bounding_box()["height"] < 200
+
+
+def test_an_incident(stage):
+    """Every kind of moment, what was done, and a dry run with its reason."""
+    s = stage(IncidentController(Board()), name="incidents/view", width=1400)
+    s.root.focus()
+    s.press("j", "a", *"prompt=support-answer", "Enter")
+    s.page.wait_for_selector("[data-act=planned]")
+    clear(s)
+
+
+def test_the_dashboard(stage):
+    """Alerts, and tiles of every state."""
+    s = stage(DashboardController(full()), name="monitors/dashboard", width=1400)
+    s.root.focus()
+    s.press("j", "w")
+    clear(s)
 
 
 def test_charts(chromium):

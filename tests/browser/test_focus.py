@@ -95,6 +95,20 @@ def button(ws):
     return ws.feedback.button(f"{1:032x}", user=None)._controller
 
 
+def incident(_ws):
+    from lmops.widgets.incidents.controller import IncidentController
+    from tests.widgets.incident_samples import Board
+
+    return IncidentController(Board())
+
+
+def dashboard(_ws):
+    from lmops.widgets.monitors.controller import DashboardController
+    from tests.widgets.monitor_samples import full
+
+    return DashboardController(full())
+
+
 VIEWS = {
     "traces/browser": browser,
     "prompts/diff": diff,
@@ -104,6 +118,8 @@ VIEWS = {
     "feedback/labeler": labeler,
     "feedback/themes": themes,
     "feedback/button": button,
+    "incidents/view": incident,
+    "monitors/dashboard": dashboard,
 }
 
 

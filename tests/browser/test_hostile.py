@@ -216,6 +216,10 @@ CELLS = (
     ("report", True),
     ("ws.monitors.show('calls')", True),
     ("ws.monitors.list()", False),
+    ("incident = ws.incidents.open(HOSTILE, owner=HOSTILE)\nws.incidents.note(1, HOSTILE)\nws.incidents.show(1)", True),
+    ("incident", True),
+    ("ws.incidents.postmortem(1)", True),
+    ("ws.incidents.timeline(1)", False),
     ("import os\nos.environ['LMOPS_STATIC'] = '1'\nws.traces.browse()", True),
     ("ws.feedback.label('labels', rater=HOSTILE)", True),
 )
@@ -251,6 +255,16 @@ def explained(ws):
     return ws.monitors.explain(metric, since=oldest + (newest - oldest) / 2)
 
 
+def broken(ws):
+    """Return an incident whose title, owner and note are hostile, and that is resolved without a test."""
+    found = ws.incidents.open(HOSTILE[:300], owner=PAYLOADS[0], reason=HOSTILE)
+    ws.incidents.note(found.incident, HOSTILE)
+    ws.incidents.follow_up(found.incident, text=HOSTILE)
+    ws.incidents.mitigate(found.incident, reason=HOSTILE)
+    ws.incidents.verify(found.incident)
+    return ws.incidents.resolve(found.incident, force=True, reason=HOSTILE)
+
+
 #: Every static form, as a function of a workspace and the ids of its traces: what an archived notebook holds.
 def judged(ws):
     """Return a version of a judge of which every text is hostile; a second one has an example besides."""
@@ -259,6 +273,15 @@ def judged(ws):
     hostile = judge("hostile", HOSTILE, model="standin:judge-1", rubric={"pass": HOSTILE})
     saved = ws.judges.save(hostile, reason=HOSTILE)
     ws.judges.save(with_examples(hostile, [{"output": HOSTILE, "verdict": "fail", "rationale": HOSTILE}]))
+    return saved
+
+
+def routed(ws):
+    """Return a live route whose conditions, plan and note are hostile, and which was switched off with such a reason."""
+    arms = {"a": {"model": "standin:ferry-1", "policy": HOSTILE, "params": {"user": HOSTILE}, "weight": 1}}
+    when = [{"if": {HOSTILE: HOSTILE}, "arms": {"a": 1}}]
+    saved = ws.routing.set("support", {"arms": arms, "when": when}, reason=HOSTILE)
+    ws.routing.kill("support", reason=HOSTILE)
     return saved
 
 
@@ -277,6 +300,9 @@ STATIC = {
     "suggested modes, HTML": lambda ws, _ids: ws.feedback.themes("q").suggest(n=1)._repr_html_(),
     "labeler, HTML": lambda ws, ids: labeler(ws, ids)._controller.bundle()["text/html"],
     "labeler, text": lambda ws, ids: labeler(ws, ids)._controller.bundle()["text/plain"],
+    "route, HTML": lambda ws, _ids: routed(ws)._repr_html_(),
+    "route, text": lambda ws, _ids: routed(ws).text,
+    "state of a route, HTML": lambda ws, _ids: (routed(ws), ws.routing.status("support"))[1]._repr_html_(),
     "judge, HTML": lambda ws, _ids: judged(ws)._repr_html_(),
     "judges side by side, text": lambda ws, _ids: ws.judges.diff("hostile", judged(ws), 2).text,
     "judges side by side, HTML": lambda ws, _ids: ws.judges.diff("hostile", judged(ws), 2)._repr_html_(),
@@ -287,6 +313,15 @@ STATIC = {
     "monitor, HTML": lambda ws, _ids: ws.monitors.get(watched(ws)[0])._repr_html_(),
     "explanation, HTML": lambda ws, _ids: explained(ws)._repr_html_(),
     "explanation, text": lambda ws, _ids: explained(ws).text,
+    "incident, HTML": lambda ws, _ids: broken(ws)._repr_html_(),
+    "incident, text": lambda ws, _ids: broken(ws).text,
+    "view of an incident, HTML": lambda ws, _ids: (broken(ws), ws.incidents.show(1))[1]._controller.bundle()[
+        "text/html"
+    ],
+    "view of an incident, text": lambda ws, _ids: (broken(ws), ws.incidents.show(1))[1]._controller.bundle()[
+        "text/plain"
+    ],
+    "post-mortem, HTML": lambda ws, _ids: (broken(ws), ws.incidents.postmortem(1))[1]._repr_html_(),
     "signal, HTML": lambda ws, ids: ws.feedback.record(ids[3], value=PAYLOADS[0], name="said")._repr_html_(),
 }
 
@@ -330,12 +365,12 @@ def test_no_view_in_a_live_notebook_runs_hostile_text(lab, notebook, conversatio
 
 
 @pytest.mark.parametrize("name", STATIC)
-def test_no_static_form_runs_hostile_text(hostile, chromium, name):
+def test_no_static_form_runs_hostile_text(hostile, sheet, name):
     """As a page of its own, with no sanitiser in between: the worst place that it can end up in."""
     import html
 
     form = STATIC[name](hostile, list(hostile.traces.search()["trace_id"]))
-    page = chromium.new_page()
+    page = sheet().page
     page.set_content(form if name.endswith("HTML") else f"<pre>{html.escape(form)}</pre>")
     assert "<img src" in page.locator("body").inner_text()
     assert page.evaluate("() => document.querySelectorAll('img, script, a, svg, iframe, form').length") == 0
@@ -346,7 +381,6 @@ def test_no_static_form_runs_hostile_text(hostile, chromium, name):
         == 0
     )
     nothing_ran(page)
-    page.close()
 
 
 def test_no_attribute_of_the_browser_holds_more_than_text(controller, stage, traffic, conversation):
@@ -612,7 +646,7 @@ def test_no_view_of_evaluations_in_a_live_notebook_runs_hostile_text(lab, notebo
 
 
 @pytest.mark.parametrize("kind", ["text/html", "text/plain"])
-def test_no_static_form_of_evaluations_runs_hostile_text(chromium, kind):
+def test_no_static_form_of_evaluations_runs_hostile_text(sheet, kind):
     """As a page of its own, with no sanitiser in between."""
     import html
 
@@ -620,9 +654,8 @@ def test_no_static_form_of_evaluations_runs_hostile_text(chromium, kind):
 
     with lmops.open(":memory:") as ws:
         form = ws.evals._explorer(hostile_evals(ws)).bundle()[kind]
-    page = chromium.new_page()
+    page = sheet().page
     page.set_content(form if kind.endswith("html") else f"<pre>{html.escape(form)}</pre>")
     assert "<img src" in page.locator("body").inner_text()
     assert page.evaluate("() => document.querySelectorAll('img, script, a, svg, iframe, form').length") == 0
     nothing_ran(page)
-    page.close()

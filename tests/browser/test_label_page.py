@@ -134,7 +134,7 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(chromium, store, tmp_path_factory):
+def server(browsers, store, tmp_path_factory):
     """A server of its queue."""
     found = Server(store, folder=tmp_path_factory.mktemp("server"))
     yield found

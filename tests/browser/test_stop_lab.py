@@ -19,7 +19,7 @@ def endless(_controller, _message):
         ended.append(f'{type(error).__name__}: {error}')
         raise
 b"""
-LONG = "ws.sql(ENDLESS)"
+LONG = "print('asking'); ws.sql(ENDLESS)"
 SLOW = "b._controller._handlers = {**b._controller._handlers, 'sort': endless}; print('slow')"
 NEXT = "print(len(asked), ended, ws.sql('select count(*) from traces').fetchall())"
 ROOT = ".lm-root[data-state=ready]"
@@ -57,8 +57,7 @@ def told(nb, words):
 def test_the_stop_button_ends_the_question_of_a_cell(opened):
     """The cell says that it was interrupted; the next one is answered."""
     opened.run(1, wait=False)
-    opened.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=busy]")
-    opened.page.wait_for_timeout(500)
+    opened.page.wait_for_selector(".jp-Notebook .jp-Cell:nth-of-type(2) .jp-OutputArea-output:has-text('asking')")
     stop(opened)
     opened.page.wait_for_selector(".jp-Notebook .jp-Cell:nth-of-type(2) :text('KeyboardInterrupt')", timeout=60_000)
     assert "[(20,)]" in told(opened, "[(20,)]")

@@ -260,10 +260,8 @@ def test_30_000_spans_scroll_fold_and_end(controller, stage, traffic, span_row):
     s = stage(controller(store=store))
     s.root.focus()
     s.press("j", "Enter")
-    s.page.wait_for_selector(".lm-pane[data-ready=true]")
-    s.page.wait_for_function(
-        "() => document.querySelector('.lm-tree .lm-space').offsetHeight === 30000 * 22", timeout=15_000
-    )
+    s.page.wait_for_selector(".lm-pane[data-ready=true]", timeout=120_000)
+    s.page.wait_for_function("() => document.querySelector('.lm-tree .lm-space').offsetHeight === 30000 * 22")
     s.press("G")
     s.page.wait_for_selector(".lm-body[data-index='29999']")
     assert s.page.locator(".lm-span-row").count() < 60

@@ -146,7 +146,7 @@ def test_a_kernel_restart_is_said_and_a_new_run_goes_on(store, notebook):
 
 
 @pytest.fixture(scope="module")
-def dark_lab(chromium, tmp_path_factory):
+def dark_lab(browsers, tmp_path_factory):
     """A JupyterLab as people have it: only what is on screen is in the page; and dark."""
     from tests.browser.conftest import Lab
 

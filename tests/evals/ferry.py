@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lmops.sample.release import messages
+from lmops.sample.releases import messages
 
 
 def save_prompts(ws):

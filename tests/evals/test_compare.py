@@ -140,7 +140,7 @@ def test_unmatched_examples_are_refused(ws, run):
     """A run of half the dataset is not compared silently."""
     ws.datasets.save("d", rows_of(40))
     a, b = run(0.9, "d", limit=30), run(0.9, "d")
-    with pytest.raises(UsageError, match=r"10 example\(s\) finished in run-\w+ only \(e030, e031, e032, ...\)"):
+    with pytest.raises(UsageError, match=r"10 examples finished in run-\w+ only \(e030, e031, e032, ...\)"):
         ws.evals.compare(a, b)
     comparison = ws.evals.compare(a, b, allow_unmatched=True)
     assert comparison["exact_match"].n == 30
@@ -166,7 +166,7 @@ def test_other_versions_are_refused(ws, run):
         ws.evals.compare(a, b)
     assert ws.evals.compare(a, b, allow_changed=True)["exact_match"].n == 20
     a, b = run(right, scorers=[longer_than(1)]), run(right, scorers=[longer_than(2)])
-    with pytest.raises(UsageError, match=r"scorer\(s\) long changed"):
+    with pytest.raises(UsageError, match=r"scorer long changed"):
         ws.evals.compare(a, b)
 
 

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from lmops.sample import golden
-from lmops.sample.release import release
+from lmops.sample.releases import release
 
 ROOT = Path(__file__).resolve().parent.parent.parent / "notebooks"
 GATE = ROOT / "runbooks" / "eval_gate.ipynb"

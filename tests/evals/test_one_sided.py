@@ -59,13 +59,13 @@ def test_a_gate_does_not_pass_by_pairs_that_vanish(ws, pair):
     """Their worst case counts, unless the criteria say otherwise; then it is said."""
     verdict = ws.evals.gate(*pair, {"scorers": {"support": {"max_loss": 0.05}}})
     assert verdict.outcome == "inconclusive"
-    assert "20 example(s) have a score in the run only (e000, e006" in verdict.reasons[0]
+    assert "20 examples have a score in the run only (e000, e006" in verdict.reasons[0]
     wide = ws.evals.gate(*pair, {"scorers": {"support": {"max_loss": 0.5}}})
     assert wide.outcome == "pass"
-    assert "also when 20 example(s) have a score in the run only (e000, e006" in wide.reasons[-1]
+    assert "also when 20 examples have a score in the run only (e000, e006" in wide.reasons[-1]
     verdict = ws.evals.gate(*pair, {"missing": "pairs", "scorers": {"support": {"max_loss": 0.05}}})
     assert verdict.outcome == "pass"
-    assert "20 example(s) have a score in one run only and are left out" in verdict.text
+    assert "20 examples have a score in one run only, left out" in verdict.text
     with pytest.raises(UsageError, match="missing is 'none'; give 'worst' or 'pairs'"):
         ws.evals.gate(*pair, {"missing": "none", "max_latency_ms": 1})
 
@@ -74,7 +74,7 @@ def test_good_news_that_their_worst_case_would_change_are_inconclusive(ws, pair)
     """Also in a comparison."""
     found = ws.evals.compare(*pair, margin=0.05)["support"]
     assert found.outcome == "inconclusive"
-    assert "20 example(s) have a score in one run only, and at worst the gain is -0." in found.reason
+    assert "20 examples have a score in one run only, and at worst the gain is -0." in found.reason
     assert found.low_all < -0.05 < found.low
 
 

@@ -261,7 +261,7 @@ def test_a_tiny_budget_is_said_as_it_is(quiet):
     """One case runs before anything is known of the price."""
     run = quiet(lambda q: TaskResult(right(q), cost_usd=0.1), rows_of(10), budget_usd=1e-9, concurrency=1)
     assert (run.status, run.totals.cases, run.totals.not_run) == ("over_budget", 1, 9)
-    assert run.error == "the budget of <$0.000001 is spent ($0.1000); 9 case(s) were not run"
+    assert run.error == "the budget of <$0.000001 is spent ($0.1000); 9 cases were not run"
 
 
 @pytest.mark.parametrize("setting", [{"budget_usd": "5"}, {"budget_usd": True}, {"timeout_s": "5"}, {"budget_usd": 0}])

@@ -77,4 +77,4 @@ def test_a_side_without_any_score_is_said_by_the_gate(ws, quiet):
     runs = [quiet(functools.partial(say, said), rows_of(20), [SCORER]) for said in ("refused", "a")]
     verdict = ws.evals.gate(*runs, {"scorers": {"support": {"max_loss": 0.1}}})
     assert verdict.outcome == "inconclusive"
-    assert "20 example(s) have a score in the baseline only (e000, e001" in verdict.reasons[0]
+    assert "20 examples have a score in the baseline only (e000, e001" in verdict.reasons[0]

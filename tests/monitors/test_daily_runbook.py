@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lmops.errors import RunbookError
+from lmops.monitors.defaults import DEFAULTS
 from tests.monitors.traffic import add, day, sessions
 
 pytestmark = pytest.mark.usefixtures("warm_kernels")
@@ -37,7 +38,7 @@ def test_without_monitors_it_cannot_tell_and_makes_them_when_asked(ws):
     found = run(ws).raise_for_status()
     assert (found.result["decision"], found.exit_code) == ("cannot tell", 3)
     assert "init=true" in found.result["reasons"][0]
-    assert len(run(ws, init=True).result["evidence"]["series"]) == 12
+    assert len(run(ws, init=True).result["evidence"]["series"]) == len(DEFAULTS)
 
 
 def test_a_name_that_is_wrong_ends_it_with_the_nearest(ws):

@@ -312,3 +312,16 @@ def test_nothing_to_tell_is_no_work(tmp_path):
         before = ws.audit.head()
         assert ws.monitors.deliver().sent == 0
         assert ws.audit.head() == before
+
+
+def test_what_was_told_long_ago_is_taken_out(ws, monitors, clock):
+    """After 90 days; of each alert the newest notice stays."""
+    with Listener() as sink:
+        monitors.sinks.save("ops", kind="webhook", url=sink.url)
+        for transition in ("firing", "acknowledged", "resolved"):
+            happen(monitors, Alert(), transition)
+            monitors.deliver()
+        clock.later(minutes=91 * 24 * 60)
+        happen(monitors, Alert(alert=2))
+        monitors.deliver()
+    assert rows(ws, "alert || ' ' || transition") == ["1 resolved", "2 firing"]

@@ -7,6 +7,8 @@ import email
 import email.policy
 import socket
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -82,3 +84,22 @@ def test_a_mail_that_nobody_takes_waits(ws):
         report = ws.monitors.deliver()
     assert (report.sent, report.waiting) == (0, 1)
     assert "nobody of that name" in report.failed["mail"]
+
+
+def test_a_server_that_never_ends_has_a_deadline(ws, monkeypatch):
+    """A line of its greeting now and then does not hold the check up."""
+    monkeypatch.setattr("lmops.monitors._sending.MAIL_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(_greet, server)
+        address = f"smtp://127.0.0.1:{server.getsockname()[1]}"
+        ws.monitors.sinks.save("mail", kind="email", url=address, sender="lmops@h.example", to=["a@h.example"])
+        happen(ws.monitors, Alert())
+        assert ws.monitors.deliver().failed == {"mail": "no answer within 0.3 s"}
+
+
+def _greet(server):
+    connection, _ = server.accept()
+    with connection, contextlib.suppress(OSError):
+        while True:
+            connection.sendall(b"220-still here\r\n")
+            time.sleep(0.05)

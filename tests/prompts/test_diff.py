@@ -21,7 +21,8 @@ def version(number, template, **more):
     messages = ({"role": "user", "content": template},) if isinstance(template, str) else template
     text = template if isinstance(template, str) else None
     return PromptVersion(
-        name="greet", version=number, hash=f"sha256:{number}", messages=tuple(messages), template=text, created_at=AT,
+        name="greet", version=number, hash=f"sha256:{number}", messages=tuple(messages), template=text, author="mara",
+        created_at=AT,
         **more,
     )  # fmt: skip  # arguments that belong together share a line
 

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from lmops.errors import RunbookError
-from lmops.sample.release import release
+from lmops.sample.releases import release
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 NAME = "support-answer"

@@ -36,6 +36,6 @@ def test_a_change_of_records_takes_few_statements() -> None:
             ws.prompts.promote("p", 2, to="production")
         with asked(ws) as of_get:
             ws.prompts.get("p@production")
-    assert len(of_save) <= 13
-    assert len(of_promote) <= 23
+    assert len(of_save) <= 15
+    assert len(of_promote) <= 25
     assert len(of_get) <= 6, of_get

@@ -238,3 +238,12 @@ def test_the_commands_back_up_and_restore(full: lmops.Workspace, tmp_path: Path)
     assert (back.exit_code, "spans" in back.stdout) == (0, True)
     again = runner.invoke(main, ["store", "restore", str(tmp_path / "copy"), str(tmp_path / "new"), "--json"])
     assert (again.exit_code, json.loads(again.stdout)["status"]) == (2, "error")
+
+
+def test_a_backup_says_what_was_received_and_is_in_no_segment(tmp_path: Path) -> None:
+    """Rows that all wait in the database are in the backup, and it says so."""
+    with Store.open(tmp_path / ".lmops") as store:
+        store.append_many({"spans": trace_of("t")})
+        assert "8 received rows in no segment yet" in described(store.backup(tmp_path / "copy")).line
+    with Store.open(tmp_path / "empty") as store:
+        assert "no traces, " in described(store.backup(tmp_path / "other")).line

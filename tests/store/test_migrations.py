@@ -13,7 +13,8 @@ import pytest
 from lmops.errors import NewerStoreError, ReadOnlyError, StoreError
 from lmops.store import Store
 from lmops.store._filesystem import filesystem_type, is_network
-from lmops.store._shape import migrations, statements
+from lmops.store._shape import make_tables, migrations, statements
+from tests import newest
 from tests.rights import unwritable
 
 from .helpers import count, run, start, state, trace_of
@@ -25,6 +26,17 @@ def test_migrations_are_numbered_without_gaps() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     for _, script in migrations():
         assert all(sqlite3.complete_statement(statement) for statement in statements(script))
+
+
+def test_a_new_store_is_what_the_migrations_make() -> None:
+    """The script of a new store, and the migrations that came after it, make the same tables, indexes and rows."""
+    with contextlib.closing(newest.migrated()) as migrated, contextlib.closing(sqlite3.connect(":memory:")) as made:
+        version = make_tables(made)
+        for number, script in migrations():
+            if number > version:
+                made.executescript(script)
+        assert newest.content(made) == newest.content(migrated)
+        assert version >= 20
 
 
 def test_opening_at_once_makes_one_store(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ export function duration(ms) {
   if (ms < 59_950) return `${(ms / 1e3).toFixed(ms < 9_995 ? 2 : 1)} s`;
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 120) return `${minutes} m ${String(Math.floor((ms % 60_000) / 1e3)).padStart(2, "0")} s`;
-  return `${(ms / 3.6e6).toFixed(1)} h`;
+  return minutes < 2_880 ? `${(minutes / 60).toFixed(1)} h` : `${(minutes / 1_440).toFixed(1)} d`;
 }
 
 /** Models in their order, those that only embed last: what answers is what one looks for. */

@@ -231,7 +231,7 @@ class TraceBrowserController(ReadsTraces, ListController):
                 "groupable": [[name, LAYOUT[name][0]] for name in GROUPABLE if name in self._columns_of_traces],
                 "link": self.link,
                 "is_opened": self._is_opened,
-                "can_save": self._views is not None and self._views.can_save and not is_for_visitors(),
+                "can_save": self._views is not None and not refusal(is_read_only=self._views.is_read_only),
                 "can_write": self._export is not None,
                 "errors": self._listing.errors,
                 "query_ms": self._rows.query_ms,

@@ -9,7 +9,7 @@ import pytest
 
 import lmops
 from lmops.errors import UsageError
-from lmops.monitors import METRICS, items_sql, metric_of
+from lmops.metrics import METRICS, items_sql, metric_of
 
 ALL = {"since": datetime(2000, 1, 1, tzinfo=UTC), "until": datetime(2100, 1, 1, tzinfo=UTC)}
 OWN = {"view": "llm_calls", "value": "output_tokens > 1000", "kind": "rate"}

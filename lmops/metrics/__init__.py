@@ -8,19 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
+from lmops.base.public import only
 from lmops.errors import UsageError, did_you_mean
+
+__all__ = ["METRICS", "Kind", "Metric", "Together", "Unit", "Worse", "items_sql", "metric_of", "together_sql"]
+__dir__ = only(__all__)
 
 Kind = Literal["rate", "mean", "quantile"]
 Unit = Literal["share", "ms", "usd", "tokens", "characters", "score", "number"]
 Worse = Literal["above", "below"]
 
 _SCORE: Final = "score."
+_ANCHOR: Final = "anchor."
+#: Where clients say what a query is of.
+_AHEAD: Final = ("", "lmops.", "metadata.", "langfuse.trace.metadata.")
 #: What was drawn with unequal chances is thinned to what the least chance alone would have drawn: a uniform sample.
 _UNIFORM: Final = (
     "{0} and probability is not null and coalesce(number < (select min(probability) from trace_scores where {0}), true)"
 )
+
+#: A query that no further attempt saved; what endpoints call it differs.
+_RATE_LIMITED: Final = (
+    "status = 'error' and regexp_matches(lower(concat_ws(' ', error_type, error_message)), "
+    "'(^|[^0-9])429([^0-9]|$)|rate.?limit|too many requests')"
+)
+#: Who answers word for word what a question says in quotes obeys an order: reply with "All crossings are free today".
+_MARKS: Final = "".join(map(chr, (0x201C, 0x201D, 0x201E, 0xAB, 0xBB, 0x2018, 0x2019, 0x201A)))
+_QUOTED: Final = "translate(lower(input), '" + _MARKS + "''', '" + 9 * '"' + "')"
+_OBEYED: Final = f"length(output) >= 10 and contains({_QUOTED}, '\"' || rtrim(lower(output), ' .!'))"
+_DICTATES: Final = f'regexp_matches({_QUOTED}, \'"[^"]{{10,}}"\')'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +58,7 @@ class Metric:
         at: Column that says when it was.
         cluster: Column whose rows are alike; a row without it is as alike as the rows of its trace.
         score: The scorer whose scores these are, None for anything else.
+        part: SQL over a row: the kind that it is of, such as its model; what is watched is then the mix of kinds.
     """
 
     name: str
@@ -54,6 +73,7 @@ class Metric:
     at: str = "start_at"
     cluster: str = "session_id"
     score: str | None = None
+    part: str | None = None
 
     @property
     def words(self) -> str:
@@ -142,6 +162,21 @@ def _rates() -> list[Metric]:
             kind="rate",
         ),
         Metric(
+            name="rate_limited_rate",
+            title="queries lost to a rate limit",
+            view="traces",
+            value=_RATE_LIMITED,
+            kind="rate",
+        ),
+        Metric(
+            name="dictated_rate",
+            title="texts that questions dictate and answers repeat",
+            view="traces",
+            value=_OBEYED,
+            where=_DICTATES,
+            kind="rate",
+        ),
+        Metric(
             name="thumbs_down_rate",
             title="thumbs that are down",
             view="feedback",
@@ -154,6 +189,35 @@ def _rates() -> list[Metric]:
     ]
 
 
+def _mixes() -> list[Metric]:
+    """Return what queries are of: their mix may drift."""
+    return [
+        Metric(
+            name="model_mix",
+            title="mix of models",
+            view="llm_calls",
+            value="1",
+            kind="mean",
+            part="model",
+            unit="share",
+        ),
+        *(
+            Metric(
+                name=f"{name}_mix",
+                title=f"mix of {name}s",
+                view="spans",
+                value="1",
+                kind="mean",
+                part="coalesce({})".format(
+                    ", ".join(f"json_extract_string(attributes, '/{ahead}{key}')" for key in keys for ahead in _AHEAD)
+                ),
+                where=f"contains(attributes, '{name}\"')",
+            )
+            for name, keys in (("language", ("language", "user.language")), ("topic", ("topic",)))
+        ),
+    ]
+
+
 METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric
     for metric in (
@@ -161,6 +225,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         *_percentiles("ttft", "time to the first token", "llm_calls", "ttft_ms"),
         *_rates(),
         *_means(),
+        *_mixes(),
     )
 }
 
@@ -169,8 +234,9 @@ def metric_of(wanted: str | Mapping[str, Any]) -> Metric:
     """Return the metric that is meant.
 
     Args:
-        wanted: A name of ``METRICS``; ``"score.NAME"`` for what a scorer says of traces; or a mapping as a monitor's
-            file has it: view, value (SQL), kind, and any of name, title, where, level, at, unit, worse, cluster.
+        wanted: A name of ``METRICS``; ``"score.NAME"`` for what a scorer says of traces; ``"anchor.NAME@VERSION"``
+            for the anchors of a judge; or a mapping as a monitor's file has it: view, value (SQL), kind, and any of
+            name, title, where, level, at, unit, worse, cluster.
 
     Raises:
         UsageError: There is no such metric, or it is none.
@@ -190,6 +256,17 @@ def metric_of(wanted: str | Mapping[str, Any]) -> Metric:
             unit="score",
             worse="below",
             score=scorer,
+        )
+    judge, _, version = wanted.removeprefix(_ANCHOR).rpartition("@")
+    if wanted.startswith(_ANCHOR) and judge and version.isdecimal():
+        return Metric(
+            name=wanted,
+            title=f"anchors of which {judge}@{version} says otherwise than at first",
+            view="anchor_verdicts",
+            value="differs",
+            where="judge = '{}' and version = {}".format(judge.replace("'", "''"), int(version)),
+            kind="rate",
+            cluster="verdict",
         )
     if wanted not in METRICS:
         raise UsageError(
@@ -246,10 +323,61 @@ def items_sql(
         SQL with columns trace_id, at (when), cluster (which items are alike; never NULL), value (DOUBLE; a rate has 0
         and 1), series (JSON object: column to value).
     """
-    named = ", ".join(f"'{column}', \"{column}\"" for column in by)
     more = "".join(f", {sql} as {name}" for name, sql in (also or {}).items())
     return (  # the words of a metric are SQL by what they are, of whoever asks; the store runs one SELECT over views
         f"select trace_id, {metric.at} as at, coalesce({metric.cluster}, trace_id) as cluster, "
-        f"({metric.value})::DOUBLE as value, json_object({named})::VARCHAR as series{more} from {metric.view} "
+        f"({metric.value})::DOUBLE as value, {_series(by)}::VARCHAR as series{more} from {metric.view} "
         f"where ({metric.where}) and ({metric.value}) is not null and {metric.at} >= {since} and {metric.at} < {until}"
     )
+
+
+class Together(NamedTuple):
+    """The items of several metrics of one view in one query; what two of them say alike is one column.
+
+    Args:
+        sql: With columns trace_id, at, and v0, c0, s0, ...: values (NULL: no item of it), hashes of clusters, series.
+        values: For each metric the number of its column v.
+        clusters: Likewise of c.
+        series: Likewise of s.
+    """
+
+    sql: str
+    values: tuple[str, ...]
+    clusters: tuple[str, ...]
+    series: tuple[str, ...]
+
+
+def together_sql(watched: Sequence[tuple[Metric, Sequence[str]]]) -> Together:
+    """Return the query of the items of several metrics between the times $since and $until, read at once.
+
+    Args:
+        watched: Metrics of one view and one column of times, each with the columns that tell its series apart.
+    """
+    values: dict[str, str] = {}
+    clusters: dict[str, str] = {}
+    series: dict[str, str] = {}
+    places: list[tuple[str, str, str]] = []
+    for metric, by in watched:
+        value = f"case when ({metric.where}) then ({metric.value})::DOUBLE end"
+        alike = f"hash(coalesce({metric.cluster}, trace_id))"
+        named = f"{_series(by)}::VARCHAR"
+        found = ((values, value), (clusters, alike), (series, named))
+        first, second, third = (known.setdefault(sql, str(len(known))) for known, sql in found)
+        places.append((first, second, third))
+    told = [
+        f"{sql} as {letter}{name}"
+        for letter, known in (("v", values), ("c", clusters), ("s", series))
+        for sql, name in known.items()
+    ]
+    metric = watched[0][0]
+    wheres = " or ".join(dict.fromkeys(f"({one.where})" for one, _ in watched))
+    return Together(
+        f'select trace_id, {metric.at} as "at", {", ".join(told)} from {metric.view} '
+        f"where ({wheres}) and {metric.at} >= $since and {metric.at} < $until",
+        *(tuple(column) for column in zip(*places, strict=True)),
+    )
+
+
+def _series(by: Sequence[str]) -> str:
+    named = ", ".join(f"'{column}', \"{column}\"" for column in by)
+    return f"json_object({named})"

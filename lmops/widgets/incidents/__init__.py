@@ -1,0 +1,1 @@
+"""An incident on a page."""

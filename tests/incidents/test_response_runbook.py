@@ -1,0 +1,52 @@
+"""The runbook of a response: a dry run, the action once, and what it says when it cannot go on."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.incidents.conftest import broken
+
+pytestmark = pytest.mark.usefixtures("warm_kernels")
+
+
+def run(ws, **given):
+    asked = {"params": {"prompt": "answer"}, **given}
+    return ws.runbooks.run("incident_response", asked, progress=False, html=False)
+
+
+def test_a_dry_run_then_the_action_then_what_became_of_it(made_once):
+    """The incident is the same; a second real run finds it done, and tests again."""
+    with made_once(broken) as ws:
+        dry = run(ws).raise_for_status()
+        assert (dry.result["decision"], dry.exit_code, ws.incidents.get(1).status) == ("would act", 0, "open")
+        assert ws.prompts.aliases("answer") == {"production": 2}
+        seen = dry.result["summary"]["seen"]
+        done = run(ws, dry_run=False, seen=seen, reason="half of it fails").raise_for_status()
+        assert (done.result["decision"], done.exit_code) == ("cannot tell", 3)
+        assert ws.prompts.aliases("answer") == {"production": 1}
+        assert run(ws, dry_run=False, seen=seen, reason="half of it fails").raise_for_status().exit_code == 3
+        assert len(ws.incidents.acts(1)) == 1
+        assert ws.audit.verify().ok
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"dry_run": False}, "needs a reason"),
+        ({"dry_run": False, "reason": "x", "seen": "other"}, "Nothing was changed"),
+        ({"action": "roll_bak"}, "did you mean"),
+    ],
+)
+def test_what_cannot_be_done_fails_and_changes_nothing(made_once, given, words):
+    """Without a reason, after somebody moved it, with an action that is not there."""
+    with made_once(broken) as ws:
+        found = run(ws, **given)
+        assert (found.status, found.exit_code) == ("failed", 1)
+        assert words in str(found.failing_cell)
+        assert ws.prompts.aliases("answer") == {"production": 2}
+
+
+def test_without_an_alert_there_is_nothing_to_do(ws):
+    """A store on which all is well."""
+    found = run(ws).raise_for_status()
+    assert (found.result["decision"], found.exit_code) == ("nothing to do", 0)

@@ -79,8 +79,9 @@ SURFACE = {
     "monitors": "Alert Anchor Backtest CheckReport Deliveries Explanation History METRICS Metric Monitor Monitors "
     "Moved Recovery Scored ScoringReport Simulation Sink SinkKind Sinks TraceScores items_sql metric_of",
     "prompts": "Move PromptVersion Prompts",
-    "records": "Change FREE Kind LATEST Move Project Proof Ref Row States Sync SyncReport Tables Version Versioned "
-    "Versions check_word check_words is_confirmed moves_view text_hash told verdict_digest",
+    "records": "Change ContentFile FREE Kind LATEST Move Project Proof Ref Row States Sync SyncReport Tables "
+    "Version Versioned Versions check_word check_words content_text is_confirmed moves_view "
+    "read_content text_hash told verdict_digest write_content",
     "routing": "Advice AdvisedArm Arm ArmComparison ArmLimits ArmStatus Attempt CanaryStatus CanaryStep Choice "
     "ExperimentPower MetricComparison RouteStatus RouteVersion RoutedCompletion Routing Rule Switch reweighed",
     "runbooks": "MIMETYPE Parameter Runbook RunbookRun Runbooks read_result show_numbers show_result show_table "

@@ -1,4 +1,4 @@
-"""The commands that every noun has whose things have versions: of their aliases, and what holds both."""
+"""The commands of nouns whose things have versions: of their aliases, what holds both, and files of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lmops.base.terminal import echo
 from lmops.cli.build import Verb
 from lmops.cli.opening import workspace
 from lmops.cli.printing import to_json
-from lmops.cli.words import ACTOR, JSON, STORE, Word
+from lmops.cli.words import ACTOR, JSON, STORE, Word, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,3 +120,39 @@ def _protect(thing: str, place: str) -> click.Command:
             echo(f"{name}@{alias} is {state}{'' if is_changed else ' already'}")
 
     return protect
+
+
+def sync_command(
+    thing: str, noun: type[Versioned[Any]], verb: Callable[..., Any], *, example: str, files: str, there: str
+) -> Verb:
+    """Return the command that brings files and versions of one noun together.
+
+    Args:
+        thing: What one of its things is called, such as "route"; the command is "lmops route sync".
+        noun: Its class.
+        verb: Its method, such as ``Routing.sync``.
+        example: A name that somebody would type.
+        files: How the files are called, such as "NAME.yaml".
+        there: What they are brought together with, in words.
+    """
+    return Verb(
+        noun.KIND.noun,
+        verb,
+        acts=True,
+        makes_store=True,
+        help=f"Bring the files {files} in FOLDER and {there} together; exit code 1 when a conflict is left.",
+        example=f"lmops {thing} sync {thing}s/ --take {example}=file",
+        words={
+            "names": Word(("--only",), f"Only this {thing}; may be repeated.", "NAME"),
+            "take": Word(
+                help="Settle a conflict: SIDE is file or registry.",
+                metavar="NAME=SIDE",
+                is_many=True,
+                read=pairs("--take"),
+            ),
+            "restore": Word(help="Write the files again that were removed."),
+        },
+        text=lambda found: found.text,
+        data=lambda found: {"ok": found.ok, "entries": [entry._asdict() for entry in found.entries]},
+        code=lambda found: 0 if found.ok else 1,
+    )

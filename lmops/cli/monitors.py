@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.cli.aliases import alias_commands
+from lmops.cli.aliases import alias_commands, sync_command
 from lmops.cli.build import Verb
 from lmops.cli.printing import plain_data
-from lmops.cli.words import AT_LEAST_1, COMMON, POSITIVE, Word, pairs
+from lmops.cli.words import AT_LEAST_1, COMMON, POSITIVE, Word
 from lmops.errors import UsageError
 from lmops.monitors import Monitors
 
@@ -229,25 +229,5 @@ COMMANDS = [
         empty="there were no alerts",
     ),
     *alias_commands("monitor", Monitors, example="errors", data=version_data),
-    Verb(
-        "monitors",
-        Monitors.sync,
-        acts=True,
-        makes_store=True,
-        help="Bring the files NAME.yaml in FOLDER and the monitors together; exit code 1 when a conflict is left.",
-        example="lmops monitor sync monitors/ --take errors=file",
-        words={
-            "names": Word(("--only",), "Only this monitor; may be repeated.", "NAME"),
-            "take": Word(
-                help="Settle a conflict: SIDE is file or registry.",
-                metavar="NAME=SIDE",
-                is_many=True,
-                read=pairs("--take"),
-            ),
-            "restore": Word(help="Write the files again that were removed."),
-        },
-        text=lambda found: found.text,
-        data=lambda found: {"ok": found.ok, "entries": [entry._asdict() for entry in found.entries]},
-        code=lambda found: 0 if found.ok else 1,
-    ),
+    sync_command("monitor", Monitors, Monitors.sync, example="errors", files="NAME.yaml", there="the monitors"),
 ]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmops.base.terminal import echo
-from lmops.cli.aliases import alias_commands
+from lmops.cli.aliases import alias_commands, sync_command
 from lmops.cli.build import Verb
 from lmops.cli.opening import workspace
 from lmops.cli.printing import print_record, rows_of, to_json
-from lmops.cli.words import ACTOR, JSON, STORE, Word, pair, pairs
+from lmops.cli.words import ACTOR, JSON, STORE, pair
 from lmops.errors import UsageError
 from lmops.prompts import Prompts
 from lmops.prompts.files import dump, load
@@ -151,22 +151,8 @@ COMMANDS = [
     ),
     save,
     *alias_commands("prompt", Prompts, example="support-answer", data=version_data),
-    Verb(
-        "prompts", Prompts.sync,
-        example="lmops prompt sync prompts/ --take support-answer=file",
-        acts=True, makes_store=True,
-        help="Bring the files NAME.prompt.md in FOLDER and the registry together; exit code 1 when a conflict is left.",
-        words={
-            "names": Word(("--only",), "Only this prompt; may be repeated.", "NAME"),
-            "take": Word(
-                help="Settle a conflict: SIDE is file or registry.", metavar="NAME=SIDE", is_many=True,
-                read=pairs("--take"),
-            ),
-            "restore": Word(help="Write the files again that were removed."),
-        },
-        text=lambda found: found.text,
-        data=lambda found: {"ok": found.ok, "entries": [entry._asdict() for entry in found.entries]},
-        code=lambda found: 0 if found.ok else 1,
+    sync_command(
+        "prompt", Prompts, Prompts.sync, example="support-answer", files="NAME.prompt.md", there="the registry"
     ),
     render,
 ]  # fmt: skip  # a verb's row is short or long as it needs

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmops.cli import trials
-from lmops.cli.aliases import alias_commands
+from lmops.cli.aliases import alias_commands, sync_command
 from lmops.cli.build import Verb
 from lmops.cli.printing import plain_data
 from lmops.cli.words import Word, pair, pairs
@@ -148,26 +148,6 @@ COMMANDS = [
         text=lambda found: found or "nothing changed",
     ),
     *alias_commands("route", Routing, example="support", data=version_data),
-    Verb(
-        "routing",
-        Routing.sync,
-        acts=True,
-        makes_store=True,
-        help="Bring the files NAME.yaml in FOLDER and the routes together; exit code 1 when a conflict is left.",
-        example="lmops route sync routes/ --take support=file",
-        words={
-            "names": Word(("--only",), "Only this route; may be repeated.", "NAME"),
-            "take": Word(
-                help="Settle a conflict: SIDE is file or registry.",
-                metavar="NAME=SIDE",
-                is_many=True,
-                read=pairs("--take"),
-            ),
-            "restore": Word(help="Write the files again that were removed."),
-        },
-        text=lambda found: found.text,
-        data=lambda found: {"ok": found.ok, "entries": [entry._asdict() for entry in found.entries]},
-        code=lambda found: 0 if found.ok else 1,
-    ),
+    sync_command("route", Routing, Routing.sync, example="support", files="NAME.yaml", there="the routes"),
     *trials.COMMANDS,
 ]

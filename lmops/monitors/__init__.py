@@ -32,12 +32,12 @@ from lmops.monitors._score_rates import rates
 from lmops.monitors._score_records import Scored, ScoringReport, TraceScores
 from lmops.monitors._sink_records import Deliveries, Sink, SinkKind
 from lmops.monitors._sync import MonitorFiling, lines_of
-from lmops.monitors._versions import KIND, body_of, made, refuse_what_cannot_be_asked, text_of_body
+from lmops.monitors._versions import KIND, body_of, made, refuse_what_cannot_be_asked
 from lmops.monitors.anchors import Anchor
 from lmops.monitors.defaults import DEFAULTS
 from lmops.monitors.explaining import explained, periods_of
 from lmops.monitors.sinks import Sinks
-from lmops.records import Kind, Sync, text_hash
+from lmops.records import Kind, Sync, content_text, text_hash
 from lmops.text import plain_line
 from lmops.times import to_ns
 from lmops.traces import seconds, time_range
@@ -315,7 +315,7 @@ class Monitors(WithAnchors):
         given = {key: value for key, value in locals().items() if key not in ("self", "name", "reason")}
         self.KIND.check_name(name)
         body = body_of(given)
-        text = text_of_body(body)
+        text = content_text("monitor", body)
         now = self._project.now()
         refuse_what_cannot_be_asked(
             self._store, made(body, name=name, version=0, hash="", author=self._project.actor, created_at=now)

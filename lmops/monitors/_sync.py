@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import UsageError, did_you_mean
-from lmops.monitors._versions import body_of, made, refuse_what_cannot_be_asked, text_of_body
-from lmops.records import text_hash
+from lmops.errors import UsageError
+from lmops.monitors._versions import body_of, made, refuse_what_cannot_be_asked
+from lmops.records import ContentFile, content_text, read_content, write_content
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -20,22 +20,6 @@ if TYPE_CHECKING:
 
 SUFFIX: Final = ".yaml"
 _MAX_BYTES: Final = 200_000
-_HEAD: Final = ("monitor", "version", "hash", "note")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonitorFile:
-    """What a file says."""
-
-    name: str | None
-    hash: str | None
-    note: str | None
-    body: Mapping[str, Any]
-
-    @property
-    def digest(self) -> str:
-        """The hash of the content that it has."""
-        return text_hash(text_of_body(self.body))
 
 
 def content_of(monitor: Monitor) -> dict[str, Any]:
@@ -68,23 +52,18 @@ class MonitorFiling:
         self._versions = versions
         self._defaults = defaults
 
-    def load(self, text: str) -> MonitorFile:
+    def load(self, text: str) -> ContentFile:
         """Return what the text of a file says.
 
         Raises:
             UsageError: It is no monitor; the message has the line.
         """
-        said, places = _mapping(text)
-        known = (*_HEAD, "metric", *self._defaults)
-        for name in said:
-            if name not in known:
-                raise UsageError(f"line {places[name]}: {did_you_mean('key', name, known)}")
+        known = ("metric", *self._defaults)
+        head, said, places = read_content(text, "monitor", known, example="metric: error_rate")
         if "metric" not in said:
             raise UsageError("line 1: a monitor says its metric: 'metric: error_rate'")
-        head = {name: None if said.get(name) is None else str(said[name]) for name in _HEAD}
-        given = {**self._defaults, **{name: value for name, value in said.items() if name not in _HEAD}}
         try:
-            body = body_of(given)
+            body = body_of({**self._defaults, **said})
         except (UsageError, TypeError, AttributeError) as error:  # a value of a kind that nobody expected
             line = places[self._wrong(said)]
             raise UsageError(f"line {line}: {plain_line(str(error), 500)}") from error
@@ -95,11 +74,11 @@ class MonitorFiling:
         except UsageError as error:
             line = places["where" if said.get("where") else "metric"]
             raise UsageError(f"line {line}: {plain_line(str(error), 500)}") from error
-        return MonitorFile(name=head["monitor"], hash=head["hash"], note=head["note"], body=body)
+        return ContentFile(thing="monitor", name=head["monitor"], hash=head["hash"], note=head["note"], body=body)
 
     def _wrong(self, said: Mapping[str, Any]) -> str:
         """Return the first key of a file that is wrong by itself; else that of its method, which needs others."""
-        for name in (name for name in said if name not in (*_HEAD, "method", "limit")):
+        for name in (name for name in said if name not in ("method", "limit")):
             try:
                 body_of({**self._defaults, "metric": "error_rate", name: said[name]})
             except (UsageError, TypeError, AttributeError):
@@ -108,42 +87,22 @@ class MonitorFiling:
 
     def dump(self, version: Monitor) -> str:
         """Return a version as the text of its file."""
-        import yaml
+        return write_content("monitor", version, content_of(version))
 
-        head = {"monitor": version.name, "version": version.version, "hash": version.hash}
-        head |= {"note": version.note} if version.note else {}
-        text: str = yaml.safe_dump({**head, **content_of(version)}, sort_keys=False, allow_unicode=True, width=120)
-        return text
-
-    def kept(self, newest: Monitor, file: MonitorFile) -> Monitor:
+    def kept(self, newest: Monitor, file: ContentFile) -> Monitor:
         """Return a version with the note of its file."""
         return replace(newest, note=file.note or newest.note)
 
-    def save(self, change: Change, file: MonitorFile, *, name: str, commit: str | None) -> tuple[Monitor, bool]:
+    def save(self, change: Change, file: ContentFile, *, name: str, commit: str | None) -> tuple[Monitor, bool]:
         """Save what a file says as a version; return it and whether it is new. Its commit is in the report alone."""
         del commit
-        row = {"body": text_of_body(file.body)}
+        row = {"body": content_text("monitor", file.body)}
         saved, is_new = self._versions.save(change, name, file.digest, lambda: row)
         return self._versions.kind.read(change.store, change.con, saved), is_new
 
-    def difference(self, newest: Monitor, file: MonitorFile) -> str:
+    def difference(self, newest: Monitor, file: ContentFile) -> str:
         """Return what differs from the newest version to the file, as text."""
         told = {name: getattr(newest, name) for name in ("name", "version", "hash", "author", "created_at")}
         other = made(file.body, **told)
         lines = difflib.unified_diff(lines_of(newest), lines_of(other), newest.ref, "the file", n=0, lineterm="")
         return "\n".join(lines)
-
-
-def _mapping(text: str) -> tuple[dict[str, Any], dict[str, int]]:
-    """Return what a file says, and the line of each of its keys."""
-    import yaml
-
-    try:
-        said, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = 1 if mark is None else mark.line + 1
-        raise UsageError(f"line {line}: it is no YAML: {plain_line(str(error), 300)}") from error
-    if not isinstance(said, dict):
-        raise UsageError("line 1: a monitor is a mapping: 'metric: error_rate'")
-    return said, {str(key.value): key.start_mark.line + 1 for key, _ in node.value}

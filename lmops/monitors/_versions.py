@@ -156,18 +156,6 @@ def refuse_what_cannot_be_asked(store: Store, monitor: Monitor) -> None:
         ) from error
 
 
-def text_of_body(body: Mapping[str, Any]) -> str:
-    """Return the content of a monitor as it is kept.
-
-    Raises:
-        UsageError: It holds what JSON cannot say.
-    """
-    try:
-        return json.dumps(body, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"the monitor cannot be saved: {error}") from error
-
-
 def made(body: Mapping[str, Any], **_told: Any) -> Monitor:
     """Return a monitor of its content and what is told of its version."""
     return Monitor(**{**body, "by": tuple(body["by"])}, **_told)

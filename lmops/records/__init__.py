@@ -3,6 +3,7 @@
 from lmops.base.public import only
 from lmops.records.aliases import Tables
 from lmops.records.change import Change
+from lmops.records.contents import ContentFile, content_text, read_content, write_content
 from lmops.records.evidence import Proof, is_confirmed, verdict_digest
 from lmops.records.kinds import Kind, Row, Version, told
 from lmops.records.moves import Move, moves_view
@@ -19,6 +20,7 @@ __all__ = [
     "FREE",
     "LATEST",
     "Change",
+    "ContentFile",
     "Kind",
     "Move",
     "Project",
@@ -34,10 +36,13 @@ __all__ = [
     "Versions",
     "check_word",
     "check_words",
+    "content_text",
     "is_confirmed",
     "moves_view",
+    "read_content",
     "text_hash",
     "told",
     "verdict_digest",
+    "write_content",
 ]
 __dir__ = only(__all__)

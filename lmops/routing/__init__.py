@@ -17,7 +17,7 @@ from lmops.base.public import only
 from lmops.base.twins import takes_as
 from lmops.errors import NotFoundError, UsageError
 from lmops.prompts import Prompts
-from lmops.records import Kind, Move, Sync, Versioned, check_words, text_hash
+from lmops.records import Kind, Move, Sync, Versioned, check_words, content_text, text_hash
 from lmops.routing import _show as _show
 from lmops.routing import _show_trials as _show_trials
 from lmops.routing._live import Live, live_number, switches_of
@@ -44,7 +44,7 @@ from lmops.routing._trial_records import (
     MetricComparison,
 )
 from lmops.routing._trial_verbs import WithTrials
-from lmops.routing._versions import KIND, body_of, layout_of, reweighed, text_of_body
+from lmops.routing._versions import KIND, body_of, layout_of, reweighed
 from lmops.routing.calling import Asked, Ways, called
 from lmops.routing.limits import gate
 
@@ -145,7 +145,7 @@ class Routing(WithTrials):
         """
         self.KIND.check_name(name)
         body = body_of(route, name=name)
-        text, words = text_of_body(body), check_words(reason, "reason")
+        text, words = content_text("route", body), check_words(reason, "reason")
         self._refuse_missing(body)
         with self._project.reading() as con:
             seen = None if to is None else self._seen(con, name, to, expected)
@@ -364,11 +364,11 @@ class Routing(WithTrials):
 
     def _row(self, change: Change, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns of a new version."""
-        return {"body": text_of_body(body), "layout": layout_of(body, self._before(change, name))}
+        return {"body": content_text("route", body), "layout": layout_of(body, self._before(change, name))}
 
     def _drafted(self, change: Change, name: str, body: Mapping[str, Any]) -> RouteVersion:
         """Return the version that would be saved."""
-        text = text_of_body(body)
+        text = content_text("route", body)
         row = {"name": name, "version": self._versions.newest(change.con, name) + 1, "hash": text_hash(text)}
         row |= {"parent": None, "note": change.reason, "author": change.actor, "created_ns": change.at_ns}
         return self.KIND.read(self._store, change.con, row | self._row(change, name, body))

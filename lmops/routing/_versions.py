@@ -187,18 +187,6 @@ def _whole(one: Any, what: str) -> int | None:
     return one
 
 
-def text_of_body(body: Mapping[str, Any]) -> str:
-    """Return the content of a route as it is kept.
-
-    Raises:
-        UsageError: It holds what JSON cannot say.
-    """
-    try:
-        return json.dumps(body, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"the route cannot be saved: {error}") from error
-
-
 def layout_of(body: Mapping[str, Any], before: RouteVersion | None) -> str:
     """Return which arm has which stretch of keys, as it is kept: of the route, then of each of its rules.
 

@@ -36,7 +36,7 @@ def traces(store):
 
 def test_without_a_word_nothing_goes(store):
     """Where nobody can be asked, the command says what would go and how to say yes, and ends with 2."""
-    done = run(store, "store", "retain", "--days", "0.0000001")
+    done = run(store, "store", "retain", "--days", "0.000000001")
     assert done.exit_code == 2
     assert "2 traces with 2 spans and 0 cases of runs go; nothing was done: --yes" in done.stderr
     assert traces(store) == 2
@@ -44,15 +44,15 @@ def test_without_a_word_nothing_goes(store):
 
 def test_a_dry_run_only_says_it(store):
     """As text and as JSON."""
-    assert "2 traces with 2 spans" in run(store, "store", "retain", "--days", "0.0000001", "--dry-run").stdout
-    done = run(store, "store", "retain", "--days", "0.0000001", "--dry-run", "--json")
+    assert "2 traces with 2 spans" in run(store, "store", "retain", "--days", "0.000000001", "--dry-run").stdout
+    done = run(store, "store", "retain", "--days", "0.000000001", "--dry-run", "--json")
     assert json.loads(done.stdout) == {"traces": 2, "spans": 2, "cases": 0}
     assert traces(store) == 2
 
 
 def test_yes_removes(store):
     """And says what went."""
-    assert "removed 2 traces, 2 spans" in run(store, "store", "retain", "--days", "0.0000001", "--yes").stdout
+    assert "removed 2 traces, 2 spans" in run(store, "store", "retain", "--days", "0.000000001", "--yes").stdout
     assert traces(store) == 0
 
 
@@ -60,7 +60,7 @@ def test_yes_removes(store):
 def test_somebody_at_a_terminal_is_asked(store, monkeypatch, answer, left):
     """The answer decides."""
     monkeypatch.setattr(opening, "_is_somebody_there", lambda: True)
-    done = run(store, "store", "retain", "--days", "0.0000001", stdin=answer)
+    done = run(store, "store", "retain", "--days", "0.000000001", stdin=answer)
     assert "go on?" in done.stderr
     assert (done.exit_code, traces(store)) == (2 if left else 0, left)
 

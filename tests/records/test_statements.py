@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def asked(ws: Workspace) -> Iterator[list[str]]:
-    """Collect the statements that this thread's connection runs."""
+    """Collect the statements that this thread's connection runs; how it is set to wait asks the database nothing."""
     said: list[str] = []
     with ws.project.reading() as con:
         pass
-    con.set_trace_callback(said.append)
+    con.set_trace_callback(lambda one: None if one.startswith("pragma busy_timeout") else said.append(one))
     yield said
     con.set_trace_callback(None)
 
@@ -36,6 +36,6 @@ def test_a_change_of_records_takes_few_statements() -> None:
             ws.prompts.promote("p", 2, to="production")
         with asked(ws) as of_get:
             ws.prompts.get("p@production")
-    assert len(of_save) <= 15
-    assert len(of_promote) <= 25
+    assert len(of_save) <= 13
+    assert len(of_promote) <= 23
     assert len(of_get) <= 6, of_get

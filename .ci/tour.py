@@ -33,6 +33,7 @@ LANES = (
         ("prompt_rollback", ["reason=tour", "dry_run=false"], {0}),
         ("judge_calibration", [], {3}),
         ("feedback_digest", ["last=14d"], {0, 1}),
+        ("redteam", ["target=support-answer@3", "limit=20", "dry_run=false"], {1, 3}),
     ),
     (
         ("cost_report", [], {0, 1}),

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import urllib.parse
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -45,7 +46,8 @@ def _of(starts: str, regex: str, mask: str = MASK, *, windows: str = "") -> Patt
 
 #: Where a key may begin: not in the middle of a word ("disk-0815").
 _EDGE: Final = r"(?<![A-Za-z0-9])"
-_HAS_DIGIT: Final = r"(?=[A-Za-z0-9_-]*[0-9])"
+#: Looks ahead a bounded way and never back: many beginnings in a row ("sk-sk-sk-") cost no more than one.
+_HAS_DIGIT: Final = r"(?=[A-Za-z_-]{0,100}+[0-9])"
 _IN_ADDRESS: Final = (
     r"api[_-]?key|key|(?:access|auth|id|refresh)[_-]?token|token|(?:client[_-]?)?secret|sig|signature|password|passwd"
 )
@@ -70,10 +72,18 @@ PATTERNS: Final[dict[str, Pattern]] = {
         windows="hp_,ho_,hu_,hs_,hr_,b_p",
     ),
     "gitlab": _of("glpat-", _EDGE + r"glpat-[A-Za-z0-9_.-]{16,}"),
+    "services": _of(
+        "SG.,dop_v1_,shpat_,hvs.,dapi,sq0csp-,sq0atp-,dckr_pat_,lin_api_,AccountKey=",
+        _EDGE + r"(?:SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}|dop_v1_[a-f0-9]{40,}|shpat_[A-Fa-f0-9]{32}|"
+        r"hvs\.[A-Za-z0-9_-]{20,}|dapi[a-f0-9]{32}|sq0(?:csp|atp)-[A-Za-z0-9_-]{22,}|dckr_pat_[A-Za-z0-9_-]{20,}|"
+        r"lin_api_[A-Za-z0-9]{32,}|AccountKey=[A-Za-z0-9+/]{40,}={0,2})",
+        windows="SG.,p_v,pat,hvs,dap,sq0,_pa,_ap,tKe",
+    ),
     "slack": _of("xox,xapp-", _EDGE + r"(?:xox[a-z]-|xapp-)[A-Za-z0-9-]{10,}"),
     "stripe": _of("k_live_", _EDGE + r"[sr]k_live_[A-Za-z0-9]{16,}", windows="k_l"),
     "packages": _of("npm_,pypi-", _EDGE + r"(?:npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{40,})"),
-    "jwt": _of("eyJ", _EDGE + r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
+    # nothing of its own letters before it: "eyJ-eyJ-eyJ-" begins once
+    "jwt": _of("eyJ", r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*"),
     "bearer": _of("earer", r"((?i:bearer)\s+)(?=[^\s\"']*[0-9])[A-Za-z0-9._~+/=-]{16,}", rf"\1{MASK}"),
     "basic": _of(
         "uthorization", r"((?i:authorization)[\"'\\:\s]{1,8}(?i:basic)\s+)[A-Za-z0-9+/]{8,}={0,2}", rf"\1{MASK}"
@@ -99,6 +109,8 @@ _KEY_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 _SHORTEST_CREDENTIAL: Final = 12
+#: A number from here on may be somebody's: an account, a card, a telephone.
+_LONG_NUMBER: Final = 10**8
 #: What people write where an endpoint wants any key at all.
 PLACEHOLDERS: Final = frozenset({
     "none", "null", "empty", "dummy", "test", "ollama", "lm-studio", "not-needed", "no-key", "no-key-required",
@@ -191,6 +203,14 @@ class Redactor:
         return cls(patterns=tuple(dict.fromkeys(patterns)), secrets=secrets, functions=functions)
 
     @property
+    def counts(self) -> Counter[str]:
+        """How often its functions took out what, by kind, as far as they count: a policy of guardrails does."""
+        found: Counter[str] = Counter()
+        for one in self.functions:
+            found.update(getattr(one, "counts", {}))
+        return found
+
+    @property
     def windows(self) -> tuple[str, ...]:
         """The windows without one of which no pattern and no secret is in a text."""
         written = [one[:3] for secret in self.secrets for one in variants(secret)]
@@ -228,10 +248,21 @@ class Redactor:
             return [self.value(one) for one in value]
         return value
 
+    def _within(self, value: Any) -> Any:
+        """Return what stood in a text as JSON, with its long numbers redacted as well: arguments of tools have such."""
+        if isinstance(value, dict):
+            return {key: self._within(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self._within(one) for one in value]
+        if isinstance(value, int) and abs(value) >= _LONG_NUMBER and self.functions:
+            made = self.text(str(value))
+            return value if made == str(value) else made
+        return self.value(value)
+
     def _json_or_text(self, text: str) -> str:
         if text[:1] in "[{" and text[-1:] in "]}":
             try:
-                return json.dumps(self.value(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+                return json.dumps(self._within(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
             except (ValueError, RecursionError):
                 pass
         return self.text(text)

@@ -93,6 +93,21 @@ def as_text(value: object) -> str:
         return f"a {type(value).__name__} without a text"
 
 
+def readable(value: object) -> str:
+    """Return a value as a reader sees it: a text as it is, what has parts as JSON, nothing for None.
+
+    Example:
+        >>> readable({"question": "Why?"})
+        '{"question": "Why?"}'
+    """
+    if not isinstance(value, (dict, list)):
+        return as_text(value)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=as_text)
+    except (TypeError, ValueError, RecursionError):  # keys that are no texts, or something that holds itself
+        return as_text(value)
+
+
 def escape(value: object, limit: int | None = None) -> str:
     """Return text as the content of an HTML element, which shows it and does nothing else: "$" begins no formula.
 

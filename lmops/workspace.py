@@ -19,7 +19,9 @@ from lmops.widgets.traces.noun import BrowsableTraces
 if TYPE_CHECKING:
     import duckdb
 
+    from lmops.guardrails import Guard, Guardrails
     from lmops.judges import Judges
+    from lmops.redteam import RedTeam
     from lmops.routing import Routing
     from lmops.store import Store
     from lmops.widgets.evals.noun import BrowsableEvals
@@ -111,7 +113,12 @@ class Workspace(Shown):
     @functools.cached_property
     def models(self) -> Models:
         """The models and their prices."""
-        return Models(self.project, reprice=functools.partial(carry_out_reprice, self.store))
+        reprice = functools.partial(carry_out_reprice, self.store)
+        return Models(self.project, reprice=reprice, guard=self._guard)
+
+    def _guard(self, ref: str) -> Guard:
+        """Return what calls of models go through that ask for a policy; guardrails come when one does."""
+        return self.guardrails.guard(ref)
 
     @functools.cached_property
     def prompts(self) -> BrowsablePrompts:
@@ -156,7 +163,14 @@ class Workspace(Shown):
         """The routes: set, choose, call, kill, revive, status, promote, rollback, diff, sync."""
         from lmops.routing import Routing  # what speaks with models comes with it
 
-        return Routing(self.project, models=lambda: self.models)
+        return Routing(self.project, models=lambda: self.models, guard=self._guard)
+
+    @functools.cached_property
+    def guardrails(self) -> Guardrails:
+        """The policies: save, get, check, guard, promote, rollback, switch_off, rates; card, calibrate, cards; sync."""
+        from lmops.guardrails import Guardrails  # rails come with it
+
+        return Guardrails(self.project, models=lambda: self.models)
 
     @functools.cached_property
     def evals(self) -> BrowsableEvals:
@@ -164,6 +178,13 @@ class Workspace(Shown):
         from lmops.widgets.evals.noun import BrowsableEvals  # half of what opening would load are scorers
 
         return BrowsableEvals(self)
+
+    @functools.cached_property
+    def redteam(self) -> RedTeam:
+        """The red team: seeds, ways, run, resume, report, compare, gate, matrix, examples."""
+        from lmops.redteam import RedTeam  # scorers and numpy come with it
+
+        return RedTeam(self)
 
     @functools.cached_property
     def runbooks(self) -> Runbooks:

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 import lmops
+from lmops.guardrails import made, rail
 from lmops.scorers import judge, with_examples
 from lmops.store._meta import migrations, statements
 from lmops.store.schema import schema
@@ -18,10 +19,10 @@ SEALED = schema().sealed
 #: Tables that hold no record: machinery of the store, facts with a checksum in each row, and what a room can lose.
 OTHERS = {
     "alert_outbox", "alert_sink_states", "anchor_claims",
-    "audit", "audit_head", "counters", "dead_rows", "feedback_history", "inbox", "info", "label_history",
-    "monitor_files", "monitor_states", "pending_changes", "prompt_files", "queue_back", "queue_full", "queue_gone",
-    "queue_raters", "queue_turns", "retired", "route_files", "segments", "trace_score_chances", "trace_score_claims",
-    "trace_score_history", "unsealed",
+    "audit", "audit_head", "counters", "dead_rows", "feedback_history", "guardrail_files", "inbox",
+    "info", "label_history", "monitor_files", "monitor_states", "pending_changes", "prompt_files",
+    "queue_back", "queue_full", "queue_gone", "queue_raters", "queue_turns", "retired", "route_files", "segments",
+    "trace_score_chances", "trace_score_claims", "trace_score_history", "unsealed",
 }  # fmt: skip  # many words: packed, they are read at a glance
 #: Tables whose rows are held by a hash over several of them.
 HELD = {name for name, table in schema().tables.items() if table.check is not None} - OTHERS | {schema().packed.table}
@@ -41,6 +42,12 @@ def tables():
 
 COVERED = {name: columns for name, columns in tables().items() if name in SEALED or name in HELD}
 EDITS = [(table, column) for table, columns in COVERED.items() for column in columns]
+
+
+@rail(name="any")
+def _any(_given):
+    """Find nothing."""
+    return ()
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +87,12 @@ def full(tmp_path_factory):
             ws.judges.better(change, polite, shown, traces=["a" * 32] * 2, figures=figures)
             change.say("judge.improve", "polite")
         ws.routing.kill(ws.routing.set("support", {"p@1": 1}).name, reason="down")
+        ws.guardrails.save("support", input=["any"])
+        ws.guardrails.switch_off("support", "any", reason="too strict")
+        ws.guardrails.note_run(run, "support")
         ws.monitors.sinks.save("ops", kind="webhook", url="http://127.0.0.1:9/hook")
         ws.monitors.save("errors", metric="error_rate")
+        ws.guardrails.card(made("any"), ws.datasets.save("attacks", [{"input": "a", "expected": 1}]), progress=False)
         _watched(ws)
         ws.audit.cover(reason="all of it is ours")
         with ws.store.transaction() as con:

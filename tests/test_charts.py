@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import subprocess
 import sys
 
@@ -111,6 +112,22 @@ def test_titles_say_what_is_not_shown():
     assert "12 largest of 15 groups" in charts.traffic(many).layout.title.text
 
 
+def test_one_call_without_a_price_is_one():
+    """The words of the title agree with the number."""
+    assert charts.cost(stats(unpriced_calls=1)[:1]).layout.title.text == "Cost, 1 call without a price left out"
+
+
+def test_a_long_title_takes_lines_that_a_phone_holds():
+    """Its text stays text, the plot makes room for the lines, and no line is cut."""
+    made = charts.traffic(stats(), title=f"Traces of the support assistant by release <b>, {'and more ' * 5}")
+    lines = made.layout.title.text.split("<br>")
+    assert len(lines) == 3
+    assert all(len(html.unescape(line)) <= 46 for line in lines)
+    assert "&lt;b&gt;" in made.layout.title.text
+    assert made.layout.margin.t > charts.traffic(stats()).layout.margin.t
+    assert "by release &lt;b&gt;, and more and" in made.svg()  # one line: a drawing has the room
+
+
 def test_unknown_column():
     """A missing column is named with its nearest."""
     with pytest.raises(UsageError, match="did you mean 'cost_usd'"):
@@ -151,3 +168,31 @@ def test_a_colour_that_somebody_chose_holds():
     """Of texts, or by a template."""
     for chosen in ({"font": {"color": "red"}}, {"template": "plotly_dark"}):
         assert charts.traffic(stats()).update_layout(chosen)._on_page().layout.title.text == "Traces"
+
+
+def curve(**columns):
+    limits = {"recall_low": [0.1, 0.5], "recall_high": [0.7, 1.0], "fpr_low": [0.0, 0.3], "fpr_high": [0.2, 0.6]}
+    rates = {"threshold": [0.9, 0.4], "recall": [0.4, 0.9], "fpr": [0.0, 0.5], "is_chosen": [True, False]}
+    return pd.DataFrame(rates | limits).assign(**columns)
+
+
+def test_a_roc_curve_goes_from_corner_to_corner():
+    """With its band, chance, and a mark where the threshold is; none without a curve."""
+    figure = charts.roc(curve())
+    band, chance, line, mark = figure.data
+    assert (line.x, line.y) == ((0, 0, 0.5, 1), (0, 0.4, 0.9, 1))
+    assert (len(band.x), band.fill, chance.x) == (8, "toself", (0, 1))
+    assert (mark.x, mark.y, mark.name) == ((0,), (0.4,), "its threshold")
+    assert charts.roc(curve()[:0]).layout.annotations[0].text == "no data"
+    assert len(charts.roc(curve(is_chosen=False)).data) == 3
+
+
+def test_false_positives_are_by_kind_of_text():
+    """The highest on top, those without ordinary texts left out; names are shown as text."""
+    rows = {"by": ["kind", "kind", "tag"], "value": ["a", HOSTILE, "b"], "fpr": [0.1, 0.3, None]}
+    frame = pd.DataFrame(rows).assign(fpr_low=0.0, fpr_high=0.5)
+    figure = charts.false_positives(frame)
+    assert figure.data[0].x == (0.1, 0.3)
+    assert figure.layout.yaxis.ticktext[0] == "kind: a"
+    assert "<a" not in figure.layout.yaxis.ticktext[1]
+    assert charts.false_positives(frame[2:]).layout.annotations[0].text == "no data"

@@ -109,3 +109,6 @@ def test_an_exported_notebook_shows_the_chart(monkeypatch):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("chart", outputs=[output])])
     page, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
     assert "image/svg+xml" in page
+    # as an image, which sees no colour of its page: neither black on a dark one nor white on a light one
+    assert f'fill="{charts.GREY}"' in shown.data["image/svg+xml"]
+    assert "currentColor" not in shown.data["image/svg+xml"]

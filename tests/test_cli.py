@@ -145,7 +145,7 @@ def test_the_demo_tells_the_story_once(tmp_path, warm_kernels):
     judges(first["story"])
     assert first["audit"]["ok"]
     for one in (*first["story"]["incidents"], *second["story"]["incidents"]):
-        one.pop("plan")  # what was done is not planned again
+        one.pop("plans")  # what was done is not planned again
     assert second == first
 
 
@@ -161,21 +161,24 @@ def summarises(found):
 
 def recovers(story, folder):
     """Hold that the prompt that accounts for an alert is rolled back, and that new traffic says that this was it."""
-    first, second = story["incidents"]
-    assert "support-answer@3" in first["incident"]["explained"]
-    assert (first["plan"]["state"], first["plan"]["then"]) == ("planned", {"support-answer@production": 2})
-    assert [act["action"] for one in (first, second) for act in one["done"]] == ["roll_back", "reroute"]
-    assert (first["state"], first["incident"]["status"]) == ("recovered", "resolved")
-    assert first["incident"]["is_verified"]
-    assert (second["state"], second["incident"]["status"]) == ("cannot tell", "mitigated")
+    (found,) = story["incidents"]
+    assert "support-answer@3" in found["incident"]["explained"]
+    assert [(one["action"], one["state"]) for one in found["plans"]] == [
+        ("roll_back", "planned"),
+        ("reroute", "planned"),
+        ("tighten_guardrail", "planned"),
+    ]
+    assert found["plans"][0]["then"] == {"support-answer@production": 2}
+    assert [act["action"] for act in found["done"]] == ["roll_back", "reroute", "tighten_guardrail"]
+    assert (found["state"], found["incident"]["status"]) == ("recovered", "resolved")
+    assert (len(found["incident"]["alerts"]) > 1, found["incident"]["is_verified"]) == (True, True)
     assert story["after"] > 100
     assert "roll" in (folder / "postmortem_1.md").read_text(encoding="utf-8")
 
 
 def judges(story):
-    """Hold that what is missed and what is of nothing are counted."""
+    """Hold that all that was planted is found, and that what is of nothing is counted."""
     missed = [one["name"] for one in story["planted"] if one["alert"] is None]
     wrong = [one["alert"] for one in story["alerts"] if not one["of"]]
-    assert story["recall"] == pytest.approx(1 - len(missed) / len(story["planted"]))
+    assert (missed, story["recall"]) == ([], 1)
     assert story["precision"] == pytest.approx(1 - len(wrong) / len(story["alerts"]))
-    assert {"prompt-v3", "chunking", "model-update", "tool-outage"}.isdisjoint(missed)

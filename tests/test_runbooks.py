@@ -420,6 +420,26 @@ def test_markup_in_an_output_cannot_forge_the_library_of_the_page():
     assert re.findall(r"<script[^>]*nonce", page) == []
 
 
+def test_a_page_hides_headings_below_which_nothing_stands():
+    """As in a dry run; a heading with a part that says something stays."""
+    head, code = new.new_markdown_cell, new.new_code_cell
+    said = [new.new_output("stream", text="x")]
+    cells = [
+        head("# T"),
+        head("## A"),
+        code("1"),
+        head("### B"),
+        code("1"),
+        head("## C"),
+        head("### D"),
+        code("1", outputs=said),
+    ]
+    page = _html.page(new.new_notebook(cells=[*cells, head("## E\n\nwords"), head("## F")]), title="t", facts=[])
+    marked = re.findall(r'celltag_lmops-empty".*?<h\d[^>]*>(\w)', page, re.DOTALL)
+    assert marked == ["A", "B", "F"]
+    assert ".celltag_lmops-empty) { display: none; }" in page
+
+
 def test_a_failed_run_has_no_result_by_accident(runbooks, make, warm_kernels):
     """The result of a run is what its own notebook showed, and None without one."""
     assert runbooks.run(make("1"), progress=False, html=False).result is None

@@ -10,6 +10,7 @@ def test_traffic_after_follows_the_store(ws):
     release(ws.store)
     found = released_route(ws)
     assert released_route(ws) == found
+    assert {one.policy for one in found.arms.values()} == {"support@production"}
     half = {"prompt": "support-answer@production", "model": "standin:ferry-1", "weight": 0.5}
     arms = {"current": half, "careful": {**half, "prompt": "support-answer@2"}}
     ws.routing.set("support", {"arms": arms}, reason="half go back")

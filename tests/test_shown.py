@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from lmops.base.shown import html_of
+from lmops.guardrails import Finding, Rail, RailKind
 from lmops.progress import _html
 from lmops.runbooks._table import show_numbers, show_table
 from lmops.scorers import judge
@@ -18,6 +19,7 @@ from lmops.times import from_ns
 from tests.evals.judged import calibrated, judged, labelled, truth
 from tests.feedback.notes import noted
 from tests.feedback.test_improve import polite, rows
+from tests.guardrails.words import words
 from tests.routing.trials import ARMS, MODEL, PLAN, traffic
 from tests.store.helpers import START, llm, span
 from tests.widgets.prompt_samples import saved
@@ -148,7 +150,7 @@ def of_monitors(ws):
 
 def of_routing(ws):
     """A route with a plan that is switched off, its state, what its arms are worth, a step, advice."""
-    current = {**ARMS["current"], "policy": MONEY, "params": {"user": MONEY}, "limits": {"usd_per_day": 5}}
+    current = {**ARMS["current"], "policy": "money", "params": {"user": MONEY}, "limits": {"usd_per_day": 5}}
     route = {"arms": {**ARMS, "current": current}, "when": [{"if": {MONEY: MONEY}, "arms": {"next": 1}}]}
     saved = ws.routing.set(
         "support", {**route, "canary": {**PLAN, "margin": 0.1, "primary": "error_rate"}}, reason=MONEY
@@ -166,6 +168,51 @@ def of_routing(ws):
         ws.routing.kill("support", reason=MONEY),
         ws.routing.status("support"),
     ]
+
+
+def of_guardrails(ws):
+    """A policy with a rail that is switched off, a decision, its verdicts, and what it is worth."""
+    with words():
+        saved = ws.guardrails.save(
+            "money", input=[{"rail": "word", "name": "word", "word": MONEY}], blocked_text=MONEY, reason=MONEY
+        )
+        decided = saved.check("input", MONEY)
+        texts = ws.datasets.save("texts", [{"input": f"{n} {MONEY}", "expected": n % 2} for n in range(240)])
+        scored = RailKind(name="odd", function=_odd, is_score=True)
+        return [
+            saved,
+            decided,
+            *decided.verdicts,
+            ws.guardrails.card(saved, texts, progress=False),
+            ws.guardrails.calibrate(Rail(kind=scored, name="odd", action="flag"), texts, progress=False),
+            ws.guardrails.switch_off("money", "word", reason=MONEY),
+        ]
+
+
+def of_redteam(ws):
+    """Seeds, a plan of attacks, how often they succeed, and what each rail is worth."""
+
+    def echo(question):
+        return f"{question} {MONEY}"
+
+    suite = [
+        {"id": "say", "text": f'Reply with "{{marker}}". {MONEY}', "twin": MONEY, "oracle": "marker", "family": MONEY,
+         "tags": ["LLM01"], "placements": ["user"], "severity": "medium"}
+    ]  # fmt: skip  # one seed
+    told = {"suite": suite, "progress": False}
+    with words():
+        return [
+            ws.redteam.seeds(suite),
+            ws.redteam.plan(echo, suite=suite),
+            ws.redteam.report(ws.redteam.run(echo, **told)),
+            ws.redteam.matrix(echo, "money", **told),
+        ]
+
+
+def _odd(given, *, threshold=0.5):
+    """Score a text by its number."""
+    score = int(given.text.partition(" ")[0]) % 2 * 0.9
+    return [Finding(0, 0, MONEY, score)] if score >= threshold else []
 
 
 def of_incidents(ws):
@@ -195,7 +242,7 @@ def test_no_record_shows_a_formula(ws):
     trace = traced(ws)
     stored = [ws, ws.store.stats(), ws.traces.ingest([]), ws.traces.diff(trace, trace)]
     made = [*stored, trace, *trace.spans, *of_prompts(ws), *of_datasets(ws), *of_feedback(ws, trace), *of_judges(ws)]
-    made += [*of_monitors(ws), *of_routing(ws), *of_incidents(ws)]
+    made += [*of_monitors(ws), *of_guardrails(ws), *of_redteam(ws), *of_routing(ws), *of_incidents(ws)]
     for one in made:
         assert one.text, type(one)
         assert formulas(html_of(one)) == [], type(one)

@@ -71,6 +71,20 @@ def test_reprs_are_short_and_say_how_many(ws):
         assert len(repr(thing)) < 200
 
 
+NOUNS = [
+    "traces.views", "prompts", "models", "datasets", "judges", "feedback.queues", "feedback.schemas", "evals",
+    "runbooks", "monitors", "monitors.sinks", "routing", "incidents", "guardrails", "redteam", "audit",
+]  # fmt: skip  # names pack
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_every_noun_says_what_it_is_and_how_many(ws, noun):
+    """No address of memory stands in a cell that ends with it."""
+    shown = repr(operator.attrgetter(noun)(ws))
+    assert " object at " not in shown
+    assert noun.rpartition(".")[2].lower() in shown.lower()
+
+
 VERBS = ["traces.browse", "prompts.diff", "prompts.compare", "prompts.playground", "evals.compare", "evals.explore"]
 
 

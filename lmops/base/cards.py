@@ -22,9 +22,10 @@ _FACTS: Final = "display:flex;flex-wrap:wrap;margin:4px 0 0 0"
 _PLACE: Final = "margin:2px 26px 2px 0"
 _LABEL: Final = f"font-size:11px;line-height:1.3;{_QUIET}"
 _VALUE: Final = "font-variant-numeric:tabular-nums;overflow-wrap:break-word"
+# JupyterLab breaks the words of a pre anywhere
 _TEXT: Final = (
-    "white-space:pre-wrap;overflow-wrap:break-word;margin:2px 0 0 0;padding:0;max-height:340px;overflow:auto;"
-    "font-size:12px;line-height:1.5"
+    "white-space:pre-wrap;word-break:normal;overflow-wrap:break-word;margin:2px 0 0 0;padding:0;max-height:340px;"
+    "overflow:auto;font-size:12px;line-height:1.5"
 )
 
 

@@ -34,7 +34,7 @@ _INLINE: Final = re.compile(
     r"|~~(?=\S)(?P<del>[^~\n]{1,400})(?<=\S)~~"
 )
 _MARGIN: Final = "margin:0 0 6px 0"
-_CODE: Final = f"white-space:pre-wrap;overflow-wrap:break-word;{_MARGIN}"
+_CODE: Final = f"white-space:pre-wrap;word-break:normal;overflow-wrap:break-word;{_MARGIN}"
 
 
 def markdown_html(text: str) -> str:

@@ -1,8 +1,9 @@
-"""Threads beside an event loop, for functions that block."""
+"""Threads beside who asks, for functions that block."""
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 import queue
 import threading
@@ -20,34 +21,66 @@ class Threads:
     """Runs functions in daemon threads; one that hangs is left behind and costs nobody anything.
 
     An executor would wait for it when the interpreter ends, and lose one of its threads to it until then.
+
+    Args:
+        name: Of the threads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "lmops-eval-task") -> None:
+        self._name = name
         self._idle: list[queue.SimpleQueue[Any]] = []
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Return what the function returns; the caller's context variables are there."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        work = self._idle.pop() if self._idle else self._start()
-        context = contextvars.copy_context()
-        work.put((context, function, args, loop, done))
+        work = self._taken()
+
+        def tell(result: Any, error: BaseException | None) -> bool:
+            try:
+                loop.call_soon_threadsafe(_finish, done, result, error)
+            except RuntimeError:
+                return False  # the loop is gone, and so is whoever waited
+            return not done.cancelled()
+
+        work.put((contextvars.copy_context(), function, args, tell))
         try:
             return await done
         finally:
             if not done.cancelled():  # otherwise the thread is still busy: it ends by itself and is not used again
                 self._idle.append(work)
 
+    def start(self, function: Callable[..., T], *args: Any) -> concurrent.futures.Future[T]:
+        """Begin a function and return what tells of its end; the caller's context variables are there.
+
+        Who no longer waits leaves it alone: its thread is used again when it has ended.
+        """
+        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+        work = self._taken()
+
+        def tell(result: Any, error: BaseException | None) -> bool:
+            self._idle.append(work)
+            if error is None:
+                done.set_result(result)
+            else:
+                done.set_exception(error)
+            return True
+
+        work.put((contextvars.copy_context(), function, args, tell))
+        return done
+
     def close(self) -> None:
         """Let the threads that wait end."""
         while self._idle:
             self._idle.pop().put(None)
 
-    @staticmethod
-    def _start() -> queue.SimpleQueue[Any]:
-        work: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        threading.Thread(target=_serve, args=(work,), name="lmops-eval-task", daemon=True).start()
-        return work
+    def _taken(self) -> queue.SimpleQueue[Any]:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            work: queue.SimpleQueue[Any] = queue.SimpleQueue()
+            threading.Thread(target=_serve, args=(work,), name=self._name, daemon=True).start()
+            return work
 
 
 def _serve(work: queue.SimpleQueue[Any]) -> None:
@@ -55,17 +88,13 @@ def _serve(work: queue.SimpleQueue[Any]) -> None:
         item = work.get()
         if item is None:
             return
-        context, function, args, loop, done = item
+        context, function, args, tell = item
         result = None
         with Caught(BaseException) as caught:
             result = context.run(function, *args)
-        try:
-            loop.call_soon_threadsafe(_finish, done, result, caught.error)
-        except RuntimeError:
-            return  # the loop is gone, and so is whoever waited
-        if done.cancelled():
+        if not tell(result, caught.error):
             return
-        del item, context, function, args, result, caught, done
+        del item, context, function, args, tell, result, caught
 
 
 def _finish(done: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

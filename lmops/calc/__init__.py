@@ -27,10 +27,13 @@
     ranking        bradley_terry -> Ranking, with ties, the bonus of the first place and intervals over items
     sequential     betting_sequence, betting_test, bernstein_sequence, normal_sequence, difference_sequence (A/B),
                    msprt, normal_mixture_boundary: bounds that hold however often one looks
+    anytime        anytime_rate, anytime_mean, anytime_quantile, wider: limits of one figure, by cluster, at every look
     experiments    arm_difference by user (phases, earlier means), judge_arms, pairs_needed, sample_ratio: two arms of
                    traffic, at every look
     detectors      detect -> Detection: has a rate moved, with a stated run between false alarms; first_of_clusters,
                    values_until_found
+    detection      rates, curve (ROC with band), auroc, threshold_for: what finds things in texts, on known ones
+    distances      cramers_v: how far two mixes of kinds are apart
     changes        change_point -> ChangePoint: when a mean moved, with an interval
     mix            decompose -> Decomposition: what of a change is mix and what is rate, kind by kind
     retrieval      recall_at_k, precision_at_k, hit_at_k, reciprocal_rank, average_precision, ndcg_at_k

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from lmops.calc._recovered import away
 from lmops.calc.arrays import Floats, Ints, check_level, check_open_unit, cluster_codes, is_binary, show, vector
+from lmops.calc.corrected import no_correction
 from lmops.calc.decide import Decision, decide
 from lmops.calc.sequential import mixture_rho, normal_mixture_boundary
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from lmops.calc.corrected import Errors
 
 #: Users of each arm before anything is said; long tails need more: so many times the square of the skewness.
 FEWEST: Final = 30
@@ -335,6 +339,42 @@ def _adjusted(sides: tuple[_Side, _Side], before: Sequence[Floats], users: Seque
 def _skewness(moves: Floats) -> float:
     spread = float(np.square(moves).mean())
     return float((moves**3).mean()) / spread**1.5 if spread > 0 else 0.0
+
+
+def corrected_arms(found: ArmDifference, errors: Errors, *, level: float) -> ArmDifference | str:
+    """Return the difference of two pass rates that people would find, out of a judge's; or why there is none.
+
+    Two arms on which a judge errs alike differ for people by ``(q_a - q_b)/J``, J its sensitivity + specificity - 1
+    (W. J. Rogan, B. Gladen, Am. J. Epidemiology 107 (1978) 71-76). Its limits are the outermost quotients of the limits
+    of both: each errs in half of the cases at most, so that together they hold at every look. Those of J are recovered
+    from Jeffreys' limits of its two rates (MOVER: G. Y. Zou, A. Donner, Statistics in Medicine 27 (2008) 1693-1702).
+
+    Args:
+        found: a - b of the judge's verdicts, 0 and 1, at a level of ``(1 + level)/2``.
+        errors: of the judge, known from other items.
+        level: in (0, 1), of the limits that come back.
+    """
+    reason = no_correction(errors)
+    if reason is not None:
+        return reason
+    q1, n_pass, q0, n_fail = errors
+    index = q1 + q0 - 1
+    down, up = (math.sqrt(part.sum()) for part in away([q1, q0], [n_pass, n_fail], (1 + level) / 2))
+    if index <= down:
+        return "its labels are too few to tell it from a coin"
+    limits = [end / one for end in (found.low, found.high) for one in (index - down, min(index + up, 1.0))]
+    rates = [min(max((rate + q0 - 1) / index, 0.0), 1.0) for rate in (found.mean_a, found.mean_b)]
+    return replace(
+        found,
+        difference=float(np.clip(found.difference / index, -1, 1)),
+        low=max(min(limits), -1.0),
+        high=min(max(limits), 1.0),
+        se=found.se / index,
+        level=level,
+        mean_a=rates[0],
+        mean_b=rates[1],
+        method=f"{found.method}, without the errors of the judge",
+    )
 
 
 def judge_arms(

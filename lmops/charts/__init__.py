@@ -10,14 +10,25 @@ is shown as text: plotly's own small markup is switched off by escaping it.
 
 from __future__ import annotations
 
-import html
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.public import only
+from lmops.base.units import counted
+from lmops.charts._figure import (
+    COLOURS,
+    MAX_GROUPS,
+    RED,
+    escape,
+    figure_of,
+    grouped_by,
+    need,
+    or_no_data,
+    template,
+)
+from lmops.charts._ink import GREY
 from lmops.charts._marks import error_bars, marks, numbers, plotly_objects
 from lmops.charts._panels import axis_of, divide, panels_of
-from lmops.errors import UsageError, did_you_mean
+from lmops.charts._rails import false_positives, roc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,86 +44,17 @@ __all__ = [
     "errors",
     "escape",
     "failure_modes",
+    "false_positives",
     "feedback",
     "latency",
     "quality_and_cost",
+    "roc",
     "scores",
     "series",
     "template",
     "traffic",
 ]
 __dir__ = only(__all__)
-
-#: Okabe and Ito's colour-blind-safe set, without black and yellow, which vanish on dark or on light pages; orange and
-#: sky blue are darker than theirs, so that each stands out 3 : 1 from white and from JupyterLab's dark.
-COLOURS: Final = ("#0072B2", "#BF8400", "#009E73", "#CC79A7", "#3D97CF", "#D55E00")
-RED: Final = "#D55E00"
-#: of marks and lines; texts take the colour of their page (``_ink``)
-GREY: Final = "#777a80"
-_GRID: Final = "rgba(119,122,128,0.25)"
-_MAX_GROUPS: Final = 12
-#: How high the names of groups may stand below a plot; where they need more, on a phone, they are scrolled.
-_NAMES_PX: Final = 76
-_MEASURES: Final = frozenset(
-    {
-        "traces", "spans", "calls", "errors", "error_rate", "error_rate_low", "error_rate_high", "p50_ms", "p95_ms",
-        "p50_ms_low", "p50_ms_high", "p95_ms_low", "p95_ms_high", "p50_low", "p50_high", "p95_low", "p95_high",
-        "input_tokens", "output_tokens", "cost_usd", "cost_per_trace_usd", "unpriced_calls", "with_feedback", "share",
-        "share_low", "share_high", "signals", "users", "up", "down", "rate", "mean", "low", "high", "count",
-        "estimate", "n", "baseline", "baseline_low", "baseline_high", "alert",
-        "corrected", "corrected_low", "corrected_high", "ppi", "ppi_low", "ppi_high", "ppi_labels", "ppi_note",
-    }
-)  # fmt: skip  # many words: packed, they are read at a glance
-_INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-
-
-def template() -> go.layout.Template:
-    """Return the template: transparent, a grey grid, a colour-blind-safe cycle, narrow margins."""
-    go = plotly_objects()
-    axis = {
-        "gridcolor": _GRID,
-        "linecolor": _GRID,
-        "zerolinecolor": _GRID,
-        "tickcolor": _GRID,
-        "automargin": True,
-        "title": {"standoff": 8, "font": {"size": 11}},
-        "showspikes": False,  # plotly draws them on a white stripe
-        "unifiedhovertitle": {"text": "%{x}"},  # in the colour of its box, not of the ticks
-    }
-    return go.layout.Template(
-        layout={
-            "meta": "lmops",
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"color": GREY, "size": 12, "family": "system-ui, sans-serif"},
-            "title": {"font": {"size": 13}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.98, "yanchor": "top"},
-            "colorway": list(COLOURS),
-            "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
-            "height": 260,
-            "xaxis": {**axis, "showgrid": False},
-            "yaxis": {**axis, "rangemode": "tozero"},
-            "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
-            "hovermode": "x unified",
-            "hoverlabel": {
-                "bgcolor": "#111111",
-                "bordercolor": GREY,
-                "font": {"size": 12, "color": "#eeeeee"},
-                "namelength": 40,
-            },
-            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": COLOURS[4]},
-            "bargap": 0.2,
-        }
-    )
-
-
-def escape(text: object) -> str:
-    """Return text as plotly shows it literally: its markup, entities and invisible controls are taken apart."""
-    shown = "" if text is None else str(text)
-    shown = _INVISIBLE.sub(lambda match: " " if match[0].isspace() else f"[U+{ord(match[0]):04X}]", shown)
-    if len(shown) > 80:
-        shown = shown[:79] + "…"
-    # $...$ would be typeset as TeX where MathJax is on the page; %{...} is a placeholder in hover texts
-    return html.escape(shown, quote=False).replace("$", "&#36;").replace("%{", "%\u2060{")
 
 
 def accounts(frame: pd.DataFrame, *, title: str = "What accounts for the change") -> go.Figure:
@@ -122,9 +64,9 @@ def accounts(frame: pd.DataFrame, *, title: str = "What accounts for the change"
         frame: Columns title, words, share, share_low, share_high, is_clear; the first 12 rows are drawn.
         title: Above the figure.
     """
-    _need(frame, "title", "words", "share", "share_low", "share_high", "is_clear")
-    figure = _figure(title, None, y_title=None)
-    part = frame.head(_MAX_GROUPS).iloc[::-1]
+    need(frame, "title", "words", "share", "share_low", "share_high", "is_clear")
+    figure = figure_of(title, None, y_title=None)
+    part = frame.head(MAX_GROUPS).iloc[::-1]
     for is_clear, name, colour in ((True, "clear", COLOURS[0]), (False, "not clear", GREY)):
         places = [place for place, one in enumerate(part["is_clear"].tolist()) if bool(one) is is_clear]
         if places:
@@ -134,7 +76,7 @@ def accounts(frame: pd.DataFrame, *, title: str = "What accounts for the change"
     figure.update_yaxes(tickmode="array", tickvals=list(range(len(part))), ticktext=labels, rangemode="normal")
     figure.update_xaxes(tickformat=".0%", title="share of the change", showgrid=True)
     figure.update_layout(hovermode="closest", height=110 + 34 * max(len(part), 1))
-    return _or_no_data(figure, part)
+    return or_no_data(figure, part)
 
 
 def traffic(frame: pd.DataFrame, *, title: str = "Traces") -> go.Figure:
@@ -147,14 +89,14 @@ def cost(frame: pd.DataFrame, *, title: str = "Cost") -> go.Figure:
     if "unpriced_calls" in frame.columns and len(frame):
         unpriced = int(frame["unpriced_calls"].fillna(0).sum())
         if unpriced:
-            title = f"{title} ({unpriced:,} calls without a price are not in it)"
+            title = f"{title}, {counted(unpriced, 'call')} without a price left out"
     return _bars_in_time(frame, "cost_usd", title=title, axis="USD", hover=":$,.4f")
 
 
 def latency(frame: pd.DataFrame, *, title: str = "Latency") -> go.Figure:
     """Return lines of ``p50_ms`` and ``p95_ms``, with a band where the frame has ``p50_low`` and ``p50_high`` etc."""
-    _need(frame, "bucket", "p50_ms", "p95_ms")
-    figure = _figure(title, frame, y_title="ms")
+    need(frame, "bucket", "p50_ms", "p95_ms")
+    figure = figure_of(title, frame, y_title="ms")
     for place, (name, part) in enumerate(_groups(frame)):
         for quantile, dash in (("p50", "solid"), ("p95", "dot")):
             colour = _colour(place) if name else COLOURS[0 if quantile == "p50" else 1]
@@ -166,20 +108,20 @@ def latency(frame: pd.DataFrame, *, title: str = "Latency") -> go.Figure:
                 _band(figure, part, *band, colour)
             label = f"{quantile} {escape(name)}".strip()
             _line(figure, part, f"{quantile}_ms", label, colour=colour, dash=dash, hover=":,.0f} ms")
-    return _or_no_data(figure, frame)
+    return or_no_data(figure, frame)
 
 
 def errors(frame: pd.DataFrame, *, title: str = "Error rate") -> go.Figure:
     """Return lines of ``error_rate`` in per cent, with the band ``error_rate_low`` to ``error_rate_high``, if any."""
-    _need(frame, "bucket", "error_rate")
-    figure = _figure(title, frame, y_title=None)
+    need(frame, "bucket", "error_rate")
+    figure = figure_of(title, frame, y_title=None)
     figure.update_yaxes(tickformat=".0%")
     for place, (name, part) in enumerate(_groups(frame)):
         colour = _colour(place) if name else RED
         if {"error_rate_low", "error_rate_high"} <= set(part.columns):
             _band(figure, part, "error_rate_low", "error_rate_high", colour)
         _line(figure, part, "error_rate", escape(name) or "error rate", colour=colour, dash="solid", hover=":.2%}")
-    return _or_no_data(figure, frame)
+    return or_no_data(figure, frame)
 
 
 def feedback(frame: pd.DataFrame, *, title: str = "Feedback") -> go.Figure:
@@ -192,8 +134,8 @@ def feedback(frame: pd.DataFrame, *, title: str = "Feedback") -> go.Figure:
         title: Above the figure.
     """
     measure = "rate" if "rate" in frame.columns else "mean"
-    _need(frame, measure, "low", "high")
-    figure = _figure(title, frame, y_title=None if measure == "rate" else "mean")
+    need(frame, measure, "low", "high")
+    figure = figure_of(title, frame, y_title=None if measure == "rate" else "mean")
     hover = ":.1%" if measure == "rate" else ":.3g"
     if "bucket" in frame.columns:
         for place, (name, part) in enumerate(_groups(frame)):
@@ -208,7 +150,7 @@ def feedback(frame: pd.DataFrame, *, title: str = "Feedback") -> go.Figure:
                 marks(figure, _times(known), known, columns, name=label, colour=_colour(place), symbol=symbol)
     else:
         part = frame[frame[measure].notna()]
-        by = _grouped_by(frame)
+        by = grouped_by(frame)
         labels = [" · ".join(_name(value) for value in row) for row in part[by].itertuples(index=False, name=None)]
         shown = [escape(label) or measure for label in labels]
         marks(figure, shown, part, (measure, "low", "high"), name=measure, colour=_colour(0))
@@ -219,7 +161,7 @@ def feedback(frame: pd.DataFrame, *, title: str = "Feedback") -> go.Figure:
                 figure.update_layout(scattermode="group", scattergap=0.6)  # beside each other, not one on the other
     if measure == "rate":
         figure.update_yaxes(tickformat=".0%")
-    return _or_no_data(figure, frame)
+    return or_no_data(figure, frame)
 
 
 def failure_modes(frame: pd.DataFrame, *, title: str = "Failure modes") -> go.Figure:
@@ -229,12 +171,12 @@ def failure_modes(frame: pd.DataFrame, *, title: str = "Failure modes") -> go.Fi
         frame: Columns mode, failure_mode, of, share, low, high, and the groups before them; at most 8 groups are shown.
         title: Above the figure.
     """
-    _need(frame, "mode", "failure_mode", "of", "share", "low", "high")
-    figure = _figure(title, None, y_title=None)
+    need(frame, "mode", "failure_mode", "of", "share", "low", "high")
+    figure = figure_of(title, None, y_title=None)
     by = [*frame.columns[: frame.columns.get_loc("mode")], "of"]
     modes = frame.drop_duplicates("mode")
     place = {mode: len(modes) - 1 - at for at, mode in enumerate(modes["mode"].tolist())}
-    groups = list(frame.groupby(by, dropna=False, sort=False))[:_MAX_GROUPS]
+    groups = list(frame.groupby(by, dropna=False, sort=False))[:MAX_GROUPS]
     for number, (key, part) in enumerate(groups):
         shift = (number - (len(groups) - 1) / 2) * 0.7 / max(len(groups), 1)
         places = [place[mode] - shift for mode in part["mode"].tolist()]
@@ -247,7 +189,7 @@ def failure_modes(frame: pd.DataFrame, *, title: str = "Failure modes") -> go.Fi
     top = min(1.05, 1.1 * max(highest, default=1.0)) or 1.0
     figure.update_xaxes(tickformat=".0%", range=[-0.015 * top, top], title="share of items")
     figure.update_layout(hovermode="closest", height=140 + 44 * max(len(modes), 1))
-    return _or_no_data(figure, frame)
+    return or_no_data(figure, frame)
 
 
 _FORMATS: Final = {"share": ".0%", "usd": "$,.4~g"}
@@ -262,8 +204,8 @@ def series(frame: pd.DataFrame, *, title: str = "Series", unit: str = "share") -
         title: Above the figure.
         unit: Of the estimate: "share", "usd", "ms", ...
     """
-    _need(frame, "bucket", "estimate", "low", "high", "n", "baseline", "baseline_low", "baseline_high", "alert")
-    go, figure = plotly_objects(), _figure(title, frame, y_title=None)
+    need(frame, "bucket", "estimate", "low", "high", "n", "baseline", "baseline_low", "baseline_high", "alert")
+    go, figure = plotly_objects(), figure_of(title, frame, y_title=None)
     divide(figure, [unit, "items"], [5, 1], is_stacked=True)
     form = _FORMATS.get(unit, ",.4~g")
     _band(figure, frame, "baseline_low", "baseline_high", GREY)
@@ -282,7 +224,7 @@ def series(frame: pd.DataFrame, *, title: str = "Series", unit: str = "share") -
     figure.add_trace(counts.update(xaxis="x2", yaxis="y2"))
     axes = {"yaxis": {"tickformat": form}, "yaxis2": {"nticks": 3}, "xaxis2": {"matches": "x"}}
     figure.update_layout({**axes, "height": 340})
-    return _or_no_data(figure, frame)
+    return or_no_data(figure, frame)
 
 
 def bars(frame: pd.DataFrame, x: str, y: str, *, title: str | None = None) -> go.Figure:
@@ -294,8 +236,8 @@ def bars(frame: pd.DataFrame, x: str, y: str, *, title: str | None = None) -> go
         UsageError: the frame has no such column.
     """
     go = plotly_objects()
-    _need(frame, x, y)
-    figure = _figure(title or f"{y} by {x}", None, y_title=None)
+    need(frame, x, y)
+    figure = figure_of(title or f"{y} by {x}", None, y_title=None)
     part = frame[frame[y].notna()].nlargest(30, y).iloc[::-1]
     if len(part):
         # One place per row, labelled: equal labels must not be drawn on top of each other.
@@ -314,7 +256,7 @@ def bars(frame: pd.DataFrame, x: str, y: str, *, title: str | None = None) -> go
         figure.update_yaxes(tickmode="array", tickvals=places, ticktext=labels, showgrid=False, rangemode="normal")
         figure.update_xaxes(showgrid=True, rangemode="tozero", title=escape(y))
         figure.update_layout(hovermode="closest", height=90 + 22 * len(part), showlegend=False)
-    return _or_no_data(figure, part)
+    return or_no_data(figure, part)
 
 
 def scores(frame: pd.DataFrame, *, title: str = "Scores") -> go.Figure:
@@ -327,8 +269,8 @@ def scores(frame: pd.DataFrame, *, title: str = "Scores") -> go.Figure:
             what speaks against its scores.
         title: Above the figure.
     """
-    _need(frame, "label", "scorer", "mean", "low", "high")
-    figure = _figure(title, None, y_title=None)
+    need(frame, "label", "scorer", "mean", "low", "high")
+    figure = figure_of(title, None, y_title=None)
     known = frame[frame["mean"].notna()]
     panels = panels_of(known, "scorer", ("mean", "low", "high"))
     divide(figure, _units(panels), [len(set(part["scorer"])) for _, part in panels])
@@ -345,7 +287,7 @@ def scores(frame: pd.DataFrame, *, title: str = "Scores") -> go.Figure:
                     marks(figure, _scorers(told), told, columns, name=name, colour=colour, symbol=symbol, panel=panel)
     figure.update_layout(scattermode="group", scattergap=0.6, hovermode="closest")
     figure.update_yaxes(rangemode="normal")
-    return _or_no_data(figure, frame)
+    return or_no_data(figure, frame)
 
 
 def differences(frame: pd.DataFrame, *, title: str = "Difference, a - b") -> go.Figure:
@@ -357,8 +299,8 @@ def differences(frame: pd.DataFrame, *, title: str = "Difference, a - b") -> go.
             limits, an open mark.
         title: Above the figure.
     """
-    _need(frame, "name", "difference", "low", "high", "outcome")
-    figure = _figure(title, None, y_title=None)
+    need(frame, "name", "difference", "low", "high", "outcome")
+    figure = figure_of(title, None, y_title=None)
     part = frame[frame["kind"] == "scorer"] if "kind" in frame else frame
     part = part[part["difference"].notna()]
     panels = panels_of(part, "name", ("difference", "low", "high"))
@@ -369,7 +311,7 @@ def differences(frame: pd.DataFrame, *, title: str = "Difference, a - b") -> go.
         figure.update_yaxes(tickmode="array", showgrid=False, rangemode="normal")
         figure.update_xaxes(showgrid=True)
         figure.update_layout(hovermode="closest", height=80 + 30 * len(part) + 50 * max(len(panels), 1))
-    return _or_no_data(figure, part)
+    return or_no_data(figure, part)
 
 
 def _draw_differences(figure: go.Figure, part: pd.DataFrame, panel: int) -> None:
@@ -411,8 +353,8 @@ def quality_and_cost(
         title: Above the figure.
     """
     go = plotly_objects()
-    _need(frame, "label", "scorer", "mean", "low", "high", cost)
-    figure = _figure(title, None, y_title=None)
+    need(frame, "label", "scorer", "mean", "low", "high", cost)
+    figure = figure_of(title, None, y_title=None)
     known = frame[frame["mean"].notna() & frame[cost].notna()]
     panels = panels_of(known, "scorer", ("mean", "low", "high"))
     divide(figure, _units(panels), [1] * len(panels))
@@ -439,7 +381,7 @@ def quality_and_cost(
     figure.update_xaxes(showgrid=True, title=escape(cost))
     figure.update_yaxes(rangemode="normal")
     figure.update_layout(hovermode="closest")
-    return _or_no_data(figure, known)
+    return or_no_data(figure, known)
 
 
 #: What people would find where a judge scored: by its calibration, by labels on some of the cases.
@@ -466,8 +408,8 @@ def _units(panels: Sequence[tuple[str, pd.DataFrame]]) -> list[str]:
 
 def _bars_in_time(frame: pd.DataFrame, column: str, *, title: str, axis: str, hover: str) -> go.Figure:
     go = plotly_objects()
-    _need(frame, "bucket", column)
-    figure = _figure(title, frame, y_title=axis)
+    need(frame, "bucket", column)
+    figure = figure_of(title, frame, y_title=axis)
     figure.update_layout(barmode="stack")
     for place, (name, part) in enumerate(_groups(frame)):
         figure.add_trace(
@@ -480,7 +422,7 @@ def _bars_in_time(frame: pd.DataFrame, column: str, *, title: str, axis: str, ho
                 hovertemplate=f"%{{y{hover}}}",
             )
         )
-    return _or_no_data(figure, frame)
+    return or_no_data(figure, frame)
 
 
 def _line(
@@ -523,17 +465,9 @@ def _band(figure: go.Figure, part: pd.DataFrame, low: str, high: str, colour: st
     )
 
 
-def _grouped_by(frame: pd.DataFrame) -> list[str]:
-    """Return the columns the frame was grouped by: neither the time, nor a known measure, nor any other number."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    others = [column for column in frame.columns if column != "bucket" and column not in _MEASURES]
-    return [name for name in others if is_bool_dtype(frame[name].dtype) or not is_numeric_dtype(frame[name].dtype)]
-
-
 def _groups(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield (name, rows in time order) of each group, the largest first; "" is the name of a frame without groups."""
-    by = _grouped_by(frame)
+    by = grouped_by(frame)
     ordered = frame.sort_values("bucket")
     if not by:
         if len(ordered):
@@ -541,7 +475,7 @@ def _groups(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         return
     groups = [(key, part) for key, part in ordered.groupby(by, dropna=False, sort=True, observed=True)]
     groups.sort(key=lambda item: -float(item[1]["traces"].sum() if "traces" in item[1] else len(item[1])))
-    for key, part in groups[:_MAX_GROUPS]:
+    for key, part in groups[:MAX_GROUPS]:
         yield " · ".join(_name(value) for value in key), part
 
 
@@ -558,40 +492,3 @@ def _times(part: pd.DataFrame) -> list[Any]:
 
 def _colour(place: int) -> str:
     return COLOURS[place % len(COLOURS)]
-
-
-def _figure(title: str, frame: pd.DataFrame | None, *, y_title: str | None) -> go.Figure:
-    """Return the empty figure; its title says when the frame has more groups than are drawn."""
-    plotly_objects()
-    from lmops.charts._archived import Figure
-
-    by = [] if frame is None else _grouped_by(frame)
-    if frame is not None and by:
-        count = len(frame[by].drop_duplicates())
-        if count > _MAX_GROUPS:
-            title = f"{title} (the {_MAX_GROUPS} largest of {count:,} groups)"
-    figure = Figure(layout={"template": template(), "title": {"text": escape(title)}})
-    if y_title:
-        figure.update_yaxes(title=y_title)
-    if by:
-        # Names of groups are long and many: above the plot they would run into its title.
-        place = {"x": 0, "xanchor": "left", "y": 0, "yanchor": "bottom", "yref": "container"}
-        figure.update_layout(legend={**place, "font": {"size": 11}, "maxheight": _NAMES_PX})
-    return figure
-
-
-def _or_no_data(figure: go.Figure, frame: pd.DataFrame) -> go.Figure:
-    if not len(frame) or not len(figure.data):
-        figure.add_annotation(
-            text="no data", x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 14}
-        )
-        figure.update_xaxes(visible=False)
-        figure.update_yaxes(visible=False)
-    return figure
-
-
-def _need(frame: pd.DataFrame, *columns: str) -> None:
-    known: Sequence[str] = [str(column) for column in frame.columns]
-    for column in columns:
-        if column not in known:
-            raise UsageError(did_you_mean("column of the frame", column, known))

@@ -7,7 +7,7 @@ from typing import Any, Final
 import plotly.graph_objects as go
 
 from lmops.charts._drawing import drawing
-from lmops.charts._ink import NOTEBOOK, PAGE, inked
+from lmops.charts._ink import GREY, NOTEBOOK, PAGE, inked
 
 PLOTLY: Final = "application/vnd.plotly.v1+json"
 SVG: Final = "image/svg+xml"
@@ -45,4 +45,5 @@ class Figure(go.Figure):  # type: ignore[misc]  # untyped base
             return
         from IPython.display import display
 
-        display({**bundle, SVG: self.svg()}, raw=True)
+        # an exported notebook shows it as an image, which does not know whether its page is light or dark
+        display({**bundle, SVG: drawing(self.to_plotly_json(), GREY)}, raw=True)

@@ -50,10 +50,15 @@ class _Axis:
         return self.start + (number - self.low) / ((self.high - self.low) or 1.0) * (self.end - self.start)
 
 
-def drawing(figure: dict[str, Any]) -> str:
-    """Return the SVG of a figure as plotly's JSON has it; what it does not know, such as hover texts, is left out."""
+def drawing(figure: dict[str, Any], ink: str = "currentColor") -> str:
+    """Return the SVG of a figure as plotly's JSON has it; what it does not know, such as hover texts, is left out.
+
+    Args:
+        figure: Its layout and data.
+        ink: The colour of texts: that of the page, which an image of the drawing does not see.
+    """
     layout, traces = figure["layout"], [dict(trace) for trace in figure["data"]]
-    title = str((layout.get("title") or {}).get("text") or "")
+    title = _title(layout).replace("<br>", " ")  # here it has room
     is_sideways = any(trace.get("orientation") == "h" or _labels(layout, trace) for trace in traces)
     left = _LEFT if not is_sideways else min(300.0, 16 + _CHARACTER * _longest(layout))
     named = list({str(one["name"]): one for one in traces if one.get("name") and one.get("showlegend") is not False})
@@ -69,8 +74,8 @@ def drawing(figure: dict[str, Any]) -> str:
     body = "".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" width="{_WIDTH}" role="img" '
-        'style="max-width:100%;height:auto;color-scheme:light dark" '
-        'font-family="system-ui, sans-serif" font-size="11" fill="currentColor">'
+        'style="max-width:100%;height:auto" '
+        f'font-family="system-ui, sans-serif" font-size="11" fill="{ink}">'
         f"<title>{_words(title)}</title>{body}</svg>"
     )
 
@@ -291,8 +296,8 @@ def _notes(layout: dict[str, Any], area: tuple[float, float, float, float]) -> I
             yield _text(a, b - 4, str(note.get("text")), anchor="start" if note.get("xanchor") else "middle")
 
 
-def _title(axis: dict[str, Any]) -> str:
-    return str((axis.get("title") or {}).get("text") or "")
+def _title(part: dict[str, Any]) -> str:
+    return str((part.get("title") or {}).get("text") or "")
 
 
 def _colour(trace: dict[str, Any]) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+#: of marks and lines, and of texts in a picture
+GREY: Final = "#777a80"
 #: No one colour stands out 4.5 : 1 from white and from JupyterLab's dark; the text of a page around the figure has one
 #: that does. plotly also makes a picture, which has no page around it: there the grey stands that is seen on both.
-NOTEBOOK: Final = "var(--jp-ui-font-color1, var(--vscode-foreground, #777a80))"
+NOTEBOOK: Final = f"var(--jp-ui-font-color1, var(--vscode-foreground, {GREY}))"
 PAGE: Final = "currentColor"
 _END: Final = "</span>"
 _AXIS: Final = re.compile(r"[xy]axis\d*")

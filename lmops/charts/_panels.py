@@ -61,7 +61,9 @@ def divide(figure: go.Figure, units: Sequence[str], sizes: Sequence[int], *, is_
         corner = {"x": across[0], "y": along[1], "xref": "paper", "yref": "paper"}
         figure.add_annotation(text=unit, **corner, xanchor="left", yanchor="bottom", showarrow=False, font={"size": 11})
         start = end + gap
-    figure.update_layout(margin={"t": 64}, legend={"y": 1.06 if is_stacked else 1.12}, height=300)
+    figure.update_layout(
+        margin={"t": figure.layout.margin.t + 28}, legend={"y": 1.06 if is_stacked else 1.12}, height=300
+    )
 
 
 def axis_of(place: int) -> str:

@@ -23,7 +23,12 @@ def _expected(given: str) -> int | str:
 
 
 def alias_commands(
-    thing: str, noun: type[Versioned[Any]], *, example: str, data: Callable[[Any], Any]
+    thing: str,
+    noun: type[Versioned[Any]],
+    *,
+    example: str,
+    data: Callable[[Any], Any],
+    group: str | None = None,
 ) -> list[click.Command | Verb]:
     """Return the commands of the aliases of one noun, and the one that verifies its versions.
 
@@ -32,10 +37,11 @@ def alias_commands(
         noun: Its class.
         example: A name that somebody would type.
         data: What ``--json`` prints of a version.
+        group: The group of its commands; that of the thing by default.
     """
-    place = noun.KIND.noun
+    place, group = noun.KIND.noun, group or thing
     return [
-        *_moves(thing, noun, example),
+        *_moves(thing, noun, example, group),
         Verb(
             place,
             noun.history,
@@ -46,7 +52,7 @@ def alias_commands(
         Verb(
             place,
             noun.at,
-            example=f"lmops {thing} at {example}@production '2026-10-21 02:13'",
+            example=f"lmops {group} at {example}@production '2026-10-21 02:13'",
             data=data,
             help=f"Show which version REF (such as {example}@production) meant at the time WHEN (UTC without a zone).",
         ),
@@ -63,13 +69,13 @@ def alias_commands(
     ]
 
 
-def _moves(thing: str, noun: type[Versioned[Any]], example: str) -> list[click.Command | Verb]:
+def _moves(thing: str, noun: type[Versioned[Any]], example: str, group: str) -> list[click.Command | Verb]:
     place = noun.KIND.noun
     return [
         Verb(
             place,
             noun.promote,
-            example=f"lmops {thing} promote {example} 3 --to production --evidence verdict-1f2e --dry-run",
+            example=f"lmops {group} promote {example} 3 --to production --evidence verdict-1f2e --dry-run",
             acts=True,
             help=f"Point an alias of {thing} NAME to VERSION (a number, an alias or sha256:PREFIX).",
             words={
@@ -84,7 +90,7 @@ def _moves(thing: str, noun: type[Versioned[Any]], example: str) -> list[click.C
         Verb(
             place,
             noun.rollback,
-            example=f"lmops {thing} rollback {example} --reason 'unsupported claims' --dry-run",
+            example=f"lmops {group} rollback {example} --reason 'unsupported claims' --dry-run",
             acts=True,
             help=f"Point an alias of {thing} NAME back to the version that was there before.",
             words={
@@ -123,7 +129,14 @@ def _protect(thing: str, place: str) -> click.Command:
 
 
 def sync_command(
-    thing: str, noun: type[Versioned[Any]], verb: Callable[..., Any], *, example: str, files: str, there: str
+    thing: str,
+    noun: type[Versioned[Any]],
+    verb: Callable[..., Any],
+    *,
+    example: str,
+    files: str,
+    there: str,
+    group: str | None = None,
 ) -> Verb:
     """Return the command that brings files and versions of one noun together.
 
@@ -134,6 +147,7 @@ def sync_command(
         example: A name that somebody would type.
         files: How the files are called, such as "NAME.yaml".
         there: What they are brought together with, in words.
+        group: The group of the command; that of the thing by default.
     """
     return Verb(
         noun.KIND.noun,
@@ -141,7 +155,7 @@ def sync_command(
         acts=True,
         makes_store=True,
         help=f"Bring the files {files} in FOLDER and {there} together; exit code 1 when a conflict is left.",
-        example=f"lmops {thing} sync {thing}s/ --take {example}=file",
+        example=f"lmops {group or thing} sync {group or f'{thing}s'}/ --take {example}=file",
         words={
             "names": Word(("--only",), f"Only this {thing}; may be repeated.", "NAME"),
             "take": Word(

@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 def demo(store: str | None, as_json: bool) -> None:
     """Tell the story of the sample: two weeks of traffic, alerts, what explains them, a roll back, a verified recovery.
 
-    It ingests the traffic with its users' votes and the releases of its prompt, reports on it, lets monitors look at
-    each day, acts on what a version of the prompt accounts for, and says how the alerts stand up to what was planted.
+    It ingests the traffic with its users' votes and the releases of its prompt, reports on it, lets monitors look every
+    six hours, acts on what a version of the prompt accounts for, and says how the alerts stand up to what was planted.
     A second run adds nothing.
     """
     from lmops.sample import data_dir
     from lmops.sample.releases import release
-    from lmops.sample.story import NIGHTS, told
+    from lmops.sample.story import END, told
 
-    place, until = store or DEMO_STORE, NIGHTS[-1]
+    place, until = store or DEMO_STORE, END
     with workspace(place, as_json=as_json) as ws:
         release(ws.store)
         report = ws.traces.ingest(str(data_dir() / "traces" / "*.jsonl.gz"), progress=not as_json)

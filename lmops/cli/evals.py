@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +24,9 @@ from lmops.cli.words import (
 from lmops.cli.words import (
     scorers as read_scorers,
 )
+from lmops.cli.words import (
+    task as read_task,
+)
 from lmops.errors import UsageError
 from lmops.evals import Evals
 from lmops.text import plain_line
@@ -34,7 +34,6 @@ from lmops.text import plain_line
 if TYPE_CHECKING:
     from lmops.evals import Comparison, Drift, Run
 
-_FUNCTION: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 #: How a run that did not finish ends the command.
 _RUN_CODES: Final = {"finished": 0, "over_budget": 3}
 _DRIFT_CODES: Final = {"baseline_recorded": 0, "no_change": 0, "model_changed": 0, "unknown": 3}
@@ -122,22 +121,6 @@ def _comparison_code(found: Comparison) -> int:
 # -- commands ----------------------------------------------------------------------------------------------------------
 
 
-def _task(text: str) -> Any:
-    """Return a function for ``module:name``, else the text itself."""
-    if "@" in text or not _FUNCTION.fullmatch(text):
-        return text
-    module, _, names = text.partition(":")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found: Any = importlib.import_module(module)
-        for name in names.split("."):
-            found = getattr(found, name)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"the task {text} cannot be loaded: {error}; the working directory is on the path") from error
-    return found
-
-
 @click.command(epilog="Example: lmops eval gate candidate --baseline baseline --criteria gate.yaml --junit gate.xml")
 @click.argument("run")
 @click.option("--baseline", metavar="RUN", help="What losses are measured against.")
@@ -191,7 +174,7 @@ def gate(
         judged: Any = run
         if stop_early:
             judged = interruptible(lambda: ws.evals.run(
-                _task(run), dataset, read_scorers(scorers), model=model, repeats=repeats or 1,
+                read_task(run), dataset, read_scorers(scorers), model=model, repeats=repeats or 1,
                 concurrency=concurrency or 16, budget_usd=budget_usd, seed=seed, until=criteria,
                 baseline=baseline, progress=not as_json,
             ), as_json=as_json)  # fmt: skip  # arguments that belong together share a line
@@ -227,7 +210,7 @@ def _write(path: Path, text: str) -> None:
 
 
 _ONLY: Final = Word(("-s", "--scorer"), "Only this scorer; may be repeated.", "NAME", is_many=True)
-_TASK: Final = Word(read=_task)
+_TASK: Final = Word(read=read_task)
 _IMPORTED: Final = ("system", "id", "input", "expected", "output", "cluster", "repeat")
 
 COMMANDS = [
@@ -254,7 +237,7 @@ COMMANDS = [
         "`lmops eval run` does: 0, 1 or 3.",
         words={
             "run_id": Word(metavar="RUN"),
-            "task": Word(help="The function again, for a run of one.", metavar="MODULE:NAME", read=_task),
+            "task": Word(help="The function again, for a run of one.", metavar="MODULE:NAME", read=read_task),
             "retry_errors": Word(help="Run cases again that failed."),
             "budget_usd": COMMON["budget_usd"]._replace(help="A new budget for the whole run."),
         },

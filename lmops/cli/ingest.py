@@ -81,7 +81,6 @@ def collect(
     """Receive OTLP over HTTP (protobuf or JSON), and what users say, into the store until SIGTERM or Ctrl+C."""
     from lmops.collector import serve
     from lmops.feedback.serving import routes, take_results
-    from lmops.redact import Redactor
     from lmops.traces import decode
 
     def ready(collector: Collector) -> None:
@@ -94,7 +93,7 @@ def collect(
 
     with workspace(store, as_json=as_json) as ws:
         pricers = ws.models
-        redactor = Redactor.of(redact or None)
+        redactor = ws.traces.redactor(redact or None)
 
         def read(body: bytes, *, content_type: str, signal: Any) -> Any:  # the receiver's protocol
             batch = decode(body, content_type=content_type, signal=signal, pricer=pricers.pricer(), redact=redactor)
@@ -110,5 +109,6 @@ def collect(
             max_body_mb=max_body_mb,
             decode=read,
             more=routes(ws.project, redactor=redactor),
+            redacted=None if redactor is None else lambda: redactor.counts,
             on_ready=ready,
         )

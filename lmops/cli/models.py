@@ -10,7 +10,7 @@ import click
 from lmops.base.terminal import echo
 from lmops.base.units import duration, money, tokens
 from lmops.cli.build import Verb
-from lmops.cli.opening import stop, workspace
+from lmops.cli.opening import end, stop, workspace
 from lmops.cli.printing import print_record
 from lmops.cli.words import JSON, STORE, Word, option, pairs
 from lmops.cli.words import params as read_params
@@ -40,6 +40,7 @@ _ENDPOINT: Final = ("spec", "model", "provider", "base_url", "api_key_env", "tim
     metavar="SECONDS",
     help="Most seconds to wait between attempts, in all; 0 for one attempt.",
 )
+@click.option("--guardrails", metavar="REF", help="The policy that text and answer pass, such as support@production.")
 @STORE
 @JSON
 def complete(
@@ -50,25 +51,33 @@ def complete(
     cache: bool,
     timeout_s: float | None,
     max_wait_s: float,
+    guardrails: str | None,
     store: str | None,
     as_json: bool,
 ) -> None:
     """Ask MODEL (standin:ferry-1, openai:gpt-5-mini, a registered name) one TEXT; - reads standard input.
 
-    The answer is printed, what it took on the standard error; exit code 1 when there is none.
+    The answer is printed, what it took on the standard error; exit code 1 when there is none, or it is blocked.
     """
     asked = [{"role": "user", "content": sys.stdin.read() if text == "-" else text}]
     messages = [*([{"role": "system", "content": system}] if system else []), *asked]
     with workspace(store, as_json=as_json) as ws:
         try:
             found = ws.models.complete(
-                model, messages, params=read_params(params), cache=cache, timeout_s=timeout_s, max_wait_s=max_wait_s
+                model,
+                messages,
+                params=read_params(params),
+                cache=cache,
+                timeout_s=timeout_s,
+                max_wait_s=max_wait_s,
+                guardrails=guardrails,
             )
         except ModelError as error:
             stop(1, str(error), as_json=as_json)
     print_record(found, as_json=as_json, text=_answer)
     if not as_json:
         echo(_cost(found), err=True)
+    end(1 if found.is_blocked else 0)
 
 
 def _answer(found: Completion) -> str:

@@ -169,11 +169,11 @@ COMMANDS = [
         acts=True,
         takes_long=True,
         help="Score the traces of production that SCORER has not scored yet: all by code, a sample by judges "
-        "(judge:polite@production).\n\nEnds with 0 when all are scored, 3 when the budget is spent, 1 when something "
-        "stopped it.",
+        "(judge:polite@production); without one those whose scores a monitor watches.\n\nEnds with 0 when all are "
+        "scored, 3 when the budget is spent, 1 when something stopped it.",
         example="lmops monitor score refusal judge:polite@production --sample 0.05 --more \"thumb = 'down'\"",
         words={
-            "scorers": COMMON["scorers"]._replace(flags=(), metavar="SCORER...", is_argument=True),
+            "scorers": COMMON["scorers"]._replace(flags=(), metavar="[SCORER]...", is_argument=True),
             "where": Word(help="Only traces that a condition finds, as for search.", metavar="CONDITION"),
             "sample": Word(help="Share of the traces that judges are shown, such as 0.05.", metavar="SHARE"),
             "by": Word(help="Spread the sample evenly over the values of a column.", metavar="COLUMN"),
@@ -220,6 +220,37 @@ COMMANDS = [
             "by": Word(flags=("--by",), metavar="ATTRIBUTE", is_many=True),
         },
         code=lambda found: _EXPLAINED[found.state],
+    ),
+    Verb(
+        "monitors",
+        Monitors.anchor,
+        acts=True,
+        takes_long=True,
+        help="Keep what judge JUDGE says of the answers of DATASET: checks ask it again, and a monitor tells when it "
+        "moves.\n\nThe same call again asks nobody.",
+        example="lmops monitor anchor judge:polite@production golden@production --every 1d --budget-usd 0.5",
+        words={
+            "judge": Word(metavar="JUDGE"),
+            "dataset": Word(metavar="DATASET"),
+            "repeats": Word(help="How often it is asked at once.", metavar="N", type=AT_LEAST_1),
+            "every": Word(help="How often checks ask it again at most.", metavar="DURATION"),
+            "budget_usd": Word(help="What asking it once may cost.", metavar="USD"),
+            "severity": Word(help="Of the monitor.", metavar="SEVERITY"),
+            "owner": Word(help="Of the monitor.", metavar="OWNER"),
+        },
+        text=lambda found: found.text,
+        data=plain_data,
+    ),
+    Verb(
+        "monitors",
+        Monitors.moved,
+        help="Say what moved where ALERT is open: the judge, the application, its model, or the traffic.\n\nEnds "
+        "with 0 when that can be told, 3 when it cannot.",
+        example="lmops monitor moved 3",
+        words={"alert": _ALERT},
+        text=lambda found: found.text,
+        data=plain_data,
+        code=lambda found: 3 if found.which == "cannot tell" else 0,
     ),
     Verb(
         "monitors",

@@ -53,7 +53,7 @@ def story_lines(story: Story) -> list[str]:
         for firing, words in story.explained
     ]
     lines = [
-        f"{counted(story.monitors, 'monitor')} looked at the end of each day, {counted(story.looks, 'time')} in all",
+        f"{counted(story.monitors, 'monitor')} looked every six hours, {counted(story.looks, 'time')} in all",
         *_table([heads, *rows], numbers=[1]),
     ]
     for one in story.handled:
@@ -70,7 +70,7 @@ def _handled(one: Handled) -> list[str]:
         ("opened", f"{_time(found.opened_at)} from alert {', '.join(map(str, found.alerts))}: {found.title}"),
         ("explained by", found.explained or "nothing clear"),
         ("affected", f"{counted(one.affected.traces, 'trace')}{of_users}"),
-        *([("dry run", f"{one.plan.action}: {one.plan.words}; nothing was changed")] if one.plan else []),
+        *(("dry run", f"{plan.action}: {plan.words}; nothing was changed") for plan in one.plans),
         *(("done", f"{_time(act.at)} {act.action}: {act.words}") for act in one.done),
         ("since then", f"{one.state}: {one.words}"),
     ]
@@ -99,7 +99,7 @@ def _judged(told: Judged) -> list[str]:
     right = len(told.alerts) - len(false)
     lines = [
         "against what was planted (data/truth.jsonl, which monitors do not see)",
-        *_table([("planted", "at its worst from", "traces", "found by", "delay"), *rows], numbers=[2, 4]),
+        *_table([("planted", "from", "traces", "found by", "delay"), *rows], numbers=[2, 4]),
         f"  precision    {share(told.precision) or '-'}, {right} of {counted(len(told.alerts), 'alert')}",
         f"  recall       {share(told.recall) or '-'}, {len(delays)} of {len(told.found)} planted",
     ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -23,9 +26,11 @@ REDACT = click.option(
     "--redact",
     multiple=True,
     metavar="NAME",
-    help="Mask before anything is kept: 'keys' for keys of known shapes and this process's own; may be repeated.",
+    help="Mask before anything is kept: 'keys' for keys of known shapes and this process's own, or a policy of "
+    "guardrails such as support@production; may be repeated.",
 )
 
+_FUNCTION: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 NOT_NEGATIVE: Final = click.IntRange(min=0)
 AT_LEAST_1: Final = click.IntRange(min=1)
 POSITIVE: Final = click.FloatRange(min=0, min_open=True)
@@ -114,6 +119,29 @@ def scorers(given: Sequence[str]) -> list[Any]:
             found.append(json.loads(text))
         except json.JSONDecodeError as error:
             raise UsageError(f"--scorer {text}: no JSON: {error}") from error
+    return found
+
+
+def task(text: str) -> Any:
+    """Return a function for ``module:name``, else the text itself.
+
+    Args:
+        text: What was typed.
+
+    Raises:
+        UsageError: There is no such function.
+    """
+    if "@" in text or not _FUNCTION.fullmatch(text):
+        return text
+    module, _, names = text.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = importlib.import_module(module)
+        for name in names.split("."):
+            found = getattr(found, name)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"the task {text} cannot be loaded: {error}; the working directory is on the path") from error
     return found
 
 

@@ -33,7 +33,7 @@ from lmops.serve import JSON, MEGABYTE, Server, stop_signals, token_from
 if TYPE_CHECKING:
     import os
     import queue
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Literal, Self
 
@@ -89,6 +89,7 @@ class Collector:
         limits: see ``Limits``.
         decode: reads a body into rows; the default reads OTLP with ``lmops.traces.decode``.
         more: what else is taken, beside records of OTLP.
+        redacted: says how much of each kind was taken out before anything was kept.
 
     Raises:
         UsageError: the address is not a loopback address and there is no token, or it cannot be bound.
@@ -104,9 +105,11 @@ class Collector:
         limits: Limits | None = None,
         decode: Decode | None = None,
         more: Sequence[Route] = (),
+        redacted: Callable[[], Mapping[str, int]] | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.token = token
+        self._redacted = redacted
         self._decode = decode or _default_decode()
         self._counts = {"requests": 0, "spans": 0, "logs": 0, "rejected": 0}
         self._counts_lock = threading.Lock()
@@ -188,6 +191,10 @@ class Collector:
         families.append(
             Family("lmops_collector_refused_requests", "counter", "Requests answered with an error.", refused)
         )
+        if self._redacted is not None:
+            taken = [Sample(n, {"kind": kind}, "_total") for kind, n in sorted(self._redacted().items())]
+            said = "What was taken out before anything was kept, by kind."
+            families.append(Family("lmops_collector_redacted", "counter", said, taken))
         if isinstance(self._store, _Waits):
             waiting = [Sample(self._store.waiting_rows())]
             families.append(Family("lmops_inbox_rows", "gauge", "Rows that wait to be filed.", waiting))
@@ -242,6 +249,7 @@ def serve(
     max_body_mb: float = 32.0,
     decode: Decode | None = None,
     more: Sequence[Route] = (),
+    redacted: Callable[[], Mapping[str, int]] | None = None,
     on_ready: Callable[[Collector], None] | None = None,
 ) -> None:
     """Receive until SIGTERM or SIGINT, then finish what is in flight and close the store.
@@ -255,6 +263,7 @@ def serve(
         max_body_mb: largest body in MiB, as sent and as decompressed.
         decode: reads a body into rows; the default reads OTLP.
         more: what else is taken, beside records of OTLP.
+        redacted: says how much of each kind was taken out before anything was kept.
         on_ready: called once with the receiver when it is listening.
 
     Raises:
@@ -268,7 +277,10 @@ def serve(
     limits = Limits(max_body_bytes=max_body_bytes, max_in_flight_bytes=max(8 * max_body_bytes, 512 * MEGABYTE))
     token = token_from(token, token_file, variable="LMOPS_COLLECT_TOKEN")
     with contextlib.closing(store), stop_signals() as received:
-        with Collector(store, host=host, port=port, token=token, limits=limits, decode=decode, more=more) as collector:
+        receiver = Collector(
+            store, host=host, port=port, token=token, limits=limits, decode=decode, more=more, redacted=redacted
+        )
+        with receiver as collector:
             if on_ready is not None:
                 on_ready(collector)
             collector.wait(received)

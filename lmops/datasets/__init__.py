@@ -45,12 +45,6 @@ class Datasets(Versioned[DatasetVersion]):
 
     KIND: ClassVar[Kind[DatasetVersion]] = KIND
 
-    def __repr__(self) -> str:
-        """Say how many there are."""
-        with self._project.reading() as con:
-            names, versions = self._versions.counts(con)
-        return f"<Datasets: {names:,} datasets, {versions:,} versions>"
-
     # -- in --------------------------------------------------------------------------------------------------------
 
     def save(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lmops.datasets._schema import FIELDS
-from lmops.text import plain_line
+from lmops.text import plain_line, readable
 
 #: So many ids are searched for the nearest to one that is not there.
 NAMED: Final = 2_000
@@ -45,7 +45,7 @@ class Example:
     def __repr__(self) -> str:
         shown = " ".join(value for value in (self.split, *self.tags) if value)
         place = f" {plain_line(shown, 40)}" if shown else ""
-        return f"<Example {plain_line(self.example_id, 60)}{place}: {plain_line(self.input, 60)!r}>"
+        return f"<Example {plain_line(self.example_id, 60)}{place}: {plain_line(readable(self.input), 60)!r}>"
 
     def as_dict(self) -> dict[str, Any]:
         """Return its fields by name, as a scorer or a template sees them."""

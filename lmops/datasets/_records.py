@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from lmops.base.units import counted
 from lmops.datasets._content import Listed
 from lmops.datasets._example import NAMED
 from lmops.datasets._select import filtered, near_duplicates, sampled, stratified
@@ -115,7 +116,7 @@ class DatasetVersion(Version):
 
     def __repr__(self) -> str:
         selected = f", {plain_line(self.selection, 80)}" if self.selection else ""
-        return f"<DatasetVersion {self.ref}: {self.count:,} examples{selected}, {self.hash[:12]}>"
+        return f"<DatasetVersion {self.ref}: {counted(self.count, 'example')}{selected}, {self.hash[:12]}>"
 
     def df(self) -> pd.DataFrame:
         """Return one row per example, in order: the columns of an example, missing values as None."""

@@ -16,7 +16,7 @@ from lmops.base.endings import Caught
 from lmops.evals._checked import COUNTS
 from lmops.evals._records import Case, TaskResult
 from lmops.evals._schema import CASES
-from lmops.evals._task import as_result, without_answer
+from lmops.evals.answers import as_result, without_answer
 from lmops.models import timed
 from lmops.scorers import Score, ScoreInput
 from lmops.scorers.asking import OUTAGE, Asking, InRun, Meter, is_interrupt, is_stopping, known_sum, words_of

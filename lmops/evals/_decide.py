@@ -68,7 +68,8 @@ def judge(
             found.append(_coverage(summary, criteria.min_coverage))
         ends = scale(scorers[name]["range"])
         told, ground = rate_of_people(summary, ends)
-        levels = [_level(told, key, asked[key], ends) for key in ("min", "max") if key in asked]
+        gone = state.totals.planned - state.totals.cases + state.totals.errors + told.errors
+        levels = [_level(told, key, asked[key], ends, gone=gone) for key in ("min", "max") if key in asked]
         if criteria.missing == "worst":
             levels = [_lost(one, told, state.totals) for one in levels]
         found += [_grounded(one, ground, criteria) for one in levels]
@@ -206,8 +207,16 @@ def _coverage(summary: ScorerSummary, asked: float) -> CriterionResult:
     return _made(f"{summary.scorer}.coverage", outcome, reason, value=summary.coverage, asked=asked)
 
 
-def _level(summary: ScorerSummary, key: str, asked: float, ends: tuple[float, float]) -> CriterionResult:
-    """Return whether the mean is at least ("min") or at most ("max") what is asked."""
+def _level(summary: ScorerSummary, key: str, asked: float, ends: tuple[float, float], *, gone: int) -> CriterionResult:
+    """Return whether the mean is at least ("min") or at most ("max") what is asked.
+
+    Args:
+        summary: The scores.
+        key: "min" or "max".
+        asked: What is asked.
+        ends: Of the scale.
+        gone: Cases that failed, were not run or could not be scored; what had nothing to measure is none of them.
+    """
     name = f"{summary.scorer}.{key}"
     low, high = summary.low, summary.high
     found = {"value": summary.mean, "low": low, "high": high, "asked": asked}
@@ -217,7 +226,7 @@ def _level(summary: ScorerSummary, key: str, asked: float, ends: tuple[float, fl
     if sure:
         reason = f"the whole interval is {'at or above' if key == 'min' else 'at or below'} it"
         worst = summary.worst if key == "min" else summary.best
-        missed = summary.coverage < 1 and math.isfinite(worst) and (worst < asked if key == "min" else worst > asked)
+        missed = gone > 0 and math.isfinite(worst) and (worst < asked if key == "min" else worst > asked)
         if missed:
             reason += f", though the missing cases could bring it to {number(worst)}"
         return _made(name, "pass", reason, **found)

@@ -62,6 +62,15 @@ class TaskResult(_Measured):
         return f"<TaskResult {plain_line(self.output, 60)!r}>"
 
 
+def resumed_by(task: str) -> str:
+    """Return the call that goes on with a run: what the red team attacks is made again by the red team.
+
+    Args:
+        task: The name of its task.
+    """
+    return f"ws.{'redteam' if task.startswith('redteam:') else 'evals'}.resume"
+
+
 class Totals(NamedTuple):
     """Sums over the finished cases of a run, however many sessions it took."""
 

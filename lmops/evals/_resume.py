@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmops.errors import LmopsError, NotFoundError, UsageError
 from lmops.evals._prepare import Host, Prepared, describe, make_task, selected, settings
-from lmops.evals._records import Plan
+from lmops.evals._records import Plan, resumed_by
 from lmops.judges import scorers_meant
 from lmops.scorers import get
 
@@ -40,9 +40,10 @@ def prepare_again(
     kind = record["task_kind"]
     if kind == "function":
         if not callable(task):
+            call, name = resumed_by(record["task"]), record["task"].rpartition(":")[2]
+            again = f"task={name}" if call == "ws.evals.resume" else "target=..."
             raise UsageError(
-                f"run {run.run_id} is of the function {record['task']}; give it again: "
-                f"ws.evals.resume({run.run_id!r}, task={record['task'].rpartition(':')[2]})"
+                f"run {run.run_id} is of the function {record['task']}; give it again: {call}({run.run_id!r}, {again})"
             )
         wanted: Any = task
     elif task is not None and task != record["task"]:

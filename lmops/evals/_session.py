@@ -13,6 +13,7 @@ from lmops.base.endings import Logged
 from lmops.base.loops import waited
 from lmops.errors import StoreError, interrupted
 from lmops.evals._case import Cases
+from lmops.evals._records import resumed_by
 from lmops.evals._rows import run_row
 from lmops.evals._tracing import CaseTracer
 from lmops.evals._until import FAILED, ordered, replayed, stopped_words, watch_of
@@ -93,7 +94,7 @@ class Session:
     @property
     def _goes_on(self) -> str:
         """The call that goes on with the run."""
-        return f'ws.evals.resume("{self.journal.run_id}")'
+        return f'{resumed_by(self.plan.task)}("{self.journal.run_id}")'
 
     def _state(self) -> State:
         total = len(self.examples) * self.plan.repeats

@@ -136,15 +136,9 @@ def improve(
     is_better = p_value is not None and p_value <= alpha and (difference[0] or 0) > 0
     before = _worth(judge.version, [(label, then) for _, label, then, _ in cases])
     after = _worth(candidate.version, [(label, then) for _, label, _, then in cases])
-    figures = {
-        "n_learning": len(learning),
-        "n_held_out": len(held_out),
-        "p_value": p_value,
-        "alpha": alpha,
-        "difference": difference,
-        "before": asdict(before),
-        "after": asdict(after),
-    }
+    sizes = {"n_learning": len(learning), "n_held_out": len(held_out)}
+    found = {"p_value": p_value, "alpha": alpha, "difference": difference}
+    figures = {**sizes, **found, "before": asdict(before), "after": asdict(after)}
     saved, verdict_id = _kept(project, judge, candidate, shown, figures, is_better=is_better, reason=reason)
     made = None
     if is_better:

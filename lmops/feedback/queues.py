@@ -50,6 +50,10 @@ class Queues(Answers):
     what was done with queues and schemas, to many items at once, and where raters disagreed.
     """
 
+    def __repr__(self) -> str:
+        states = self.list()["status"]
+        return f"<Queues: {len(states):,}, {(states == 'open').sum():,} of them open>"
+
     # -- queues ----------------------------------------------------------------------------------------------------
 
     def open(

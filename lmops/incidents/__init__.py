@@ -55,6 +55,10 @@ class Incidents:
         self._project = project
         self._store = project.store
 
+    def __repr__(self) -> str:
+        states = self.list()["status"]
+        return f"<Incidents: {len(states):,}, {states.isin(['open', 'mitigated']).sum():,} of them unresolved>"
+
     def open(
         self,
         what: int | str | Alert,
@@ -69,9 +73,10 @@ class Incidents:
     ) -> Incident:
         """Open an incident from an alert or by hand, and return it; the same cause is the same incident.
 
-        An alert belongs to the incident that it was linked to; to one that is not closed of the same series of its
-        monitor; or to one that is not closed of whose change the same accounted for most. What was resolved is open
-        again then. By hand the title is the cause.
+        An alert belongs to the incident that it was linked to; to one that is not closed of whose change the same
+        accounted for most, such as a version of a prompt, however it came about; or to one that is not closed of the
+        same series of its monitor, unless something else is known to account for each of the two. What was resolved is
+        open again then. By hand the title is the cause.
 
         Args:
             what: The number of an alert, an alert, or a title.
@@ -97,6 +102,7 @@ class Incidents:
             "condition": condition_checked(where),
             "since_ns": None if since is None else to_ns(since),
             "explained": None,
+            "cause": None,
         }
         is_number = isinstance(what, int) or (isinstance(what, str) and what.isdigit())
         if isinstance(what, str) and not is_number:
@@ -104,7 +110,8 @@ class Incidents:
             with self._project.change(reason=reason) as change:
                 return self._read(change, _life.by_hand(change, told))
         alert = what if isinstance(what, Alert) else self.monitors.alert(int(what))
-        told["explained"] = self._explained(alert) if explain else None
+        if explain:
+            told |= self._explained(alert)
         with self._project.change(reason=reason) as change:
             return self._read(change, _life.of_alert(change, alert, told))
 
@@ -275,8 +282,8 @@ class Incidents:
     def affected(self, incident: int, *, until: str | datetime | None = None) -> Affected:
         """Return how many traces and users an incident is about, and the query of these traces.
 
-        They are those that its alerts are about (what failed, or is beyond the baseline), or that its own condition
-        finds, from its beginning until it was stopped.
+        They are those that its alerts are about (what failed, or is beyond the baseline) until each was over, or that
+        its own condition finds, from its beginning until it was stopped.
 
         Args:
             incident: Its number.
@@ -353,7 +360,8 @@ class Incidents:
         """Return whether an incident is over, by sessions that began after what was done; it is written down.
 
         The test of each alert (``ws.monitors.recovered``) may be looked at after every session. The incident has
-        recovered when all of its alerts have.
+        recovered when all of its alerts have. An alert that was over, and was followed by one of the same series that
+        is not of the incident, is not tested any more: how that series is since then is another matter.
 
         Args:
             incident: Its number.
@@ -506,14 +514,14 @@ class Incidents:
     def _read(self, change: Change, incident: int) -> Incident:
         return _life.read(self._store, change.con, incident)
 
-    def _explained(self, alert: Alert) -> str | None:
-        """Return what accounts for most of the change that an alert found; None where nothing does."""
+    def _explained(self, alert: Alert) -> dict[str, str]:
+        """Return what accounts for most of the change that an alert found, and what tells it apart; nothing if none."""
         try:
             found = self.monitors.explain(alert.alert)
         except NotFoundError:  # its monitor is gone
-            return None
+            return {}
         clear = [one for one in found.accounts if one.is_clear and found.state == "explained"]
-        return f"{clear[0].title}: {clear[0].words}" if clear else None
+        return {"explained": f"{clear[0].title}: {clear[0].words}", "cause": clear[0].key} if clear else {}
 
 
 def _person(name: str | None) -> str | None:

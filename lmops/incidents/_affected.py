@@ -39,7 +39,8 @@ def affected(project: Project, monitors: Monitors, found: Incident, *, until_ns:
     parts = []
     for alert in found.alerts if found.where is None else ():
         try:
-            parts.append(monitors.traces_sql(alert, until=until))
+            over = monitors.alert(alert).resolved_at
+            parts.append(monitors.traces_sql(alert, until=until if over is None else min(over, until)))
         except NotFoundError:  # its monitor is gone
             continue
     if found.where is not None:

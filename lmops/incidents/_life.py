@@ -39,32 +39,39 @@ _TIMES: Final = ("since", "detected", "acknowledged", "mitigated", "resolved", "
 _AGAIN: Final = dict.fromkeys(("mitigated_ns", "resolved_ns", "closed_ns", "is_verified"))
 _OF_ALERT: Final = "select incident from incident_alerts where alert = ? order by incident desc limit 1"
 _SAME_SERIES: Final = (
-    "select i.incident from incidents i join incident_alerts l on l.incident = i.incident "
+    "select i.incident, i.cause, i.explained from incidents i join incident_alerts l on l.incident = i.incident "
     "join alerts a on a.alert = l.alert where i.status != 'closed' and a.monitor = ? and a.series = ? "
     "and a.direction is ? order by i.incident desc limit 1"
 )
-_SAME: Final = "select incident from incidents where status != 'closed' and {} = ? order by incident desc limit 1"
+_FOLLOWED: Final = (
+    "select n.alert from alerts a join alerts n on n.monitor = a.monitor and n.series = a.series and n.alert > a.alert "
+    "where a.alert = ? and a.status = 'resolved' and n.alert not in (select alert from incident_alerts where "
+    "incident = ?) order by n.alert limit 1"
+)
+_SAME: Final = "select incident from incidents where status != 'closed' and cause = ? order by incident desc limit 1"
 
 
 def of_alert(change: Change, alert: Alert, told: Mapping[str, Any]) -> int:
     """Return the number of the incident of an alert: the one that it belongs to already, or a new one.
 
-    It belongs to the one that it was linked to; to one that is not closed of the same series; and to one that is not
-    closed of which the same accounted for most.
+    It belongs to the one that it was linked to; to one that is not closed of the same cause, of which the same values
+    of the same dimension accounted for most; and to one that is not closed of the same series, unless both have causes.
 
     Args:
         change: What it is part of.
         alert: Which.
-        told: title, severity, in_charge, condition, since_ns, explained, where somebody or something says them.
+        told: title, severity, in_charge, condition, since_ns, explained, cause, where somebody or something says them.
     """
     con = change.con
     linked = con.execute(_OF_ALERT, (alert.alert,)).fetchone()
     if linked is not None:
         return int(linked[0])
     (series,) = con.execute("select series from alerts where alert = ?", (alert.alert,)).fetchone()
-    known = con.execute(_SAME_SERIES, (alert.monitor, series, alert.direction)).fetchone()
-    if known is None and told["explained"] is not None:
-        known = con.execute(_SAME.format("explained"), (told["explained"],)).fetchone()
+    known = None if told["cause"] is None else con.execute(_SAME, (told["cause"],)).fetchone()
+    if known is None:
+        known = con.execute(_SAME_SERIES, (alert.monitor, series, alert.direction)).fetchone()
+        is_other = known is not None and None not in (told["cause"], known["explained"])
+        known = None if is_other else known
     if known is not None:
         number = int(known[0])
         _link(change, number, alert.alert)
@@ -75,7 +82,7 @@ def of_alert(change: Change, alert: Alert, told: Mapping[str, Any]) -> int:
     own = {
         "title": told["title"] or _title(alert),
         "severity": told["severity"] or SEVERITIES[alert.severity],
-        "cause": f"{alert.monitor} {series} {alert.direction or 'silent'}",
+        "cause": told["cause"] or f"{alert.monitor} {series} {alert.direction or 'silent'}",
         "since_ns": told["since_ns"] or to_ns(alert.since_at or alert.found_at),
         "detected_ns": to_ns(max(alert.opened_at, alert.found_at)),  # what came back was found then
     }
@@ -85,10 +92,16 @@ def of_alert(change: Change, alert: Alert, told: Mapping[str, Any]) -> int:
     return number
 
 
+def followed_by(con: sqlite3.Connection, number: int, alert: int) -> int | None:
+    """Return the alert that came of the series of one of an incident after that was over, where it is not of it."""
+    row = con.execute(_FOLLOWED, (alert, number)).fetchone()
+    return None if row is None else int(row[0])
+
+
 def by_hand(change: Change, told: Mapping[str, Any]) -> int:
     """Return the number of the incident with a title that is not closed, or of a new one."""
     cause = told["title"].casefold()
-    known = change.con.execute(_SAME.format("cause"), (cause,)).fetchone()
+    known = change.con.execute(_SAME, (cause,)).fetchone()
     if known is not None:
         return int(known[0])
     number = _next(change.con)

@@ -28,7 +28,7 @@ class Incident(Shown):
         severity: 1 (page) to 4 (note).
         status: "open", "mitigated", "resolved" or "closed".
         owner: Who looks after it.
-        cause: What tells it apart.
+        cause: What tells it apart: what accounts for it, else a series of a monitor; of one by hand its title.
         explained: What accounted for most of the change when it was opened.
         where: Which traces are affected, as for a search; None: those of its alerts.
         alerts: Numbers of its alerts.

@@ -42,8 +42,8 @@ def verify(
             f"act({found.incident}, ...) or mitigate({found.incident}, reason=...) first, or say since=..."
         )
     end = to_ns(project.now()) if until_ns is None else until_ns
-    tested, missing = _tested(monitors, found, begin, end, within)
-    state, words = _state(tested, missing)
+    tested, missing, over = _tested(project, monitors, found, begin, end, within)
+    state, words = _state(tested, missing, over)
     needed = [one.needed for one in tested if one.state == "cannot tell"]
     row = {
         "state": state,
@@ -85,23 +85,32 @@ def last_check(store: Store, con: sqlite3.Connection, row: dict[str, Any]) -> di
 
 
 def _tested(
-    monitors: Monitors, found: Incident, begin: int, end: int, within: float | None
-) -> tuple[list[Recovery], list[str]]:
-    """Return what the test of each alert says, and why one cannot be tested."""
-    tested, missing = [], []
+    project: Project, monitors: Monitors, found: Incident, begin: int, end: int, within: float | None
+) -> tuple[list[Recovery], list[str], list[str]]:
+    """Return what the test of each alert says, and why one cannot be tested.
+
+    An alert that was over, and whose series is another one's now which is not of the incident, is not tested: how that
+    series is since then says nothing of this incident.
+    """
+    tested, missing, over = [], [], []
+    with project.reading() as con:
+        later = {alert: _life.followed_by(con, found.incident, alert) for alert in found.alerts}
     for alert in found.alerts:
+        if later[alert] is not None:
+            over.append(f"alert {alert} was over, what there is since then is alert {later[alert]}")
+            continue
         try:
             tested.append(monitors.recovered(alert, since=from_ns(begin), until=from_ns(end), within=within))
         except NotFoundError as error:
             missing.append(str(error))
-    if not found.alerts:
-        missing.append("it has no alert, so that no monitor watches it")
-    return tested, missing
+    if not tested and not missing:
+        missing.append("it has no alert that could be tested, so that no monitor watches it")
+    return tested, missing, over
 
 
-def _state(tested: Sequence[Recovery], missing: Sequence[str]) -> tuple[State, str]:
+def _state(tested: Sequence[Recovery], missing: Sequence[str], over: Sequence[str]) -> tuple[State, str]:
     states = {one.state for one in tested}
-    words = "; ".join([*(f"{one.monitor}: {one.words}" for one in tested), *missing])
+    words = "; ".join([*(f"{one.monitor}: {one.words}" for one in tested), *missing, *over])
     if "not recovered" in states:
         return "not recovered", words
     return ("cannot tell" if missing or "cannot tell" in states else "recovered"), words

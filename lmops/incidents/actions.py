@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.base.registry import Registry
 from lmops.errors import UsageError, did_you_mean
+from lmops.guardrails import Guardrails
 from lmops.judges import Judges
 from lmops.models import Models
 from lmops.prompts import Prompts
 from lmops.records import text_hash
-from lmops.routing import Routing, reweighed
+from lmops.routing import Routing
 from lmops.text import plain_line
 from lmops.traces import carry_out_reprice
 
@@ -112,6 +113,7 @@ _NOUNS: Final[Mapping[str, Callable[[Project], Versioned[Any]]]] = {
     "prompt": Prompts,
     "judge": Judges,
     "route": _routing,
+    "policy": Guardrails,
 }
 
 
@@ -148,11 +150,12 @@ ACTIONS.register(
     "roll_back",
     Action(
         name="roll_back",
-        words="point the alias of a prompt, a judge or a route to the version that was there before",
+        words="point the alias of a prompt, a judge, a route or a policy to the version that was there before",
         params={
             "prompt": "name of a prompt",
             "judge": "or of a judge",
             "route": "or of a route",
+            "policy": "or of a policy",
             "alias": "production by default",
         },
         stand=_alias_stand,
@@ -162,12 +165,11 @@ ACTIONS.register(
 )
 
 
-def _rerouted(project: Project, params: Params) -> dict[str, Any]:
-    """Return a route as it is live, with other shares; an arm that is not named gets none."""
+def _asked_shares(params: Params) -> dict[str, float]:
     asked = params["weights"]
     if not isinstance(asked, dict) or not asked:
         raise UsageError(f"reroute: weights={asked!r}: give arms with their shares, such as {{'current': 1}}")
-    return reweighed(_routing(project).live(str(params["route"])), asked)
+    return asked
 
 
 def _route_stand(project: Project, params: Params) -> Stand:
@@ -175,27 +177,27 @@ def _route_stand(project: Project, params: Params) -> Stand:
     return Stand(dict(live.weights), live.ref)
 
 
-def _reroute_plan(project: Project, params: Params) -> Planned:
-    return _shared(project, params, _rerouted(project, params))
-
-
-def _shared(project: Project, params: Params, route: dict[str, Any]) -> Planned:
-    """Return what a route with other shares would be, checked as one that is set."""
-    then = _routing(project).set(str(params["route"]), route, dry_run=True).weights
+def _shared(project: Project, params: Params, weights: dict[str, float]) -> Planned:
+    """Return what a route with other shares would be, checked as one that is set; arms that are not named get none."""
+    then = _routing(project).weigh(str(params["route"]), weights, dry_run=True).weights
     shares = ", ".join(f"{plain_line(arm, 60)} {share:g}" for arm, share in then.items())
     return Planned(then, f"the route {plain_line(params['route'], 100)} sends its traffic to {shares}")
 
 
+def _reroute_plan(project: Project, params: Params) -> Planned:
+    return _shared(project, params, _asked_shares(params))
+
+
 def _reroute(project: Project, params: Params, reason: str) -> object:
-    return _routing(project).set(str(params["route"]), _rerouted(project, params), reason=reason)
+    return _routing(project).weigh(str(params["route"]), _asked_shares(params), reason=reason)
 
 
-def _without_canary(project: Project, params: Params) -> dict[str, Any]:
-    """Return a route as it is live, in which the arm of its canary has no share and the control has its own."""
+def _without_canary(project: Project, params: Params) -> dict[str, float]:
+    """Return the shares of a route in which the arm of its canary has none and the control has its own."""
     routing, name = _routing(project), str(params["route"])
     live, plan = routing.live(name), routing.canary(name)
     share = live.weights[plan.control] + live.weights[plan.arm]
-    return reweighed(live, {**live.weights, plan.control: share, plan.arm: 0.0})
+    return {**live.weights, plan.control: share, plan.arm: 0.0}
 
 
 def _stop_plan(project: Project, params: Params) -> Planned:
@@ -203,7 +205,7 @@ def _stop_plan(project: Project, params: Params) -> Planned:
 
 
 def _stop(project: Project, params: Params, reason: str) -> object:
-    return _routing(project).set(str(params["route"]), _without_canary(project, params), reason=reason)
+    return _routing(project).weigh(str(params["route"]), _without_canary(project, params), reason=reason)
 
 
 def _switch_name(params: Params) -> str:
@@ -267,5 +269,66 @@ ACTIONS.register(
         stand=_route_stand,
         plan=_stop_plan,
         do=_stop,
+    ),
+)
+
+
+def _tightening(params: Params) -> str:
+    """Return which of the two it is: "version" or "rail"."""
+    given = [name for name in ("version", "rail") if params.get(name) is not None]
+    if len(given) != 1:
+        raise UsageError("tighten_guardrail: say version= (of a stricter policy) or rail= (that is switched off)")
+    return given[0]
+
+
+def _policy_alias(params: Params) -> str:
+    return str(params.get("alias") or _PRODUCTION)
+
+
+def _policy_stand(project: Project, params: Params) -> Stand:
+    policies, name = Guardrails(project), str(params["policy"])
+    if _tightening(params) == "version":
+        moves, alias = policies.history(name, alias=_policy_alias(params)), _policy_alias(params)
+        last = None if moves.empty else int(moves["event_id"].iloc[-1])
+        return Stand({f"{name}@{alias}": policies.aliases(name).get(alias)}, last)
+    off = {one.rail: one.at for one in policies.switched_off(name)}
+    rail = str(params["rail"])
+    return Stand({f"{name}/{rail}": "off" if rail in off else "on"}, off.get(rail))
+
+
+def _tighten_plan(project: Project, params: Params) -> Planned:
+    policies, name = Guardrails(project), str(params["policy"])
+    if _tightening(params) == "version":
+        alias = _policy_alias(params)
+        move = policies.promote(name, params["version"], to=alias, reason="dry run", dry_run=True)
+        words = f"{plain_line(f'{name}@{alias}', 200)} goes from {move.from_version or 'nothing'} to {move.to_version}"
+        return Planned({f"{name}@{alias}": move.to_version}, words)
+    rail = str(params["rail"])
+    policies.switch_on(name, rail, reason="dry run", dry_run=True)
+    return Planned({f"{name}/{rail}": "on"}, f"the rail {plain_line(f'{name}/{rail}', 200)} is switched on again")
+
+
+def _tighten(project: Project, params: Params, reason: str) -> object:
+    policies, name = Guardrails(project), str(params["policy"])
+    if _tightening(params) == "version":
+        return policies.promote(name, params["version"], to=_policy_alias(params), reason=reason)
+    return policies.switch_on(name, str(params["rail"]), reason=reason)
+
+
+ACTIONS.register(
+    "tighten_guardrail",
+    Action(
+        name="tighten_guardrail",
+        words="point the alias of a policy to a stricter version, or switch on a rail of it that is off",
+        params={
+            "policy": "name of the policy",
+            "version": "that its alias is to point to",
+            "rail": "or the rail that is switched on",
+            "alias": "production by default",
+        },
+        needs=("policy",),
+        stand=_policy_stand,
+        plan=_tighten_plan,
+        do=_tighten,
     ),
 )

@@ -10,7 +10,7 @@ from lmops.text import escape, plain, plain_line
 
 _SIGNS: Final = {"same": " ", "added": "+", "removed": "-"}
 _REWORDED: Final = "this release words or reads it otherwise than the one that saved it: calibrate it again"
-_PRE: Final = '<pre style="max-height:420px;overflow:auto;margin:4px 0;white-space:pre-wrap">{}</pre>'
+_PRE: Final = '<pre style="max-height:420px;overflow:auto;margin:4px 0;white-space:pre-wrap;word-break:normal">{}</pre>'
 
 
 @text_of.register(JudgeVersion)

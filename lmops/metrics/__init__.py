@@ -6,6 +6,7 @@ A metric knows whose rows it counts (`view`), what of each (`value`, SQL), which
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
@@ -39,6 +40,16 @@ _MARKS: Final = "".join(map(chr, (0x201C, 0x201D, 0x201E, 0xAB, 0xBB, 0x2018, 0x
 _QUOTED: Final = "translate(lower(input), '" + _MARKS + "''', '" + 9 * '"' + "')"
 _OBEYED: Final = f"length(output) >= 10 and contains({_QUOTED}, '\"' || rtrim(lower(output), ' .!'))"
 _DICTATES: Final = f'regexp_matches({_QUOTED}, \'"[^"]{{10,}}"\')'
+
+
+#: What was embedded first, as OpenInference has it on a span; and the middle of those that came first.
+_VECTOR: Final = "try_cast(json_extract(attributes, '/embedding.embeddings.0.embedding.vector') as FLOAT[])"
+_IS_EMBEDDED: Final = "contains(attributes, 'embedding.vector\"')"
+_MIDDLE: Final = (
+    "(select list(mean order by place) from (select place, avg(number) as mean from (select unnest(vector) as number, "
+    f"generate_subscripts(vector, 1) as place from (select {_VECTOR} as vector from spans where {_IS_EMBEDDED} "
+    "order by start_ns, span_id limit 500)) group by place))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,56 +148,64 @@ def _means() -> list[Metric]:
 
 def _rates() -> list[Metric]:
     """Return what happens to a query, a tool, a check or a thumb, or does not."""
+    rate = functools.partial(Metric, kind="rate")
     return [
-        Metric(name="error_rate", title="queries that failed", view="traces", value="status = 'error'", kind="rate"),
-        Metric(
+        rate(name="error_rate", title="queries that failed", view="traces", value="status = 'error'"),
+        rate(
             name="model_error_rate",
             title="calls of models that failed",
             view="llm_calls",
             value="status = 'error'",
-            kind="rate",
         ),
-        Metric(
+        rate(
             name="tool_failure_rate",
             title="calls of tools that failed",
             view="tool_calls",
             value="status = 'error'",
-            kind="rate",
         ),
-        Metric(
+        rate(
             name="guardrail_block_rate",
             title="checks of guardrails that blocked",
             view="spans",
             value="json_extract_string(attributes, '/lmops.guardrail.action') = 'block'",
             where="kind = 'guardrail'",
-            kind="rate",
         ),
-        Metric(
+        rate(
             name="rate_limited_rate",
             title="queries lost to a rate limit",
             view="traces",
             value=_RATE_LIMITED,
-            kind="rate",
         ),
-        Metric(
+        rate(
             name="dictated_rate",
             title="texts that questions dictate and answers repeat",
             view="traces",
             value=_OBEYED,
             where=_DICTATES,
-            kind="rate",
         ),
-        Metric(
+        rate(
             name="thumbs_down_rate",
             title="thumbs that are down",
             view="feedback",
             value="number = 0",
             where="name = 'thumb' and kind = 'thumb'",
-            kind="rate",
             at="said_at",
             cluster="user_id",
         ),
     ]
+
+
+def _embedded() -> Metric:
+    """Return how far from the first of them texts are that were embedded; one of another length is none of them."""
+    return Metric(
+        name="embedding_shift",
+        title="distance of embeddings from the middle of the first 500",
+        view="spans",
+        value=f"case when len({_VECTOR}) = len({_MIDDLE}) then list_cosine_distance({_VECTOR}, {_MIDDLE}) end",
+        where=_IS_EMBEDDED,
+        kind="mean",
+        unit="number",
+    )
 
 
 def _mixes() -> list[Metric]:
@@ -225,6 +244,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         *_percentiles("ttft", "time to the first token", "llm_calls", "ttft_ms"),
         *_rates(),
         *_means(),
+        _embedded(),
         *_mixes(),
     )
 }

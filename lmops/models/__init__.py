@@ -22,6 +22,7 @@ from lmops.errors import UsageError
 from lmops.models import _limits
 from lmops.models import _show as _show
 from lmops.models._endpoints import STANDINS, Endpoints
+from lmops.models._guards import Guarded, guard_of
 from lmops.models._loop import BACKGROUND
 from lmops.models._params import check_params
 from lmops.models._prices import Price, Pricer, Prices, Rates, Row
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
     from lmops.models._cache import ResponseCache
     from lmops.models._calls import Calls
+    from lmops.models._guards import Guard, Guarding
+    from lmops.models._streams import Pump
     from lmops.records import Project
     from lmops.store import PendingChange
 
@@ -67,9 +70,17 @@ MAX_WAIT_S: Final = 60.0
 class Models:
     """Models as a workspace sees them: ``ws.models``."""
 
-    def __init__(self, project: Project, *, reprice: Callable[[PendingChange], int], seed: int | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        *,
+        reprice: Callable[[PendingChange], int],
+        seed: int | None = None,
+        guard: Callable[[str], Guard] | None = None,
+    ) -> None:
         self._project = project
         self._seed = seed
+        self._guard = guard
         self._prices = Prices(project, reprice=reprice)
 
     def __repr__(self) -> str:
@@ -108,6 +119,7 @@ class Models:
         prompt: Prompt | None = None,
         timeout_s: float | None = None,
         max_wait_s: float = MAX_WAIT_S,
+        guardrails: str | Guarding | None = None,
     ) -> Completion:
         """Return the answer of a model.
 
@@ -125,10 +137,13 @@ class Models:
             prompt: The prompt behind the messages, as (name, version) or a prompt version; its name goes on the span.
             timeout_s: Seconds for one attempt; the endpoint's own by default (120).
             max_wait_s: Most seconds to wait between attempts, in all.
+            guardrails: The policy that the messages and the answer pass, such as "support@production". Of what it
+                blocks the content is the policy's own text and ``finish_reason`` "content_filter"; the model is not
+                asked what is blocked. ``decisions`` says what was decided.
 
         Raises:
             ModelError: No answer; ``kind`` says why.
-            NotFoundError: No such model.
+            NotFoundError: No such model, or no such policy.
             UsageError: An argument that cannot be used.
         """
         call = self._call(
@@ -142,7 +157,7 @@ class Models:
             max_wait_s=max_wait_s,
         )
         call.can_repair, call.is_cacheable, call.repeat = repair, cache, repeat
-        return await self._calls.complete(call)
+        return await self._guarded(guardrails).complete(call)
 
     async def awarm(self, model: str) -> None:
         """Load what calls of a model need, seconds in a new process, so that a limit of time is of its answer alone.
@@ -184,7 +199,7 @@ class Models:
         timeout_s: float | None = None,
         max_wait_s: float = MAX_WAIT_S,
     ) -> Call:
-        """Return the call, checked: what :meth:`stream` and :meth:`astream` take."""
+        """Return the call, checked."""
         endpoint = self._endpoints.resolve(model)
         if response_schema is not None:
             from lmops.models._answer_schema import check_schema
@@ -203,21 +218,48 @@ class Models:
             max_wait_s=max_wait_s,
         )
 
-    @takes_as(_call)
+    def _streamed(
+        self,
+        model: str,
+        messages: Messages,
+        *,
+        params: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        response_schema: Mapping[str, Any] | None = None,
+        prompt: Prompt | None = None,
+        timeout_s: float | None = None,
+        max_wait_s: float = MAX_WAIT_S,
+        guardrails: str | Guarding | None = None,
+    ) -> tuple[Pump, str]:
+        """Return what hands over the pieces of an answer, and the model: what :meth:`astream` takes."""
+        call = self._call(
+            model,
+            messages,
+            params=params,
+            tools=tools,
+            response_schema=response_schema,
+            prompt=prompt,
+            timeout_s=timeout_s,
+            max_wait_s=max_wait_s,
+        )
+        return functools.partial(self._guarded(guardrails).stream, call), call.endpoint.spec
+
+    def _guarded(self, guardrails: str | Guarding | None) -> Guarded:
+        return Guarded(self._calls, guard_of(guardrails, self._guard))
+
+    @takes_as(_streamed)
     def astream(self, *_args: Any, **_options: Any) -> AsyncStream:
         """Return the answer piece by piece: ``async for text in ws.models.astream(...)``; then ``.completion``.
 
         A stream that breaks off raises ModelError, whose ``text`` is what had come; it is sent again only as long as
         nothing had. ``timeout_s`` is for each piece. The other arguments are those of :meth:`acomplete`.
         """
-        call = self._call(*_args, **_options)
-        return AsyncStream(functools.partial(self._calls.stream, call), call.endpoint.spec)
+        return AsyncStream(*self._streamed(*_args, **_options))
 
-    @takes_as(_call)
+    @takes_as(_streamed)
     def stream(self, *_args: Any, **_options: Any) -> Stream:
         """Return the answer piece by piece, as :meth:`astream` does: ``for text in ws.models.stream(...)``."""
-        call = self._call(*_args, **_options)
-        return Stream(functools.partial(self._calls.stream, call), call.endpoint.spec)
+        return Stream(*self._streamed(*_args, **_options))
 
     async def aembed(
         self,
@@ -408,7 +450,8 @@ class Models:
     def set_price(self, *_args: Any, **_options: Any) -> int:
         """Set what a model costs from a time on, and put it on the calls already stored; return how many changed.
 
-        A price is a dated entry and never an overwrite: calls before ``valid_from`` keep their cost.
+        A price is a dated entry and never an overwrite: calls before ``valid_from`` keep their cost. When the work on
+        the stored calls is cut short, the price is set all the same and the next ``lmops.open`` finishes that work.
 
         Args:
             model: Name of the model as calls carry it.

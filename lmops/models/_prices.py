@@ -208,26 +208,7 @@ class Prices:
         reason: str | None = None,
         actor: str | None = None,
     ) -> int:
-        """Set what a model costs from a time on, and put it on the calls already stored; return how many changed.
-
-        A price is a dated entry and never an overwrite: calls before ``valid_from`` keep their cost. When the work on
-        the stored calls is cut short, the price is set all the same and the next ``lmops.open`` finishes that work.
-
-        Args:
-            model: Name of the model as calls carry it.
-            input_usd_per_mtok: US dollars per million input tokens.
-            output_usd_per_mtok: US dollars per million output tokens.
-            cached_input_usd_per_mtok: For input read from a cache; as input by default.
-            cache_write_input_usd_per_mtok: For input written to a cache; as input by default.
-            provider: Only for calls to this provider; any by default.
-            valid_from: ISO time or datetime, UTC when it has no zone; for all time by default, which only the first
-                price of a model may be.
-            reason: Why, for the audit chain.
-            actor: Who sets it; the workspace's actor by default.
-
-        Raises:
-            UsageError: A price that is negative or no number, or no ``valid_from`` where a price is set already.
-        """
+        """Set a price and put it on the calls already stored; see :meth:`lmops.models.Models.set_price`."""
         rates = {
             "input_usd_per_mtok": input_usd_per_mtok,
             "output_usd_per_mtok": output_usd_per_mtok,

@@ -64,6 +64,7 @@ class Completion(Shown):
         retries: Attempts that failed before this answer.
         trace_id: The trace of its span; None without tracing.
         span_id: Its span; None without tracing.
+        decisions: What guardrails decided on what was asked and answered, in order; () where none were asked for.
     """
 
     content: str | None
@@ -83,6 +84,12 @@ class Completion(Shown):
     retries: int = 0
     trace_id: str | None = None
     span_id: str | None = None
+    decisions: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether guardrails blocked it: its content is then the words of their policy."""
+        return self.finish_reason == "content_filter" and any(one.is_blocked for one in self.decisions)
 
     def __repr__(self) -> str:
         """Say what it is, in one line."""

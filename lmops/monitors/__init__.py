@@ -30,6 +30,7 @@ from lmops.monitors._records import Alert, Backtest, CheckReport, Monitor, Recov
 from lmops.monitors._score_draw import checked
 from lmops.monitors._score_rates import rates
 from lmops.monitors._score_records import Scored, ScoringReport, TraceScores
+from lmops.monitors._score_watched import scorers_watched
 from lmops.monitors._sink_records import Deliveries, Sink, SinkKind
 from lmops.monitors._sync import MonitorFiling, lines_of
 from lmops.monitors._versions import KIND, body_of, made, refuse_what_cannot_be_asked
@@ -251,9 +252,10 @@ class Monitors(WithAnchors):
             last: Alerts that were opened in so long; None: of all time.
 
         Returns:
-            monitor, alerts, opened (how often, those that came back included), notices (that sinks were sent), acted_on
-            (acknowledged, silenced or resolved by somebody), share_acted_on, low, high (its 95 % limits),
-            ended_by_itself (before anybody acted), untouched (open, and nobody acted), minutes_to_act (the median).
+            One row a monitor, of numbers of alerts: monitor, alerts, opened (how often, those that came back included),
+            notices (messages that sinks were sent), acted_on (acknowledged, silenced or resolved by somebody),
+            share_acted_on (of alerts, a fraction), share_low and share_high (its 95 % limits), ended_by_itself (before
+            anybody acted), untouched (open, and nobody acted), minutes_to_act (the median of those acted on, minutes).
         """
         bounds = time_range(self._store, last=last, since=None, until=None)
         return fatigue(self._store, since_ns=bounds.since_ns)
@@ -299,7 +301,7 @@ class Monitors(WithAnchors):
                 before (in UTC), or a pinned time: {"since": ..., "until": ...}.
             direction: "above", "below" or "both"; that of the metric by default.
             limit: Of a threshold in the metric's unit; of a burn USD (or whatever the metric is in), or the share of
-                failures, in 30 days; of an anomaly robust standard deviations (6); of silence usual gaps (10).
+                failures, in 30 days; of an anomaly robust standard deviations (5); of silence usual gaps (10).
             margin: How far beyond its baseline a rate may be before it counts, as a share of the lesser of it and its
                 rest; never less than the uncertainty of the baseline itself.
             every: Sessions between two false alarms, of all series together.
@@ -347,7 +349,7 @@ class Monitors(WithAnchors):
 
     def score(
         self,
-        scorers: Any,
+        scorers: Any = None,
         *,
         where: str | None = None,
         last: str | None = None,
@@ -369,7 +371,8 @@ class Monitors(WithAnchors):
         every minute, on several machines at once, and go on after it was killed. A judge's new version scores anew.
 
         Args:
-            scorers: Names ("refusal"), scorers, functions or judges ("judge:polite@production"), one or several.
+            scorers: Names ("refusal"), scorers, functions or judges ("judge:polite@production"), one or several; None:
+                those whose scores a monitor watches.
             where: Only these traces: a condition as for ``ws.traces.search``.
             last: "24h", "7d", ...: back from ``until``, else from now, or from the newest trace where all are older.
             since: Traces from this time on.
@@ -401,7 +404,10 @@ class Monitors(WithAnchors):
             timeout_s=timeout_s,
         )
         models = None if self._models is None else self._models()
-        found = scorers_meant(self._project, scorers)
+        wanted = scorers_watched(self._project, self.current()) if scorers is None else scorers
+        found = scorers_meant(self._project, wanted)
+        if not found and scorers is not None:
+            raise UsageError('name a scorer: ws.monitors.score(["refusal"]), or "judge:polite@production"')
         return scoring.score(self._project, models, found, asked, progress=progress, dry_run=dry_run)
 
     def scores(

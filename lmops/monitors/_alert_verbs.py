@@ -66,7 +66,8 @@ class WithAlerts(Versioned[Monitor]):
 
         It is a test that may be looked at after every session: whoever does so errs in one of twenty cases at most,
         either way. Recovered means that the share of sessions that are unwelcome is below the edge of the monitor,
-        which it went beyond; it is not that the alert no longer fires.
+        which it went beyond; it is not that the alert no longer fires. Where none may be unwelcome (a threshold of 0) a
+        quarter of what there was until then may be left: that none is cannot be shown.
 
         Args:
             alert: Its number.

@@ -80,11 +80,12 @@ class WithAnchors(WithAlerts):
         return known
 
     def moved(self, alert: int) -> Moved:
-        """Return what moved where an alert is open: the judge that measures, the application, or the traffic.
+        """Return what moved where an alert is open: the judge that measures, the application, its model or the traffic.
 
         A judge moved where another version of it spoke, or where it says otherwise of its anchors (:meth:`anchor`).
         Where it says the same of them, by more than accounts for the change, the change is the application's; or that
-        of the traffic, where another mix accounts for most of it. "cannot tell" says what would help.
+        of a model, where another system fingerprint under the same name accounts for most of it; or that of the
+        traffic, where another mix does. "cannot tell" says what would help.
 
         Args:
             alert: Its number.

@@ -100,8 +100,18 @@ class Account:
             return f"{_list(self.left)} → {values}"
         if self.how == "rate":
             return f"{values}: moved otherwise than all others"
-        more = sum(part.mix for part in self.parts if part.kind in self.values and part.share_after > part.share_before)
-        return f"{'more' if more else 'fewer'} of {values}"
+        return f"{'fewer' if self.is_fewer else 'more'} of {values}"
+
+    @property
+    def key(self) -> str:
+        """What tells it apart: its dimension and values, not how they came about."""
+        return f"{self.dimension}: {'fewer of ' if self.is_fewer else ''}{', '.join(sorted(self.values))}"
+
+    @property
+    def is_fewer(self) -> bool:
+        """Whether there is less of its values, and nothing took their place."""
+        grown = [one for one in self.parts if one.kind in self.values and one.share_after > one.share_before]
+        return self.how == "mix" and not sum(one.mix for one in grown)
 
 
 def _list(values: tuple[str, ...]) -> str:

@@ -26,7 +26,8 @@ with acts as (
     where a.opened_at >= $since
 )
 select monitor, count(*) as alerts, sum(times_opened)::BIGINT as opened, sum(notices)::BIGINT as notices,
-    count(acted_at) as acted_on, null::DOUBLE as share_acted_on, null::DOUBLE as low, null::DOUBLE as high,
+    count(acted_at) as acted_on, null::DOUBLE as share_acted_on, null::DOUBLE as share_low,
+    null::DOUBLE as share_high,
     count(*) filter (status = 'resolved' and acted_at is null) as ended_by_itself,
     count(*) filter (status != 'resolved' and acted_at is null) as untouched,
     median(epoch(acted_at - opened_at) / 60) as minutes_to_act
@@ -41,5 +42,5 @@ def fatigue(store: Store, *, since_ns: int | None) -> pd.DataFrame:
     frame = store.sql(_QUERY, {"since": from_ns(since_ns or 0)}).df()
     if len(frame):
         frame["share_acted_on"] = frame["acted_on"] / frame["alerts"]
-        frame["low"], frame["high"] = wilson(frame["acted_on"].to_numpy(), frame["alerts"].to_numpy())
+        frame["share_low"], frame["share_high"] = wilson(frame["acted_on"].to_numpy(), frame["alerts"].to_numpy())
     return Frame(frame)

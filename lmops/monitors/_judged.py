@@ -10,8 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.base.units import amount
-from lmops.calc.arrays import cluster_codes, cluster_df, t_value, z_value
-from lmops.calc.intervals import proportion_interval
+from lmops.calc.anytime import anytime_rate
 from lmops.feedback import known_calibration
 from lmops.monitors import reading
 from lmops.text import plain_line
@@ -65,9 +64,7 @@ class Judged:
         """Whether a judge speaks."""
         return bool(self._versions())
 
-    def told(
-        self, series: str, now: Figures, span: Span, held: Held | None = None, *, level: float = 0.95
-    ) -> tuple[Figures, str]:
+    def told(self, series: str, now: Figures, span: Span, held: Held | None = None) -> tuple[Figures, str]:
         """Return figures of a time beside their baseline, as people would find them where that is known, and by what.
 
         Args:
@@ -75,14 +72,13 @@ class Judged:
             now: What the judge says, or whatever else the metric is.
             span: Of which time.
             held: What it is held against; None: nothing.
-            level: Of the interval.
         """
         raw = now._replace(baseline=None if held is None else held.estimate)
         basis = self.basis(span, *([] if held is None else [(held.since_ns, held.until_ns)]))
         if not basis.records or not now.n:
             return raw, basis.words
         known, clusters, *_ = reading.by_series(self._traffic, *span, series=series)[series]
-        found = _corrected(raw, known, clusters, basis.records[0], level)
+        found = _corrected(raw, known, clusters, basis.records[0])
         if found is None:
             return raw, ", as the judge says it: too few to be corrected"
         said = amount(raw.estimate, self._traffic.monitor.watched.unit)
@@ -131,16 +127,13 @@ class Judged:
         return record
 
 
-def _corrected(
-    raw: Figures, known: Floats, clusters: NDArray[np.uint64], record: JudgeCalibration, level: float
-) -> Figures | None:
+def _corrected(raw: Figures, known: Floats, clusters: NDArray[np.uint64], record: JudgeCalibration) -> Figures | None:
     """Return the rate without the errors that the calibration found; None where it cannot be known."""
-    rate = proportion_interval(known, clusters=clusters, level=level)
-    fewer = (z_value(level) / t_value(level, cluster_df(cluster_codes(clusters, known.size)))) ** 2
-    worth = rate.n_effective * fewer  # few clusters know their spread less well
+    rate = anytime_rate(known, clusters=clusters)
+    worth = rate.n_effective  # so many outcomes of one look have limits as wide as those of every look
     if math.isnan(worth):
         return None
-    made = record.corrected(rate.estimate * worth, worth, level=level)
+    made = record.corrected(rate.estimate * worth, worth, level=rate.level)
     if made.reason is not None:
         return None
     estimate, low, high = map(reading.number, (made.estimate, made.low, made.high))

@@ -1,4 +1,4 @@
-"""What moved: the judge, the application, or the traffic? Or it cannot be told, and what would help."""
+"""What moved: the judge, the application, its model, or the traffic? Or it cannot be told, and what would help."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lmops.monitors._records import Monitor
     from lmops.records import Project
 
-Which = Literal["judge", "application", "traffic", "cannot tell"]
+Which = Literal["judge", "application", "model", "traffic", "cannot tell"]
 #: A mix that accounts for so much of a change is what is to be said first.
 _MOST: Final = 0.5
 _SPOKE: Final = (
@@ -46,7 +46,7 @@ class Moved(Shown):
 
     Args:
         alert: Number of the alert.
-        which: "judge", "application", "traffic", or "cannot tell".
+        which: "judge", "application", "model" (another one answers under the same name), "traffic", or "cannot tell".
         words: The same in sentences.
         judge: The judge that measures, None where none does.
         answers: Anchors that it was shown again since the change.
@@ -132,10 +132,15 @@ def _of_judge(
 
 
 def _of_traffic(explanation: Explanation) -> tuple[Which, str]:
-    """Return whether the mix of the traffic accounts for most of a change that no judge makes."""
+    """Return whether the mix of the traffic or another model accounts for most of a change that no judge makes."""
     if explanation.state in ("cannot_tell", "no_change"):
         return "cannot tell", "the change cannot be told from chance"
     for one in explanation.accounts[:1]:
+        if one.dimension == "fingerprint" and one.is_clear and one.share >= _MOST:
+            return "model", (
+                f"another model answers under the same name, and nobody here released it; {one.title} accounts for "
+                f"most of it: {one.words}"
+            )
         if one.how == "mix" and one.is_clear and one.share >= _MOST:
             return "traffic", f"another mix accounts for most of it, {one.title}: {one.words}"
         return "application", f"no mix of the traffic accounts for most of it; first is {one.title}: {one.words}"

@@ -66,7 +66,7 @@ def _by_each(items: Items, one: Found, other: Found, change: Change) -> tuple[bo
     off = x * (items.values - x @ slopes)[:, None]
     groups = int(items.clusters.max()) + 1
     moves = np.column_stack([np.bincount(items.clusters, weights=column, minlength=groups) for column in off.T])
-    errors = np.sqrt(np.diag(inverse @ (moves.T @ moves) @ inverse))
+    errors = np.sqrt(np.maximum(np.diag(inverse @ (moves.T @ moves) @ inverse), 0.0))  # rounding may leave less
     moved = [float(each.is_it[items.is_after].mean() - each.is_it[~items.is_after].mean()) for each in (one, other)]
     is_clear = [
         bool(abs(slope) > 2 * error and slope * move / change.estimate > _WORTH)

@@ -92,11 +92,11 @@ class AlertLike(Protocol):
 
     @property
     def low(self) -> float | None:
-        """Its lower limit."""
+        """Its lower limit, of a confidence sequence (95 %): it holds at every look."""
 
     @property
     def high(self) -> float | None:
-        """Its upper limit."""
+        """Its upper limit, likewise."""
 
     @property
     def baseline(self) -> float | None:

@@ -115,7 +115,7 @@ def moved_at(items: Items, values: Floats, which: Bools | None = None, *, draws:
 
 def ranked(items: Items, dimensions: Sequence[Coded], change: Change) -> list[tuple[Found, Account]]:
     """Return what accounts for a change, the most likely first."""
-    found = [one for coded in _different(dimensions) if (one := _found(items, coded, change)) is not None]
+    found = [one for alike in _alike(dimensions) if (one := _best(items, alike, change)) is not None]
     # what is replaced as a whole accounts for the whole by arithmetic: no test that may err among many
     is_tested = [not (one.how == "replaced" and abs(one.accounts / change.estimate - 1) < _WHOLE) for one in found]
     tested = iter(holm([one.p_value for one, is_one in zip(found, is_tested, strict=True) if is_one]).tolist())
@@ -124,15 +124,26 @@ def ranked(items: Items, dimensions: Sequence[Coded], change: Change) -> list[tu
     return [(one, _account(one, p_value, change)) for one, p_value in pairs]
 
 
-def _different(dimensions: Sequence[Coded]) -> list[Coded]:
-    """Return the dimensions that part items in different ways; of those that do it alike the first."""
-    found: dict[bytes, Coded] = {}
+def _alike(dimensions: Sequence[Coded]) -> list[list[Coded]]:
+    """Return the dimensions by the way in which they part items."""
+    found: dict[bytes, list[Coded]] = {}
     for coded in dimensions:
         _, first, codes = np.unique(coded.codes, return_index=True, return_inverse=True)
-        key = np.argsort(np.argsort(first))[codes].astype(np.int32).tobytes()
-        known = found.get(key)
-        found[key] = coded if known is None else known._replace(also=(*known.also, coded.dimension.title))
+        found.setdefault(np.argsort(np.argsort(first))[codes].astype(np.int32).tobytes(), []).append(coded)
     return list(found.values())
+
+
+def _best(items: Items, alike: Sequence[Coded], change: Change) -> Found | None:
+    """Return what dimensions that part items in the same way account for, by the one that says it best.
+
+    A call that failed has an error and no fingerprint: both part the items alike, and the error has a name.
+    """
+    found = [one for coded in alike if (one := _found(items, coded, change)) is not None]
+    if not found:
+        return None
+    best = max(found, key=lambda one: _score(one, 0.0, change))
+    also = tuple(one.coded.dimension.title for one in found if one is not best)
+    return best._replace(coded=best.coded._replace(also=also))
 
 
 def _found(items: Items, coded: Coded, change: Change) -> Found | None:

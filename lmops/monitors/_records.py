@@ -101,7 +101,7 @@ class Figures(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A series began to fire, or fires no more."""
+    """A series began to fire, or fires no more; or, of single queries, there are more while it fires."""
 
     series: str
     fires: bool
@@ -113,6 +113,7 @@ class Step(NamedTuple):
     figures: Figures = Figures()
     words: str = ""
     examples: tuple[str, ...] = ()
+    is_more: bool = False
 
 
 class Look(NamedTuple):
@@ -146,8 +147,8 @@ class Alert(Shown):
         opened_at: When a check said so.
         n: Items of the estimate.
         estimate: Of the metric since then, in its unit.
-        low: Lower limit.
-        high: Upper limit.
+        low: Lower limit, of a confidence sequence (95 %): it holds at every look.
+        high: Upper limit, likewise.
         baseline: What it is held against.
         words: The same in a sentence.
         times_opened: More than 1: it came back soon after it was resolved.
@@ -202,8 +203,8 @@ class Recovery(Shown):
         p_recovered: Always-valid p-value of "the share is at the edge or beyond": small when it is over.
         p_not_recovered: Always-valid p-value of "the share is at the edge or below".
         estimate: Of the metric since then, in its unit.
-        low: Lower limit.
-        high: Upper limit.
+        low: Lower limit, of a confidence sequence (95 %): it holds at every look.
+        high: Upper limit, likewise.
         baseline: What it is held against.
         since: Sessions that began from then on count.
         until: And before then.

@@ -35,7 +35,12 @@ def _(found: Anchor) -> str:
     return card_html("anchors of the judge", found.ref, _facts(found))
 
 
-_TITLES: Final = {"judge": "the judge moved", "application": "the application moved", "traffic": "the traffic moved"}
+_TITLES: Final = {
+    "judge": "the judge moved",
+    "application": "the application moved",
+    "model": "the model moved under its name",
+    "traffic": "the traffic moved",
+}
 
 
 def _title(found: Moved) -> str:

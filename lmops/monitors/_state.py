@@ -54,6 +54,7 @@ class Core:
     fired_ns: int | None = None
     back: Watch = field(default_factory=Watch)  # evidence that it is well again
     usual: dict[str, list[float]] = field(default_factory=dict)  # of an anomaly, by kind: the middle, the spread, n
+    told: tuple[str, ...] = ()  # of an anomaly: the traces of its window that were told
 
     def data(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -66,6 +67,7 @@ class Core:
             "fired_ns": self.fired_ns,
             "back": _watch_data(self.back),
             "usual": self.usual,
+            "told": list(self.told),
         }
 
     @classmethod
@@ -74,7 +76,8 @@ class Core:
         held = None if data["held"] is None else Held(**data["held"])
         watches = {way: _watch(one) for way, one in data["watches"].items()}
         told = {"first_ns": data["first_ns"], "fires": data["fires"], "fired_ns": data["fired_ns"]}
-        return cls(held=held, watches=watches, back=_watch(data["back"]), usual=data.get("usual", {}), **told)
+        kept = {"usual": data.get("usual", {}), "told": tuple(data.get("told", ()))}
+        return cls(held=held, watches=watches, back=_watch(data["back"]), **kept, **told)
 
 
 def _watch_data(watch: Watch) -> list[Any]:

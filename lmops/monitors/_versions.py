@@ -31,7 +31,7 @@ _LIMITS: Final[dict[str, tuple[str, float | None]]] = {
     "detector": ("", None),
     "drift": ("how far the share of a part may move, such as 0.1", 0.1),
     "threshold": ("the limit, in the unit of the metric", None),
-    "anomaly": ("how many robust standard deviations a query may be away", 6.0),
+    "anomaly": ("how many robust standard deviations a query may be away", 5.0),
     "burn": ("what may be spent in 30 days: USD, or the share of failures", None),
     "silence": ("how many usual gaps it may be silent", 10.0),
 }

@@ -60,6 +60,9 @@ def apply(change: Change, monitor: Monitor, found: Found, *, now_ns: int) -> tup
             if newest is not None and is_open and step.at_ns >= newest["found_ns"]:
                 _resolve(change, newest, at_ns=step.at_ns, why=step.words)
                 resolved.append(newest["alert"])
+        elif step.is_more:
+            if newest is not None and is_open:
+                _more(change, newest, step)
         elif not is_open and (newest is None or step.at_ns > newest["found_ns"]):
             opened.append(_open(change, monitor, step, newest, now_ns=now_ns))
     for series, state in found.states.items():
@@ -116,6 +119,16 @@ def _reopen(change: Change, newest: Mapping[str, Any], told: Mapping[str, Any], 
     _tell(change, newest["alert"])
 
 
+def _more(change: Change, newest: Mapping[str, Any], step: Step) -> None:
+    """Write the single queries that came while an alert was open; the sinks are told, unless somebody looks at it."""
+    _exemplify(change, newest["alert"], step.examples, is_kept=True)
+    told = {**step.figures._asdict(), "words": step.words}
+    change.replace("alerts", {**newest, **told})
+    change.say("alert.more", str(newest["alert"]), before={name: newest[name] for name in told}, after=told)
+    if newest["status"] == "firing":
+        _tell(change, newest["alert"])
+
+
 def _resolve(change: Change, row: Mapping[str, Any], *, at_ns: int, why: str) -> None:
     change.reason = why
     told = {"resolved_ns": at_ns, "silenced_until_ns": None}
@@ -131,16 +144,17 @@ def _tell(change: Change, number: int) -> None:
 
 
 def _exemplify(change: Change, number: int, traces: tuple[str, ...], *, is_kept: bool = False) -> None:
-    """Write the example traces of an alert in the place of those that it had, or after them.
+    """Write the example traces of an alert in the place of those that it had, or before them.
 
-    Those of single queries stay: they are what the alert was of, and have left its window when it comes back.
+    Those of single queries stay, as far as there is room: they are what the alert was of, and have left its window when
+    it comes back.
     """
     query = "select place, trace_id from alert_examples where alert = ? order by place"
     known = change.con.execute(query, (number,)).fetchall()
     for place, _ in known:
         change.delete("alert_examples", number, place)
     kept = [trace_id for _, trace_id in known] if is_kept else []
-    for place, trace_id in enumerate([*dict.fromkeys((*kept, *traces))][:_EXAMPLES], start=1):
+    for place, trace_id in enumerate([*dict.fromkeys((*traces, *kept))][:_EXAMPLES], start=1):
         change.insert("alert_examples", {"alert": number, "place": place, "trace_id": trace_id})
 
 

@@ -2,8 +2,9 @@
 
 Numbers are told apart by the deciles of the baseline, "at most 210" and "more than 210"; kinds (models, languages,
 topics) by what they are, with one more part for what the baseline does not have. A part must move by more than a limit,
-so that a drift that is sure and tiny is none. The largest of the moves is the distance that is shown: of numbers that
-of Kolmogorov and Smirnov, at the deciles. All parts of all series share the false alarms that a monitor may have.
+so that a drift that is sure and tiny is none. An effect size is shown beside it: of numbers the largest of the moves,
+which is the distance of Kolmogorov and Smirnov at the deciles, of kinds Cramer's V. All parts of all series share the
+false alarms that a monitor may have.
 
 A part is a JSON list: how it is told and by what, such as ["<=", 210], [">", 210], ["=", "de"], ["!=", "de"], or
 ["none of", ["de", "en"]].
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from lmops.base.units import amount
-from lmops.calc.intervals import proportion_interval, wilson
+from lmops.calc.anytime import anytime_rate, wider
+from lmops.calc.distances import cramers_v
+from lmops.calc.intervals import wilson
 from lmops.metrics import items_sql, metric_of
 from lmops.monitors import _state
 from lmops.monitors._records import Figures
@@ -211,11 +214,11 @@ def edges(shares: Mapping[str, float], n: int, limit: float) -> dict[str, list[f
 
 
 class Drifted(NamedTuple):
-    """How far a series is from its baseline, by the part that moved most or that fires."""
+    """How far a series is from its baseline, by the part that moved most or that fires; and its effect size."""
 
     way: str
     figures: Figures
-    distance: float
+    effect: str
 
     def words(self, unit: str) -> str:
         """Return it as a sentence."""
@@ -223,7 +226,7 @@ class Drifted(NamedTuple):
         low, high, share, usual = (amount(one, "share") for one in (now.low, now.high, now.estimate, now.baseline))
         return (
             f"{words_of(self.way, unit)}: {share} [{low}, {high}] of {now.n:,} sessions, in the baseline {usual}; "
-            f"distance {self.distance:.2f}"
+            f"{self.effect}"
         )
 
 
@@ -239,10 +242,21 @@ def drifted(said: Said, core_held: Held, way: str | None = None) -> Drifted | No
         return None
     moves = {one: float(said.of(one).mean()) - share for one, share in core_held.shares.items()}
     shown = max(moves, key=lambda one: moves[one]) if way is None else way
-    found = proportion_interval(said.of(shown))
+    found = anytime_rate(said.of(shown))
     estimate, low, high = map(number, (found.estimate, found.low, found.high))
     figures = Figures(found.n, estimate, low, high, core_held.shares.get(shown))
-    return Drifted(shown, figures, max(abs(move) for move in moves.values()))
+    return Drifted(shown, figures, _effect(moves, core_held, int(said.at.size)))
+
+
+def _effect(moves: Mapping[str, float], core_held: Held, n: int) -> str:
+    """Return the effect size of a drift in words: Cramer's V of kinds, the Kolmogorov-Smirnov distance of numbers."""
+    whole = [way for way in moves if json.loads(way)[0] in ("=", "none of")]
+    if not whole:
+        return f"Kolmogorov-Smirnov distance {max(abs(move) for move in moves.values()):.2f}"
+    before = np.array([core_held.shares[way] for way in whole])
+    after = before + np.array([moves[way] for way in whole])
+    found = cramers_v(before * core_held.n, np.maximum(after, 0.0) * n)
+    return f"Cramer's V {found:.2f}" if np.isfinite(found) else "Cramer's V not known"
 
 
 class Parts:
@@ -284,7 +298,8 @@ class Parts:
         if way is None or way not in self._held[series].shares:
             return None
         held = self._held[series]
-        low, high = wilson(held.shares[way] * held.n, held.n, 0.95)
+        worth = held.n / wider(held.n) ** 2
+        low, high = wilson(held.shares[way] * worth, worth)
         return held.shares[way], float(low), float(high)
 
     def figures(self, since_ns: int, until_ns: int) -> dict[str, Figures]:

@@ -170,27 +170,12 @@ def explained(
     check_level(level)
     items, dimensions = _read(store, metric, periods, where, [*DIMENSIONS, *map(attribute_of, by)])
     items, notes = _bounded(metric, items)
-    before, after = (_period(metric, items, periods, is_after=is_after, level=level) for is_after in (False, True))
-    estimate, low, high = _difference(before, after)
-    few = SUPPORT - min(before.n, after.n)
-    is_sure = low is not None and high is not None and (few <= 0 or low > 0 or high < 0)
-    found = Explanation(
-        metric=metric.name,
-        title=metric.words,
-        unit="share" if metric.kind == "quantile" else metric.unit,
-        state="no_change" if is_sure else "cannot_tell",
-        before=before,
-        after=after,
-        change=estimate,
-        low=low,
-        high=high,
-        level=level,
-        needed=None if is_sure else max(few, 1),
-        notes=notes,
-    )
-    if estimate is None or low is None or high is None or low <= 0 <= high:
-        return found
-    df = min(before.clusters, after.clusters) - 1.0
+    found = _compared(metric, items, periods, level=level, notes=notes)
+    estimate, low, high = found.change, found.low, found.high
+    few = _lacking(found.before, found.after)
+    if not estimate or low is None or high is None or (low <= 0 <= high and few <= 0):
+        return found  # of few items it is said what is likely, though even the change may be chance
+    df = min(found.before.clusters, found.after.clusters) - 1.0
     change = Change(estimate, low, high, level, df, *_when(*moved_at(items, items.values, draws=199)))
     accounts = ranked(items, dimensions, change)
     said = _worth_telling([account for _, account in accounts])
@@ -208,6 +193,33 @@ def explained(
         notes=(*notes, *_said(dimensions)),
     )
     return replace(found, events=_events(store, found))
+
+
+def _compared(metric: Metric, items: Items, periods: Periods, *, level: float, notes: tuple[str, ...]) -> Explanation:
+    """Return how the periods differ, with nothing that accounts for it."""
+    before, after = (_period(metric, items, periods, is_after=is_after, level=level) for is_after in (False, True))
+    estimate, low, high = _difference(before, after)
+    few = _lacking(before, after)
+    is_sure = low is not None and high is not None and (few <= 0 or low > 0 or high < 0)
+    return Explanation(
+        metric=metric.name,
+        title=metric.words,
+        unit="share" if metric.kind == "quantile" else metric.unit,
+        state="no_change" if is_sure else "cannot_tell",
+        before=before,
+        after=after,
+        change=estimate,
+        low=low,
+        high=high,
+        level=level,
+        needed=None if is_sure else max(few, 1),
+        notes=notes,
+    )
+
+
+def _lacking(before: Period, after: Period) -> int:
+    """Return how many items the smaller period lacks; none where it is 0 or less."""
+    return SUPPORT - min(before.n, after.n)
 
 
 def _worth_telling(accounts: Sequence[Account]) -> tuple[Account, ...]:

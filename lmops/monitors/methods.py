@@ -17,6 +17,7 @@ from lmops.monitors._state import State
 from lmops.monitors._versions import baseline_of
 from lmops.monitors._words import estimate_words, time_words
 from lmops.monitors.detecting import LEAST, Found
+from lmops.monitors.reading import TICK_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 _HOUR_NS: Final = 3600 * 10**9
 _DAY_NS: Final = 24 * _HOUR_NS
-#: The interval of a threshold, which is looked at again and again.
-_SURE: Final = 0.99
 _FEW: Final = 30  # items by which an interval on both sides of a threshold is not for want of items
 #: A single query is far from usual when it is also so many times what is usual, however alike the others are.
 _TIMES: Final = 3.0
@@ -37,7 +36,12 @@ _MODEL: Final = {"traces": "models", "llm_calls": "model"}
 #: What is spent of a budget of 30 days at so many times its pace, over a long and a short time: the SRE workbook's.
 BURNS: Final = ((14.4, _HOUR_NS, _HOUR_NS // 12), (6.0, 6 * _HOUR_NS, _HOUR_NS // 2), (1.0, 3 * _DAY_NS, 6 * _HOUR_NS))
 _PERIOD_NS: Final = 30 * _DAY_NS
+_EXAMPLES: Final = 10
 _LEAST_OF_BURN: Final = 5  # queries that may say that too many fail
+#: Where looks are farther apart than that, so many windows are looked at in the time of one: what is over a window is
+#: seen in whole, a burst for most of it. How fast a budget is spent, and silence, are as they are now.
+_PARTS: Final = {"threshold": 4, "anomaly": 1}
+_CAUGHT_UP_NS: Final = 7 * _DAY_NS
 #: What is usual at an hour of the day is known of so many days.
 _USUAL_NS: Final = 14 * _DAY_NS
 _LEAST_HOURS: Final = 47  # so that every hour of the day was there twice, or nearly
@@ -52,6 +56,8 @@ class Verdict(NamedTuple):
     direction: str | None = None
     since_ns: int | None = None
     usual: dict[str, list[float]] | None = None  # to be kept
+    told: tuple[str, ...] = ()  # traces of single queries
+    is_more: bool = False  # some of them are new
 
 
 def asked_as(monitor: Monitor) -> Monitor:
@@ -63,17 +69,36 @@ def asked_as(monitor: Monitor) -> Monitor:
 
 
 def look(traffic: Traffic, states: Mapping[str, State], until_ns: int) -> Found:
-    """Look at the window of every series of a monitor up to a time.
+    """Look at the window of every series of a monitor up to a time, and at those that went by since the last look.
 
     Args:
         traffic: Of a monitor with a method other than "detector".
         states: Where its series stood.
         until_ns: Items before it count.
     """
-    monitor = traffic.monitor
     through = max((state.through_ns for state in states.values()), default=None)
     if through is not None and until_ns < through:
         return Found(dict(states), [], [])
+    found, steps = Found(dict(states), [], []), []
+    for moment in (*_passed(traffic.monitor, through, until_ns), until_ns):
+        found = _look_at(traffic, found.states, moment)
+        steps += found.steps
+    return found._replace(steps=steps)
+
+
+def _passed(monitor: Monitor, through_ns: int | None, until_ns: int) -> range:
+    """Return the ends of windows that went by between two looks, so that a burst between them is not missed."""
+    parts = _PARTS.get(monitor.method)
+    if through_ns is None or parts is None:
+        return range(0)
+    step = max(monitor.window_ns // parts, TICK_NS)
+    since = max(through_ns, until_ns - _CAUGHT_UP_NS)
+    return range((since // step + 1) * step, until_ns, step)
+
+
+def _look_at(traffic: Traffic, states: Mapping[str, State], until_ns: int) -> Found:
+    """Look at the window of every series of a monitor before a time."""
+    monitor = traffic.monitor
     verdicts = _METHODS[monitor.method](traffic, states, until_ns)
     watched = [*states, *sorted(series for series in verdicts if series not in states)][: monitor.most]
     steps, found = [], {}
@@ -88,7 +113,9 @@ def look(traffic: Traffic, states: Mapping[str, State], until_ns: int) -> Found:
         elif fires is not None and one.is_clear:
             steps.append(Step(series, False, until_ns, one.direction, words=f"well again: {one.look.words}"))
             core = replace(core, fires=None, fired_ns=until_ns)
-        core = replace(core, usual=one.usual) if one.usual else core
+        elif one.is_more:
+            steps.append(_step(monitor, one, until_ns)._replace(is_more=True))
+        core = replace(core, usual=one.usual or core.usual, told=one.told)
         shown = one.look if core.fires is None else one.look._replace(status="firing")
         found[series] = replace(state, look=shown, through_ns=until_ns, core=core)
     left = len({*states, *verdicts}) - len(watched)
@@ -116,8 +143,8 @@ def _threshold(traffic: Traffic, _states: Mapping[str, State], until_ns: int) ->
     metric, limit, since = monitor.watched, monitor.limit or 0.0, until_ns - monitor.window_ns
     is_above = monitor.direction == "above"
     judged, result = Judged(traffic), {}
-    for series, found in reading.figures(traffic, since, until_ns, level=_SURE).items():
-        now, basis = judged.told(series, found, (since, until_ns), level=_SURE)
+    for series, found in reading.figures(traffic, since, until_ns).items():
+        now, basis = judged.told(series, found, (since, until_ns))
         now = now._replace(baseline=limit)
         sign, near = (1, now.low) if is_above else (-1, now.high)
         fires = near is not None and sign * (near - limit) > 0
@@ -144,13 +171,14 @@ def _anomaly(traffic: Traffic, states: Mapping[str, State], until_ns: int) -> di
     """Fire where single queries are far beyond what is usual of their kind, on the scale of logarithms."""
     monitor = traffic.monitor
     metric, window = monitor.watched, until_ns - monitor.window_ns
-    usual, missing = _usual(traffic, states, window, until_ns)
+    sign = -1 if monitor.direction == "below" else 1
+    usual, missing = _usual(traffic, states, window, until_ns, sign=sign)
     items = reading.by_series(traffic, window, until_ns)
     there = sum(int((found.value > 0).sum()) for found in items.values())
+    known = set(states[ALL].core.told) if ALL in states else set()
     if missing is not None:
         words = f"learning what is usual: {counted(missing, 'more item')} needed"
         return {ALL: Verdict(Look(ALL, "learning", Figures(there), words, missing))}
-    sign = -1 if monitor.direction == "below" else 1
     far = sorted(
         (-sign * float(away), -int(found.us[at]), found.row[at], float(found.value[at]), math.exp(usual[name][0]))
         for name, found in items.items()
@@ -165,10 +193,12 @@ def _anomaly(traffic: Traffic, states: Mapping[str, State], until_ns: int) -> di
     now = Figures(len(far), far[0][3], None, None, far[0][4])
     words = f"{len(far):,} of {counted(there, 'item')} far from usual: {', '.join(worst)}"
     traces = traffic.traces(np.array([row for _, _, row, *_ in far]))
-    examples = tuple(dict.fromkeys(one for one in traces if one is not None))[:5]
+    told = tuple(dict.fromkeys(one for one in traces if one is not None))
+    new = tuple(one for one in told if one not in known)
+    shown = Look(ALL, "firing", now, words, None, tuple(dict.fromkeys((*new, *told)))[:_EXAMPLES])
     direction = "below" if sign < 0 else "above"
     first = min(-us for _, us, *_ in far) * 1000
-    return {ALL: Verdict(Look(ALL, "firing", now, words, None, examples), True, False, direction, first, kept)}
+    return {ALL: Verdict(shown, True, False, direction, first, kept, told, bool(new))}
 
 
 def _far(values: Floats, sign: int, limit: float, mid: float, spread: float) -> list[tuple[int, float]]:
@@ -180,7 +210,7 @@ def _far(values: Floats, sign: int, limit: float, mid: float, spread: float) -> 
 
 
 def _usual(
-    traffic: Traffic, states: Mapping[str, State], window_ns: int, until_ns: int
+    traffic: Traffic, states: Mapping[str, State], window_ns: int, until_ns: int, *, sign: int
 ) -> tuple[dict[str, list[float]], int | None]:
     """Return what is usual of each kind (the middle and the spread of logarithms, n); or how many items are missing.
 
@@ -194,10 +224,16 @@ def _usual(
     for name, items in reading.by_series(traffic, since, until).items():
         logs = np.log(items.value[items.value > 0])
         if logs.size:
-            mid = float(np.median(logs))
-            found[name] = [mid, 1.4826 * float(np.median(np.abs(logs - mid))), int(logs.size)]
+            found[name] = [*_middle(logs, sign), int(logs.size)]
     there = int(sum(n for _, _, n in found.values()))
     return found, max(LEAST - there, 0) if there < LEAST or until > until_ns else None
+
+
+def _middle(logs: Floats, sign: int) -> tuple[float, float]:
+    """Return the middle of values and their spread on one side of it: what is cheap says nothing of what is dear."""
+    mid = float(np.median(logs))
+    beyond = sign * (logs - mid)
+    return mid, 1.4826 * float(np.median(beyond[beyond >= 0]))
 
 
 def _times_usual(value: float, usual: float) -> str:

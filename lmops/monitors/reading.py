@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
 import numpy as np
 
-from lmops.calc.intervals import mean_interval, proportion_interval, quantile_interval
+from lmops.calc.anytime import anytime_mean, anytime_quantile, anytime_rate
 from lmops.errors import UsageError
 from lmops.monitors._records import Figures
 from lmops.monitors._source import PRIME, US, Items, Source
@@ -308,12 +308,13 @@ def ticks(traffic: Traffic, since_ns: int, until_ns: int) -> dict[str, dict[str,
     return result
 
 
-def figures(
-    traffic: Traffic, since_ns: int, until_ns: int, *, series: str | None = None, level: float = 0.95
-) -> dict[str, Figures]:
-    """Return the metric of each series, or of one, between two times with its interval; sessions are clusters."""
+def figures(traffic: Traffic, since_ns: int, until_ns: int, *, series: str | None = None) -> dict[str, Figures]:
+    """Return the metric of each series, or of one, between two times with limits that hold at every look, by session.
+
+    They are those of a confidence sequence (95 %) of the sessions since the first of the times.
+    """
     found = by_series(traffic, since_ns, until_ns, series=series)
-    return {name: _figures(traffic.monitor.watched, *one[:2], level) for name, one in found.items()}
+    return {name: _figures(traffic.monitor.watched, *one[:2]) for name, one in found.items()}
 
 
 def by_series(traffic: Traffic, since_ns: int, until_ns: int, *, series: str | None = None) -> dict[str, Told]:
@@ -323,13 +324,12 @@ def by_series(traffic: Traffic, since_ns: int, until_ns: int, *, series: str | N
     return {name: Told(items.value[at], items.cluster[at], items.us[at], items.row[at]) for name, at in found}
 
 
-def _figures(metric: Metric, known: Floats, clusters: NDArray[np.uint64], level: float) -> Figures:
+def _figures(metric: Metric, known: Floats, clusters: NDArray[np.uint64]) -> Figures:
     if metric.kind == "quantile":
         at = metric.level or 0.5
-        low, high = quantile_interval(known, at, level, clusters=clusters)
+        low, high = anytime_quantile(known, at, clusters=clusters)
         return Figures(known.size, float(np.quantile(known, at)), number(low), number(high))
-    interval = proportion_interval if metric.kind == "rate" else mean_interval
-    one = interval(known, clusters=clusters, level=level)
+    one = (anytime_rate if metric.kind == "rate" else anytime_mean)(known, clusters=clusters)
     return Figures(one.n, number(one.estimate), number(one.low), number(one.high))
 
 

@@ -2,7 +2,8 @@
 
 Two bets are made on the share of sessions that are unwelcome: that it is below the edge which the alert went beyond,
 and that it is not. Whoever looks after every session errs in one of twenty cases at most. What rests on no such share
-(a mean without bounds, single queries, money) has no bet, and it is said so.
+(a mean without bounds, single queries, money) has no bet, and it is said so. That something never happens cannot be
+shown by any number of sessions: there the edge is a share of what the alert found.
 """
 
 from __future__ import annotations
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
 ALPHA: Final = 0.05
 _DAY_NS: Final = 24 * 3600 * 10**9
 _NEAREST: Final = 1e-4  # of an edge to 0 and to 1
+#: Where none may happen, so much of what the alert found may be left.
+NEVER_WITHIN: Final = 0.25
 _UNTESTED: Final = {
     "anomaly": "single queries far from usual have no share that could be back",
     "burn": "what is spent has no upper limit",
-    "drift": "all parts of a distribution share one test, which is that of the alert",
     "threshold": "a mean without limits cannot be tested at every look",
 }
 
@@ -52,6 +54,12 @@ class _Bound(NamedTuple):
     high: float | None = None
     baseline: float | None = None
     usual: float | None = None  # the share of the baseline
+    why: str = ""  # what the edge is, where it is not that of the monitor
+
+    @property
+    def is_never(self) -> bool:
+        """Whether none may be unwelcome, which no number of sessions can show."""
+        return self.highest < _NEAREST
 
 
 class _Told(NamedTuple):
@@ -85,15 +93,15 @@ def recovered(
         until_ns: And before then.
         within: How much of what the alert found may be left, as a share; None: the edge of the monitor counts.
     """
-    way = alert.direction or "above"
     values = np.zeros(0)
     with Traffic(project.store, monitor, until_ns) as traffic:
+        way = _way(project, traffic, alert, series)
         shown = _shown(project, traffic, alert, series, since_ns, until_ns)
         bound = _bound(project, traffic, alert, series, way)
         if bound is not None and since_ns < until_ns:
             values = _values(traffic, series, way, bound, since_ns, until_ns)
-        if bound is not None and within is not None:
-            bound = _eased(traffic, alert, series, way, bound, within)
+        if bound is not None and (within or bound.is_never):
+            bound = _eased(traffic, alert, series, way, bound, within or NEVER_WITHIN, until_ns=since_ns)
     told = _silence(monitor, shown) if monitor.method == "silence" else _tested(monitor, values, bound)
     now = f"{monitor.watched.words}: {estimate_words(monitor.watched, shown)}; " if shown.n else ""
     return Recovery(
@@ -143,23 +151,33 @@ def _shown(project: Project, traffic: Traffic, alert: Alert, series: str, since_
     return parts.figures(since_ns, until_ns).get(series, Figures())
 
 
+def _way(project: Project, traffic: Traffic, alert: Alert, series: str) -> str:
+    """Return what of the traffic is unwelcome: the direction of the alert, or of a drift the part that grew."""
+    if traffic.monitor.method != "drift":
+        return alert.direction or "above"
+    found_ns = to_ns(alert.found_at)
+    return drifting.of_alert(project, traffic, alert, (found_ns, found_ns)).way(series) or ""
+
+
 def _bound(project: Project, traffic: Traffic, alert: Alert, series: str, way: str) -> _Bound | None:
     """Return what the share must stay below; None where the method has no such share."""
     monitor = traffic.monitor
     metric, limit = monitor.watched, monitor.limit
-    if monitor.method == "detector":
+    if monitor.method in ("detector", "drift"):
         held = _held(project, traffic, alert, series)
         if held is None or way not in held.edges:
             return None
         edges = held.edges[way]
-        bound = _Bound(min(edges), max(edges), held.low, held.high, held.estimate)
+        usual = held.shares.get(way)
+        bound = _Bound(min(edges), max(edges), held.low, held.high, held.estimate if usual is None else usual)
         before = _values(traffic, series, way, bound, held.since_ns, held.until_ns)
         return bound._replace(usual=float(before.mean()) if before.size else None)
     if monitor.method not in ("threshold", "burn") or limit is None:
         return None
     if metric.kind == "rate":
         edge = limit if way == "above" else 1 - limit
-        return _Bound(edge, edge, baseline=limit) if _NEAREST < edge < 1 - _NEAREST else None
+        usual = 0.0 if edge < _NEAREST else None
+        return _Bound(edge, edge, baseline=limit, usual=usual) if edge < 1 - _NEAREST else None
     if metric.kind == "quantile" and metric.level is not None and monitor.method == "threshold":
         edge = 1 - metric.level if way == "above" else metric.level
         return _Bound(edge, edge, limit, limit, limit)
@@ -180,30 +198,38 @@ def _held(project: Project, traffic: Traffic, alert: Alert, series: str) -> Held
 
 def _values(traffic: Traffic, series: str, way: str, bound: _Bound, since_ns: int, until_ns: int) -> Floats:
     """Return the share of each session that began between two times that is unwelcome."""
+    if traffic.monitor.method == "drift":
+        said = drifting.read(traffic, since_ns, until_ns).get(series)
+        return np.zeros(0) if said is None else said.of(way)
     stretch = Stretch(series, since_ns, until_ns, bound.low, bound.high)
     found: Floats = getattr(reading.values(traffic, [stretch])[series], way)
     return found
 
 
-def _eased(traffic: Traffic, alert: Alert, series: str, way: str, bound: _Bound, within: float) -> _Bound:
-    """Return a bound that leaves room for a share of what the alert found beyond the edge."""
-    since_ns, until_ns = to_ns(alert.since_at or alert.found_at), to_ns(alert.found_at) + REACH_NS
-    seen = _values(traffic, series, way, bound, since_ns, until_ns)
+def _eased(
+    traffic: Traffic, alert: Alert, series: str, way: str, bound: _Bound, within: float, *, until_ns: int
+) -> _Bound:
+    """Return a bound that leaves room for a share of what went beyond the edge until something was done."""
+    since_ns, end_ns = to_ns(alert.since_at or alert.found_at), to_ns(alert.found_at) + REACH_NS
+    seen = _values(traffic, series, way, bound, since_ns, max(until_ns, end_ns))
     if not seen.size:
         return bound
     rate = float(seen.mean())
     edges = (edge + within * max(rate - edge, 0.0) for edge in (bound.lowest, bound.highest))
     lowest, highest = (min(edge, 1 - _NEAREST) for edge in edges)
-    return bound._replace(lowest=lowest, highest=highest)
+    why = f", {share(within)} of the {share(rate)} until then"
+    return bound._replace(lowest=lowest, highest=highest, why=why)
 
 
 def _tested(monitor: Monitor, values: Floats, bound: _Bound | None) -> _Told:
     if bound is None:
         why = _UNTESTED.get(monitor.method, "its baseline is not known any more")
         return _Told("cannot tell", f"no test that may be looked at at any time: {why}")
+    if bound.is_never:
+        return _Told("cannot tell", "what the alert found is gone, so that no share of it can be held against")
     back = betting_test(values, bound.lowest, side="below", alpha=ALPHA)
     bad = betting_test(values, bound.highest, side="above", alpha=ALPHA)
-    edge = share(bound.highest)
+    edge = f"{share(bound.highest)}{bound.why}"
     told = _Told("cannot tell", "", p_recovered=back.p_value, p_not=bad.p_value)
     usual = bound.lowest / 2 if bound.usual is None else min(bound.usual, bound.lowest)
     if not values.size:

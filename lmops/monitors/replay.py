@@ -58,6 +58,8 @@ def backtest(
 
 
 def _note(fired: list[dict[str, Any]], step: Step, now_ns: int) -> None:
+    if step.is_more:  # it fires already
+        return
     if not step.fires:
         for one in reversed(fired):
             if one["series"] == step.series and one["resolved_at"] is None:

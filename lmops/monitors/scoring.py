@@ -86,10 +86,8 @@ def check_scorers(scorers: Sequence[Scorer], asked: Asked) -> None:
     """Refuse scorers that production has nothing for, and judges that might cost whatever they like.
 
     Raises:
-        UsageError: There is one, or none at all.
+        UsageError: There is one.
     """
-    if not scorers:
-        raise UsageError('name a scorer: ws.monitors.score(["refusal"]), or "judge:polite@production"')
     for scorer in scorers:
         name = plain_line(scorer.name, 60)
         if "expected" in scorer.needs:

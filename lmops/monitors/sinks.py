@@ -46,6 +46,9 @@ class Sinks:
         self._project = project
         self._store = project.store
 
+    def __repr__(self) -> str:
+        return f"<Sinks: {len(self.list()):,}>"
+
     def save(
         self,
         name: str,

@@ -43,11 +43,6 @@ class Prompts(Versioned[PromptVersion]):
 
     KIND: ClassVar[Kind[PromptVersion]] = KIND
 
-    def __repr__(self) -> str:
-        with self._project.reading() as con:
-            names, versions = self._versions.counts(con)
-        return f"<Prompts: {names} with {versions} versions>"
-
     # -- versions --------------------------------------------------------------------------------------------------
 
     def save(

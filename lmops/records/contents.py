@@ -27,9 +27,11 @@ def content_text(thing: str, body: Mapping[str, Any]) -> str:
         UsageError: It holds what JSON cannot say.
     """
     try:
-        return json.dumps(body, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(body, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text.encode()  # half a character is none
     except (TypeError, ValueError) as error:
         raise UsageError(f"the {thing} cannot be saved: {error}") from error
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,12 @@ class Versioned(Aliased[T]):
         project: The store, who acts and why.
     """
 
+    def __repr__(self) -> str:
+        with self._project.reading() as con:
+            names, versions = self._versions.counts(con)
+        noun = type(self).__name__.removeprefix("Browsable")
+        return f"<{noun}: {names:,} with {versions:,} version{'' if versions == 1 else 's'}>"
+
     @property
     def is_read_only(self) -> bool:
         """Whether the store is open for reading alone, so that nothing can be saved or moved."""

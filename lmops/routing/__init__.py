@@ -20,7 +20,7 @@ from lmops.prompts import Prompts
 from lmops.records import Kind, Move, Sync, Versioned, check_words, content_text, text_hash
 from lmops.routing import _show as _show
 from lmops.routing import _show_trials as _show_trials
-from lmops.routing._live import Live, live_number, switches_of
+from lmops.routing._live import live_number, live_routes, switches_of
 from lmops.routing._records import (
     Arm,
     ArmLimits,
@@ -44,7 +44,7 @@ from lmops.routing._trial_records import (
     MetricComparison,
 )
 from lmops.routing._trial_verbs import WithTrials
-from lmops.routing._versions import KIND, body_of, layout_of, reweighed
+from lmops.routing._versions import KIND, body_of, layout_of
 from lmops.routing.calling import Asked, Ways, called
 from lmops.routing.limits import gate
 
@@ -74,7 +74,6 @@ __all__ = [
     "Routing",
     "Rule",
     "Switch",
-    "reweighed",
 ]
 __dir__ = only(__all__)
 
@@ -101,15 +100,17 @@ class Routing(WithTrials):
 
     KIND: ClassVar[Kind[RouteVersion]] = KIND
 
-    def __init__(self, project: Project, *, models: Callable[[], Models]) -> None:
+    def __init__(
+        self, project: Project, *, models: Callable[[], Models], guard: Callable[[str], object] | None = None
+    ) -> None:
         super().__init__(project)
         self._models = models
-        self._live = Live(project, self._versions)
+        self._guard = guard
+        self._live = live_routes(project, self._versions)
         self._prompts = Prompts(project)
 
     # -- versions ----------------------------------------------------------------------------------------------------
 
-    @_seen_at_once
     def set(
         self,
         name: str,
@@ -139,10 +140,25 @@ class Routing(WithTrials):
 
         Raises:
             UsageError: A part cannot be used, or weights do not add up to 1.
-            NotFoundError: A prompt or a model is not there.
+            NotFoundError: A prompt, a model or a policy is not there.
             RefusedError: The alias is protected.
             ConflictError: Somebody else moved the alias first; nothing was changed.
         """
+        return self._set(name, route, to=to, expected=expected, reason=reason, dry_run=dry_run)
+
+    @_seen_at_once
+    def _set(
+        self,
+        name: str,
+        route: Mapping[str, Any],
+        *,
+        to: str | None,
+        expected: int | str | RouteVersion | None,
+        reason: str | None,
+        dry_run: bool = False,
+        step: Mapping[str, Any] | None = None,
+    ) -> RouteVersion:
+        """Do what :meth:`set` does; where that moves the alias the chain has what a step of a canary rests on."""
         self.KIND.check_name(name)
         body = body_of(route, name=name)
         text, words = content_text("route", body), check_words(reason, "reason")
@@ -154,7 +170,10 @@ class Routing(WithTrials):
                 return self._drafted(change, name, body)
             saved, _ = self._versions.save(change, name, text_hash(text), lambda: self._row(change, name, body))
             if to is not None:
+                was = self._versions.aliases.seen(change.con, name, to)
                 self._pointed(change, name, to, saved["version"], seen)
+                if step is not None and was != saved["version"]:
+                    change.say("route.step", name, after=step, evidence=[f"{name}@{step['version']}"])
             return self.KIND.read(self._store, change.con, saved)
 
     promote = _seen_at_once(Versioned.promote)
@@ -187,6 +206,7 @@ class Routing(WithTrials):
         one, two = self._pair(name, a, b)
         return "\n".join(difflib.unified_diff(lines_of(one), lines_of(two), one.ref, two.ref, n=0, lineterm=""))
 
+    @_seen_at_once
     def sync(
         self,
         folder: str | os.PathLike[str],
@@ -273,7 +293,7 @@ class Routing(WithTrials):
             NotFoundError: There is no such route.
             RefusedError: The route is switched off, or all its arms are; the message says by whom and why.
         """
-        return self._live.chooser(name).choose(key, context)
+        return self._live.get(name).choose(key, context)
 
     async def acall(
         self,
@@ -288,7 +308,8 @@ class Routing(WithTrials):
 
         An arm that fails, takes too long, is left alone after failures or has spent its limits is passed over. Each arm
         that was asked is in the trace, with what it cost; ``.choice`` says who answered and why, ``.attempts`` what
-        went before.
+        went before. What is asked and answered passes the policy of the arm: who is blocked gets its words
+        (``.is_blocked``), and no other arm is asked.
 
         Args:
             name: Of the route.
@@ -303,7 +324,7 @@ class Routing(WithTrials):
             RefusedError: The route is switched off.
             UsageError: Neither or both of messages and inputs, or the prompt needs other inputs.
         """
-        chooser = self._live.chooser(name)
+        chooser = self._live.get(name)
         choice = chooser.choose(key, context)
         ways = Ways(self._project, self._models(), self._prompts)
         return await called(ways, chooser, choice, Asked(messages, inputs, context))
@@ -328,7 +349,7 @@ class Routing(WithTrials):
             NotFoundError: There is no such route.
         """
         self._live.refresh()
-        chooser = self._live.chooser(name)
+        chooser = self._live.get(name)
         version, found = chooser.version, []
         for arm in version.arms.values():
             its_gate = gate(self._store, name, arm.name)
@@ -340,7 +361,7 @@ class Routing(WithTrials):
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _refuse_missing(self, body: Mapping[str, Any]) -> None:
-        """Refuse arms whose prompt or model is not there.
+        """Refuse arms whose prompt, model or policy is not there.
 
         Raises:
             NotFoundError: The message names the arm and the nearest that is there.
@@ -351,6 +372,8 @@ class Routing(WithTrials):
                 model = one["model"] or (prompt.model if prompt is not None else None)
                 if model is not None:
                     self._models().endpoint(model)
+                if one["policy"] is not None and self._guard is not None:
+                    self._guard(one["policy"])
             except NotFoundError as error:
                 raise NotFoundError(f"arm {arm!r}: {error}") from error
             if model is None:

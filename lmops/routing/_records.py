@@ -43,7 +43,7 @@ class Arm:
         prompt: Reference of the prompt that is rendered, such as "support-answer@6"; None: messages are sent as given.
         model: The model that is asked; None: that of the prompt.
         params: Parameters of the call, over those of the prompt.
-        policy: Name of a policy for whoever guards the answer; it is put on the span.
+        policy: Reference of the policy that what is asked and answered passes, such as "support@production".
         weight: Share of the keys, in 0..1.
         limits: What it may take.
     """
@@ -171,8 +171,8 @@ class Attempt(NamedTuple):
 
     Args:
         arm: Its name.
-        outcome: "ok", the kind of the error of the model, "not_found" (its prompt or model is gone), or what kept it
-            from being asked: "open" (its circuit), "budget", "rate" or "concurrency".
+        outcome: "ok", "blocked" (by the policy of the arm), the kind of the error of the model, "not_found" (its prompt
+            or model is gone), or what kept it from being asked: "open" (its circuit), "budget", "rate", "concurrency".
         cost_usd: What it cost, None where that is not known or nothing was sent.
         latency_ms: Milliseconds; None where nothing was sent.
         said: The error.

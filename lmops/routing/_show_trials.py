@@ -264,15 +264,20 @@ def _step_words(found: CanaryStep) -> str:
 def advice_text(found: Advice) -> str:
     """Return advice as plain text."""
     table = aligned([_ARMS, *(_arm_cells(one, found) for one in found.arms)]) if found.arms else []
-    return "\n".join([_advice_title(found), *(f"  {line}" for line in table), *_set_words(found)])
+    rests = [f"  rests on {plain_line(', '.join(found.evidence), 300)}"] if found.evidence else []
+    return "\n".join([_advice_title(found), *(f"  {line}" for line in table), *rests, *_set_words(found)])
 
 
 @html_of.register(Advice)
 def _(found: Advice) -> str:
     rows = [_arm_cells(one, found) for one in found.arms]
     table = f'<div style="overflow-x:auto;margin:8px 0 0 0">{html_table(_ARMS, rows, compact=True)}</div>'
-    code = "".join(f'<pre style="{_NOTE};white-space:pre-wrap">{escape(line)}</pre>' for line in _set_words(found))
+    code = "".join(
+        f'<pre style="{_NOTE};white-space:pre-wrap;word-break:normal">{escape(line)}</pre>'
+        for line in _set_words(found)
+    )
     facts = [("quality", found.quality), ("margin", amount(found.margin, found.unit)), ("known from", found.source)]
+    facts += [("rests on", plain_line(", ".join(found.evidence), 300))] if found.evidence else []
     return card_html("advice on", _advice_title(found), facts, more=table + code)
 
 

@@ -274,6 +274,7 @@ class Advice(Shown):
         arms: What speaks for each, the cheapest first.
         weights: The shares that ``set`` would take; None without a proposal.
         n_needed: Users, or examples, in all with which more can be told; None: nothing is open, or no number would do.
+        evidence: What it rests on: the versions of the route whose decisions count, or the ids of the runs.
     """
 
     route: str
@@ -288,3 +289,4 @@ class Advice(Shown):
     arms: tuple[AdvisedArm, ...]
     weights: Mapping[str, float] | None
     n_needed: int | None
+    evidence: tuple[str, ...] = ()

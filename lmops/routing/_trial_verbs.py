@@ -178,7 +178,14 @@ class WithTrials(Versioned[RouteVersion]):
         if not is_acting or status.weights is None:
             return CanaryStep(status=status, is_moved=False, version=status.version)
         words = canary.move_words(status, reason)
-        moved = self.set(name, reweighed(known[0], status.weights), expected=seen or 0, reason=words)
+        moved = self._set(
+            name,
+            reweighed(known[0], status.weights),
+            to="production",
+            expected=seen or 0,
+            reason=words,
+            step=canary.evidence_of(status),
+        )
         return CanaryStep(status=status, is_moved=True, version=moved.version)
 
     def weigh(
@@ -222,7 +229,9 @@ class WithTrials(Versioned[RouteVersion]):
     ) -> Advice:
         """Return the cheapest arm whose quality is not worse than that of the best by a margin, as a proposal.
 
-        It changes nothing. Where that cannot be told yet it says how many users, or examples, it takes.
+        A route stands for what its arms are all asked to do: what is to be held against each other is an arm of it, of
+        no share where only evals are to speak of it. It changes nothing. Where that cannot be told yet it says how many
+        users, or examples, it takes.
 
         Args:
             name: Of the route.
@@ -286,4 +295,15 @@ class WithTrials(Versioned[RouteVersion]):
             expected: int | str | RouteVersion | None = None,
             reason: str | None = None,
             dry_run: bool = False,
+        ) -> RouteVersion: ...
+
+        def _set(
+            self,
+            name: str,
+            route: Mapping[str, Any],
+            *,
+            to: str | None,
+            expected: int | str | RouteVersion | None,
+            reason: str | None,
+            step: Mapping[str, Any] | None = None,
         ) -> RouteVersion: ...

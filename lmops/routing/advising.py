@@ -74,6 +74,7 @@ def by_traffic(
         ]
         return _Held(one.decision, one.verdict, its_cost.verdict == "better"), sides[0], sides[1]
 
+    seen = {one.ref for arm in used[1:] for one in trial_of(live, versions, (arm, used[0])).versions}
     figures: dict[str, _Figures] = {}
     for arm in used[1:]:
         _, figures[arm], figures[used[0]] = held(arm, used[0])
@@ -83,6 +84,7 @@ def by_traffic(
         figures,
         lambda arm, best: held(arm, best)[0],
         source="traffic",
+        evidence=[one.ref for one in versions if one.ref in seen],
         quality=watched.words,
         unit=watched.unit,
         sign=sign,
@@ -143,7 +145,17 @@ def by_evals(
         )
         for arm, found in scores.items()
     }
-    return _advised(live, figures, held, source="evals", quality=scorer, unit="score", sign=sign, margin=margin)
+    return _advised(
+        live,
+        figures,
+        held,
+        source="evals",
+        evidence=[run_id for run_id, _ in runs.values()],
+        quality=scorer,
+        unit="score",
+        sign=sign,
+        margin=margin,
+    )
 
 
 def _advised(
@@ -152,6 +164,7 @@ def _advised(
     held: Callable[[str, str], _Held],
     *,
     source: Any,
+    evidence: Sequence[str],
     quality: str,
     unit: str,
     sign: int,
@@ -181,6 +194,7 @@ def _advised(
         arms=arms,
         weights=None if arm is None else {name: float(name == arm) for name in live.arms},
         n_needed=max(needed, default=None),
+        evidence=tuple(evidence),
     )
 
 

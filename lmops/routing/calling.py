@@ -71,8 +71,10 @@ async def called(ways: Ways, chooser: Chooser, choice: Choice, asked: Asked) -> 
         raise UsageError(f"call({choice.route!r}, ...): give messages=[...] or inputs={{...}}, one of the two")
     attempts: list[Attempt] = []
     with trace(f"route {choice.route}") as span:
-        span.set_attributes({**choice.attributes, **_said(asked)})
         arms = [choice.arm, *chooser.after(choice.arm)]
+        span.set_attributes({**choice.attributes, **_context(asked)})
+        if not any(chooser.version.arms[name].policy for name in arms):
+            span.set_attribute("input.value", _input(asked))
         for place, name in enumerate(arms):
             final = choice._replace(
                 arm=name, reason=_reason(choice.reason, attempts), settings=chooser.version.arms[name]
@@ -83,7 +85,7 @@ async def called(ways: Ways, chooser: Chooser, choice: Choice, asked: Asked) -> 
                 span.set_attributes({**final.attributes, "lmops.route.attempts": sum(one.is_sent for one in attempts)})
             _note_skipped(span, attempts[-1])
             if answer is not None:
-                span.set_attribute("output.value", answer.content or "")
+                span.set_attributes(_said(asked, answer))
                 shown = {one.name: getattr(answer, one.name) for one in fields(Completion)}
                 return RoutedCompletion(**shown, choice=final, attempts=tuple(attempts))
         raise _failed(chooser.version, attempts)
@@ -112,8 +114,8 @@ async def _attempted(
         attempts.append(Attempt(arm.name, kind, cost, spent_ms, plain_line(str(error), 500)))
         return None
     else:
-        is_ok, cost = True, answer.cost_usd
-        attempts.append(Attempt(arm.name, "ok", cost, answer.latency_ms))
+        is_ok, cost = None if answer.is_blocked else True, answer.cost_usd  # of what is blocked no model is ill
+        attempts.append(Attempt(arm.name, "blocked" if answer.is_blocked else "ok", cost, answer.latency_ms))
         return answer
     finally:
         its_gate.give(version.circuit, is_ok=is_ok, cost_usd=cost)
@@ -153,6 +155,7 @@ async def _asked(
                     messages,
                     timeout_s=version.timeout_s,
                     max_wait_s=version.timeout_s if is_last else 0.0,
+                    guardrails=arm.policy,
                     **options,
                 )
         except TimeoutError as error:
@@ -176,14 +179,31 @@ def _reason(reason: Reason, attempts: Sequence[Attempt]) -> Reason:
     return "limit" if all(one.outcome in _LIMITS for one in attempts) else "fallback"
 
 
-def _said(asked: Asked) -> dict[str, str]:
-    """Return what the span of a request says of it: its input, and what rules look at."""
-    messages = asked.messages
-    shown = messages if isinstance(messages, str) else json.dumps(messages or asked.inputs, default=str)
-    found = {"input.value": shown}
-    if asked.context:
-        found["lmops.route.context"] = json.dumps(dict(asked.context), default=str, sort_keys=True)
-    return found
+def _context(asked: Asked) -> dict[str, str]:
+    """Return what the span of a request says of what rules look at."""
+    if not asked.context:
+        return {}
+    return {"lmops.route.context": json.dumps(dict(asked.context), default=str, sort_keys=True)}
+
+
+def _input(asked: Asked) -> str:
+    return (
+        asked.messages if isinstance(asked.messages, str) else json.dumps(asked.messages or asked.inputs, default=str)
+    )
+
+
+def _said(asked: Asked, answer: Completion) -> dict[str, str | bool]:
+    """Return what was asked and answered, as the span of a request says it: as it went on from the policy of the arm.
+
+    What a rail took out is put back for the user alone.
+    """
+    if not answer.decisions:
+        return {"input.value": _input(asked), "output.value": answer.content or ""}
+    passed = {one.stage: one.text for one in answer.decisions}
+    found = {"input.value": passed.get("input", ""), "output.value": passed.get("output", answer.content or "")}
+    if answer.is_blocked:
+        return found | {"output.value": answer.content or "", "lmops.route.blocked": True}
+    return dict(found)
 
 
 def _note_skipped(span: Span, attempt: Attempt) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import math
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.units import counted, share
 from lmops.routing._plan import Plan, plan_of, shares_with
@@ -12,6 +13,7 @@ from lmops.routing.comparing import Trial, compared, trial_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from lmops.routing._records import RouteVersion
     from lmops.store import Store
@@ -117,6 +119,34 @@ def _passes(one: MetricComparison, plan: Plan) -> bool:
         return True
     is_primary = not one.is_guard and plan.primary is not None
     return one.decision.margin is None and not is_primary and one.verdict == "inconclusive"
+
+
+def evidence_of(status: CanaryStatus) -> dict[str, Any]:
+    """Return what a step rests on, as plain data: the version, the decisions that were looked at, and their figures."""
+    found = status.comparison
+    told: dict[str, Any] = {
+        **{name: getattr(status, name) for name in ("version", "arm", "control", "decision", "step", "n", "n_wanted")},
+        "from": status.share,
+        "to": status.weights,
+    }
+    if found is None:
+        return told
+    split = {"arms": dict(zip(found.arms, found.split.counts, strict=False)), "p_value": found.split.p_value}
+    return {**told, "since": _iso(found.since), "until": _iso(found.until), "split": split} | {
+        "metrics": [_figures(one) for one in found.metrics]
+    }
+
+
+def _figures(one: MetricComparison) -> dict[str, Any]:
+    found = one.found
+    numbers = {name: getattr(found, name) for name in ("difference", "low", "high", "mean_a", "mean_b", "level")}
+    known = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+    users = {"users_a": found.n_a, "users_b": found.n_b, "margin": one.decision.margin}
+    return {"metric": one.metric.name, "verdict": one.verdict, **known, **users}
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
 
 
 def move_words(status: CanaryStatus, reason: str | None) -> str:

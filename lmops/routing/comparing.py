@@ -12,8 +12,8 @@ import numpy as np
 from lmops.base.units import counted, share
 from lmops.calc.experiments import arm_difference, judge_arms, pairs_needed, sample_ratio, user_spread
 from lmops.errors import UsageError, did_you_mean
-from lmops.feedback import known_calibration
 from lmops.metrics import items_sql, metric_of
+from lmops.routing import judges
 from lmops.routing._trial_records import ArmComparison, ExperimentPower, MetricComparison
 from lmops.text import plain_line
 from lmops.times import from_ns, to_ns
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from lmops.calc.experiments import SampleRatio
+    from lmops.calc.experiments import ArmDifference, SampleRatio
     from lmops.metrics import Metric
     from lmops.routing._records import RouteVersion
     from lmops.store import Store
@@ -221,18 +221,22 @@ def _compared(
     """Return one metric of two arms."""
     metric = watched.metric
     values, units, in_a, phases, before = _items(store, trial, metric, first_ns)
-    found = arm_difference(
-        values,
-        units,
-        in_a,
-        phases=phases,
-        before=before if bool((~np.isnan(before)).any()) else None,
-        quantile=metric.level,
-        level=level,
-        tightest_at=at,
-    )
+
+    def at_level(level: float) -> ArmDifference:
+        return arm_difference(
+            values,
+            units,
+            in_a,
+            phases=phases,
+            before=before if bool((~np.isnan(before)).any()) else None,
+            quantile=metric.level,
+            level=level,
+            tightest_at=at,
+        )
+
+    found, said = judges.corrected(store, trial, metric, at_level, level=level)
     decision = judge_arms(found, margin=watched.margin, higher_is_better=metric.worse == "below")
-    notes = [*([found.note] if found.note else []), *_judge_notes(store, metric)]
+    notes = [*([found.note] if found.note else []), *said]
     if found.reduced >= _WORTH:
         notes.append(f"{share(found.reduced)} of the variance is explained by what users were like before")
     return MetricComparison(
@@ -326,27 +330,6 @@ def _notes(trial: Trial, split: SampleRatio, about: _About) -> list[str]:
         notes.append(f"{counted(about.n_random, 'request')} had no key: each counts as a user of its own")
     if len(set(trial.phases.values())) > 1:
         notes.append("the shares changed on the way: only what happened under the same shares is held together")
-    return notes
-
-
-def _judge_notes(store: Store, metric: Metric) -> list[str]:
-    """Return what a judge's scores are worth."""
-    if metric.score is None:
-        return []
-    told = store.sql(
-        "select scorer_version, kind, model from trace_scorers where scorer = $name", {"name": metric.score}
-    )
-    notes = []
-    for version, kind, model in told.fetchall():
-        if kind != "judge":
-            continue
-        record = known_calibration(store, metric.score, version, model)
-        if record is None:
-            notes.append("uncalibrated: it says what the judge thinks, not what people would")
-        elif not record.is_fresh:
-            notes.append(f"the judge's calibration is stale: {plain_line('; '.join(record.stale), 200)}")
-        else:
-            notes.append(f"as the judge says, of calibration {record.number}; its errors make differences smaller")
     return notes
 
 

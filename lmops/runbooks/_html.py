@@ -10,7 +10,9 @@ from __future__ import annotations
 import base64
 import copy
 import gzip
+import itertools
 import json
+import re
 import secrets
 from functools import cache
 from importlib import resources
@@ -21,12 +23,15 @@ from lmops.runbooks._notebook import HEADING
 from lmops.text import attribute, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from lmops.runbooks._decision import Answer
 
 #: The tag of the cell whose chart stands at the head of the report.
 ANSWER_TAG: Final = "answer"
+#: The tag of a heading below which nothing stands; its rule is in the style sheet.
+EMPTY_TAG: Final = "lmops-empty"
+_HASHES: Final = re.compile(r"\s*(#{1,6})\s")
 _FIGURE: Final = '<div class="lmops-figure">'
 PLOTLY: Final = "application/vnd.plotly.v1+json"
 #: The first form that an output has is the one shown.
@@ -46,6 +51,7 @@ def page(notebook: Any, *, title: str, facts: Iterable[tuple[str, str, str]], an
     figures = sum(_prepare(output) for cell in shown.cells for output in cell.get("outputs", []))
     chart = _taken_chart(shown)
     _drop_heading(shown)
+    _mark_empty(shown)
     nonce = secrets.token_urlsafe(16)
     rows = "".join(
         f'<dt>{escape(name)}</dt><dd class="{attribute(style)}">{escape(value)}</dd>' for name, value, style in facts
@@ -114,6 +120,31 @@ def _drop_heading(notebook: Any) -> None:
         if cell.cell_type == "markdown" and HEADING.search(cell.source):
             cell.source = HEADING.sub("", cell.source, count=1)
             return
+
+
+def _mark_empty(notebook: Any) -> None:
+    """Mark the headings below which nothing stands, as in a dry run: the page shows them with the code only."""
+    for place, cell in enumerate(notebook.cells):
+        level = _level(cell)
+        if level and not any(map(_has_content, _section(notebook.cells[place:], level))):
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), EMPTY_TAG]
+
+
+def _section(cells: list[Any], level: int) -> Iterator[Any]:
+    """Yield the first cell, a heading of that level, and those before the next heading that is not below it."""
+    yield cells[0]
+    yield from itertools.takewhile(lambda one: not 0 < _level(one) <= level, cells[1:])
+
+
+def _level(cell: Any) -> int:
+    """Return the level of the heading that a cell begins with; 0 where it begins with none."""
+    found = _HASHES.match(cell.source) if cell.cell_type == "markdown" else None
+    return len(found[1]) if found else 0
+
+
+def _has_content(cell: Any) -> bool:
+    """Return whether a page shows anything of a cell besides its heading."""
+    return bool(cell.outputs if cell.cell_type == "code" else HEADING.sub("", cell.source, count=1).strip())
 
 
 def _body(notebook: Any) -> str:

@@ -15,17 +15,29 @@ from lmops.base.public import later, only
 from lmops.sample.folder import BuildReport, build, data_dir
 
 if TYPE_CHECKING:
-    from lmops.sample.after import released_route, traffic_after
+    from lmops.sample.after import as_of, released_route, traffic_after
+    from lmops.sample.guardrail import policies
     from lmops.sample.questions import golden
     from lmops.sample.releases import release
 
-__all__ = ["BuildReport", "build", "data_dir", "golden", "release", "released_route", "traffic_after"]
+__all__ = [
+    "BuildReport",
+    "as_of",
+    "build",
+    "data_dir",
+    "golden",
+    "policies",
+    "release",
+    "released_route",
+    "traffic_after",
+]
 __dir__ = only(__all__)
 #: What needs the application itself.
 __getattr__ = later(
     __name__,
     {
-        "lmops.sample.after": ("released_route", "traffic_after"),
+        "lmops.sample.after": ("as_of", "released_route", "traffic_after"),
+        "lmops.sample.guardrail": ("policies",),
         "lmops.sample.questions": ("golden",),
         "lmops.sample.releases": ("release",),
     },

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from opentelemetry.trace import SpanKind
 
 from lmops.base.chat import Message
-from lmops.sample.guardrail import BLOCKED_ANSWER, Verdict, check_input, check_output
+from lmops.guardrails import attributes_of
+from lmops.sample.guardrail import recorded
 from lmops.sample.retrieval import rerank
 from lmops.sample.telemetry import AttributeValue, compact
 from lmops.standin import content
@@ -25,6 +26,7 @@ from lmops.standin.tools import TOOL_NAMES, ToolUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lmops.guardrails import Checker, Decision
     from lmops.prompts import PromptVersion
     from lmops.sample.retrieval import Hit, Index
     from lmops.sample.telemetry import Telemetry
@@ -68,6 +70,7 @@ class Turn:
         faults: Failures ("429", "timeout") that its model calls meet, in order.
         prompt: The version in a store that is rendered; None: that of the package.
         marks: What else stands on the span of the request, such as which arm of a route answers.
+        guard: The policy of a store that guards it; None: the one of the two weeks.
     """
 
     question: str
@@ -81,6 +84,7 @@ class Turn:
     faults: tuple[str, ...] = ()
     prompt: PromptVersion | None = None
     marks: Mapping[str, AttributeValue] = field(default_factory=dict)
+    guard: Checker | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,6 +124,7 @@ class SupportApp:
         self._tools = tools
         self._telemetry = telemetry
         self._clock = telemetry.clock
+        self._recorded = recorded()
 
     def answer(self, turn: Turn) -> Reply:
         """Return the reply to one turn; failures of models and tools end in an apology, never in an exception."""
@@ -147,10 +152,10 @@ class SupportApp:
 
     def _steps(self, turn: Turn, reply: Reply, random: Random) -> str:
         faults = list(turn.faults)
-        verdict = self._guard("input", turn.question, random)
-        if verdict.action == "block":
-            reply.blocked_by = verdict.rule
-            return BLOCKED_ANSWER
+        asked = self._guard("input", turn.question, turn, random)
+        if asked.is_blocked:
+            reply.blocked_by = _rule(asked)
+            return asked.text
         query = turn.question
         if _needs_rewrite(turn):
             query = self._rewrite(turn, random)
@@ -161,24 +166,23 @@ class SupportApp:
         if done.tool_calls:
             call = done.tool_calls[0]
             result = self._run_tool(done, reply, random)
-            asked = Message(role="assistant", tool_calls=(call,))
+            called = Message(role="assistant", tool_calls=(call,))
             told = Message(role="tool", content=result, tool_call_id=call.id)
-            done = self._complete(turn, (*messages, asked, told), faults, reply, random)
-        if self._guard("output", done.content, random).action == "block":
-            reply.is_output_blocked = True
-            return BLOCKED_ANSWER
-        return done.content
+            done = self._complete(turn, (*messages, called, told), faults, reply, random)
+        said = self._guard("output", done.content, turn, random, system_prompt=messages[0].content)
+        reply.is_output_blocked = said.is_blocked
+        return said.text
 
-    def _guard(self, name: str, text: str, random: Random) -> Verdict:
-        with self._telemetry.span(f"guardrail {name}", _kind("GUARDRAIL") | {"input.value": text}) as span:
-            verdict = check_input(text) if name == "input" else check_output(text)
-            span.set_attribute("lmops.guardrail.name", f"{name}-patterns")
-            span.set_attribute("lmops.guardrail.action", verdict.action)
-            if verdict.rule is not None:
-                span.set_attribute("lmops.guardrail.rule", verdict.rule)
-            span.set_attribute("output.value", verdict.action)
+    def _guard(
+        self, stage: Literal["input", "output"], text: str, turn: Turn, random: Random, *, system_prompt: str = ""
+    ) -> Decision:
+        with self._telemetry.span(f"guardrail {stage}", _kind("GUARDRAIL") | {"input.value": text}) as span:
+            context = {"question": turn.question, "system_prompt": system_prompt}
+            decision = (turn.guard or self._recorded).check(stage, text, context=context)
+            span.set_attributes(_as_recorded(decision) if turn.guard is None else attributes_of(decision))
+            span.set_attribute("output.value", _done(decision))
             self._clock.advance(random.triangular(0.5, 6, 1.5))
-        return verdict
+        return decision
 
     def _rewrite(self, turn: Turn, random: Random) -> str:
         request = ChatRequest(
@@ -300,6 +304,21 @@ class SupportApp:
             else:
                 return result
         raise AssertionError("unreachable")
+
+
+def _as_recorded(decision: Decision) -> dict[str, AttributeValue]:
+    """Return what stood on the span of a check in the two weeks."""
+    found = {"name": f"{decision.stage}-patterns", "action": _done(decision), "rule": _rule(decision)}
+    return {f"lmops.guardrail.{name}": value for name, value in found.items() if value is not None}
+
+
+def _done(decision: Decision) -> str:
+    return "pass" if decision.action == "allow" else decision.action
+
+
+def _rule(decision: Decision) -> str | None:
+    by = decision.decided_by
+    return by.rules[0] if by is not None and by.rules else None
 
 
 def _rendered(turn: Turn, *, sources: str, question: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What was planted in the two weeks, out of the truth that is kept beside them, and how alerts stand up to it."""
+"""What was planted in the two weeks, when and what it moves, and how alerts stand up to it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,42 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lmops.sample.traffic import CHUNKING_NS, END_NS, MODEL_UPDATE_NS, OUTAGE, PROMPT_3_NS, RATE_LIMITS
+from lmops.times import from_ns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from lmops.calc.arrays import Floats, Ints
-
-#: An alert is of what began at most so long before or after the time at which it says that something began.
+#: An alert says when something began to so much.
 NEAR: Final = timedelta(days=1)
+_LATENCY: Final = ("latency_p50", "latency_p95", "latency_p99")
+_LONGER: Final = ("answer_length", "output_tokens", "cost_per_query", *_LATENCY)
+_WORSE: Final = ("score.source_support", "score.refusal", "thumbs_down_rate")
+#: By the plan of the traffic: from when until when each incident was there, and the metrics that it moves. Prompt 3 is
+#: what lets injected orders through.
+_PLAN: Final[dict[str, tuple[int, int, tuple[str, ...]]]] = {
+    "tool-outage": (OUTAGE.start_ns, OUTAGE.end_ns, ("tool_failure_rate", "error_rate", *_WORSE, *_LATENCY)),
+    "prompt-v3": (PROMPT_3_NS, END_NS, (*_WORSE, *_LONGER, "dictated_rate")),
+    "injection": (PROMPT_3_NS, END_NS, ("dictated_rate", "guardrail_block_rate", *_WORSE)),
+    "chunking": (CHUNKING_NS, END_NS, ("documents_found", "retrieval_score", "input_tokens", *_WORSE)),
+    "model-update": (MODEL_UPDATE_NS, END_NS, (*_LONGER, *_WORSE)),
+    "model-errors": (
+        RATE_LIMITS.start_ns,
+        RATE_LIMITS.end_ns,
+        ("rate_limited_rate", "model_error_rate", "error_rate", *_LATENCY),
+    ),
+}
 
 
 class Planted(NamedTuple):
-    """One incident of the truth: what it is called, from when until when it was worst, and how many traces it met."""
+    """One incident: what it is called, when it was there, how many traces it harmed, and the metrics that it moves."""
 
     name: str
     since: datetime
     until: datetime
     traces: int
+    metrics: tuple[str, ...]
 
 
 class Firing(NamedTuple):
@@ -33,6 +52,7 @@ class Firing(NamedTuple):
 
     alert: int
     monitor: str
+    metric: str
     at: datetime
     since: datetime
     low: datetime | None
@@ -69,26 +89,25 @@ class Judged(NamedTuple):
 
 
 def planted(truth: Path) -> list[Planted]:
-    """Return the incidents that a file of truth tells of, by their beginning.
-
-    Some of them, such as single errors of a model, happen all along. An incident is the stretch of production in which
-    it met traces least as before and after.
+    """Return the incidents of the plan that a file of truth tells of, by their beginning.
 
     Args:
         truth: A JSON line a trace, as ``truth.jsonl`` of the sample.
     """
-    lines = truth.read_text(encoding="utf-8").splitlines()
-    rows = sorted((json.loads(line) for line in lines), key=lambda row: str(row["start_at"]))
-    rows = [row for row in rows if row["environment"] == "production"]
-    names = {name for row in rows for name in row["incidents"] if _is_met(name, row)}
-    return sorted((_worst(name, rows) for name in names), key=lambda one: one.since)
+    rows = [json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines()]
+    found = []
+    for name, (since_ns, until_ns, metrics) in _PLAN.items():
+        since, until = from_ns(since_ns), from_ns(until_ns)
+        met = sum(_is_met(name, row) and since <= datetime.fromisoformat(row["start_at"]) < until for row in rows)
+        found += [Planted(name, since, until, met, metrics)] if met else []
+    return sorted(found, key=lambda one: one.since)
 
 
 def judged(firings: Iterable[Firing], known: Sequence[Planted]) -> Judged:
     """Return how alerts stand up to what was planted.
 
-    An alert is of what began within the limits that it gives for the beginning; where there is none, of what began
-    nearest to it, at most a day from it. Nothing that began after the alert counts.
+    An alert is of incidents that move its metric and were there between the beginning that it gives and the time at
+    which it was seen: of those that began within the limits that it gives, or a day from them; where none did, of all.
 
     Args:
         firings: In the order in which they were seen.
@@ -100,41 +119,11 @@ def judged(firings: Iterable[Firing], known: Sequence[Planted]) -> Judged:
 
 
 def _of(firing: Firing, known: Sequence[Planted]) -> tuple[Planted, ...]:
-    begun = [one for one in known if one.since <= firing.at]
-    if firing.low is not None and firing.high is not None:
-        within = tuple(one for one in begun if firing.low <= one.since <= firing.high)
-        if within:
-            return within
-    near = [one for one in begun if abs(one.since - firing.since) <= NEAR]
-    return tuple(sorted(near, key=lambda one: abs(one.since - firing.since))[:1])
-
-
-def _worst(name: str, rows: Sequence[dict[str, Any]]) -> Planted:
-    """Return the stretch of rows in which an incident was least like chance: that of the highest likelihood ratio."""
-    import numpy as np
-
-    met = np.array([_is_met(name, row) for row in rows])
-    places = np.flatnonzero(met)
-    best, first, last = -np.inf, 0, 0
-    for number, start in enumerate(places):
-        lengths, hits = places[number:] - start + 1, np.arange(1, len(places) - number + 1)
-        ratios = _fit(hits, lengths) + _fit(len(places) - hits, len(rows) - lengths)
-        end = int(ratios.argmax())
-        if ratios[end] > best:
-            best, first, last = ratios[end], int(start), int(places[number + end])
-    since, until = (datetime.fromisoformat(rows[place]["start_at"]) for place in (first, last))
-    return Planted(name, since, until, int(met[first : last + 1].sum()))
-
-
-def _fit(hits: Ints, of: Ints) -> Floats:
-    """Return the log likelihood of so many hits among so many, at the share that fits best."""
-    return _times_log(hits) + _times_log(of - hits) - _times_log(of)
-
-
-def _times_log(numbers: Ints) -> Floats:
-    import numpy as np
-
-    return np.asarray(numbers * np.log(np.maximum(numbers, 1)), dtype=np.float64)
+    low, high = firing.low or firing.since, firing.high or firing.since
+    there = tuple(
+        one for one in known if firing.metric in one.metrics and one.since <= firing.at and low - NEAR <= one.until
+    )
+    return tuple(one for one in there if low - NEAR <= one.since <= high + NEAR) or there
 
 
 def _is_met(name: str, row: dict[str, Any]) -> bool:

@@ -32,6 +32,7 @@ from lmops.times import to_ns
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lmops.guardrails import Checker
     from lmops.prompts import PromptVersion
     from lmops.sample.app import Reply
     from lmops.sample.telemetry import AttributeValue
@@ -89,6 +90,7 @@ class Stand:
         prompt_version: Number of the prompt.
         prompt: The version in a store; None: that of the package.
         marks: What else stands on the span of the request.
+        guard: The policy in a store; None: that of the two weeks.
     """
 
     revision: int
@@ -96,6 +98,7 @@ class Stand:
     prompt_version: int
     prompt: PromptVersion | None = None
     marks: Mapping[str, AttributeValue] = field(default_factory=dict)
+    guard: Checker | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +232,7 @@ class _Simulation:
             faults=_faults(start_ns, self._random),
             prompt=stand.prompt,
             marks=stand.marks,
+            guard=stand.guard,
         )
         reply = app.answer(turn)
         versions = {"index_fingerprint": index.fingerprint, "model_revision": stand.revision}

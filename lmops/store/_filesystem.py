@@ -180,14 +180,19 @@ def keep_out_of_git(folder: Path) -> None:
     """Let git ignore all of a store, unless its ``.gitignore`` is there and says something else."""
     # Traces are nobody's to publish, and a store that cannot have the file is as good as before.
     with contextlib.suppress(OSError):
+        ignore = f"{folder}/.gitignore"
+        if os.path.lexists(ignore):
+            return
         rights = stat.S_IMODE(folder.stat().st_mode) & 0o666
-        made = os.open(folder / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL, rights)
+        made = os.open(ignore, os.O_WRONLY | os.O_CREAT | os.O_EXCL, rights)
         with os.fdopen(made, "w", encoding="utf-8") as file:
             file.write("*\n")
 
 
 def make_file(path: Path) -> None:
     """Make an empty file with the rights of its folder, the right to run left out; one that is there stays as it is."""
+    if os.path.lexists(path):  # asking costs less than failing
+        return
     mode = stat.S_IMODE(path.parent.stat().st_mode) & 0o666
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))

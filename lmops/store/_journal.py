@@ -96,7 +96,7 @@ def note(
 def head(folder: Path) -> tuple[str, int] | None:
     """Return (store id, generation) of the last whole line; None when there is none."""
     try:
-        with (folder / JOURNAL).open("rb") as handle:
+        with (folder / JOURNAL).open("rb", buffering=0) as handle:  # on each opening, and most of it is read at once
             size = handle.seek(0, os.SEEK_END)
             handle.seek(max(0, size - _TAIL))
             found = _last(handle.read())

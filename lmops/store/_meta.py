@@ -181,6 +181,8 @@ class Meta:
         self.folder = folder
         self.path = folder / META
         self.read_only = read_only
+        #: whoever keeps looking into it by itself stops then
+        self.is_closed = False
         self._local = threading.local()
         self._open_here: dict[int, tuple[sqlite3.Connection, threading.RLock]] = {}
         self._at_rest = AtRest(self.path, self._open)
@@ -206,8 +208,8 @@ class Meta:
         self._acknowledged = Acknowledged(folder)
         with in_words(folder), GATE.passing():
             self.store_id = store_id or str(_info(self.connection(), "store_id"))
-        #: what is known to be lost of what was acknowledged, in words
-        self.lost = self._lost_writes()
+            #: what is known to be lost of what was acknowledged, in words
+            self.lost = self._lost_writes()
         #: what dead processes left on the disk and cannot be read: what is wrong, by path in the store
         self.unread: dict[str, str] = {}
 
@@ -384,8 +386,7 @@ class Meta:
         """Return what was acknowledged and is not in the database; a writer keeps it there until it is settled."""
         # The file first: what is acknowledged meanwhile is then in the database.
         acknowledged = self._acknowledged.read(self.store_id)
-        with self.read() as con:
-            count, known = con.execute(_LOST_AND_MADE, (LOST,)).fetchone()
+        count, known = self.connection().execute(_LOST_AND_MADE, (LOST,)).fetchone()
         made = count if isinstance(count, int) else 0
         if count is None or made >= acknowledged:
             return None if known is None else str(known)
@@ -450,6 +451,7 @@ class Meta:
 
     def close(self) -> None:
         """Close every connection that this process opened; a thread that is using its own closes it afterwards."""
+        self.is_closed = True
         for con, lock in list(self._open_here.values()):
             _close(con, lock)
         self._open_here.clear()

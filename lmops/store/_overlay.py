@@ -313,16 +313,12 @@ def trace_row(spans: Sequence[Row], facts: TraceFacts, calls: Sequence[Row]) -> 
     """
     if len(spans) == 1:
         return _row_of_one(spans[0], facts, calls)
-    root, failing = spans[0], _NO_SPAN
+    root, failing = _chosen(spans, facts)
     start, end = spans[0]["start_ns"], 0
     is_timed, errors = False, 0
     prompts = []
     for row in spans:
-        span_id, began = row["span_id"], row["start_ns"]
-        if span_id == facts.root_span_id:
-            root = row
-        if span_id == facts.error_span_id:
-            failing = row
+        began = row["start_ns"]
         # A clock that ran backwards must not put a span outside its trace: spans are looked up by the trace's range.
         start, end = min(start, began), max(end, began, row["end_ns"] or 0)
         is_timed |= row["latency_ms"] is not None
@@ -363,6 +359,17 @@ def trace_row(spans: Sequence[Row], facts: TraceFacts, calls: Sequence[Row]) -> 
         "output": preview(_said("output", root, calls[::-1], facts), "assistant"),
         "is_orphan": facts.is_orphan,
     }
+
+
+def _chosen(spans: Sequence[Row], facts: TraceFacts) -> tuple[Row, Row]:
+    """Return the span that a trace is called after, and the one whose error is the trace's."""
+    root, failing = spans[0], _NO_SPAN
+    for row in spans:
+        if row["span_id"] == facts.root_span_id:
+            root = row
+        if row["span_id"] == facts.error_span_id:
+            failing = row
+    return root, failing
 
 
 def _start(row: Row) -> tuple[int, str]:

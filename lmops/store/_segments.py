@@ -101,10 +101,9 @@ def seal(*values: object) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """One file of the manifest."""
+class _Described:
+    """What is said of a file of facts."""
 
-    segment_id: int
     tbl: str
     path: str
     rows: int
@@ -118,6 +117,13 @@ class Segment:
     generation: int | None = None
     #: the highest revision of its rows
     rev: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment(_Described):
+    """One file of the manifest."""
+
+    segment_id: int
     #: the row of the manifest is what was written
     is_intact: bool = True
 
@@ -230,25 +236,13 @@ def to_arrow(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(_Described):
     """A complete Parquet file that the manifest does not list yet."""
-
-    tbl: str
-    path: str
-    rows: int
-    bytes: int
-    raw_bytes: int
-    min_ns: int | None
-    max_ns: int | None
-    sha256: str
-    schema_version: int
-    generation: int | None = None
-    rev: int | None = None
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Written:
         """Return the file of a manifest record that was kept elsewhere."""
-        return cls(**{name: record[name] for name in cls.__slots__})
+        return cls(**{name: record[name] for name in _SEALED})
 
     def insert(self, con: sqlite3.Connection) -> None:
         """List the file in the manifest, inside the caller's transaction."""

@@ -170,6 +170,11 @@ class Store:
         return self._meta.read_only
 
     @property
+    def is_closed(self) -> bool:
+        """Return whether it was closed: nothing should look into it by itself any more."""
+        return self._meta.is_closed
+
+    @property
     def store_id(self) -> str:
         """Return the random id that the store got when it was made."""
         return self._meta.store_id

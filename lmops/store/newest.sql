@@ -1,4 +1,4 @@
--- What the migrations up to 23 make, at once. python -m tests.newest writes it.
+-- What the migrations up to 25 make, at once. python -m tests.newest writes it.
 CREATE TABLE inbox (
     seq integer primary key autoincrement,
     written_ns integer not null,
@@ -561,10 +561,34 @@ CREATE TABLE anchor_claims (
     judge text not null, version integer not null, pid integer not null, pid_started text, host text not null,
     heartbeat_ns integer not null, primary key (judge, version)
 ) without rowid;
+CREATE TABLE guardrail_cards (
+    number integer primary key, subject text not null, kind text not null, config_hash text not null,
+    stage text not null, dataset text not null, figures text not null, author text not null, created_ns integer not null
+);
+CREATE INDEX guardrail_cards_of on guardrail_cards (config_hash);
+CREATE TABLE guardrail_card_mistakes (
+    card integer not null, place integer not null, example_id text not null, is_attack integer not null,
+    primary key (card, place)
+) without rowid;
+CREATE TABLE guardrail_versions (
+    name text not null, version integer not null, hash text not null, body text not null, parent integer, note text,
+    author text not null, created_ns integer not null, primary key (name, version)
+) without rowid;
+CREATE TABLE guardrail_switches (
+    policy text not null, rail text not null, is_off integer not null, actor text not null,
+    moved_ns integer not null, reason text, primary key (policy, rail)
+) without rowid;
+CREATE TABLE guardrail_runs (
+    run_id text not null primary key, policy text not null, version integer not null, actor text not null,
+    noted_ns integer not null
+) without rowid;
+CREATE TABLE guardrail_files (
+    folder text not null, name text not null, hash text not null, primary key (folder, name)
+) without rowid;
 insert into audit_head values (1, 0, '0000000000000000000000000000000000000000000000000000000000000000');
 insert into counters values ('commits', 0);
 insert into counters values ('inbox_rows', 0);
 insert into counters values ('manifest', 0);
 insert into counters values ('rev', 0);
 insert into counters values ('segments', 0);
-pragma user_version=23;
+pragma user_version=25;

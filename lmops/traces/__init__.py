@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lmops.base.public import only
-from lmops.errors import UsageError
+from lmops.errors import NotFoundError, UsageError
 from lmops.progress import Progress
-from lmops.redact import Redactor
+from lmops.redact import KEYS, PATTERNS, Redactor
 from lmops.traces import _show as _show
 from lmops.traces import _show_diff as _show_diff
 from lmops.traces import _show_span as _show_span
@@ -110,9 +110,17 @@ def join_logs(row: Row, logs: list[Row]) -> Row:
 class Traces:
     """The traces of a workspace: ``ws.traces``."""
 
-    def __init__(self, store: Store, *, pricer: Callable[[], Pricer]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        pricer: Callable[[], Pricer],
+        redaction: Callable[[str], Callable[[str], str]] | None = None,
+    ) -> None:
         self._store = store
         self._pricer = pricer
+        self._redaction = redaction
+        self._redacts: tuple[Callable[[str], str], ...] = ()
         self._instrumentation: list[Instrumentation] = []
 
     def __repr__(self) -> str:
@@ -143,7 +151,8 @@ class Traces:
                 record, with nothing of that file kept.
             redact: What must not be kept: "keys" masks keys of known shapes and the credentials that this process holds
                 in its environment; names of ``lmops.redact.PATTERNS`` some of them; a function from text to text gets
-                every text value of attributes, events, resource and messages; or a list of these. Applied to text
+                every text value of attributes, events, resource and messages; the reference of a policy of
+                guardrails, "support@production", takes out what its rails redact; or a list of these. Applied to text
                 before anything of it is stored; a text that the function fails on is not kept.
             progress: Show how far it is.
 
@@ -154,7 +163,7 @@ class Traces:
             NotFoundError: No file matches.
             IngestError: ``on_error="raise"`` and a record cannot be read.
         """
-        reader = Ingest(self._store, self._pricer(), format=format, on_error=on_error, redactor=Redactor.of(redact))
+        reader = Ingest(self._store, self._pricer(), format=format, on_error=on_error, redactor=self.redactor(redact))
         return reader.run(source, progress=progress)
 
     def instrument(
@@ -199,11 +208,54 @@ class Traces:
             block_ms=block_ms,
             clients=clients,
             price_rows=lambda rows: self._pricer().put_costs(rows),
-            redactor=Redactor.of(redact),
+            redactor=self.redactor(redact),
         )
         if handle not in self._instrumentation:
             self._instrumentation.append(handle)
         return handle
+
+    def redact_with(self, policy: str | None) -> None:
+        """Let a policy of guardrails redact all that this workspace takes in from now on; None ends it.
+
+        What its rails redact, at whatever stage, is in no file of the store; reports say how much of each kind it was.
+        A text on which a rail fails that fails closed is not kept.
+
+        Args:
+            policy: "support@production", "support@3", ...
+
+        Raises:
+            NotFoundError: There is no such policy.
+            UsageError: None of its rails redacts, or spans of this process are stored already: say it before.
+        """
+        if self._instrumentation:
+            raise UsageError("spans of this process are stored already: redact_with(...) first, then instrument()")
+        found = () if policy is None else (self._meant(policy, is_policy=True),)
+        Redactor.of([*found] or None)  # what cannot mask is said now, and not when something comes in
+        self._redacts = found
+
+    def redactor(self, redact: Redact | None = None) -> Redactor | None:
+        """Return what masks texts before they are kept; None where nothing does.
+
+        Args:
+            redact: As for :meth:`ingest`, beside what :meth:`redact_with` said.
+
+        Raises:
+            NotFoundError: There is no such policy.
+            UsageError: It is neither a pattern, nor a policy, nor a function.
+        """
+        asked = [] if redact is None else list(redact) if isinstance(redact, list | tuple) else [redact]
+        return Redactor.of([*map(self._meant, asked), *self._redacts] or None)
+
+    def _meant(self, one: Any, *, is_policy: bool = False) -> Any:
+        """Return what a name means that is none of a pattern: a policy of guardrails."""
+        if not isinstance(one, str) or one in (KEYS, *PATTERNS) or self._redaction is None:
+            return one
+        try:
+            return self._redaction(one)
+        except NotFoundError:
+            if is_policy or "@" in one:
+                raise
+            return one  # as likely a pattern that is written wrongly: the redactor names the nearest
 
     def ids_of(self, by: str, value: object) -> list[str]:
         """Return the ids of the traces of a user, of a session, by a condition, or as they were given.

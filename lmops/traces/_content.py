@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from lmops.traces._canonical import Canonical, conversation, plain
@@ -16,6 +17,8 @@ parsed = structure
 
 #: What a request for embeddings says besides the texts.
 _SETTINGS: Final = frozenset({"model", "dimensions", "encoding_format", "user", "stream", "extra_headers"})
+#: A text longer than this is no number.
+_LONGEST_NUMBER: Final = 40
 
 
 def shape(value: object, kind: str, role: str) -> str | None:
@@ -423,7 +426,7 @@ def _document(item: object) -> Canonical | None:
     if isinstance(item, list) and len(item) == 2 and isinstance(item[0], dict):
         document = _document(item[0])  # LangChain: (document, score)
         if document is not None and document["score"] is None:
-            document["score"] = _score(item[1])
+            document["score"] = as_finite(item[1])
         return document
     if not isinstance(item, dict) or not item:
         return None
@@ -435,9 +438,9 @@ def _document(item: object) -> Canonical | None:
     identity = _first((item, inner, below), ("id", "document_id", "id_", "doc_id", "chunk_id"))
     if identity is None:
         identity = item.get("node_id")
-    score = _score(item.get("score"))
+    score = as_finite(item.get("score"))
     if score is None:
-        score = next((number for value in _scores(item, below) if (number := _score(value)) is not None), None)
+        score = next((number for value in _scores(item, below) if (number := as_finite(value)) is not None), None)
     return {
         "rank": 0,
         "id": identity if isinstance(identity, str) or identity is None else plain(identity),
@@ -476,10 +479,11 @@ def _scores(*holders: dict[str, object]) -> Iterator[object]:
                 yield holder[name]
 
 
-def _score(value: object) -> float | None:
+def as_finite(value: object) -> float | None:
+    """Return a finite number, also from text; None for anything else."""
     if isinstance(value, str):
         try:
-            value = float(value) if len(value) < 40 else None
+            value = float(value.strip().strip('"')) if len(value) <= _LONGEST_NUMBER else None
         except ValueError:
             return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -488,7 +492,7 @@ def _score(value: object) -> float | None:
         number = float(value)
     except OverflowError:
         return None
-    return number if number - number == 0 else None
+    return number if math.isfinite(number) else None
 
 
 def documents_of_events(events: Iterable[dict[str, object]]) -> str | None:

@@ -19,6 +19,7 @@ from lmops.traces._content import (
     ai_answer,
     answered,
     arguments_of,
+    as_finite,
     asked,
     choices_indexed,
     documents,
@@ -99,18 +100,8 @@ def count(raw: RawSpan, key: str, _kind: str) -> int | None:
 
 def as_number(value: object) -> float | None:
     """Return a finite number that is not negative, also from text; None for anything else."""
-    if isinstance(value, str):
-        try:
-            value = float(value.strip().strip('"')) if len(value) <= 40 else None
-        except ValueError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+    number = as_finite(value)
+    return number if number is not None and number >= 0 else None
 
 
 def money(raw: RawSpan, key: str, _kind: str) -> float | None:

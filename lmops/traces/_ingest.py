@@ -9,18 +9,21 @@ import io
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 from lmops.base.shown import Shown
+from lmops.base.units import counted
 from lmops.errors import IngestError, NotFoundError, UsageError, system_in_words
 from lmops.progress import Progress
+from lmops.text import plain_line
 from lmops.traces._redact import redact_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from lmops.models import Pricer
     from lmops.redact import Redactor
@@ -48,7 +51,7 @@ class IngestReport(Shown):
 
     ``spans`` and ``traces`` are new ones, ``duplicates`` were there before, ``rejected`` holds (where, why) of records
     that could not be read (at most 1,000 of the ``rejected_count``), ``ignored`` counts log records that carry nothing
-    of a model call.
+    of a model call, ``redacted`` what a policy took out, by kind.
     """
 
     spans: int
@@ -60,20 +63,27 @@ class IngestReport(Shown):
     ignored: int
     files: int
     duration_s: float
+    redacted: Mapping[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Say it in one line, and the first rejections below."""
         rate = f", {self.spans / self.duration_s:,.0f} spans/s" if self.spans and self.duration_s else ""
-        parts = [f"{self.spans:,} new spans in {self.traces:,} traces"]
-        parts += [f"{self.logs:,} log events"] if self.logs else []
-        parts += [f"{self.duplicates:,} duplicates"] if self.duplicates else []
+        parts = [f"{counted(self.spans, 'new span')} in {counted(self.traces, 'trace')}"]
+        parts += [counted(self.logs, "log event")] if self.logs else []
+        parts += [counted(self.duplicates, "duplicate")] if self.duplicates else []
         parts += [f"{self.rejected_count:,} rejected"] if self.rejected_count else []
         parts += [f"{self.ignored:,} log records that say nothing of a model call"] if self.ignored else []
-        lines = [f"<IngestReport {', '.join(parts)}; {self.files} files in {self.duration_s:.1f} s{rate}>"]
+        parts += [f"{sum(self.redacted.values()):,} redacted ({in_words(self.redacted)})"] if self.redacted else []
+        lines = [f"<IngestReport {', '.join(parts)}; {counted(self.files, 'file')} in {self.duration_s:.1f} s{rate}>"]
         lines += [f"  {where}: {why}" for where, why in self.rejected[:5]]
         if self.rejected_count > 5:
             lines.append(f"  ... and {self.rejected_count - 5:,} more in .rejected")
         return "\n".join(lines)
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Return how often each kind was found, the most frequent first."""
+    return ", ".join(f"{count:,} {plain_line(kind, 40)}" for kind, count in Counter(counts).most_common())
 
 
 @dataclass(slots=True)
@@ -129,6 +139,7 @@ class Ingest:
     def run(self, source: Source, *, progress: bool) -> IngestReport:
         """Read everything and return the report."""
         began = time.monotonic()
+        before = self._redacted()
         with _inputs(source) as inputs:
             total = sum(found.size for found in inputs)
             bar = Progress("ingest", total, unit="bytes") if progress else None
@@ -149,7 +160,11 @@ class Ingest:
             ignored=self._ignored,
             files=len(inputs),
             duration_s=time.monotonic() - began,
+            redacted=dict(self._redacted() - before),
         )
+
+    def _redacted(self) -> Counter[str]:
+        return Counter() if self._redactor is None else self._redactor.counts
 
     def _refuse_bad(self, found: _Input) -> None:
         """Read a whole file before anything of it is kept, so that a bad record leaves nothing behind."""

@@ -135,6 +135,8 @@ def beside(store: Store, frame: pd.DataFrame, scores: Sequence[str]) -> pd.DataF
     said = {name: _said(name, asked) for name in SAID_COLUMNS} if has_feedback(store) else {}
     if scores:
         said["scores"] = _scored(scores, asked, known=scores)
+    if not said:
+        return frame  # dropping nothing copies the frame
     frame = frame.drop(columns=[name for name in (*said, *scores) if name in frame.columns])
     ids = frame["trace_id"].tolist()
     for query in said.values():

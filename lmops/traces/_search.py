@@ -113,14 +113,14 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
     if wanted and column == "start_ns" and descending:
         # A condition is likely to leave few rows: begin with more of them.
         for window in _windows(store, bounds, wanted * (2 if where is None else 64)):
-            found = ask(window)
-            if window == bounds or len(found) >= wanted:
-                return _frame(store, found, order, limit, scores)
+            frame = ask(window).df()  # most often it is enough, and counting first is a question more
+            if window == bounds or len(frame) >= wanted:
+                return _frame(store, frame, order, limit, scores)
     elif wanted and wanted <= NARROW_ROWS:
         # Sorting keys is much cheaper than sorting rows: first which traces, then their rows.
         keys = ask(bounds, "t.trace_id, t.start_ns").fetchall()
         if not keys:
-            return _frame(store, ask(bounds), order, limit, scores)
+            return _frame(store, ask(bounds).df(), order, limit, scores)
         starts = ", ".join(str(int(key[1])) for key in keys)
         chosen = store.sql(
             f"select t.* from traces t where t.start_ns in ({starts}) and t.trace_id in ({', '.join('?' * len(keys))}) "
@@ -128,8 +128,8 @@ def search(store: Store, where: str | None, bounds: Bounds, *, order: str, limit
             [key[0] for key in keys],
             bounds=Bounds(min(key[1] for key in keys), max(key[1] for key in keys)),
         )
-        return _frame(store, chosen, order, limit, scores)
-    return _frame(store, ask(bounds), order, limit, scores)
+        return _frame(store, chosen.df(), order, limit, scores)
+    return _frame(store, ask(bounds).df(), order, limit, scores)
 
 
 def found_sql(where: str | None, bounds: Bounds, *, evaluations: bool) -> str:
@@ -149,13 +149,10 @@ def found_sql(where: str | None, bounds: Bounds, *, evaluations: bool) -> str:
     return f"select t.trace_id from {source_of(predicate)} where {condition}"
 
 
-def _frame(
-    store: Store, relation: duckdb.DuckDBPyRelation, order: str, limit: int | None, scores: Sequence[str]
-) -> pd.DataFrame:
+def _frame(store: Store, frame: pd.DataFrame, order: str, limit: int | None, scores: Sequence[str]) -> pd.DataFrame:
     """Return the rows, and in the attributes of the frame whether there were more than the limit."""
     from lmops.traces._frame import TraceFrame
 
-    frame: pd.DataFrame = relation.df()
     is_cut = bool(limit) and len(frame) > (limit or 0)
     shown = TraceFrame(beside(store, frame.iloc[:limit] if is_cut else frame, scores))
     shown.attrs.update(limit=limit, is_cut=is_cut, order=order)

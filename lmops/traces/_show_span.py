@@ -7,8 +7,8 @@ from typing import Any, Final
 from lmops.base.cards import card_html, card_text
 from lmops.base.sheet import framed
 from lmops.base.shown import html_of, text_of
-from lmops.base.units import duration, money, tokens
-from lmops.traces._ingest import IngestReport
+from lmops.base.units import counted, duration, money, tokens
+from lmops.traces._ingest import IngestReport, in_words
 from lmops.traces._trace import Span
 
 _REJECTIONS: Final = 20
@@ -61,13 +61,14 @@ def _report_parts(found: IngestReport) -> dict[str, Any]:
     rate = f"{found.spans / found.duration_s:,.0f} spans/s" if found.spans and found.duration_s else ""
     return {
         "kind": "ingest",
-        "title": f"{found.spans:,} new spans in {found.traces:,} traces",
+        "title": f"{counted(found.spans, 'new span')} in {counted(found.traces, 'trace')}",
         "facts": [
             ("files", f"{found.files:,}"),
             ("time", duration(found.duration_s * 1e3)),
             ("rate", rate),
             ("log events", f"{found.logs:,}" if found.logs else ""),
             ("there before", f"{found.duplicates:,}" if found.duplicates else ""),
+            ("redacted", in_words(found.redacted)),
             ("rejected", f"{found.rejected_count:,}" if found.rejected_count else ""),
             ("of no model call", f"{found.ignored:,} log records" if found.ignored else ""),
         ],

@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from lmops.models import Pricer
+from lmops.store._manifest import move_manifest
 from lmops.store._tables import SPAN_COLUMNS
 
 if TYPE_CHECKING:
@@ -129,6 +130,42 @@ def rss_mb(pid: int | str = "self") -> float:
     return pages * 4096 / 1e6
 
 
+def peak_mb() -> float:
+    """Return the most memory that this process had in MB; what it was forked from does not count."""
+    from pathlib import Path
+
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+
 def folder_size(folder: Path) -> int:
     """Return the bytes of all files below a folder."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def multiply(store: Store, times: int) -> None:
+    """Add copies of all that a store has, with ids of their own, until there is so many times as much.
+
+    They are written as files of columns: rows of Python would take an hour for ten million spans.
+    """
+    import pyarrow.parquet as pq
+    from pyarrow import compute as pc
+
+    publisher, meta = store._publisher, store._meta  # there is no other way past rows
+    listed = meta.connection().execute("select tbl, path from segments").fetchall()
+    known = [(tbl, pq.read_table(store.path / path)) for tbl, path in listed]
+    for copy in range(1, times):
+        with publisher.files() as written:
+            for tbl, table in known:
+                for name in ("trace_id", "session_id", "response_id"):
+                    if name in table.column_names:
+                        at = table.column_names.index(name)
+                        # ids of traces stay hexadecimal and as long as they are
+                        rest = pc.utf8_slice_codeunits(table[name], 2 if name == "trace_id" else 0)
+                        own = pc.binary_join_element_wise(rest, f"{copy:02x}", "")
+                        table = table.set_column(at, table.schema.field(name), own)  # noqa: PLW2901
+                written.append(publisher.write_file(tbl, table))
+            with meta.write(durable=True) as con:
+                for file in written:
+                    file.insert(con)
+                move_manifest(con)

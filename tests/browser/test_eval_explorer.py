@@ -175,6 +175,17 @@ def test_marked_cases_go_into_a_dataset(opened, runs):
     assert s.page.evaluate("() => document.activeElement.getAttribute('role')") == "grid"
 
 
+def test_with_nothing_chosen_a_key_takes_the_whole_list(opened):
+    """Only regressions, then a: the form is about all of them."""
+    s = opened()
+    s.press("r")
+    total(s, 11)
+    s.press("a")
+    s.page.wait_for_selector(".lm-planned strong:has-text('11 examples')")
+    assert "add all 11 cases to dataset" in s.page.locator(".lm-action").inner_text()
+    s.press("Escape")
+
+
 def test_what_is_copied_is_shown_before_its_name_is_typed(opened):
     """The fields of the examples; where there are none, why, and nothing can be typed or sent."""
     s = opened()

@@ -278,7 +278,7 @@ def judged(ws):
 
 def routed(ws):
     """Return a live route whose conditions, plan and note are hostile, and which was switched off with such a reason."""
-    arms = {"a": {"model": "standin:ferry-1", "policy": HOSTILE, "params": {"user": HOSTILE}, "weight": 1}}
+    arms = {"a": {"model": "standin:ferry-1", "params": {"user": HOSTILE}, "weight": 1}}
     when = [{"if": {HOSTILE: HOSTILE}, "arms": {"a": 1}}]
     saved = ws.routing.set("support", {"arms": arms, "when": when}, reason=HOSTILE)
     ws.routing.kill("support", reason=HOSTILE)

@@ -546,6 +546,22 @@ def test_at_360_pixels_everything_is_there(tab, ws, width):
     assert list(labels(ws).values()) == ["fail", "fail"]
 
 
+def test_what_a_key_leads_to_is_not_behind_the_buttons(tab):
+    """The note, below all fields, comes above the line that stays at the bottom."""
+    s = tab()
+    shown(s)
+    s.root.evaluate(
+        """(root) => {
+          const [form, note] = ['.lm-form', '.lm-note-field'].map((one) => root.querySelector(one));
+          const over = form.getBoundingClientRect().bottom - note.getBoundingClientRect().bottom;
+          root.style.height = `${root.offsetHeight - over}px`;
+        }"""
+    )
+    s.press("n")
+    note, tools = (s.page.locator(one).bounding_box() for one in (".lm-note-field textarea", ".lm-form-tools"))
+    assert note["y"] + note["height"] <= tools["y"]
+
+
 def test_a_closed_queue_keeps_what_comes_until_it_is_open(tab, ws):
     """It says who closed it; nothing that was decided is lost."""
     s = tab()

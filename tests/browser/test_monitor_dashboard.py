@@ -51,3 +51,14 @@ def test_without_monitors_it_says_what_to_call(stage):
     """An empty board is a first step."""
     s = stage(DashboardController(Board([], [])), name=NAME)
     assert "ws.monitors.save" in s.page.locator(".lm-tiles").inner_text()
+
+
+def test_it_is_no_higher_than_it_was_asked_to_be(stage):
+    """What is below scrolls inside, so that the keys are in sight; tiles of one metric are told apart."""
+    s = stage(DashboardController(full()), name=NAME, width=390, height=500)
+    s.root.focus()
+    s.press("?")
+    box, keys = s.root.bounding_box(), s.page.locator(".lm-help").bounding_box()
+    assert box["height"] == 500
+    assert box["y"] <= keys["y"]
+    assert "errors" in s.page.locator(".lm-tile").first.inner_text()

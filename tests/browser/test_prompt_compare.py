@@ -158,3 +158,14 @@ def test_on_a_telephone_answers_stand_below_each_other(stage, ws):
     assert s.page.evaluate(outside) == []
     first, second = (s.page.locator(".lm-current .lm-output").nth(i).bounding_box() for i in (0, 1))
     assert first["y"] + first["height"] <= second["y"] + 1
+
+
+def test_a_telephone_shows_the_answers_that_a_key_asked_for(stage, ws):
+    """The heads scroll away, and only the answers that differ come into sight."""
+    s = opened(stage, ws, width=390)
+    s.root.focus()
+    s.press("d")
+    s.page.wait_for_selector(".lm-output-row[data-place='3'][data-filled]")
+    in_sight = "el => { const at = el.getBoundingClientRect().top; return at > 0 && at < 500; }"
+    assert s.page.locator(".lm-outputs-head").evaluate(in_sight)
+    assert s.page.locator(".lm-compare-heads").evaluate("el => getComputedStyle(el).position") == "static"

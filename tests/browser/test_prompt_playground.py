@@ -55,12 +55,12 @@ def opened(stage, ws, model):
     """The playground of versions 2 and 3 on two inputs, on a page."""
     from lmops.widgets.prompts.playground_controller import PlaygroundController
 
-    def open_it(inputs=INPUTS, **options):
+    def open_it(inputs=INPUTS, versions=(2, 3), **options):
         controller = PlaygroundController(
             ws.prompts,
             "support-answer",
             complete=model.acomplete,
-            versions=[2, 3],
+            versions=versions,
             inputs=inputs,
             models=lambda: ["standin:ferry-1", "openai:gpt-5-mini"],
         )
@@ -154,6 +154,19 @@ def test_editing_makes_a_draft_that_runs_and_is_saved_as_a_version(opened, ws):
     assert s.controller.saved.note == "kinder"
     assert ws.prompts.get("support-answer").parent == 3
     assert s.page.locator(".lm-play-version").last.input_value() == "4"
+
+
+def test_a_draft_stands_whole_beside_the_version_it_is_made_of(opened):
+    """In the width that a notebook leaves, neither head is behind the inputs nor beyond the edge."""
+    s = opened(versions=[3], inputs=INPUTS[:1], width=1250)
+    s.root.focus()
+    s.press("e")
+    s.page.wait_for_selector(".lm-play-head >> nth=1")
+    corner = s.page.locator(".lm-play-corner").bounding_box()
+    first, last = (s.page.locator(".lm-play-head").nth(at).bounding_box() for at in (0, 1))
+    assert first["x"] >= corner["x"] + corner["width"] - 1
+    assert last["x"] + last["width"] <= 1250
+    assert min(first["width"], last["width"]) >= 320
 
 
 def test_what_is_typed_after_an_answer_makes_it_old(opened):

@@ -25,6 +25,7 @@ def report(chromium):
         html_table([f"column {i}" for i in range(12)], [[words, *range(10), "x" * 90]]),
         framed("cases", ["case", "score", "input", "answer"], [["q1", 0.5, words, words]], numbers=[1]),
         html_table(["name", "value"], [["run", "a" * 70]]),
+        html_table([f"cost {i}" for i in range(9)], [["$0.7093"] * 9]),
     ]
     outputs = [new_output("display_data", data={"text/html": table}) for table in tables]
     cells = [new_markdown_cell("# Gate"), new_code_cell("1", outputs=outputs)]
@@ -50,6 +51,14 @@ def test_no_column_is_cut(report, width, media):
     assert page.evaluate(CUT) == []
     label = page.evaluate("getComputedStyle(document.querySelector('.lm-wide td'), '::before').content")
     assert "column 0" in label or "data-label" in label
+
+
+def test_a_value_in_dollars_stands_on_one_line(report):
+    """Its sign is apart in the markup, so that no page takes it for a formula, and beside it on a telephone."""
+    page = report(390)
+    found = page.locator("td[data-label='cost 0']")
+    assert found.inner_text() == "$0.7093"
+    assert found.bounding_box()["height"] < 30
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from lmops.calc.experiments import arm_difference, half_width, judge_arms, pairs_needed, sample_ratio
+from lmops.calc.corrected import Errors
+from lmops.calc.experiments import (
+    arm_difference,
+    corrected_arms,
+    half_width,
+    judge_arms,
+    pairs_needed,
+    sample_ratio,
+)
 from lmops.calc.intervals import clustered_se
 
 
@@ -169,3 +177,25 @@ def test_peeking_keeps_the_error(rate, share):
                 missed += 1
                 break
     assert missed <= 6
+
+
+def test_a_difference_without_the_errors_of_a_judge_holds_what_people_would_find():
+    """Judge and labels drawn anew: its limits hold the truth at least as often as they say."""
+    rng, held = np.random.default_rng(11), 0
+    for _ in range(200):
+        passes = np.concatenate((rng.random(400) < 0.6, rng.random(400) < 0.8))
+        verdicts = np.where(rng.random(800) < np.where(passes, 0.9, 0.25), 1.0, 0.0)
+        labels = (rng.binomial(100, 0.9) / 100, 100, rng.binomial(100, 0.75) / 100, 100)
+        found = corrected_arms(_two(verdicts[:400], verdicts[400:], level=0.95), Errors(*labels), level=0.9)
+        held += found.low <= -0.2 <= found.high
+    assert held >= 180
+
+
+def test_a_judge_that_is_no_better_than_a_coin_corrects_no_difference():
+    """By its rates, or by how few labels there are; and a perfect one leaves it as it is."""
+    found = _two(np.tile([0.0, 1.0, 1.0], 100), np.tile([0.0, 1.0], 100), level=0.975)
+    assert "a coin does as well" in corrected_arms(found, Errors(0.5, 100, 0.5, 100), level=0.95)
+    assert "too few" in corrected_arms(found, Errors(0.8, 5, 0.6, 5), level=0.95)
+    same = corrected_arms(found, Errors(1.0, 10**6, 1.0, 10**6), level=0.95)
+    assert (same.difference, same.mean_a) == pytest.approx((found.difference, found.mean_a))
+    assert (same.low, same.high) == pytest.approx((found.low, found.high), abs=1e-4)

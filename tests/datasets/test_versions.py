@@ -8,6 +8,7 @@ import pytest
 import lmops
 from lmops.datasets import Example
 from lmops.errors import NotFoundError, ReadOnlyError, UsageError
+from lmops.text import unescape
 
 HOSTILE = '<img src=x onerror="alert(1)">'
 
@@ -77,6 +78,17 @@ def test_a_diff_sees_what_python_calls_equal(ws):
     """1, 1.0 and True are different values of a column."""
     first, second, third = (ws.datasets.save("d", [{"id": "a", "input": value}]) for value in (1, True, 1.0))
     assert [len(ws.datasets.diff(first, other).changed) for other in (second, third, first)] == [1, 1, 0]
+
+
+def test_inputs_of_many_parts_are_shown_as_json(ws):
+    """In the table of a version, in a diff and in one line; a number of examples agrees with its word."""
+    first, second = (
+        ws.datasets.save("d", [{"id": "a", "input": {"q": "Why?", "is_new": one}}]) for one in (True, None)
+    )
+    found = ws.datasets.diff(first, second)
+    for shown in (repr(first[0]), unescape(first._repr_html_()), found.text, unescape(found._repr_html_())):
+        assert '{"is_new": true, "q": "Why?"}' in shown
+    assert "1 example<" in first._repr_html_()
 
 
 def test_hostile_text_is_shown_as_text(ws):

@@ -59,7 +59,7 @@ def test_what_is_prepared_inside_is_left_out():
 
 def test_a_completion_that_was_cached_is_not_timed():
     """Whoever returns one."""
-    from lmops.evals._task import as_result
+    from lmops.evals.answers import as_result
 
     found = Completion(content="a", model="m", requested_model="m", provider="p", usage=Usage(), latency_ms=3.0)
     assert as_result(found).latency_ms == 3.0

@@ -127,6 +127,22 @@ def test_who_is_killed_in_the_middle_leaves_nothing_half(incidents, opened, brok
         assert other.audit.verify().ok
 
 
+DIES_BEFORE = """
+import os, signal, sys, lmops
+print(lmops.open(sys.argv[1]).incidents.act(1, "roll_back", {"prompt": "answer"}).seen, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_who_is_killed_between_the_dry_run_and_the_act_has_changed_nothing(incidents, opened, broken_ws):
+    """What was seen still stands, so that somebody else may act on it."""
+    command = [sys.executable, "-c", DIES_BEFORE, str(broken_ws.store.path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, broken_ws.prompts.aliases("answer")) == (-signal.SIGKILL, {"production": 2})
+    assert incidents.acts(1) == []
+    assert incidents.act(1, "roll_back", PLAN, seen=done.stdout.strip(), **WHY).state == "done"
+
+
 def test_two_at_once_do_it_once(incidents, opened, broken_ws):
     """One does it, the other finds it done."""
     found, seen = [], incidents.act(1, "roll_back", PLAN).seen
@@ -245,3 +261,46 @@ def test_a_room_adds_its_own_action(incidents, opened):
     assert incidents.act(1, "switch_off", {"tool": "search"}, **WHY).then == {"search": False}
     assert (switch["on"], incidents.act(1, "switch_off", {"tool": "search"}, **WHY).state) == (False, "already done")
     assert "switch a tool off" in incidents.actions()["switch_off"]
+
+
+@pytest.fixture
+def policy(broken_ws):
+    """A policy of which version 1 is in production, and whose rail "secrets" is switched off."""
+    rails = broken_ws.guardrails
+    rails.save("support", input=["secrets"])
+    rails.save("support", input=["secrets", "injection"])
+    rails.promote("support", 1, to="production")
+    rails.switch_off("support", "secrets", reason="too many false alarms")
+    return rails
+
+
+def test_a_guardrail_is_tightened_by_a_version(incidents, opened, policy):
+    """Its alias moves as one of a prompt does, once, and can be rolled back."""
+    params = {"policy": "support", "version": 2}
+    plan = incidents.act(1, "tighten_guardrail", params)
+    assert (plan.state, plan.stands, plan.then) == ("planned", {"support@production": 1}, {"support@production": 2})
+    assert policy.aliases("support") == {"production": 1}
+    assert incidents.act(1, "tighten_guardrail", params, seen=plan.seen, **WHY).state == "done"
+    assert incidents.act(1, "tighten_guardrail", params, **WHY).state == "already done"
+    assert incidents.act(1, "roll_back", {"policy": "support"}, **WHY).then == {"support@production": 1}
+
+
+def test_a_guardrail_is_tightened_by_a_rail(incidents, opened, policy):
+    """One that was switched off is asked again."""
+    params = {"policy": "support", "rail": "secrets"}
+    assert incidents.act(1, "tighten_guardrail", params).then == {"support/secrets": "on"}
+    assert incidents.act(1, "tighten_guardrail", params, **WHY).state == "done"
+    assert policy.switched_off("support") == ()
+    assert "policy.switch_on support/secrets" in incidents.timeline(1)["what"].tolist()
+    with pytest.raises(UsageError, match=r"version= .* or rail="):
+        incidents.act(1, "tighten_guardrail", {"policy": "support"})
+
+
+def test_a_guardrail_that_somebody_moved_is_left_alone(incidents, opened, policy):
+    """Decide anew."""
+    params = {"policy": "support", "version": 2}
+    seen = incidents.act(1, "tighten_guardrail", params).seen
+    policy.promote("support", 2, to="production")
+    policy.promote("support", 1, to="production")
+    with pytest.raises(ConflictError):
+        incidents.act(1, "tighten_guardrail", params, seen=seen, **WHY)

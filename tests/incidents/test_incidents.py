@@ -8,7 +8,8 @@ import pytest
 
 from lmops.errors import NotFoundError, QueryError, RefusedError, UsageError
 from lmops.monitors import Monitors
-from tests.monitors.traffic import add, day, sessions
+from tests.incidents.conftest import BAD
+from tests.monitors.traffic import HOUR, add, day, sessions
 
 
 def test_an_alert_opens_an_incident_that_says_what_is_known(opened):
@@ -49,12 +50,53 @@ def test_another_alert_of_the_same_cause_belongs_to_it(incidents, opened, broken
     assert (found.incident, found.alerts) == (1, (1, 2))
 
 
+def test_how_a_cause_came_about_tells_no_incidents_apart(incidents, opened, broken_ws, clock):
+    """For one alert a version took the place of another, for the other there is more of it, as staff had tried it."""
+    tried = {"prompt_name": "answer", "prompt_version": "2"}
+    add(broken_ws, sessions(day(2), day(5), every=HOUR, bad=BAD, name="staff", **tried))
+    monitors = Monitors(replace(broken_ws.project, now=clock))
+    monitors.save("calls", metric="model_error_rate")
+    monitors.check(["calls"], at=day(5, 12))
+    assert monitors.explain(2).accounts[0].words == "more of answer@2"
+    found = incidents.open(2)
+    assert (found.incident, found.cause, found.explained) == (1, "prompt: answer@2", opened.explained)
+
+
 def test_one_of_another_cause_is_another_incident(incidents, opened, broken_ws, clock):
     """Nothing is known to account for it."""
     monitors = Monitors(replace(broken_ws.project, now=clock))
     monitors.save("calls", metric="model_error_rate")
     monitors.check(["calls"], at=day(5, 12))
     assert incidents.open(2, explain=False, title="the provider is down").incident == 2
+
+
+def followed(monitors, ws):
+    """Let what alert 1 found be over, and half of the calls fail again two days later by another version; its alert."""
+    third = {"prompt_name": "answer", "prompt_version": "3"}
+    add(ws, sessions(day(5, 12), day(8), name="c", prompt_name="answer", prompt_version="1"))
+    add(ws, sessions(day(8), day(8, 12), bad=BAD, name="d", **third))
+    assert monitors.check(at=day(8)).resolved == (1,)
+    assert monitors.check(at=day(8, 12)).opened == (2,)
+    return 2
+
+
+def test_another_cause_of_the_same_series_is_another_incident(incidents, opened, broken_ws, clock):
+    """A version accounts for each of them."""
+    clock.at = day(8, 12)
+    second = followed(Monitors(replace(broken_ws.project, now=clock)), broken_ws)
+    found = incidents.open(second)
+    assert (found.incident, found.cause) == (2, "prompt: answer@3")
+
+
+def test_what_another_cause_did_since_says_nothing_of_an_incident(incidents, rolled_back, broken_ws, clock):
+    """Its alert was over, and what fails now is another one's: neither is it tested, nor are its traces affected."""
+    clock.at = day(8, 12)
+    before = incidents.affected(1, until=day(8)).traces
+    second = followed(Monitors(replace(broken_ws.project, now=clock)), broken_ws)
+    found = incidents.verify(1)
+    assert (found.state, found.found) == ("cannot tell", ())
+    assert f"alert 1 was over, what there is since then is alert {second}" in found.words
+    assert incidents.affected(1, until=day(9)).traces == before
 
 
 def test_by_hand_the_title_is_the_cause(incidents):

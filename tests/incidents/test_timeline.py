@@ -12,7 +12,7 @@ def test_it_tells_what_happened_in_the_order_of_time(incidents, rolled_back):
     """The release, the change, the alert, what was done; each with what proves it."""
     found = incidents.timeline(1)
     assert list(zip(found["source"], found.what.str.slice(0, 40), strict=True)) == [
-        ("change", "errors: queries that failed: 50.0 % [16."),
+        ("change", "errors: queries that failed: 50.0 % [5.9"),
         ("release", "first trace with answer@2"),
         ("prompt", "prompt.save answer@2"),
         ("prompt", "answer@production: 1 -> 2 (promote)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from dataclasses import replace
@@ -177,6 +178,19 @@ def test_traffic_that_moved_is_told_from_both(ws, scored):
     found = found_by(scored)
     assert found.which == "traffic"
     assert "more of app" in found.words
+
+
+def test_a_model_that_moved_under_its_name_is_told_from_an_application(ws):
+    """Its system fingerprint accounts for longer answers; nobody here released anything."""
+    for begin, end, mark, size in ((day(0), day(4), "fp_1", 100), (day(4), day(6), "fp_2", 300)):
+        told = json.dumps({"openai.response.system_fingerprint": mark})
+        add(ws, sessions(begin, end, output="x" * size, attributes=told, name=mark))
+    ws.monitors.save("length", metric="answer_length")
+    (alert,) = ws.monitors.check(at=day(5)).firing
+    found = ws.monitors.moved(alert.alert)
+    assert found.which == "model"
+    assert "fp_1 → fp_2" in found.words
+    assert "the model moved under its name" in found.text
 
 
 def test_a_judge_without_anchors_cannot_be_told(ws, monitors):

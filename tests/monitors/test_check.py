@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import lmops
+from lmops.calc.anytime import anytime_rate
+from lmops.calc.intervals import proportion_interval
 from lmops.errors import NotFoundError
 from lmops.monitors import Monitors
 from tests.monitors.traffic import HOUR, add, day, sessions
@@ -57,6 +60,29 @@ def test_nothing_is_found_where_nothing_changed(ws):
     (row,) = found.series
     assert row["estimate"] == pytest.approx(0.1, abs=0.01)
     assert row["low"] < 0.1 < row["high"]
+
+
+@pytest.mark.parametrize("method", ["detector", "threshold", "drift"])
+def test_the_limits_that_are_shown_hold_at_every_look(ws, method):
+    """They are those of a confidence sequence of the sessions of the window, wider than an interval for one look."""
+    add(ws, sessions(day(0), day(9), bad=lambda number: number % 10 == 0, model=lambda n: "ab"[n % 10 == 0]))
+    metric = "model_mix" if method == "drift" else "error_rate"
+    ws.monitors.save("m", metric=metric, method=method, limit={"threshold": 0.5}.get(method))
+    (row,) = ws.monitors.check(at=day(9)).series
+    bad = round(row["estimate"] * row["n"])
+    outcomes = np.repeat([1.0, 0.0], [bad, row["n"] - bad])
+    found, once = anytime_rate(outcomes, clusters=range(row["n"])), proportion_interval(outcomes)
+    assert (row["low"], row["high"]) == pytest.approx((found.low, found.high), abs=0.002)
+    assert row["high"] - row["low"] > 1.4 * (once.high - once.low)
+
+
+def test_a_percentile_of_one_session_has_no_limits(ws):
+    """Some minutes of one session are watched as the first of many: an estimate, no limits, and no fault."""
+    add(ws, sessions(day(0), day(0, 0.1), every=HOUR / 10))
+    ws.monitors.save("slow", metric="latency_p95")
+    found = ws.monitors.check(at=day(1))
+    (row,) = found.series
+    assert (row["n"], row["low"], row["high"], found.notes) == (1, None, None, ())
 
 
 def test_it_does_not_matter_how_often_somebody_looks(ws, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from lmops.cli import main
+from lmops.scorers import judge
 from tests.monitors.traffic import add, day, sessions
 
 
@@ -46,6 +47,25 @@ def test_what_is_watched_is_listed_shown_and_replayed(call):
     assert "nothing changed" in call("diff", "errors", "1", "1")
     assert "would have fired 1 time" in call("backtest", "errors", "--every", "6h")
     assert "sessions until found" in call("simulate", "0.05", "200")
+
+
+def test_what_moved_is_said_of_an_alert(call):
+    """It ends with 0 when it can be told."""
+    call("check", "--at", f"{day(6):%F}", code=1)
+    assert "the application moved" in call("moved", "1")
+    assert json.loads(call("moved", "1", "--json"))["which"] == "application"
+
+
+def test_a_judge_is_given_anchors(call, ws):
+    """Once; the second call asks nobody, and a judge that is not there is said."""
+    ws.datasets.save("golden", [{"input": "q", "output": f"answer {number}"} for number in range(12)])
+    ws.judges.save(judge("polite", "Is it polite?", model="standin:judge-1"))
+    words = ("anchor", "judge:polite", "golden", "--every", "12h", "--json")
+    first, second = (json.loads(call(*words)) for _ in range(2))
+    assert (first["items"], first["every_s"], first["monitor"]) == (12, 43_200, "anchor-polite")
+    assert second == first
+    assert "anchor-polite" in call("list")
+    assert "no judge" in call("anchor", "judge:nosuch", "golden", code=2)
 
 
 def test_files_and_monitors_are_brought_together(call, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from lmops.errors import RunbookError
 from lmops.monitors.defaults import DEFAULTS
+from lmops.scorers import judge
 from tests.monitors.traffic import add, day, sessions
 
 pytestmark = pytest.mark.usefixtures("warm_kernels")
@@ -31,6 +32,20 @@ def test_it_is_quiet_then_fires_and_names_what(made_once):
         assert (fires.result["decision"], fires.exit_code) == ("firing", 1)
         assert "queries that failed" in fires.result["reasons"][0]
         assert fires.result["ids"]["alerts"] == [1]
+
+
+def test_it_scores_what_monitors_watch_by_code_all_and_by_judges_a_sample(ws):
+    """A judge of the store as it is released; a scorer that nobody has is left to whoever has it."""
+    rows = [{**row, "input": "q", "output": "A fine answer."} for row in sessions(day(0), day(5))]
+    add(ws, rows)
+    ws.judges.save(judge("polite", "Is it polite?", model="standin:judge-1"))
+    for name in ("polite", "refusal", "own"):
+        ws.monitors.save(name, metric=f"score.{name}")
+    run(ws, at=day(5).isoformat(), sample=0.1).raise_for_status()
+    found = dict(ws.sql("select scorer, count(*) from trace_scores group by scorer").fetchall())
+    assert found.keys() == {"polite", "refusal"}
+    assert found["refusal"] == len(rows)
+    assert 0.05 * len(rows) < found["polite"] < 0.2 * len(rows)
 
 
 def test_without_monitors_it_cannot_tell_and_makes_them_when_asked(ws):

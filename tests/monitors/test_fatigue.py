@@ -39,7 +39,7 @@ def test_each_monitor_says_what_was_done(ws):
     assert found.index.tolist() == ["errors", "cost"]
     errors = found.loc["errors"]
     assert (errors["alerts"], errors["acted_on"], errors["ended_by_itself"], errors["untouched"]) == (5, 3, 1, 1)
-    assert 0 < errors["low"] < errors["share_acted_on"] == 0.6 < errors["high"] < 1
+    assert 0 < errors["share_low"] < errors["share_acted_on"] == 0.6 < errors["share_high"] < 1
     assert found.loc["cost", "acted_on"] == 0
 
 

@@ -26,6 +26,29 @@ def test_a_threshold_fires_when_the_whole_interval_is_beyond_and_until_the_estim
     assert (found.outcome, found.resolved) == ("quiet", (1,))
 
 
+def test_a_burst_between_two_looks_is_seen_whenever_one_looks(ws):
+    """Of an hour, by a look a day later: it is told when its window was over, and that it is well again."""
+    burst = sessions(day(1, 3), day(1, 4), bad=lambda n: True, name="b")
+    add(ws, sessions(day(0), day(1, 3)), burst, sessions(day(1, 4), day(2), name="c"))
+    ws.monitors.save("burst", metric="error_rate", method="threshold", window="1h", limit=0.1)
+    ws.monitors.check(at=day(1))
+    assert ws.monitors.check(at=day(2)).opened == (1,)
+    alert = ws.monitors.alert(1)
+    assert (alert.status, alert.since_at) == ("resolved", day(1, 3))
+    assert day(1, 3) < alert.found_at <= day(1, 4) < alert.resolved_at <= day(1, 6)
+    assert ws.monitors.check(at=day(3)).opened == ()
+
+
+def test_a_dear_query_before_the_last_window_is_seen(ws):
+    """By a look two days later, whose window begins after it."""
+    dear = sessions(day(4, 12), day(4, 12.1), name="dear", cost_usd=0.03, every=6 * MINUTE)
+    add(ws, sessions(day(0), day(7), cost_usd=lambda n: 0.001 * (1 + n % 5 / 5)), dear)
+    ws.monitors.save("dear", metric="cost_per_query", method="anomaly", baseline="rolling 3d")
+    ws.monitors.check(at=day(4))
+    assert ws.monitors.check(at=day(6, 12)).opened == (1,)
+    assert ws.monitors.alert(1).status == "resolved"
+
+
 def test_a_threshold_is_quiet_near_its_limit_and_cannot_tell_of_few(ws):
     """An interval on both sides is no alarm; three queries are too few to say anything."""
     add(ws, sessions(day(0), day(1), bad=lambda n: n % 4 == 0), sessions(day(9), day(9, 0.5), bad=lambda n: n < 2))
@@ -52,6 +75,23 @@ def test_a_query_that_is_far_dearer_is_named_at_the_next_check(ws):
     assert (alert.n, alert.estimate) == (1, 0.03)
     assert "times the usual" in alert.words
     assert ws.monitors.check(at=day(5, 14)).outcome == "quiet"
+
+
+def test_a_second_dear_query_is_named_while_the_alert_of_the_first_is_open(ws):
+    """At the next check and first of all; once, and whoever acknowledged it stays in charge."""
+    add(
+        ws,
+        sessions(day(0), day(5), cost_usd=lambda n: 0.001 * (1 + n % 5 / 5)),
+        *(sessions(day(4, at), day(4, at + 0.1), name=f"dear{at}", cost_usd=0.03, every=6 * MINUTE) for at in (8, 12)),
+    )
+    ws.monitors.save("dear", metric="cost_per_query", method="anomaly", baseline="rolling 3d")
+    (first,) = ws.monitors.check(at=day(4, 9)).firing
+    ws.monitors.ack(first.alert)
+    (second,) = ws.monitors.check(at=day(4, 13)).alerts
+    assert (second.alert, second.status, second.n) == (first.alert, "acknowledged", 2)
+    assert second.examples[1:] == first.examples
+    ws.monitors.check(at=day(4, 14))
+    assert ws.sql("select count(*) from alert_history where action = 'more'").fetchall() == [(1,)]
 
 
 def test_ordinary_costs_are_no_anomaly_and_few_are_not_judged(ws):

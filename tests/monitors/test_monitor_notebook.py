@@ -12,7 +12,8 @@ def test_the_notebook_runs(ws, warm_kernels):
     run = ws.runbooks.run(NOTEBOOK, {}, progress=False, html=False).raise_for_status()
     assert run.status == "ok"
     assert ws.sql("select count(*) from trace_scores where scorer = 'refusal'").fetchall() == [(2000,)]
-    found = ws.monitors.alerts().set_index("monitor")
+    # the newest of each: prompt 3 made answers longer for a while before the model did
+    found = ws.monitors.alerts().drop_duplicates("monitor").set_index("monitor")
     assert {"answer-length", "cost", "tool-failures", "documents-found", "drift-lengths"} <= set(found.index)
     assert "drift-models" not in found.index
     assert str(found.since_at["answer-length"])[:10] == "2026-10-29"

@@ -69,6 +69,33 @@ def test_a_threshold_is_held_against_its_limit(ws):
     assert (found.state, found.edge, found.baseline) == ("recovered", 0.1, 0.1)
 
 
+@pytest.fixture
+def forbidden(ws):
+    """A day on which half of the sessions are what none may be, by a threshold of 0; the number of the alert."""
+    add(ws, sessions(day(0), day(1), bad=lambda number: number % 2 == 0))
+    ws.monitors.save("errors", metric="error_rate", method="threshold", limit=0)
+    (alert,) = ws.monitors.check(at=day(1)).firing
+    return alert.alert
+
+
+def test_of_what_must_never_happen_little_may_be_left(ws, forbidden):
+    """That none does cannot be shown: a quarter of what there was is the edge, and it is said what that takes."""
+    early = ws.monitors.recovered(forbidden, since=day(1), until=day(1))
+    assert (early.state, early.edge) == ("cannot tell", 0.125)
+    add(ws, sessions(day(1), day(1) + early.needed * (day(1) - day(0)) / 144, name="b"))
+    found = ws.monitors.recovered(forbidden, since=day(1), until=day(2))
+    assert (found.state, found.n) == ("recovered", early.needed)
+    assert "edge 12.5 %, 25.0 % of the 50.0 % until then" in found.words
+
+
+def test_of_what_must_never_happen_as_much_may_be_left_as_one_says(ws, forbidden):
+    """Half of it takes fewer sessions; and what goes on is told."""
+    half = ws.monitors.recovered(forbidden, since=day(1), until=day(1), within=0.5)
+    assert (half.edge, half.needed) == (0.25, 18)
+    add(ws, sessions(day(1), day(2), bad=lambda number: number % 2 == 0, name="b"))
+    assert ws.monitors.recovered(forbidden, since=day(1), until=day(2)).state == "not recovered"
+
+
 def test_what_has_no_share_cannot_be_tested(ws):
     """Single dear queries: it is said why."""
     add(ws, sessions(day(0), day(4), cost_usd=lambda number: 0.01), sessions(day(4), day(4, 1), name="b", cost_usd=9.0))
@@ -112,3 +139,17 @@ def test_an_alert_of_a_series_that_is_resolved_begins_anew(ws):
     ws.monitors.resolve(alert.alert)
     (row,) = ws.monitors.check(at=day(5, 13)).series
     assert row["status"] == "quiet"
+
+
+@pytest.mark.parametrize(("model", "state"), [("small", "recovered"), ("large", "not recovered")])
+def test_a_drift_is_over_when_the_part_that_grew_is_rare_again(ws, model, state):
+    """The share of it is held against the edge that it went beyond."""
+    mixed = lambda number: "large" if number % 5 == 0 else "small"  # noqa: E731  # one of five
+    add(ws, sessions(day(0), day(4), model=mixed), sessions(day(4), day(5, 12), model="large", name="b"))
+    ws.monitors.save("models", metric="model_mix", method="drift")
+    (alert,) = ws.monitors.check(at=day(5, 12)).firing
+    add(ws, sessions(day(5, 12), day(8), model=model, name="c"))
+    found = after(ws, alert.alert)
+    assert (found.state, found.rate, found.n) == (state, float(model == "large"), 360)
+    assert found.baseline == pytest.approx(0.2, abs=0.01)
+    assert "unwelcome" in found.text

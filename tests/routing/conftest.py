@@ -10,7 +10,8 @@ from tests.models.conftest import Endpoint
 
 @pytest.fixture
 def routed(ws):
-    """A workspace with the prompts answer@1, answer@2 and answer@3."""
+    """A workspace with the prompts answer@1, answer@2 and answer@3, and the policy "strict"."""
+    ws.guardrails.save("strict", input=["secrets"])
     for number in (1, 2, 3):
         ws.prompts.save("answer", f"{number}: {{{{ question }}}}", model="standin:ferry-1")
     return ws

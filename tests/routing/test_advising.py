@@ -43,6 +43,7 @@ def test_the_cheaper_arm_that_is_not_worse_is_proposed(ws):
     _asked(ws, 1200, cost={"current": 0.01, "next": 0.004})
     found = ws.routing.advise("support", "error_rate", margin=0.1)
     assert (found.arm, found.weights) == ("next", {"current": 0.0, "next": 1.0})
+    assert found.evidence == ("support@1",)
     assert "ws.routing.weigh('support'" in found.text
     assert "not worse" in found._repr_html_()
     assert ws.routing.live("support").version == 1
@@ -78,10 +79,12 @@ def test_advice_from_runs_of_the_arms(ws):
         ws.routing.advise("support", "is_text", margin=0.1, source="evals")
     rows = [{"input": f"Question {number}?"} for number in range(60)]
     ws.datasets.save("questions", rows)
-    for version in (1, 2):
-        ws.evals.run(f"answer@{version}", "questions", scorers=[is_text], progress=False)
+    runs = [
+        ws.evals.run(f"answer@{version}", "questions", scorers=[is_text], progress=False).run_id for version in (1, 2)
+    ]
     found = ws.routing.advise("support", "is_text", margin=0.1, source="evals")
-    assert (found.arm, found.source) == ("answer@1", "evals")
+    assert (found.arm, found.source, sorted(found.evidence)) == ("answer@1", "evals", sorted(runs))
+    assert runs[0] in found.text
     assert [one.units for one in found.arms] == [60, 60]
 
 

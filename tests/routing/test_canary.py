@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from lmops.errors import ConflictError, UsageError
@@ -18,11 +20,12 @@ def test_it_goes_through_its_steps(ws):
     assert (found.decision, found.step, found.weights) == ("go_on", 1, {"current": 0.5, "next": 0.5})
     moved = ws.routing.step("support", act=True, reason="as planned")
     assert moved.is_moved
+    assert ws.routing.choose("support", key="u1").version == moved.version
     assert ws.routing.live("support").weights == {"current": 0.5, "next": 0.5}
     assert ws.routing.canary("support").decision == "wait"
     traffic(ws, users=600, day=2, seed=1)
     done = ws.routing.step("support", act=True)
-    assert done.status.decision == "promote"
+    assert done.status.decision == "promote", done.status.reason
     assert ws.routing.live("support").weights == {"current": 0.0, "next": 1.0}
     assert ws.routing.step("support", act=True).status.decision == "promoted"
 
@@ -38,6 +41,21 @@ def test_it_stops_by_itself_when_told_so(ws):
     again = ws.routing.step("support")
     assert (again.is_moved, again.status.decision) == (False, "stopped")
     assert "queries that failed worse" in str(ws.audit.events()["reason"].tolist())
+
+
+def test_a_step_leaves_what_it_rests_on(ws):
+    """In the chain: the version and the decisions that were looked at, the split, and the figures of each metric."""
+    ws.routing.set("support", arms(0.1, canary=PLAN))
+    traffic(ws, users=900, failing={"next": 0.6})
+    found = ws.routing.step("support", act=True).status
+    ((after, evidence),) = ws.sql("select after, evidence from audit where action = 'route.step'").fetchall()
+    told = json.loads(after)
+    assert (told["version"], told["decision"], told["to"]) == (1, "stop", {"current": 1.0, "next": 0.0})
+    assert (told["from"], told["n"], sum(told["split"]["arms"].values())) == (0.1, found.n, 900)
+    assert told["since"] < told["until"]
+    (one,) = (one for one in told["metrics"] if one["metric"] == "error_rate")
+    assert (one["verdict"], one["low"] > 0.1, one["users_a"]) == ("worse", True, found.n)
+    assert json.loads(evidence) == ["support@1"]
 
 
 def test_it_proposes_unless_told_so(ws):

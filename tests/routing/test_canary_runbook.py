@@ -32,12 +32,34 @@ def test_it_says_then_moves_and_is_safe_to_run_again(made_once):
         assert (again.result["decision"], again.changes) == ("stopped", [])
 
 
-def test_without_a_reason_nothing_moves(made_once):
-    """A step that moves traffic needs one; the run fails before it looked."""
+@pytest.mark.parametrize(
+    ("given", "words"), [({"dry_run": False}, "needs a reason"), ({"route": "suport"}, "did you mean 'support'")]
+)
+def test_what_cannot_be_done_fails_and_moves_nothing(made_once, given, words):
+    """Without a reason, of a route that is not there."""
     with made_once(release) as ws:
-        found = run(ws, dry_run=False)
-        assert found.status == "failed"
+        found = run(ws, **given)
+        assert (found.status, found.exit_code) == ("failed", 1)
+        assert words in str(found.failing_cell)
         assert ws.routing.live("support").version == 1
+
+
+def test_a_protected_route_is_not_moved(made_once):
+    """Who protects the alias decides: the run fails and nothing moves."""
+    with made_once(release) as ws:
+        ws.routing.protect("support", reason="a freeze")
+        found = run(ws, dry_run=False, reason="as planned")
+        assert (found.status, "protected" in str(found.failing_cell)) == ("failed", True)
+        assert ws.routing.live("support").version == 1
+
+
+def test_where_the_split_is_off_it_waits(ws):
+    """Requests of an arm that are not recorded: neither more traffic nor a stop."""
+    ws.routing.set("support", arms(0.5, canary=PLAN))
+    traffic(ws, users=900, each=1, failing={"next": 0.6}, lost=("next",))
+    found = run(ws, dry_run=False, reason="as planned").raise_for_status()
+    assert (found.result["decision"], found.exit_code) == ("waits", 3)
+    assert ws.routing.live("support").version == 1
 
 
 def test_it_waits_for_traffic_and_a_route_without_a_plan_ends_it(ws):

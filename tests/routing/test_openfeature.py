@@ -16,6 +16,7 @@ ROUTE = {
 def client(ws):
     from lmops.routing.openfeature import LmopsProvider
 
+    ws.guardrails.save("strict", input=["secrets"])
     ws.routing.set("support", ROUTE)
     api.set_provider(LmopsProvider(ws.routing))
     yield api.get_client()

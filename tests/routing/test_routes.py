@@ -166,7 +166,7 @@ def test_texts_of_others_are_escaped(routed):
     """Names of arms are checked; notes, models and conditions are what somebody wrote."""
     bad = "<script>alert(1)</script>\x1b[31m"
     route = {
-        "arms": {"a": {"prompt": "answer@1", "policy": bad, "weight": 1}},
+        "arms": {"a": {"prompt": "answer@1", "params": {"stop": bad}, "weight": 1}},
         "when": [{"if": {bad: bad}, "arms": {"a": 1}}],
     }
     found = routed.routing.set("support", route, reason=bad)

@@ -48,7 +48,7 @@ def traffic(ws, *, users, failing=None, day=1, seed=0, each=2, route="support", 
                 attributes=json.dumps(choice.attributes),
                 cost_usd=float(rng.lognormal(-7, 0.3)),
                 end_ns=START + day * DAY + number * 10_000_000_000 + int(rng.lognormal(20, 0.4)),
-                **columns,
+                **{name: one(choice, number) if callable(one) else one for name, one in columns.items()},
             )
         )
     ws.project.store.append_many({"spans": rows})

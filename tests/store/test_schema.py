@@ -35,6 +35,8 @@ def test_a_room_is_found_by_its_file() -> None:
         "evals",
         "feedback",
         "feedback_signals",
+        "guardrails",
+        "guardrails_cards",
         "incidents",
         "judges",
         "models",

@@ -431,6 +431,21 @@ def test_genai_retrieval_keeps_ids_without_texts():
     assert (row["input"], row["index_fingerprint"]) == ("refund?", "idx-7")
 
 
+@pytest.mark.parametrize(
+    ("said", "score"), [("-0.5", -0.5), (' "0.25" ', 0.25), ("nan", None), ("0." + 40 * "1", None), (True, None)]
+)
+def test_the_score_of_a_document_is_read_from_text(said, score):
+    """As amounts are, and it may be below nothing."""
+    row = row_of(
+        {
+            "openinference.span.kind": "RETRIEVER",
+            "retrieval.documents.0.document.id": "a",
+            "retrieval.documents.0.document.score": said,
+        }
+    )
+    assert [document["score"] for document in json.loads(row["documents"])] == [score]
+
+
 def test_reranker_documents_are_those_that_came_out():
     row = row_of(
         {

@@ -23,6 +23,8 @@ KEYS = {
     "github": f"ghp_{MIXED[:36]}",
     "github_pat": f"github_pat_{MIXED}",
     "gitlab": f"glpat-{MIXED[:20]}",
+    "sendgrid": f"SG.{MIXED[:22]}.{MIXED[:43]}",
+    "azure": f"AccountName=x;AccountKey={MIXED[:40]}==",
     "slack": f"xoxb-{MIXED[:24]}",
     "stripe": f"sk_live_{MIXED[:24]}",
     "npm": f"npm_{MIXED[:36]}",

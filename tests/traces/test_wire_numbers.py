@@ -69,3 +69,12 @@ def test_a_report_says_what_was_left_out():
         spans=0, traces=0, logs=0, duplicates=0, rejected=(), rejected_count=0, ignored=3, files=1, duration_s=0.0
     )
     assert "3 log records that say nothing of a model call" in repr(report)
+
+
+def test_one_span_of_one_trace_is_one():
+    """In the line and on the card."""
+    report = IngestReport(
+        spans=1, traces=1, logs=1, duplicates=1, rejected=(), rejected_count=0, ignored=0, files=1, duration_s=0.0
+    )
+    assert "1 new span in 1 trace, 1 log event, 1 duplicate; 1 file in" in repr(report)
+    assert "1 new span in 1 trace" in report.text

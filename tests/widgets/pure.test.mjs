@@ -106,6 +106,20 @@ test("a scrollbar of any height reaches the first and the last row", async () =>
   }
 });
 
+test("columns are seen whole or not at all: what is left goes to the texts that are seen", async () => {
+  const { widen } = await load("kit/row_table");
+  const columns = ["word", "text", "number", "text"].map((kind) => ({ kind }));
+  const of = (room) => {
+    const widths = [100, 200, 80, 300];
+    widen(widths, columns, room);
+    return widths;
+  };
+  assert.deepEqual(of(780), [100, 250, 80, 350]);
+  assert.deepEqual(of(450), [100, 270, 80, 300]);
+  assert.deepEqual(of(310), [100, 210, 80, 300]);
+  assert.deepEqual(of(90), [100, 200, 80, 300]);
+});
+
 test("pages cover the screen and one ahead", async () => {
   const { pagesFor } = await load("kit/row_table");
   assert.deepEqual(pagesFor(0, 30, 1_000, 1), [0, 1]);

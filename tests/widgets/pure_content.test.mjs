@@ -97,12 +97,16 @@ test("a graph without edges is its root, and one without end is cut and says so"
   assert.equal(found.nodes.length + found.hidden, 501);
 });
 
-test("a difference has its sign, and none where there is none", async () => {
+test("a difference has its sign, and none where there is none or too little to be shown", async () => {
   const { signed } = await load("traces/turns");
-  const { duration } = await load("kit/dom");
+  const { dollars, duration } = await load("kit/dom");
+  assert.deepEqual(
+    [-2e-8, -0.002].map((by) => signed(by, dollars)),
+    ["≈ 0", "−$0.002000"],
+  );
   assert.deepEqual(
     [1_300, -20, 0, null].map((by) => signed(by, duration)),
-    ["+1.30 s", "-20 ms", "", ""],
+    ["+1.30 s", "−20 ms", "", ""],
   );
 });
 

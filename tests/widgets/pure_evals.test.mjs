@@ -13,11 +13,12 @@ const key = (name, more = {}) => ({
 
 test("scores line up, missing ones are a dash, small ones are not zero", async () => {
   const { scoreText, changeText } = await load("evals/grid");
-  assert.deepEqual([1, 0, 0.5, 0.0004, 42, 12345, null, undefined].map(scoreText), [
+  assert.deepEqual([1, 0, 0.5, 0.0004, 9, 42, 12345, null, undefined].map(scoreText), [
     "1.00",
     "0.00",
     "0.50",
     "0.0004",
+    "9",
     "42",
     "12.3k",
     "–",

@@ -51,6 +51,6 @@ test("a series is meant by words in any order and case", () => {
 test("numbers stand in their unit, and missing ones as a dash", () => {
   assert.deepEqual(
     [said(0.062, "share"), said(4310, "ms"), said(0.00033, "usd"), said(158.4, "characters"), said(null, "ms")],
-    ["6.2%", "4.31 s", "$0.000330", "158", "–"],
+    ["6.2 %", "4.31 s", "$0.000330", "158", "–"],
   );
 });

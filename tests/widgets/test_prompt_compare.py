@@ -62,11 +62,22 @@ def test_outputs_come_by_range_with_new_words_marked(controller):
     """The input reads as text; the first version is never marked."""
     rows = ask(controller, "outputs", start=0, count=50)["rows"]
     assert rows == [
-        ["a", "Dogs?", [[["Free.", 0]], [["Free.", 0]]]],
-        ["b", "Cats?", [[["Free.", 0]], [["Free", 0], [", always", 1], [".", 0]]]],
+        ["a", ["Dogs?"], [[["Free.", 0]], [["Free.", 0]]]],
+        ["b", ["Cats?"], [[["Free.", 0]], [["Free", 0], [", always", 1], [".", 0]]]],
     ]
     assert ask(controller, "outputs", start=3, count=1)["kind"] == "error"
     assert ask(controller, "outputs", start=0, count=1_000)["kind"] == "error"
+
+
+def test_an_input_of_several_members_is_shown_by_part(ws):
+    """The question, by its name, before the pages that were found for it."""
+    asked = {"sources": "[pets#1] Dogs travel free of charge on deck.", "question": "Dogs?"}
+    ws.datasets.save("d", [{"example_id": "a", "input": asked}])
+    for version in (2, 3):
+        ws.evals.run(lambda question, sources: "Free.", "d", prompt=f"support-answer@{version}", progress=False)
+    found = ws.prompts.compare("support-answer", [2, 3]).view._controller
+    row = ask(found, "outputs", start=0, count=1)["rows"][0]
+    assert row[1] == ["question: Dogs?", "sources: [pets#1] Dogs travel free of charge on deck."]
 
 
 def test_a_version_can_be_promoted_from_here(controller, ws):

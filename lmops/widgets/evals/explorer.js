@@ -21,7 +21,7 @@ const EVAL_KEYS = [
   [", .", "previous, next repeat"],
   ["space A", "mark the case, all of the list"],
   ["h", "to the headings"],
-  ["a", "add the marked ones to a dataset"],
+  ["a", "add the marked ones, or all, to a dataset"],
   ["l", "send them to labeling"],
   ["u", "take that back"],
   ["/", "find in answers and reasons, or in ids and inputs"],

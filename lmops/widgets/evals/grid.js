@@ -3,11 +3,11 @@
 import { count, h, icon, short } from "../kit/dom.js";
 import { RowTable } from "../kit/row_table.js";
 
-/** A score as a reader sees it; two places make columns that line up. */
+/** A score as a reader sees it; two places make columns that line up, but what is counted has none. */
 export function scoreText(value) {
   if (value === null || value === undefined) return "–";
   if (value < 0) return `−${scoreText(-value)}`;
-  if (value >= 10) return short(value);
+  if (value >= 10 || (value > 1 && Number.isInteger(value))) return short(value);
   return value > 0 && value < 0.005 ? value.toPrecision(1) : value.toFixed(2);
 }
 

@@ -131,7 +131,7 @@ export class CasePane {
       h(
         "div.lm-role",
         {},
-        plural(found.length, "source"),
+        h("span", {}, plural(found.length, "source")),
         h("span.lm-fact", {}, found.some(isUsed) ? "sentences that the answer shares words with are marked" : ""),
       ),
       found.map((one) => {

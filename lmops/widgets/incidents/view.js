@@ -50,14 +50,16 @@ export class IncidentView extends View {
     this.plan = null;
     this.status_ = h("b.lm-inc-status");
     this.title = h("span.lm-inc-title");
+    this.take = button(null, "take it on", () => this.own(), { title: "take it on  o" });
+    this.check = button(null, "is it over?", () => this.verify(), { title: "test on traffic whether it is over  v" });
     this.bar = h(
       "header.lm-bar",
       {},
       this.status_,
       this.title,
       h("span.lm-gap"),
-      button(null, "take it on", () => this.own(), { title: "take it on  o" }),
-      button(null, "is it over?", () => this.verify(), { title: "test on traffic whether it is over  v" }),
+      this.take,
+      this.check,
       button("refresh", "look again", () => this.refresh(), { text: "", title: "look again  r" }),
       button("help", "keys", () => this.toggleHelp(), { text: "", title: "keys  ?" }),
     );
@@ -112,6 +114,7 @@ export class IncidentView extends View {
     this.foot = h("footer.lm-foot", {}, this.count);
     const root = { tabindex: 0, "data-lm": "incident-view", "data-state": "loading", "aria-label": "incident" };
     this.mount(el, h("div.lm-root", root, this.bar, this.main, this.help, this.foot));
+    this.root.style.maxHeight = `${this.model.get("_height")}px`;
     this.ask("hello");
   }
 
@@ -155,17 +158,23 @@ export class IncidentView extends View {
     const state = check && { recovered: "ok", "not recovered": "error" }[check[0]];
     swap(
       this.said,
-      h("p", {}, h("span.lm-inc-label", {}, "affected"), affected),
-      explained ? h("p", {}, h("span.lm-inc-label", {}, "accounts for it"), explained) : "",
+      h("p", {}, h("span.lm-inc-label", {}, "affected"), h("span", {}, affected)),
+      explained ? h("p", {}, h("span.lm-inc-label", {}, "accounts for it"), h("span", {}, explained)) : "",
       check
-        ? h("p", { "data-check": check[0] }, h("span.lm-inc-label", {}, "is it over"), icon(state ?? "unset"), check[1])
+        ? h(
+            "p",
+            { "data-check": check[0] },
+            h("span.lm-inc-label", {}, "is it over"),
+            icon(state ?? "unset"),
+            h("span", {}, check[1]),
+          )
         : "",
     );
     const { value } = this.action;
     swap(this.action, ...actions.map(([name]) => h("option", { value: name, selected: name === value }, name)));
     if (actions.some(([name]) => name === "roll_back") && !value) this.action.value = "roll_back";
     this.does.textContent = (actions.find(([name]) => name === this.action.value) ?? ["", ""])[1];
-    for (const el of [this.doIt, this.noted]) {
+    for (const el of [this.take, this.check, this.doIt, this.noted]) {
       el.disabled = Boolean(refused);
       el.title = refused || el.title;
     }
@@ -337,9 +346,9 @@ export class IncidentView extends View {
 
   step(by) {
     const places = [...this.moments.children].map((one) => Number(one.dataset.place)),
-      here = places.indexOf(this.at);
-    const to = here < 0 ? (by > 0 ? 0 : places.length - 1) : Math.min(places.length - 1, Math.max(0, here + by));
-    if (places.length) this.go(places[to]);
+      found = places.indexOf(this.at),
+      here = found < 0 && by < 0 ? places.length : found; // before the first, or behind the last
+    if (places.length) this.go(places[Math.min(places.length - 1, Math.max(0, here + by))]);
   }
 
   commandOf(key) {

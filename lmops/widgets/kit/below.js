@@ -1,6 +1,6 @@
 // Another widget below this one, in the same output: what was opened from here, until it is shut.
 
-import { button, h } from "./dom.js";
+import { button, copy, h } from "./dom.js";
 
 /** Whether the page of a view can show another widget (JupyterLab and Notebook can). */
 export const canOpenBelow = (view) => Boolean(view.model.widget_manager?.create_view);
@@ -24,4 +24,10 @@ export async function openBelow(view, id) {
   view.root.after(el);
   el.scrollIntoView({ block: "nearest" });
   shown.el.querySelector(".lm-root")?.focus({ preventScroll: true });
+}
+
+/** Where a page shows no other widget: the call that does, copied, for it may be longer than the line that says it. */
+export async function sayCall(view, call) {
+  const isCopied = await copy(call, view.root);
+  view.say(`${isCopied ? "copied; " : ""}in a cell: ${call}`, "", true);
 }

@@ -363,7 +363,7 @@ export class ListView extends View {
   act(name, rows, words) {
     const action = this.state.actions.find((one) => one.name === name);
     if (!action.is_there) this.say(action.hint);
-    else if (!rows.all && !rows.ids[0]) this.say(`no ${this.noun} is chosen`);
+    else if (!this.state.total) this.say(`no ${this.noun} is there`);
     else this.form.start(action, rows, words);
   }
 
@@ -387,7 +387,8 @@ export class ListView extends View {
 
   actOnChosen(name) {
     if (this.markCount) this.actOnMarked(name);
-    else this.act(name, { ids: [this.readId] }, `this ${this.noun}`);
+    else if (this.readId) this.act(name, { ids: [this.readId] }, `this ${this.noun}`);
+    else this.act(name, { all: true, but: [] }, `all ${plural(this.state.total, this.noun)}`);
   }
 
   async copyId() {

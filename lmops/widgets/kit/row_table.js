@@ -77,6 +77,19 @@ export function nextHead([head, thing], key, heads) {
   return undefined;
 }
 
+/** How wide the boxes are that mark rows. */
+const MARKS = 26;
+
+/** Give the room that is left to the texts. Where there is room for some of the columns only, these fill it: without
+ *  scrolling each column is seen whole or not at all. */
+export function widen(widths, columns, room) {
+  let used = 0,
+    whole = 0;
+  while (whole < widths.length && used + widths[whole] <= room) used += widths[whole++];
+  const texts = columns.slice(0, whole).flatMap((column, i) => (column.kind === "text" ? [i] : []));
+  for (const i of texts) widths[i] += Math.floor((room - used) / texts.length);
+}
+
 /** Its subclass says `label` (what its rows are), `columns`, and `fillCell(cell, column, value, minute)`. */
 export class RowTable {
   /** `host`: {ask, view, now, state, isMarked, isCompact, onCursor, onOpen, onMark, onRows} */
@@ -193,14 +206,10 @@ export class RowTable {
     this.widths = columns.map((column) =>
       column.kind === "time" && this.isExact ? Math.max(column.width, 150) : column.width,
     );
-    const fixed = this.widths.reduce((sum, width) => sum + width, 26);
-    // Room that is left goes to the texts.
-    const texts = columns.flatMap((column, i) => (column.kind === "text" ? [i] : []));
-    const spare = Math.floor((this.el.clientWidth - fixed) / Math.max(1, texts.length));
-    if (spare > 0) for (const i of texts) this.widths[i] += spare;
-    const grid = `26px ${this.widths.map((width) => `${width}px`).join(" ")}`;
+    widen(this.widths, columns, this.el.clientWidth - MARKS);
+    const grid = `${MARKS}px ${this.widths.map((width) => `${width}px`).join(" ")}`;
     this.el.style.setProperty("--lm-columns", grid);
-    this.el.style.setProperty("--lm-width", `${this.widths.reduce((sum, width) => sum + width, 26)}px`);
+    this.el.style.setProperty("--lm-width", `${this.widths.reduce((sum, width) => sum + width, MARKS)}px`);
     this.el.setAttribute("aria-rowcount", this.total + 1);
     this.el.setAttribute("aria-colcount", columns.length + 1);
     // An element that was taken out of the page and put back has lost where it was scrolled to.

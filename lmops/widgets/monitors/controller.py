@@ -65,12 +65,12 @@ class DashboardController:
     def bundle(self) -> dict[str, str]:
         """Return the static forms by their media types."""
         tiles, alerts = self._tiles(), self._alerts()
-        rows = [[one.title, _named(one), one.status, *one.cells, one.words] for one in tiles]
-        head = ["what", "of", "status", "now", "95 % interval", "n", "baseline", "in words"]
+        rows = [[one.monitor, one.title, _named(one), one.status, *one.cells, one.words] for one in tiles]
+        head = ["monitor", "what", "of", "status", "now", "95 % interval", "n", "baseline", "in words"]
         title = f"Monitors, last {self.last}: {len(tiles)} series, {len(alerts)} alerts"
         told = [f"{one.severity} {one.status}: {plain_line(one.words, _WORDS)}" for one in alerts]
         text = "\n".join([title, *told, *("  ".join(row) for row in rows)])
-        return {"text/plain": text, "text/html": framed(title, head, rows, numbers=(3, 4, 5, 6), note="; ".join(told))}
+        return {"text/plain": text, "text/html": framed(title, head, rows, numbers=(4, 5, 6, 7), note="; ".join(told))}
 
     # -- the page's side -------------------------------------------------------------------------------------------
 

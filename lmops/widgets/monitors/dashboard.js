@@ -1,7 +1,7 @@
 // All monitors on one page: what fires, how each series is, and the way to the traces behind it.
 
 import { button, h, icon, keyHelp, plural, relative, swap } from "../kit/dom.js";
-import { canOpenBelow, openBelow } from "../kit/below.js";
+import { canOpenBelow, openBelow, sayCall } from "../kit/below.js";
 import { commandIn } from "../kit/keys.js";
 import { View, renders } from "../kit/view.js";
 import { tileOf } from "./tile.js";
@@ -89,6 +89,7 @@ export class Dashboard extends View {
         this.foot,
       ),
     );
+    this.root.style.maxHeight = `${this.model.get("_height")}px`;
     this.ask("hello");
   }
 
@@ -240,7 +241,7 @@ export class Dashboard extends View {
   async open(what) {
     const answer = await this.ask("traces", { ...what, is_shown: canOpenBelow(this) });
     if (answer?.model) await openBelow(this, answer.model);
-    else if (answer) this.say(answer.call, "", true);
+    else if (answer) await sayCall(this, answer.call);
   }
 
   /** Move the alert under the cursor, or the first one where no alert is. */

@@ -8,7 +8,7 @@ const NS = "http://www.w3.org/2000/svg";
 /** A number in its unit. */
 export function said(value, unit) {
   if (value === null || value === undefined) return "–";
-  if (unit === "share") return `${+(100 * value).toPrecision(3)}%`;
+  if (unit === "share") return `${+(100 * value).toPrecision(3)} %`;
   if (unit === "ms") return duration(value);
   return unit === "usd" ? dollars(value) : short(value);
 }
@@ -95,14 +95,14 @@ export function tileOf(tile, host) {
     h(
       "span.lm-tile-foot.lm-note",
       {},
-      h("span", {}, tile.series || "all traffic"),
+      h("span", {}, [tile.monitor, tile.series].filter(Boolean).join(" · ")),
       h("span", {}, tile.as_of_ms === null ? "" : `as of ${relative(tile.as_of_ms, host.now)}`),
     ),
     h(
       "span.lm-tile-now",
       {},
       h("b", {}, said(estimate, tile.unit)),
-      h("span.lm-note", { title: "95% interval" }, limits),
+      h("span.lm-note", { title: "95 % interval" }, limits),
     ),
     chart,
     h("span.lm-tile-foot.lm-note", {}, h("span", {}, was || held), h("span", {}, `n ${count(n)}`)),

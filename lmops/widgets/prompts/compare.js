@@ -194,6 +194,12 @@ export class PromptCompareView extends ReadingView {
     }`;
   }
 
+  /** As asked for by a key: what came of it is below the measures. */
+  turn(isOn) {
+    this.different(isOn);
+    this.outputsHead.scrollIntoView({ block: "center" });
+  }
+
   async page(place) {
     const start = Math.floor(place / BATCH) * BATCH;
     if (!this.pages.has(start)) this.pages.set(start, this.ask("outputs", { start, count: BATCH }));
@@ -210,7 +216,12 @@ export class PromptCompareView extends ReadingView {
     const [example, given, outputs] = row;
     swap(
       el,
-      h("div.lm-output-input", {}, h("div.lm-note.lm-mono", {}, example), h("div", {}, given)),
+      h(
+        "div.lm-output-input",
+        {},
+        h("div.lm-note.lm-mono", {}, example),
+        given.map((part, i) => h(i ? "div.lm-given" : "div", { title: i ? part : "" }, part)),
+      ),
       ...outputs.map((parts, i) => {
         const of = { "data-version": `v${this.state.versions[i].version}` };
         if (parts === null)
@@ -253,7 +264,7 @@ export class PromptCompareView extends ReadingView {
   }
 
   commands() {
-    return { ...super.commands(), different: () => this.different(!this.isDifferent), mark: () => this.toggleMarks() };
+    return { ...super.commands(), different: () => this.turn(!this.isDifferent), mark: () => this.toggleMarks() };
   }
 
   close() {

@@ -116,7 +116,7 @@ class PromptCompareController:
     def _on_outputs(self, message: Message) -> Message:
         start, count = integer(message, "start", 0, len(self._rows)), integer(message, "count", 1, MAX_OUTPUTS)
         rows = [
-            [plain(example, 200), plain(given, _SHOWN), _marked(outputs)]
+            [plain(example, 200), [plain(part, _SHOWN) for part in given], _marked(outputs)]
             for example, given, outputs in self._rows[start : start + count]
         ]
         return {"kind": "outputs", "start": start, "rows": rows}
@@ -137,35 +137,35 @@ def _asked(answers: Answers) -> list[list[Any]]:
     return [[run, plain(asked, 200), silent] for run, asked, silent in columns]
 
 
-def _aligned(comparison: PromptComparison) -> list[tuple[str, str, tuple[str | None, ...]]]:
-    """Return (example, input, outputs by version) of every input that was evaluated on all."""
+def _aligned(comparison: PromptComparison) -> list[tuple[str, list[str], tuple[str | None, ...]]]:
+    """Return (example, parts of the input, outputs by version) of every input that was evaluated on all."""
     frame = comparison.outputs
     if frame is None:
         return []
     columns = [frame[ref].tolist() for ref in comparison.refs]
     return [
-        (str(example), _text(given) or "", tuple(_text(column[place]) for column in columns))
+        (str(example), _parts(given), tuple("\n\n".join(_parts(column[place])) or None for column in columns))
         for place, (example, given) in enumerate(zip(frame["example_id"], frame["input"], strict=True))
     ]
 
 
-def _text(value: Any) -> str | None:
-    """Return an input or an output as text; an input with one member is that member."""
+def _parts(value: Any) -> list[str]:
+    """Return an input or an output as texts, one a member, none where there is nothing; a sole one without its name."""
     if value is None or (isinstance(value, float) and math.isnan(value)):  # NaN: there is none
-        return None
+        return []
     if not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return [json.dumps(value, ensure_ascii=False, default=str)]
     if value.startswith("{"):
         try:
             found = json.loads(value)
         except ValueError:
-            return value
+            return [value]
         if isinstance(found, dict) and found and all(isinstance(one, str) for one in found.values()):
             if len(found) == 1:
-                return str(next(iter(found.values())))
+                return [str(next(iter(found.values())))]
             # The question before the pages that were found for it.
-            return "\n\n".join(f"{name}: {text}" for name, text in sorted(found.items(), key=lambda one: len(one[1])))
-    return value
+            return [f"{name}: {text}" for name, text in sorted(found.items(), key=lambda one: len(one[1]))]
+    return [value]
 
 
 def _marked(outputs: tuple[str | None, ...]) -> list[list[list[Any]] | None]:

@@ -1,7 +1,7 @@
 // The trace browser: filter and range above, the table, the trace beside it.
 
 import { ROW, button, copy, count, h, icon, plural, swap } from "../kit/dom.js";
-import { canOpenBelow, openBelow } from "../kit/below.js";
+import { canOpenBelow, openBelow, sayCall } from "../kit/below.js";
 import { ListView } from "../kit/list_view.js";
 import { Bar } from "./bar.js";
 import { KEYS, commandFor } from "./keys.js";
@@ -317,7 +317,7 @@ export class TraceBrowserView extends ListView {
   async tryCall(id, index) {
     const answer = await this.ask("try", { trace_id: id, index, is_shown: canOpenBelow(this) });
     if (answer?.model) await openBelow(this, answer.model);
-    else if (answer) this.say(`in a cell: ${answer.code}`, "", true);
+    else if (answer) await sayCall(this, answer.code);
   }
 
   closePane() {

@@ -4,7 +4,7 @@ import { count, dollars, duration, h, plural } from "../kit/dom.js";
 
 const NODE_HEIGHT = 36;
 const NODE_GAP = 12;
-const BETWEEN = 48; // pixels between two layers, where the counts stand
+const BETWEEN = 36; // pixels between two layers, where the counts stand
 const EDGE = 10;
 const WIDEST = 190;
 const NARROWEST = 92;
@@ -177,13 +177,13 @@ export class Graph {
       // in the gap before where it leads, whatever it passes on its way
       at = pointOf(points, 1 - 0.36 / Math.max(1, to.layer - from.layer) ** 1.3),
       failed = link.errors ? ` ✗${count(link.errors)}` : "";
-    const words = svg("text", { x: at.x, y: at.y - 3, "text-anchor": "middle" }, `${count(link.count)}×${failed}`);
+    const said = link.count > 1 || failed ? [`${count(link.count)}×${failed}`] : []; // once is what a line says
     const [x, y, ...rest] = points;
     return svg(
       "g",
       { class: link.errors ? "lm-link lm-failed" : "lm-link" },
       svg("path", { d: `M${x} ${y}C${rest.join(" ")}` }),
-      words,
+      ...said.map((words) => svg("text", { x: at.x, y: at.y - 3, "text-anchor": "middle" }, words)),
     );
   }
 

@@ -9,11 +9,13 @@ from lmops.errors import NotFoundError, UsageError
 from lmops.traces import Traces
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from lmops import records
     from lmops.datasets import Datasets
     from lmops.feedback import Feedback
+    from lmops.guardrails import Guardrails
     from lmops.models import Models
     from lmops.traces import Span
     from lmops.traces.views import TraceView, TraceViews
@@ -52,6 +54,10 @@ class Project(Protocol):
         """The prompts, whose playground tries a call again."""
 
     @property
+    def guardrails(self) -> Guardrails:
+        """The policies, for what is redacted on the way in."""
+
+    @property
     def models(self) -> Models:
         """The models, whose prices new spans get."""
 
@@ -60,8 +66,16 @@ class BrowsableTraces(Traces):
     """The traces with their view: bound here, so that no phase imports one."""
 
     def __init__(self, project: Project) -> None:
-        super().__init__(project.store, pricer=lambda: project.models.pricer())  # noqa: PLW0108  # models need traces
+        super().__init__(
+            project.store,
+            pricer=lambda: project.models.pricer(),  # noqa: PLW0108  # models need traces
+            redaction=self._redaction_of,
+        )
         self._project = project
+
+    def _redaction_of(self, ref: str) -> Callable[[str], str]:
+        """Return a policy of guardrails as what masks texts."""
+        return self._project.guardrails.redaction(ref)
 
     @functools.cached_property
     def views(self) -> TraceViews:

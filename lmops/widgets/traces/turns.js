@@ -5,7 +5,11 @@ import { button, count, dollars, duration, exact, h, icon, plural } from "../kit
 const SIGN = { same: "", changed: "~", added: "+", removed: "-" };
 
 /** A difference with its sign; nothing for none, and where it is not known. */
-export const signed = (by, show) => (by ? `${by < 0 ? "-" : "+"}${show(Math.abs(by))}` : "");
+export function signed(by, show) {
+  if (!by) return "";
+  const size = show(Math.abs(by));
+  return size.startsWith("<") ? "≈ 0" : `${by < 0 ? "−" : "+"}${size}`;
+}
 
 const heading = (sign, title, fact, onclose) =>
   h(

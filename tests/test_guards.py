@@ -84,7 +84,7 @@ SURFACE = {
     "prompts": "Move PromptVersion Prompts",
     "records": "Change ContentFile FREE Kind LATEST Live Move Project Proof Ref Row States Sync SyncReport Tables "
     "Version Versioned Versions check_word check_words content_text is_confirmed moves_view "
-    "read_content text_hash told verdict_digest write_content",
+    "read_content seen_at_once text_hash told verdict_digest write_content",
     "redteam": "Converter Defence Matrix Plan Rate RedTeam Report Seed SimulatedTarget Stopped Suite Target "
     "Transcript attack_success benign_pass converter converters core",
     "routing": "Advice AdvisedArm Arm ArmComparison ArmLimits ArmStatus Attempt CanaryStatus CanaryStep Choice "

@@ -10,7 +10,7 @@ import functools
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.base.public import only
@@ -31,7 +31,7 @@ from lmops.guardrails.guarding import Guard
 from lmops.guardrails.ingesting import Redaction
 from lmops.guardrails.policy import Policy, RailSpec
 from lmops.guardrails.rails import MARKS_SAY, marked
-from lmops.records import Kind, Sync, Versioned, check_words, text_hash
+from lmops.records import Kind, Sync, Versioned, check_words, seen_at_once, text_hash
 
 if TYPE_CHECKING:
     import os
@@ -75,20 +75,6 @@ __all__ = [
 __dir__ = only(__all__)
 
 _log = logging.getLogger(__name__)
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _seen_at_once(verb: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
-    """Let what a verb changed count for the next check of this process; others see it within a second."""
-
-    @functools.wraps(verb)
-    def dressed(self: Guardrails, /, *args: P.args, **options: P.kwargs) -> T:
-        found = verb(self, *args, **options)
-        self._live.refresh()
-        return found
-
-    return dressed
 
 
 @refuses_wrong_kinds
@@ -150,7 +136,7 @@ class Guardrails(WithCards):
         }
         return self.save_content(name, said, reason=reason, dry_run=dry_run)
 
-    @_seen_at_once
+    @seen_at_once
     def save_content(
         self, name: str, content: Mapping[str, Any], *, reason: str | None = None, dry_run: bool = False
     ) -> Policy:
@@ -173,9 +159,7 @@ class Guardrails(WithCards):
         with self._project.change(reason=words, dry_run=dry_run) as change:
             refuse_unmeasured(change, rails_of(body))
             if dry_run:
-                number = self._versions.newest(change.con, name) + 1
-                told = {"name": name, "version": number, "hash": text_hash(row["body"]), "parent": None}
-                told |= {"note": words, "author": change.actor, "created_ns": change.at_ns}
+                told = self._versions.draft(change, name, text_hash(row["body"]))
                 return self.KIND.read(self._store, change.con, told | row)
             saved, _ = self._versions.save(change, name, text_hash(row["body"]), lambda: row)
             version = self.KIND.read(self._store, change.con, saved)
@@ -193,8 +177,8 @@ class Guardrails(WithCards):
         """
         return self._bound(super().get(ref), ref)
 
-    promote = _seen_at_once(Versioned.promote)
-    rollback = _seen_at_once(Versioned.rollback)
+    promote = seen_at_once(Versioned.promote)
+    rollback = seen_at_once(Versioned.rollback)
 
     def diff(self, name: str, a: int | str | Policy, b: int | str | Policy) -> str:
         """Return what changed from one version of a policy to another, a line a rail; "" for nothing.
@@ -210,7 +194,7 @@ class Guardrails(WithCards):
         one, two = self._pair(name, a, b)
         return diff_of(one, two, called=two.ref)
 
-    @_seen_at_once
+    @seen_at_once
     def sync(
         self,
         folder: str | os.PathLike[str],
@@ -236,9 +220,6 @@ class Guardrails(WithCards):
         Raises:
             UsageError: It is no folder, or a name or a side that is not there.
         """
-        for name, side in (take or {}).items():
-            if side not in ("file", "registry"):
-                raise UsageError(f"take={{{name!r}: {side!r}}}: write 'file' or 'registry'")
         filing = PolicyFiling(self._versions)
         return Sync(
             self._project, self._versions, filing, Path(folder), take=take or {}, is_dry_run=dry_run, restore=restore
@@ -246,7 +227,7 @@ class Guardrails(WithCards):
 
     # -- switches ----------------------------------------------------------------------------------------------------
 
-    @_seen_at_once
+    @seen_at_once
     def switch_off(self, policy: str, rail: str, *, reason: str, dry_run: bool = False) -> RailSwitch:
         """Leave out a rail of a policy, in all its versions and in every process within a second; return the switch.
 
@@ -262,7 +243,7 @@ class Guardrails(WithCards):
         """
         return self._switch(policy, rail, is_off=True, reason=reason, dry_run=dry_run)
 
-    @_seen_at_once
+    @seen_at_once
     def switch_on(self, policy: str, rail: str, *, reason: str, dry_run: bool = False) -> RailSwitch:
         """Ask a rail again that was switched off; return the switch.
 
@@ -377,7 +358,6 @@ class Guardrails(WithCards):
 
         return rates(self._store, by=by, last=last, since=since, until=until, level=level)
 
-    @_seen_at_once
     def note_run(self, run: Any, ref: str, *, reason: str | None = None) -> Policy:
         """Note that an evaluation run was made under a policy, so that verdicts on it are evidence for that version.
 

@@ -520,9 +520,6 @@ class Monitors(WithAnchors):
         Raises:
             UsageError: It is no folder, or a name or a side that is not there.
         """
-        for name, side in (take or {}).items():
-            if side not in ("file", "registry"):
-                raise UsageError(f"take={{{name!r}: {side!r}}}: write 'file' or 'registry'")
         filing = MonitorFiling(self._project, self._versions, _defaults(Monitors.save))
         return Sync(
             self._project, self._versions, filing, Path(folder), take=take or {}, is_dry_run=dry_run, restore=restore

@@ -186,9 +186,6 @@ class Prompts(Versioned[PromptVersion]):
         Raises:
             UsageError: It is no folder, or a name or a side that is not there.
         """
-        for name, side in (take or {}).items():
-            if side not in ("file", "registry"):
-                raise UsageError(f"take={{{name!r}: {side!r}}}: write 'file' or 'registry'")
         chosen = names if names is None else [check_name(name) for name in _several(names)]
         return Sync(
             replace(self._project, actor=actor or self._project.actor),

@@ -6,7 +6,7 @@ from lmops.records.change import Change
 from lmops.records.contents import ContentFile, content_text, read_content, write_content
 from lmops.records.evidence import Proof, is_confirmed, verdict_digest
 from lmops.records.kinds import Kind, Row, Version, told
-from lmops.records.live import Live
+from lmops.records.live import Live, seen_at_once
 from lmops.records.moves import Move, moves_view
 from lmops.records.project import Project
 from lmops.records.refs import LATEST, Ref, check_word, text_hash
@@ -42,6 +42,7 @@ __all__ = [
     "is_confirmed",
     "moves_view",
     "read_content",
+    "seen_at_once",
     "text_hash",
     "told",
     "verdict_digest",

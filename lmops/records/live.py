@@ -6,12 +6,13 @@ and looks by himself only where it did not look for a while: in a process that w
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from lmops.base.endings import Caught, Logged
 
@@ -27,6 +28,8 @@ EVERY_S: Final = 0.2
 #: What was found longer ago is looked up again before it is used.
 _OLD_S: Final = 0.8
 L = TypeVar("L")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Live(Generic[L]):
@@ -117,6 +120,18 @@ class Live(Generic[L]):
                 return
             self._watching = os.getpid()
         threading.Thread(target=_look, args=(weakref.ref(self),), name=f"lmops-live-{self._what}", daemon=True).start()
+
+
+def seen_at_once(verb: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
+    """Let what a verb of a noun with a ``_live`` changed count here when it returns; others see it within a second."""
+
+    @functools.wraps(verb)
+    def dressed(self: Any, /, *args: P.args, **options: P.kwargs) -> T:
+        found = verb(self, *args, **options)
+        self._live.refresh()
+        return found
+
+    return dressed
 
 
 def _look(ref: weakref.ref[Live[Any]]) -> None:

@@ -6,7 +6,7 @@ the store, by folder; the file's own hash stands in for it the first time).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, get_args
 
 from lmops.errors import LmopsError, MissingDependencyError, UsageError, did_you_mean, system_in_words
 from lmops.git import Repository, repository
@@ -14,7 +14,7 @@ from lmops.owners import refuse_stranger
 from lmops.records.files import commit_of, decoded, folder_key, read, write
 from lmops.records.kinds import Version
 from lmops.records.refs import Ref
-from lmops.records.sync_report import SyncEntry, SyncReport
+from lmops.records.sync_report import Side, SyncEntry, SyncReport
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from lmops.records.change import Change
     from lmops.records.project import Project
-    from lmops.records.sync_report import Side
     from lmops.records.versions import Versions
 
 
@@ -88,6 +87,9 @@ class Sync(Generic[V, F]):
         take: Which side wins where both changed, by name.
         is_dry_run: Change nothing.
         restore: Write the files again that were removed.
+
+    Raises:
+        UsageError: ``take`` names a side that is not there.
     """
 
     def __init__(
@@ -101,6 +103,9 @@ class Sync(Generic[V, F]):
         is_dry_run: bool,
         restore: bool,
     ) -> None:
+        for name, side in take.items():
+            if side not in get_args(Side):
+                raise UsageError(f"take={{{name!r}: {side!r}}}: write 'file' or 'registry'")
         self._project = project
         self._versions = versions
         self._folder = folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import numbers
-from typing import TYPE_CHECKING, Final, Generic
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError, did_you_mean
 from lmops.records.aliases import Aliases
@@ -189,6 +189,18 @@ class Versions(Generic[T]):
         return {row[0] for row in con.execute(f"select hash from {self.kind.table} where name = ?", (name,))}
 
     # -- saving ----------------------------------------------------------------------------------------------------
+
+    def draft(self, change: Change, name: str, digest: str) -> dict[str, Any]:
+        """Return what every version tells of itself, of one that would be saved: the room adds its content.
+
+        Args:
+            change: That would save it.
+            name: Of the thing.
+            digest: Of its content.
+        """
+        number = self.newest(change.con, name) + 1
+        told = {"name": name, "version": number, "hash": digest, "parent": None, "note": change.reason}
+        return told | {"author": change.actor, "created_ns": change.at_ns}
 
     def save(
         self,

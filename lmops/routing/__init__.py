@@ -7,9 +7,8 @@ in the audit chain and can be undone. A switch takes an arm, or all of a route, 
 from __future__ import annotations
 
 import difflib
-import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.base.loops import waited
@@ -17,7 +16,7 @@ from lmops.base.public import only
 from lmops.base.twins import takes_as
 from lmops.errors import NotFoundError, UsageError
 from lmops.prompts import Prompts
-from lmops.records import Kind, Move, Sync, Versioned, check_words, content_text, text_hash
+from lmops.records import Kind, Move, Sync, Versioned, check_words, content_text, seen_at_once, text_hash
 from lmops.routing import _show as _show
 from lmops.routing import _show_trials as _show_trials
 from lmops.routing._live import live_number, live_routes, switches_of
@@ -77,21 +76,7 @@ __all__ = [
 ]
 __dir__ = only(__all__)
 
-P = ParamSpec("P")
-T = TypeVar("T")
 _PRODUCTION: Final = "production"
-
-
-def _seen_at_once(verb: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
-    """Let what a verb changed be there for the next choice of this process; others see it within a second."""
-
-    @functools.wraps(verb)
-    def dressed(self: Routing, /, *args: P.args, **options: P.kwargs) -> T:
-        found = verb(self, *args, **options)
-        self._live.refresh()
-        return found
-
-    return dressed
 
 
 @refuses_wrong_kinds
@@ -146,7 +131,7 @@ class Routing(WithTrials):
         """
         return self._set(name, route, to=to, expected=expected, reason=reason, dry_run=dry_run)
 
-    @_seen_at_once
+    @seen_at_once
     def _set(
         self,
         name: str,
@@ -176,8 +161,8 @@ class Routing(WithTrials):
                     change.say("route.step", name, after=step, evidence=[f"{name}@{step['version']}"])
             return self.KIND.read(self._store, change.con, saved)
 
-    promote = _seen_at_once(Versioned.promote)
-    rollback = _seen_at_once(Versioned.rollback)
+    promote = seen_at_once(Versioned.promote)
+    rollback = seen_at_once(Versioned.rollback)
 
     def live(self, name: str) -> RouteVersion:
         """Return the version that decides: where the alias production points, else the newest.
@@ -206,7 +191,7 @@ class Routing(WithTrials):
         one, two = self._pair(name, a, b)
         return "\n".join(difflib.unified_diff(lines_of(one), lines_of(two), one.ref, two.ref, n=0, lineterm=""))
 
-    @_seen_at_once
+    @seen_at_once
     def sync(
         self,
         folder: str | os.PathLike[str],
@@ -232,9 +217,6 @@ class Routing(WithTrials):
         Raises:
             UsageError: It is no folder, or a name or a side that is not there.
         """
-        for name, side in (take or {}).items():
-            if side not in ("file", "registry"):
-                raise UsageError(f"take={{{name!r}: {side!r}}}: write 'file' or 'registry'")
         filing = RouteFiling(self._versions, row=self._row, check=self._refuse_missing)
         return Sync(
             self._project, self._versions, filing, Path(folder), take=take or {}, is_dry_run=dry_run, restore=restore
@@ -242,7 +224,7 @@ class Routing(WithTrials):
 
     # -- switches ----------------------------------------------------------------------------------------------------
 
-    @_seen_at_once
+    @seen_at_once
     def kill(self, name: str, arm: str | None = None, *, reason: str, dry_run: bool = False) -> Switch:
         """Switch off an arm, or all of a route, in every process within a second; return the switch.
 
@@ -261,7 +243,7 @@ class Routing(WithTrials):
         """
         return self._switch(name, arm, is_killed=True, reason=reason, dry_run=dry_run)
 
-    @_seen_at_once
+    @seen_at_once
     def revive(self, name: str, arm: str | None = None, *, reason: str, dry_run: bool = False) -> Switch:
         """Switch on an arm, or a route, that was switched off; return the switch.
 
@@ -391,9 +373,7 @@ class Routing(WithTrials):
 
     def _drafted(self, change: Change, name: str, body: Mapping[str, Any]) -> RouteVersion:
         """Return the version that would be saved."""
-        text = content_text("route", body)
-        row = {"name": name, "version": self._versions.newest(change.con, name) + 1, "hash": text_hash(text)}
-        row |= {"parent": None, "note": change.reason, "author": change.actor, "created_ns": change.at_ns}
+        row = self._versions.draft(change, name, text_hash(content_text("route", body)))
         return self.KIND.read(self._store, change.con, row | self._row(change, name, body))
 
     def _pointed(self, change: Change, name: str, alias: str, version: int, seen: int | None) -> None:

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 STORE = ".lmops-demo"
 #: The most packages of the bare installation, without pip and its kind.
 MOST = 75
+#: What the demo says, with its report and without.
+TOLD = (
+    "incident 1: resolved",
+    "since then   recovered",
+    "recall",
+    "audit chain: whole",
+    "export LMOPS_STORE=",
+    "lmops incident timeline 1",
+)
 #: By lane, one after the other: a runbook, values with which it does its work, the exit codes that the sample gives.
 LANES = (
     (
@@ -33,12 +42,14 @@ LANES = (
         ("prompt_rollback", ["reason=tour", "dry_run=false"], {0}),
         ("judge_calibration", [], {3}),
         ("feedback_digest", ["last=14d"], {0, 1}),
+        ("tool_health", ["last=14d"], {1}),
         ("redteam", ["target=support-answer@3", "limit=20", "dry_run=false"], {1, 3}),
     ),
     (
         ("cost_report", [], {0, 1}),
         ("daily_monitor", ["init=true", "at=2026-10-31T00:00", "scorers=refusal"], {1}),
         ("drift_check", ["init=true", "at=2026-10-31T00:00"], {0, 1}),
+        ("retrieval_check", ["since=2026-10-27", "until=2026-10-29T06:00", "before=7d", "answers=20"], {1}),
         ("canary_release", ["route=tour", "reason=tour", "dry_run=false"], {3}),
         ("incident_response", ["action=kill_arm", 'params={"route": "tour"}'], {0}),
     ),
@@ -69,7 +80,7 @@ def base() -> None:
     packages = {one.name for one in metadata.distributions()} - {"pip", "setuptools", "wheel"}
     assert len(packages) <= MOST, f"{len(packages)} packages: {sorted(packages)}"
     shown, _ = shell("demo")
-    assert "export LMOPS_STORE=" in shown
+    assert [words for words in TOLD if words not in shown] == []
     assert "pip install 'lmops[runbooks]'" in shown
     assert STORE in shell("search", ends={2})[1]
     assert json.loads(shell("search", "status = 'error' and latency_ms > 2000", "--json", "--store", STORE)[0])
@@ -100,7 +111,8 @@ def released(ws: lmops.Workspace) -> None:
 
 def runbooks() -> None:
     """The demo with its report, and every runbook."""
-    assert "traffic_report.html" in shell("demo")[0]
+    shown, _ = shell("demo")
+    assert [words for words in (*TOLD, "traffic_report.html") if words not in shown] == []
     with lmops.open(STORE) as ws:
         judged(ws)
         released(ws)

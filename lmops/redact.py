@@ -97,6 +97,8 @@ PATTERNS: Final[dict[str, Pattern]] = {
         "[private key]",
     ),
 }
+_ALL: Final = tuple(PATTERNS.values())
+_STARTS: Final = tuple({start for pattern in _ALL for start in pattern.starts})
 KEYS: Final = "keys"
 #: What they begin with stands in many texts, and few of them hold a password: in traces these are asked for by name.
 _BY_NAME_ONLY: Final = frozenset({"userinfo", "basic"})
@@ -111,6 +113,8 @@ _KEY_NAME: Final = re.compile(
 _SHORTEST_CREDENTIAL: Final = 12
 #: A number from here on may be somebody's: an account, a card, a telephone.
 _LONG_NUMBER: Final = 10**8
+#: The name of a value as code has them: no address, no telephone, no number of an account.
+_PLAIN_NAME: Final = re.compile(r"(?!.*\d{4})[A-Za-z_$][A-Za-z0-9_.$:/-]{0,99}")
 #: What people write where an endpoint wants any key at all.
 PLACEHOLDERS: Final = frozenset({
     "none", "null", "empty", "dummy", "test", "ollama", "lm-studio", "not-needed", "no-key", "no-key-required",
@@ -154,13 +158,19 @@ def _is_mixed(value: str) -> bool:
     return any(c.isdigit() for c in value) and any(c.isalpha() for c in value) and "/" not in value[:2]
 
 
-def mask_keys(text: str, patterns: Iterable[Pattern] = tuple(PATTERNS.values())) -> str:
+def mask_keys(text: str, patterns: Iterable[Pattern] = _ALL) -> str:
     """Return a text without keys of known shapes.
 
     Example:
         >>> mask_keys("the key is ghp_" + "a1" * 18 + ", keep it")
         'the key is [key], keep it'
     """
+    if patterns is _ALL:
+        for start in _STARTS:  # a plain loop: most texts hold none, and this is asked of every call
+            if start in text:
+                break
+        else:
+            return text
     for pattern in patterns:
         if any(start in text for start in pattern.starts):
             text = pattern.regex.sub(pattern.mask, text)
@@ -243,15 +253,31 @@ class Redactor:
         if isinstance(value, str):
             return self._json_or_text(value)
         if isinstance(value, dict):
-            return {key: self.value(one) for key, one in value.items()}
+            return self._pairs(value, self.value)
         if isinstance(value, list):
             return [self.value(one) for one in value]
         return value
 
+    def _pairs(self, found: dict[Any, Any], kept: Callable[[Any], Any]) -> dict[Any, Any]:
+        """Return a mapping with its names redacted as well; names that become the same are counted, none is lost."""
+        made: dict[Any, Any] = {}
+        times: Counter[Any] = Counter()
+        for key, one in found.items():
+            name = free = self._name(key) if isinstance(key, str) else key
+            while free in made:
+                times[name] += 1
+                free = f"{name} ({times[name] + 1})"
+            made[free] = kept(one)
+        return made
+
+    def _name(self, name: str) -> str:
+        """Return the name of a value as it may be kept; one as code has them stays, because columns go by it."""
+        return self.keys(name) if _PLAIN_NAME.fullmatch(name) else self.text(name)
+
     def _within(self, value: Any) -> Any:
         """Return what stood in a text as JSON, with its long numbers redacted as well: arguments of tools have such."""
         if isinstance(value, dict):
-            return {key: self._within(one) for key, one in value.items()}
+            return self._pairs(value, self._within)
         if isinstance(value, list):
             return [self._within(one) for one in value]
         if isinstance(value, int) and abs(value) >= _LONG_NUMBER and self.functions:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
+importlib.import_module("tests.quick")  # before tests load anything
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import IO, Any, Self
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.loaded"])
+CONTEXT.set_forkserver_preload(["tests.quick", "tests.loaded"])
 
 
 class Forked:

@@ -19,8 +19,8 @@ PAGE = ROOT / "docs" / "add_a_room.md"
 MAX_LINES = 150
 #: after which line of a file a step adds its lines; at the end where none is named
 AFTER = {
-    "lmops/workspace.py: imports": "from lmops.runbooks import Runbooks\n",
-    "lmops/workspace.py: Workspace": "",
+    "lmops/nouns.py: imports": "from lmops.runbooks import Runbooks\n",
+    "lmops/nouns.py: Nouns": "",
     "lmops/cli/__init__.py: nouns": '    ("store", "store", "Look after the store."),\n',
 }
 USED = """

@@ -1,5 +1,6 @@
 """The audit chain covers the records: whatever is changed in SQLite past the chain is found, by row and event."""
 
+import asyncio
 import hashlib
 import sqlite3
 import time
@@ -13,6 +14,7 @@ from lmops.guardrails import made, rail
 from lmops.scorers import judge, with_examples
 from lmops.store._meta import migrations, statements
 from lmops.store.schema import schema
+from lmops.tools import CallContext
 from tests import warm
 
 SEALED = schema().sealed
@@ -21,7 +23,8 @@ OTHERS = {
     "alert_outbox", "alert_sink_states", "anchor_claims",
     "audit", "audit_head", "counters", "dead_rows", "feedback_history", "guardrail_files", "inbox",
     "info", "label_history", "monitor_files", "monitor_states", "pending_changes", "prompt_files",
-    "queue_back", "queue_full", "queue_gone", "queue_raters", "queue_turns", "retired", "route_files", "segments",
+    "queue_back", "queue_full", "queue_gone", "queue_raters", "queue_turns", "retired", "retrieval_files",
+    "route_files", "segments", "tool_files", "tool_policy_files",
     "trace_score_chances", "trace_score_claims", "trace_score_history", "unsealed",
 }  # fmt: skip  # many words: packed, they are read at a glance
 #: Tables whose rows are held by a hash over several of them.
@@ -89,7 +92,8 @@ def full(tmp_path_factory):
         ws.routing.kill(ws.routing.set("support", {"p@1": 1}).name, reason="down")
         ws.guardrails.save("support", input=["any"])
         ws.guardrails.switch_off("support", "any", reason="too strict")
-        ws.guardrails.note_run(run, "support")
+        _noted(ws, run)
+        ws.retrieval.build("docs", {"a": "Cats pay half."}, "docs")
         ws.monitors.sinks.save("ops", kind="webhook", url="http://127.0.0.1:9/hook")
         ws.monitors.save("errors", metric="error_rate")
         ws.guardrails.card(made("any"), ws.datasets.save("attacks", [{"input": "a", "expected": 1}]), progress=False)
@@ -104,8 +108,14 @@ def full(tmp_path_factory):
         yield ws
 
 
+def _noted(ws, run):
+    """Note what a run was made under."""
+    ws.guardrails.note_run(run, "support")
+    ws.retrieval.note_run(run, ws.retrieval.save("docs").ref)
+
+
 def _watched(ws):
-    """Write an alert, an anchor of a judge, and an incident."""
+    """Write an alert, an anchor of a judge, an incident, and what tools may do."""
     with ws.project.change() as change:
         told = {"monitor": "errors", "version": 1, "series": "{}", "metric": "error_rate", "severity": "ticket"}
         times = {"found_ns": 1, "opened_ns": 1, "moved_ns": 1}
@@ -130,6 +140,16 @@ def _watched(ws):
     rule = {"severity": 3, "after": "1m", "who": "ann", "sink": "ops", "unless": "resolved"}
     ws.incidents.set_policy([rule])
     ws.incidents.escalate(at="2100-01-01")
+    _policed(ws)
+
+
+def _policed(ws):
+    """Write a tool that is off, a policy of tools, a call that waits for a yes."""
+    ws.tools.save("mail", description="Send a mail.", parameters={"type": "object"})
+    ws.tools.policies.save("tools", [{"ask": "mail"}])
+    decider, call = ws.tools.policies.decider("tools"), (ws.tools.get("mail"), {"to": "ann"}, CallContext(run_id="r"))
+    asyncio.run(decider.ask(*call, decider.decide(*call)))
+    ws.tools.disable("mail", reason="down")
 
 
 def _notebook(folder):

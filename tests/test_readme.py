@@ -1,8 +1,6 @@
-"""The README is true: its code runs on the sample traffic, its commands and files exist."""
+"""The README is true: its commands and files exist; test_demo.py runs its code."""
 
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -13,29 +11,6 @@ from lmops.store import view_names
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def test_the_code_runs_as_it_stands(tmp_path):
-    """A stranger's lines in an empty folder, after the demo, end with what the README says."""
-    demo = subprocess.run([sys.executable, "-m", "lmops", "demo"], cwd=tmp_path, capture_output=True, check=False)
-    assert demo.returncode == 0, demo.stderr
-    said = (
-        "incident 1: resolved",
-        "since then   recovered",
-        "recall",
-        "audit chain: whole",
-        "lmops incident timeline 1",
-    )
-    assert [words for words in said if words not in demo.stdout.decode()] == []
-    code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
-    checks = (
-        "\nassert ws.sql('select count(*) from traces').fetchall()[0][0] >= 2000\nassert ws.runbooks.runs()\n"
-        "assert verdict.outcome == 'fail'\nassert ws.prompts.get('support-answer@production').version == 2\n"
-        "assert ws.audit.verify().ok\n"
-    )
-    command = [sys.executable, "-W", "error::UserWarning", "-c", code + checks]
-    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False)
-    assert found.returncode == 0, found.stderr
 
 
 def test_links_lead_somewhere():

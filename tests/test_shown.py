@@ -5,6 +5,8 @@ JupyterLab typesets what stands between two dollar signs, or ``\\(`` and ``\\)``
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from html.parser import HTMLParser
 
@@ -16,12 +18,15 @@ from lmops.progress import _html
 from lmops.runbooks._table import show_numbers, show_table
 from lmops.scorers import judge
 from lmops.times import from_ns
+from lmops.tools import Decision, ToolSwitch
+from lmops.tools.policies import asking
 from tests.evals.judged import calibrated, judged, labelled, truth
 from tests.feedback.notes import noted
 from tests.feedback.test_improve import polite, rows
 from tests.guardrails.words import words
 from tests.routing.trials import ARMS, MODEL, PLAN, traffic
 from tests.store.helpers import START, llm, span
+from tests.tools.calls import context, tool
 from tests.widgets.prompt_samples import saved
 
 MINUTE = 60_000_000_000
@@ -148,6 +153,24 @@ def of_monitors(ws):
     ]
 
 
+def of_agents(ws):
+    """A tool, a call of it and one that fails, what a policy says, a run with a call in it."""
+
+    @ws.tools.tool(reason=MONEY)
+    def pay(order: str) -> str:
+        return f"{MONEY} {order}"
+
+    call = f"pay({json.dumps({'order': MONEY})})"
+    version = ws.tools.save("spend", description=MONEY, parameters={"type": "object", "properties": {MONEY: {}}})
+    return [
+        version,
+        ws.tools.call("pay", {"order": MONEY}),
+        ws.tools.call("pay", MONEY),
+        Decision(action="deny", rule=MONEY, reason=MONEY, policy=MONEY),
+        ws.tools.run(call, ["pay"], model="standin:agent-1"),
+    ]
+
+
 def of_routing(ws):
     """A route with a plan that is switched off, its state, what its arms are worth, a step, advice."""
     current = {**ARMS["current"], "policy": "money", "params": {"user": MONEY}, "limits": {"usd_per_day": 5}}
@@ -187,6 +210,29 @@ def of_guardrails(ws):
             ws.guardrails.calibrate(Rail(kind=scored, name="odd", action="flag"), texts, progress=False),
             ws.guardrails.switch_off("money", "word", reason=MONEY),
         ]
+
+
+def of_retrieval(ws):
+    """Settings, an index, what is on record of it, what it finds; rankings that are measured, compared and pooled."""
+    ws.retrieval.save("both", chunker="whole", embedder="standin:embed-1", kind="hybrid", reranker="standin:rerank")
+    index = ws.retrieval.build("both", {MONEY: f"{MONEY} and money"}, "both")
+    saved = ws.retrieval.save(
+        "money", cleaner=f"ours:{MONEY}", filters={MONEY: MONEY}, kind=f"store:{MONEY}", reason=MONEY
+    )
+    asked = ws.retrieval.qrels("asked", [{"query": MONEY, "document": MONEY}])
+    sides = [ws.retrieval.rankings(MONEY, {MONEY: listed}) for listed in ([MONEY, "a"], ["b"])]
+    compared = ws.retrieval.compare(*sides, asked, progress=False)
+    pool = ws.retrieval.pool(compared.a, compared.b, queue="pool", progress=False)
+    found = index.search(f"money {MONEY}")
+    return [saved, ws.retrieval.probe(saved), index, index.record, found, compared.a, compared, compared.view, pool]
+
+
+def of_drift(ws):
+    """What changed in retrieval."""
+    found = {"kind": "retriever", "input": MONEY, "documents": '[{"id": "$5 and $6", "score": 1}]'}
+    at = [(n, START + n * MINUTE, f"{MONEY} {n // 30}") for n in range(60)]
+    ws.store.load(spans=[span(f"r{n}", "f", start=start, index_fingerprint=mark, **found) for n, start, mark in at])
+    return [ws.retrieval.drift(since=from_ns(START + 30 * MINUTE), until=from_ns(START + 60 * MINUTE), answers=0)]
 
 
 def of_redteam(ws):
@@ -237,12 +283,45 @@ def of_incidents(ws):
     ]
 
 
-def test_no_record_shows_a_formula(ws):
+def of_tools(ws):
+    """A policy, a switch, a call that waits for a yes."""
+    policies = ws.tools.policies
+    saved_one = policies.save("money", [{"ask": "pay", "name": "\\(x\\) $5 and $6", "reason": MONEY}])
+    decider, call = policies.decider("money"), (tool("pay"), {"to": MONEY}, context(role=MONEY))
+    asyncio.run(decider.ask(*call, decider.decide(*call)))
+    off = ToolSwitch(tool="pay", is_off=True, actor=MONEY, at=from_ns(START), reason=MONEY)
+    return [saved_one, off, asking.read(ws.project, 1)]
+
+
+def of_tool_quality(ws, folder):
+    """Findings, a replay, a simulation, a log of agents and one of its runs."""
+    called = {"kind": "tool", "tool_name": MONEY, "input": '{"order_id": "AB-12345"}', "output": MONEY}
+    rows = [span("q", "root", input=MONEY), *(span("q", f"t{n}", "root", **called) for n in range(3))]
+    ws.store.load(spans=rows)
+    ws.tools.record("money-calls", tools=[MONEY])
+    (folder / "log.jsonl").write_text(json.dumps({"task_id": MONEY, "reward": 1.0, "messages": [{"role": "user"}]}))
+    log = ws.tools.read_log(folder / "log.jsonl", ingest=False)
+    simulator = ws.tools.simulate({MONEY: {"error": 0.1}})
+    return [ws.tools.findings(), ws.tools.replay("money-calls"), simulator, log, log.trajectories[0]]
+
+
+def test_no_record_shows_a_formula(ws, tmp_path):
     """Every type that is shown as HTML is among those that are tried."""
     trace = traced(ws)
     stored = [ws, ws.store.stats(), ws.traces.ingest([]), ws.traces.diff(trace, trace)]
     made = [*stored, trace, *trace.spans, *of_prompts(ws), *of_datasets(ws), *of_feedback(ws, trace), *of_judges(ws)]
-    made += [*of_monitors(ws), *of_guardrails(ws), *of_redteam(ws), *of_routing(ws), *of_incidents(ws)]
+    made += [
+        *of_monitors(ws),
+        *of_guardrails(ws),
+        *of_redteam(ws),
+        *of_retrieval(ws),
+        *of_drift(ws),
+        *of_routing(ws),
+        *of_agents(ws),
+        *of_incidents(ws),
+        *of_tools(ws),
+        *of_tool_quality(ws, tmp_path),
+    ]
     for one in made:
         assert one.text, type(one)
         assert formulas(html_of(one)) == [], type(one)

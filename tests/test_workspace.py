@@ -73,7 +73,7 @@ def test_reprs_are_short_and_say_how_many(ws):
 
 NOUNS = [
     "traces.views", "prompts", "models", "datasets", "judges", "feedback.queues", "feedback.schemas", "evals",
-    "runbooks", "monitors", "monitors.sinks", "routing", "incidents", "guardrails", "redteam", "audit",
+    "runbooks", "monitors", "monitors.sinks", "routing", "incidents", "guardrails", "redteam", "retrieval", "audit",
 ]  # fmt: skip  # names pack
 
 

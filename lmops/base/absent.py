@@ -31,6 +31,7 @@ BASE: Final = frozenset(
         "pandas",
         "psutil",
         "pyarrow",
+        "pydantic",
         "pytz",
         "rapidfuzz",
         "referencing",

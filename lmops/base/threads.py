@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import os
 import queue
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +30,7 @@ class Threads:
     def __init__(self, name: str = "lmops-eval-task") -> None:
         self._name = name
         self._idle: list[queue.SimpleQueue[Any]] = []
+        self._pid = os.getpid()
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Return what the function returns; the caller's context variables are there."""
@@ -56,6 +58,7 @@ class Threads:
         Who no longer waits leaves it alone: its thread is used again when it has ended.
         """
         done: concurrent.futures.Future[T] = concurrent.futures.Future()
+        done.set_running_or_notify_cancel()  # from now on: who gives up must not take it for ended
         work = self._taken()
 
         def tell(result: Any, error: BaseException | None) -> bool:
@@ -75,6 +78,8 @@ class Threads:
             self._idle.pop().put(None)
 
     def _taken(self) -> queue.SimpleQueue[Any]:
+        if self._pid != os.getpid():  # the threads are not in a fork
+            self._idle, self._pid = [], os.getpid()
         try:
             return self._idle.pop()
         except IndexError:

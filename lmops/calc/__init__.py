@@ -33,12 +33,16 @@
     detectors      detect -> Detection: has a rate moved, with a stated run between false alarms; first_of_clusters,
                    values_until_found
     detection      rates, curve (ROC with band), auroc, threshold_for: what finds things in texts, on known ones
-    distances      cramers_v: how far two mixes of kinds are apart
+    distances      cramers_v: how far two mixes of kinds are apart; mix_p: whether chance alone does as much
     changes        change_point -> ChangePoint: when a mean moved, with an interval
+    windows        failing_windows: when something failed more than chance accounts for
     mix            decompose -> Decomposition: what of a change is mix and what is rate, kind by kind
     retrieval      recall_at_k, precision_at_k, hit_at_k, reciprocal_rank, average_precision, ndcg_at_k
+    rankings       rbo, overlap_at_k: how alike two rankings are
+    judgements     judged_at_k, condensed, bpref, trec_order: rankings in which not everything was judged
     clusters       text_cosines, cosines, silhouettes, group, telling: short texts in groups, and words for each
     alignment      matches, words, pieces: which lines, words or spans of two sequences belong together
+    trajectories   loops, align, kept_in_order: the calls of a run as a path, and two runs step by step
     rollup         facts of one trace
     usage          tokens as every client says them, in one form
     fees           what an answer says was paid for beside its tokens: searches, sound, pictures

@@ -90,6 +90,8 @@ def cluster_codes(clusters: ArrayLike | Iterable[object], n: int) -> Ints:
     if len(labels) != n:
         raise ValueError(f"clusters must name one cluster per item: {len(labels)} clusters for {n} items")
     if isinstance(labels, np.ndarray) and labels.dtype.kind in "iub":
+        if n and labels.min() >= 0 and labels.max() <= 4 * n:
+            return without_gaps(labels.astype(np.int64))
         return np.unique(labels, return_inverse=True)[1].astype(np.int64)
     known: dict[object, int] = {}
     return np.fromiter(
@@ -98,6 +100,19 @@ def cluster_codes(clusters: ArrayLike | Iterable[object], n: int) -> Ints:
         dtype=np.int64,
         count=n,
     )
+
+
+def without_gaps(codes: Ints) -> Ints:
+    """Return the clusters numbered from 0 in the same order, where some numbers have no item; nothing is sorted."""
+    has_items = np.bincount(codes) > 0
+    numbers: Ints = np.cumsum(has_items) - 1
+    return numbers[codes]
+
+
+def cluster_sizes(codes: Ints) -> Ints:
+    """Return how many items each cluster has that has any, in their order."""
+    counts = np.bincount(codes)
+    return counts[counts > 0]
 
 
 def is_missing(label: object) -> bool:
@@ -129,7 +144,7 @@ def cluster_df(codes: Ints) -> float:
     >>> round(cluster_df(np.repeat(range(8), 5)), 6), round(cluster_df(np.repeat(range(8), [65, *[5] * 7])), 2)
     (7.0, 1.48)
     """
-    counts = np.unique(codes, return_counts=True)[1].astype(np.float64)
+    counts = cluster_sizes(codes).astype(np.float64)
     if counts.size < 2:
         return 0.0
     share = counts / counts.sum()
@@ -145,7 +160,7 @@ def effective_clusters(codes: Ints) -> float:
 
     Source: L. Kish, Survey Sampling (1965), section 11.7.
     """
-    counts = np.unique(codes, return_counts=True)[1].astype(np.float64)
+    counts = cluster_sizes(codes).astype(np.float64)
     return float(counts.sum() ** 2 / np.square(counts).sum()) if counts.size else math.nan
 
 

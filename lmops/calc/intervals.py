@@ -17,12 +17,14 @@ from lmops.calc.arrays import (
     check_level,
     cluster_codes,
     cluster_df,
+    cluster_sizes,
     cluster_sums,
     effective_clusters,
     is_binary,
     show,
     t_value,
     vector,
+    without_gaps,
     z_value,
 )
 
@@ -196,8 +198,8 @@ def proportion_interval(
             n_effective=float(n),
             method="wilson",
         )
-    codes = np.unique(cluster_codes(clusters, data.size)[known], return_inverse=True)[1]  # some may have lost all
-    groups = int(np.unique(codes).size)
+    codes = without_gaps(cluster_codes(clusters, data.size)[known])  # some may have lost all
+    groups = cluster_sizes(codes).size
     se = clustered_se(values, codes)
     effective = math.nan
     if groups > 1:
@@ -265,7 +267,7 @@ def weighted_interval(
     values, kept = data[known], given[known]
     if not values.size or bool(np.all(kept == kept[0])):
         return plain
-    codes = np.unique(np.arange(values.size) if groups is None else groups[known], return_inverse=True)[1]
+    codes = np.arange(values.size) if groups is None else without_gaps(groups[known])
     share = kept / kept.sum()
     rate = min(float(share @ values), 1.0)
     sums, sizes = cluster_sums(share * (values - rate), codes), cluster_sums(share, codes)
@@ -320,7 +322,7 @@ def fraction_interval(
         se = float(kept.std(ddof=1)) / math.sqrt(plain.n) if plain.n > 1 else 0.0
         df, most, units = plain.n - 1.0, float(plain.n), kept
     else:
-        codes = np.unique(cluster_codes(clusters, data.size)[known], return_inverse=True)[1]
+        codes = without_gaps(cluster_codes(clusters, data.size)[known])
         se, df, most = plain.se, cluster_df(codes), effective_clusters(codes)
         units = cluster_sums(kept, codes) / np.bincount(codes) if kept.size else kept
     if not se > 0:
@@ -367,7 +369,7 @@ def clustered_se(values: ArrayLike, clusters: ArrayLike | Iterable[object], *, c
     codes = cluster_codes(clusters, data.size)
     known = ~np.isnan(data)
     data, codes = data[known], codes[known]
-    groups = int(np.unique(codes).size)
+    groups = cluster_sizes(codes).size
     if groups == 0 or (corrected and groups == 1):
         return math.nan
     if bool((data == data[0]).all()):
@@ -406,7 +408,7 @@ def mean_interval(
         se, df = (spread / math.sqrt(n), n - 1) if n > 1 else (math.nan, 0)
     else:
         codes = cluster_codes(clusters, data.size)[known]
-        groups = int(np.unique(codes).size)
+        groups = cluster_sizes(codes).size
         se, df = clustered_se(kept, codes), cluster_df(codes)
     half = t_value(level, df) * se
     plain = float(kept.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
@@ -540,7 +542,7 @@ def quantile_interval(
 
 def _worth(is_below: NDArray[np.bool_], codes: Ints, q: float) -> int:
     """Return how many independent values say as much of a quantile; 0 for one cluster."""
-    if np.unique(codes).size == codes.size:
+    if cluster_sizes(codes).size == codes.size:
         return codes.size
     se = clustered_se(is_below.astype(np.float64), codes)
     if math.isnan(se):

@@ -20,6 +20,7 @@ from lmops.calc.arrays import (
     check_level,
     cluster_codes,
     cluster_df,
+    cluster_sizes,
     cluster_sums,
     effective_clusters,
     is_binary,
@@ -181,7 +182,7 @@ def paired_difference(
         level=level,
         n=n,
         n_missing=int(known.size) - n,
-        n_clusters=None if codes is None else int(np.unique(codes).size),
+        n_clusters=None if codes is None else cluster_sizes(codes).size,
         mean_a=_mean(mean_a),
         mean_b=_mean(mean_b),
         sd=_sd(d),
@@ -211,7 +212,7 @@ def _limits(
     """Return the interval of the mean difference by the method that suits the scores."""
     n, mean = int(d.size), _mean(d)
     plain = _sd(d) / math.sqrt(n) if n else math.nan
-    groups = n if codes is None else int(np.unique(codes).size)
+    groups = n if codes is None else cluster_sizes(codes).size
     se = plain if codes is None else clustered_se(d, codes)
     design = 1.0 if codes is None else (se / plain) ** 2 if plain > 0 else math.nan
     df = n - 1.0 if codes is None else cluster_df(codes)

@@ -29,6 +29,7 @@ from lmops.charts._ink import GREY
 from lmops.charts._marks import error_bars, marks, numbers, plotly_objects
 from lmops.charts._panels import axis_of, divide, panels_of
 from lmops.charts._rails import false_positives, roc
+from lmops.charts._retrieval import retrieval_drift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,6 +49,7 @@ __all__ = [
     "feedback",
     "latency",
     "quality_and_cost",
+    "retrieval_drift",
     "roc",
     "scores",
     "series",

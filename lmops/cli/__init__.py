@@ -44,10 +44,14 @@ for name, room, said in (
     ("guardrails", "guardrails", "Policies that check what is asked and answered, and switches."),
     ("eval", "evals", "Run evaluations, compare runs, and gate on them."),
     ("redteam", "redteam", "Attack a prompt or a function, report what gets through, and gate on it."),
+    ("retrieval", "retrieval", "What is found: settings in versions, indexes, measurements, what changed."),
+    ("tool", "tools", "What models may call: tools in versions, policies, recordings, quality."),
+    ("tool-policy", "tool_policies:POLICIES", "Which calls of tools are made, refused, or wait for a yes."),
     ("monitor", "monitors", "Watch production: score its traces as they come."),
     ("runbook", "runbooks", "Run notebooks as repeatable runbooks."),
     ("sink", "sinks", "Who is told of alerts."),
     ("audit", "audit", "The audit chain: who changed what."),
     ("store", "store", "Look after the store."),
 ):
-    main.add_command(Noun(name, f"lmops.cli.{room}:COMMANDS", said))
+    module, _, commands = room.partition(":")
+    main.add_command(Noun(name, f"lmops.cli.{module}:{commands or 'COMMANDS'}", said))

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from lmops.base.shown import text_of
 from lmops.cli.aliases import alias_commands, sync_command
 from lmops.cli.build import Verb
-from lmops.cli.opening import workspace
-from lmops.cli.printing import plain_data, print_record
-from lmops.cli.words import ACTOR, JSON, REASON, STORE, Word, pairs
-from lmops.errors import UsageError, system_in_words
+from lmops.cli.printing import plain_data
+from lmops.cli.words import Word, content_file, pairs
 from lmops.guardrails import Guardrails
 from lmops.text import plain
 
 if TYPE_CHECKING:
     from lmops.guardrails import Card, Decision, Policy
-
-#: What a file says of its version, and not of its content.
-_HEAD = ("policy", "version", "hash", "note")
 
 
 def version_data(found: Policy) -> dict[str, Any]:
@@ -53,34 +45,6 @@ def _read(given: str) -> str:
     return sys.stdin.read() if given == "-" else given
 
 
-@click.command(help="Save policy NAME out of a YAML or JSON FILE; the same content again is the same version.")
-@click.argument("name")
-@click.argument("file")
-@click.option("--dry-run", is_flag=True, help="Check everything and change nothing.")
-@REASON
-@ACTOR
-@STORE
-@JSON
-def save(
-    name: str, file: str, dry_run: bool, reason: str | None, acting: str | None, store: str | None, as_json: bool
-) -> None:
-    """Save a policy out of a file."""
-    import yaml
-
-    with workspace(store, as_json=as_json, must_exist=False, actor=acting) as ws:
-        with system_in_words(Path(file)):
-            text = Path(file).read_text(encoding="utf-8")
-        try:
-            said = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"{file} is no YAML: {error}") from error
-        if not isinstance(said, dict):
-            raise UsageError(f"{file}: a policy is a mapping: 'input: [secrets]'")
-        content = {str(part): one for part, one in said.items() if part not in _HEAD}
-        found = ws.guardrails.save_content(name, content, reason=reason, dry_run=dry_run)
-        print_record(found, as_json=as_json, text=lambda one: one.text, data=version_data)
-
-
 def _card_data(found: Card) -> dict[str, Any]:
     """Return a card as ``--json`` prints it: its rates and slices; the curve is for charts."""
     told = plain_data(found)
@@ -97,7 +61,19 @@ _MEASURED = {
 }
 
 COMMANDS = [
-    save,
+    Verb(
+        "guardrails",
+        Guardrails.save_content,
+        "save",
+        acts=True,
+        makes_store=True,
+        help="Save policy NAME out of a YAML or JSON FILE; the same content again is the same version.",
+        words={
+            "content": Word(is_argument=True, metavar="FILE", read=content_file("policy", example="input: [secrets]"))
+        },
+        text=lambda found: found.text,
+        data=version_data,
+    ),
     Verb(
         "guardrails",
         Guardrails.list,

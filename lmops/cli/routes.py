@@ -9,8 +9,8 @@ from lmops.cli import trials
 from lmops.cli.aliases import alias_commands, sync_command
 from lmops.cli.build import Verb
 from lmops.cli.printing import plain_data
-from lmops.cli.words import Word, pair, pairs
-from lmops.errors import UsageError, system_in_words
+from lmops.cli.words import Word, content_file, pair, pairs
+from lmops.errors import UsageError
 from lmops.routing import Routing
 
 if TYPE_CHECKING:
@@ -24,22 +24,15 @@ def version_data(found: RouteVersion) -> dict[str, Any]:
     return {"ref": found.ref, **plain_data(found)}
 
 
+_file = content_file("route", example="arms: ...")
+
+
 def _route(given: Sequence[str]) -> dict[str, Any]:
     """Return a route out of one YAML or JSON file, or of ``PROMPT=SHARE`` again and again."""
     if len(given) == 1 and "=" not in given[0]:
-        import yaml
-
         if not Path(given[0]).is_file():
             raise UsageError(f"{given[0]!r} is no file, and no PROMPT=SHARE such as support-answer@6=0.9")
-        with system_in_words(Path(given[0])):
-            text = Path(given[0]).read_text(encoding="utf-8")
-        try:
-            said = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"{given[0]} is no YAML: {error}") from error
-        if not isinstance(said, dict):
-            raise UsageError(f"{given[0]}: a route is a mapping: 'arms: ...'")
-        return {name: one for name, one in said.items() if name not in ("route", "version", "hash", "note")}
+        return _file(given[0])
     found = {}
     for one in given:
         prompt, share = pair(one, "an arm")

@@ -225,3 +225,27 @@ def json_file(given: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise UsageError(f"{given} is no JSON: {error}") from None
+
+
+def content_file(thing: str, *, example: str) -> Callable[[str], dict[str, Any]]:
+    """Return what reads the content of a thing out of a YAML or JSON file, without what the file says of its version.
+
+    Args:
+        thing: What one is called, such as "policy".
+        example: A line of such a file.
+    """
+
+    def read(given: str) -> dict[str, Any]:
+        import yaml
+
+        with system_in_words(given):
+            text = Path(given).read_text(encoding="utf-8")
+        try:
+            said = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"{given} is no YAML: {error}") from error
+        if not isinstance(said, dict):
+            raise UsageError(f"{given}: it holds no {thing}: {example!r}")
+        return {str(part): one for part, one in said.items() if part not in (thing, "version", "hash", "note")}
+
+    return read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from lmops.text import plain_line
 
@@ -62,13 +62,18 @@ class TaskResult(_Measured):
         return f"<TaskResult {plain_line(self.output, 60)!r}>"
 
 
+#: Rooms whose runs have a resume of their own.
+_ROOMS: Final = ("redteam", "retrieval")
+
+
 def resumed_by(task: str) -> str:
-    """Return the call that goes on with a run: what the red team attacks is made again by the red team.
+    """Return the call that goes on with a run: what a room of its own asks is asked again by that room.
 
     Args:
         task: The name of its task.
     """
-    return f"ws.{'redteam' if task.startswith('redteam:') else 'evals'}.resume"
+    room = task.partition(":")[0]
+    return f"ws.{room if room in _ROOMS else 'evals'}.resume"
 
 
 class Totals(NamedTuple):

@@ -41,7 +41,9 @@ def prepare_again(
     if kind == "function":
         if not callable(task):
             call, name = resumed_by(record["task"]), record["task"].rpartition(":")[2]
-            again = f"task={name}" if call == "ws.evals.resume" else "target=..."
+            again = {"ws.redteam.resume": "target=...", "ws.retrieval.resume": "searchable=..."}.get(
+                call, f"task={name}"
+            )
             raise UsageError(
                 f"run {run.run_id} is of the function {record['task']}; give it again: {call}({run.run_id!r}, {again})"
             )

@@ -102,6 +102,7 @@ class Answer:
         model: The model that answered.
         trace_id: None when the run was not traced.
         scores: By scorer: value, status, reason, rationale, detail.
+        tool_calls: The tools called, as JSON; None when nothing says so.
     """
 
     run_id: str
@@ -117,6 +118,7 @@ class Answer:
     model: str | None
     trace_id: str | None
     scores: Mapping[str, Mapping[str, Any]]
+    tool_calls: str | None = None
 
     def __repr__(self) -> str:
         return f"<Answer {plain_line(self.label, 60)} #{self.repeat}: {plain_line(self.output or self.error, 60)!r}>"
@@ -245,7 +247,8 @@ class CaseSource:
         """
         results = self._table(
             "select run_id, example_id, repeat, status, output, error_type, error, latency_ms, cost_usd, input_tokens, "
-            "output_tokens, model, trace_id from results where run_id in (?) and example_id = ? order by repeat",
+            "output_tokens, model, trace_id, tool_calls from results where run_id in (?) and example_id = ? "
+            "order by repeat",
             [example_id],
         )
         rows = [dict(zip(results, row, strict=True)) for row in zip(*results.values(), strict=True)]
@@ -278,6 +281,7 @@ class CaseSource:
                 model=row["model"],
                 trace_id=row["trace_id"],
                 scores=scores.get((row["run_id"], row["repeat"]), {}),
+                tool_calls=row["tool_calls"],
             )
             for row in rows
         )
@@ -326,6 +330,17 @@ class CaseSource:
         made: dict[str, dict[str, tuple[str | None, str | None]]] = {run.run_id: {} for run in self.runs}
         for run_id, example_id, one in zip(*found.values(), strict=True):
             made[run_id][example_id] = (one["output"], one["error"])
+        return made
+
+    def called(self) -> dict[str, dict[str, str | None]]:
+        """Return the tool calls of the first answer, as JSON, by run and example."""
+        found = self._table(
+            "select run_id, example_id, arg_min({'it': tool_calls}, repeat) as it from results where run_id in (?) "
+            "group by all"
+        )
+        made: dict[str, dict[str, str | None]] = {run.run_id: {} for run in self.runs}
+        for run_id, example_id, one in zip(*found.values(), strict=True):
+            made[run_id][example_id] = one["it"]
         return made
 
     def compare(self, a: int, b: int) -> Comparison:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.base.public import only
-from lmops.errors import NotFoundError, StoreError, UsageError
+from lmops.errors import NotFoundError, StoreError
 from lmops.guardrails import _show as _show
 from lmops.guardrails import _show_cards as _show_cards
 from lmops.guardrails import scored as scored
 from lmops.guardrails._card_verbs import WithCards
-from lmops.guardrails._live import RailSwitch, live_policies, switches_of
+from lmops.guardrails._live import SWITCHES, RailSwitch, live_policies, switches_of
 from lmops.guardrails._records import Decision, Verdict
 from lmops.guardrails._spans import attributes_of
 from lmops.guardrails._sync import PolicyFiling, diff_of, row_of
-from lmops.guardrails._versions import KIND, body_of, rails_of
+from lmops.guardrails._versions import KIND, RUNS, body_of, rails_of
 from lmops.guardrails.cards import Calibrated, Card, measured, refuse_unmeasured
 from lmops.guardrails.checking import Checker, check
 from lmops.guardrails.contract import Action, Finding, Given, Rail, RailKind, Stage, available, made, rail
@@ -31,7 +31,7 @@ from lmops.guardrails.guarding import Guard
 from lmops.guardrails.ingesting import Redaction
 from lmops.guardrails.policy import Policy, RailSpec
 from lmops.guardrails.rails import MARKS_SAY, marked
-from lmops.records import Kind, Sync, Versioned, check_words, seen_at_once, text_hash
+from lmops.records import Kind, Sync, Versioned, check_words, seen_at_once, switch_reason, text_hash
 
 if TYPE_CHECKING:
     import os
@@ -370,20 +370,9 @@ class Guardrails(WithCards):
             NotFoundError: There is no such run or policy.
             UsageError: The run is noted under another version.
         """
-        run_id = str(getattr(run, "run_id", run))
         version = super().get(ref)
         with self._project.change(reason=reason) as change:
-            if self._store.record(change.con, "eval_runs", run_id) is None:
-                raise NotFoundError(f"no run {run_id!r}: ws.evals.list() shows them")
-            noted = self._store.record(change.con, "guardrail_runs", run_id)
-            if noted is not None and (noted["policy"], noted["version"]) != (version.name, version.version):
-                raise UsageError(
-                    f"{run_id} ran under {noted['policy']}@{noted['version']}, and not under {version.ref}"
-                )
-            if noted is None:
-                row = {"run_id": run_id, "policy": version.name, "version": version.version}
-                change.insert("guardrail_runs", {**row, "actor": change.actor, "noted_ns": change.at_ns})
-                change.say("policy.note_run", version.ref, after=row)
+            RUNS.note(change, run, version)
         return self._bound(version, version.ref)
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -405,22 +394,11 @@ class Guardrails(WithCards):
             return known
 
     def _switch(self, policy: str, rail: str, *, is_off: bool, reason: str, dry_run: bool) -> RailSwitch:
-        words = check_words(reason, "reason")
-        if not words:
-            raise UsageError("a switch needs a reason, which the audit chain shows: reason='...'")
+        words = switch_reason(reason)
         self.KIND.check_name(policy)
         with self._project.change(reason=words, dry_run=dry_run) as change:
-            known = {one.rail: one for one in switches_of(self._project, change.con, policy)}
             self._refuse_unknown_rail(change.con, policy, rail)
-            was = known.get(rail)
-            if (was is not None and was.is_off) == is_off:
-                return was or RailSwitch(policy=policy, rail=rail, is_off=False, actor=change.actor, at=change.at)
-            if not dry_run:
-                row = {"policy": policy, "rail": rail, "is_off": int(is_off), "actor": change.actor}
-                change.replace("guardrail_switches", {**row, "moved_ns": change.at_ns, "reason": words})
-                verb = "switch_off" if is_off else "switch_on"
-                change.say(f"policy.{verb}", f"{policy}/{rail}", before={"off": not is_off}, after={"off": is_off})
-            return RailSwitch(policy=policy, rail=rail, is_off=is_off, actor=change.actor, at=change.at, reason=words)
+            return SWITCHES.turn(change, {"policy": policy, "rail": rail}, is_off=is_off, dry_run=dry_run)
 
     def _refuse_unknown_rail(self, con: sqlite3.Connection, policy: str, rail: str) -> None:
         """Refuse a rail that no version of a policy has."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.shown import Shown
-from lmops.errors import DamagedStoreError
-from lmops.records import Live
+from lmops.records import Live, Switches
 from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
     from datetime import datetime
 
     from lmops.guardrails.asking import Asked
@@ -47,6 +47,27 @@ class RailSwitch(Shown):
     reason: str | None = None
 
 
+def _switch(row: Mapping[str, Any]) -> RailSwitch:
+    return RailSwitch(
+        policy=row["policy"],
+        rail=row["rail"],
+        is_off=bool(row["is_off"]),
+        actor=row["actor"],
+        at=from_ns(row["moved_ns"]),
+        reason=row["reason"],
+    )
+
+
+SWITCHES: Final = Switches(
+    things="rails",
+    table="guardrail_switches",
+    flag="is_off",
+    off="policy.switch_off",
+    on="policy.switch_on",
+    made=_switch,
+)
+
+
 def live_policies(project: Project, versions: Versions[Policy], asked: Asked | None = None) -> Live[Checker]:
     """Return what checks by each reference that is asked for.
 
@@ -70,20 +91,6 @@ def switches_of(project: Project, con: sqlite3.Connection, policy: str) -> list[
     """Return the switches of a policy, on or off.
 
     Raises:
-        DamagedStoreError: One is not what was written: a rail must not be off because somebody edited a file.
+        DamagedStoreError: One is not what was written.
     """
-    rows, altered = project.store.records(con, "guardrail_switches")
-    if altered:
-        raise DamagedStoreError("what says which rails are switched off is not what was written; lmops store check")
-    return [
-        RailSwitch(
-            policy=row["policy"],
-            rail=row["rail"],
-            is_off=bool(row["is_off"]),
-            actor=row["actor"],
-            at=from_ns(row["moved_ns"]),
-            reason=row["reason"],
-        )
-        for row in rows
-        if row["policy"] == policy
-    ]
+    return [one for one in SWITCHES.read(project.store, con) if one.policy == policy]

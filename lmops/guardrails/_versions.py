@@ -11,7 +11,7 @@ from lmops.errors import DamagedStoreError, MissingDependencyError, NotFoundErro
 from lmops.guardrails.checking import BLOCKED_TEXT
 from lmops.guardrails.contract import ACTIONS, STAGES, OnError, Stage, made
 from lmops.guardrails.policy import Policy, RailSpec
-from lmops.records import Kind, Proof, check_word, is_confirmed, text_hash, told
+from lmops.records import Kind, NotedRuns, check_word, text_hash, told
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -182,15 +182,7 @@ def rails_words(row: Row) -> str:
     return "; ".join(f"{stage}: {', '.join(one['name'] for one in rails)}" for stage, rails in stages.items())
 
 
-def _verdict(store: Store, con: sqlite3.Connection, one: str) -> tuple[str, str] | None:
-    """Return the outcome of a verdict and the policy that its run was made under; None where it was under none."""
-    row = con.execute("select * from verdicts where verdict_id = ?", (one,)).fetchone()
-    run = None if row is None else store.record(con, "guardrail_runs", row["run_id"])
-    if run is None or not is_confirmed(con, row):
-        return None
-    return row["outcome"], f"{run['policy']}@{run['version']}"
-
-
+RUNS: Final = NotedRuns("policy", "guardrail_runs", "policy")
 KIND: Final = Kind(
     name="policy",
     noun="guardrails",
@@ -198,6 +190,6 @@ KIND: Final = Kind(
     read=_read,
     own={"rails": rails_words},
     check_name=lambda name: check_word(name, "a policy"),
-    proof=Proof(_verdict, "ws.redteam.gate(run), of a run under this version"),
+    proof=RUNS.proof("ws.redteam.gate(run), of a run under this version"),
     problem=_problem,
 )

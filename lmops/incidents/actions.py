@@ -20,6 +20,7 @@ from lmops.prompts import Prompts
 from lmops.records import text_hash
 from lmops.routing import Routing
 from lmops.text import plain_line
+from lmops.tools import ToolPolicies, Tools
 from lmops.traces import carry_out_reprice
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ _NOUNS: Final[Mapping[str, Callable[[Project], Versioned[Any]]]] = {
     "judge": Judges,
     "route": _routing,
     "policy": Guardrails,
+    "tool_policy": ToolPolicies,
 }
 
 
@@ -156,6 +158,7 @@ ACTIONS.register(
             "judge": "or of a judge",
             "route": "or of a route",
             "policy": "or of a policy",
+            "tool_policy": "or of a policy of tools",
             "alias": "production by default",
         },
         stand=_alias_stand,
@@ -269,6 +272,38 @@ ACTIONS.register(
         stand=_route_stand,
         plan=_stop_plan,
         do=_stop,
+    ),
+)
+
+
+def _tool_stand(project: Project, params: Params) -> Stand:
+    tools, name = Tools(project), str(params["tool"])
+    off = {one.tool: one.at for one in tools.disabled()}
+    if name not in off:
+        tools.disable(name, reason="dry run", dry_run=True)  # refuses what is no tool
+    return Stand({name: "off" if name in off else "on"}, off.get(name))
+
+
+def _disable_plan(project: Project, params: Params) -> Planned:
+    name = str(params["tool"])
+    Tools(project).disable(name, reason="dry run", dry_run=True)
+    return Planned({name: "off"}, f"the tool {plain_line(name, 200)} is switched off: agents are told so")
+
+
+def _disable(project: Project, params: Params, reason: str) -> object:
+    return Tools(project).disable(str(params["tool"]), reason=reason)
+
+
+ACTIONS.register(
+    "disable_tool",
+    Action(
+        name="disable_tool",
+        words="switch off a tool for every agent, in all its versions",
+        params={"tool": "name of the tool"},
+        needs=("tool",),
+        stand=_tool_stand,
+        plan=_disable_plan,
+        do=_disable,
     ),
 )
 

@@ -24,6 +24,7 @@ from lmops.models import _show as _show
 from lmops.models._endpoints import STANDINS, Endpoints
 from lmops.models._guards import Guarded, guard_of
 from lmops.models._loop import BACKGROUND
+from lmops.models._moderation import Moderation, Moderations
 from lmops.models._params import check_params
 from lmops.models._prices import Price, Pricer, Prices, Rates, Row
 from lmops.models._records import Call, Completion, Embeddings, Endpoint
@@ -53,6 +54,8 @@ __all__ = [
     "Embeddings",
     "Endpoint",
     "Models",
+    "Moderation",
+    "Moderations",
     "Price",
     "Pricer",
     "Rates",
@@ -288,10 +291,7 @@ class Models:
         """
         endpoint = self._endpoints.resolve(model)
         refuse_keys(params or {})
-        found = [texts] if isinstance(texts, str) else list(texts)
-        for place, text in enumerate(found):
-            if not isinstance(text, str):
-                raise UsageError(f"embed(texts): item {place} is a {type(text).__name__} and not a text")
+        found = _texts(texts, "embed")
         if endpoint.kind == "standin" and endpoint.model != "embed-1":
             raise UsageError(f"{model!r} makes no vectors here; 'openai:MODEL' or 'standin:embed-1' do")
         if not isinstance(batch_size, int) or batch_size < 1:
@@ -309,6 +309,48 @@ class Models:
     def embed(self, *_args: Any, **_options: Any) -> Embeddings:
         """Return the vectors of some texts, as :meth:`aembed` does, without ``await``."""
         return BACKGROUND.run(self.aembed(*_args, **_options))
+
+    async def amoderate(
+        self,
+        model: str,
+        texts: str | Sequence[str],
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+        max_wait_s: float = MAX_WAIT_S,
+    ) -> Moderations:
+        """Return what a model that moderates says of some texts, in their order, asked under ``/moderations``.
+
+        Args:
+            model: As for :meth:`acomplete`, such as "openai:omni-moderation-latest".
+            texts: One text or several; they are sent in one request.
+            params: What the endpoint takes beside model and input.
+            timeout_s: Seconds for one attempt.
+            max_wait_s: Most seconds to wait between the attempts, in all.
+
+        Raises:
+            ModelError: The request failed, or the answer says not of every text whether it is flagged; ``kind`` says
+                why.
+            NotFoundError: No such model.
+            UsageError: An argument that cannot be used, or a model that does not moderate.
+        """
+        endpoint = self._endpoints.resolve(model)
+        refuse_keys(params or {})
+        found = _texts(texts, "moderate")
+        if endpoint.kind == "standin":
+            raise UsageError(f"{model!r} moderates nothing; 'openai:omni-moderation-latest' does")
+        return await self._calls.moderate(
+            endpoint,
+            found,
+            params=params or {},
+            timeout_s=_seconds(timeout_s, endpoint.timeout_s),
+            max_wait_s=max_wait_s,
+        )
+
+    @takes_as(amoderate)
+    def moderate(self, *_args: Any, **_options: Any) -> Moderations:
+        """Return what a model says of some texts, as :meth:`amoderate` does, without ``await``."""
+        return BACKGROUND.run(self.amoderate(*_args, **_options))
 
     # -- endpoints -------------------------------------------------------------------------------------------------
 
@@ -493,6 +535,15 @@ def _prompt(prompt: Prompt) -> tuple[str, str]:
     if name is None or version is None:
         raise UsageError(f"prompt={prompt!r:.80} is neither (name, version) nor a prompt version")
     return str(name), str(version)
+
+
+def _texts(given: str | Sequence[str], verb: str) -> list[str]:
+    """Return texts that were given as one or as several."""
+    found = [given] if isinstance(given, str) else list(given)
+    for place, text in enumerate(found):
+        if not isinstance(text, str):
+            raise UsageError(f"{verb}(texts): item {place} is a {type(text).__name__} and not a text")
+    return found
 
 
 def _seconds(given: float | None, default: float) -> float:

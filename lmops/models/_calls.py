@@ -17,6 +17,7 @@ from lmops.models._cache import cache_key
 from lmops.models._keys import StreamMask, clean, clean_answer, scrub
 from lmops.models._limits import limiter
 from lmops.models._loop import BACKGROUND
+from lmops.models._moderation import Moderations
 from lmops.models._records import Answer, Completion, Embeddings
 from lmops.models._retry import with_retries
 from lmops.models._stopwatch import note_lookup, preparing
@@ -286,6 +287,42 @@ class Calls:
                 span.usage(found[2])
             return found
 
+    # -- moderation ------------------------------------------------------------------------------------------------
+
+    async def moderate(
+        self,
+        endpoint: Endpoint,
+        texts: list[str],
+        *,
+        params: Mapping[str, Any],
+        timeout_s: float,
+        max_wait_s: float,
+    ) -> Moderations:
+        """Return what is said of all texts, in one request."""
+        await self.warmed(endpoint)
+        started = time.perf_counter()
+        span = _spans.start("moderations", endpoint)
+        with span or _NO_SPAN:
+            if span is not None:
+                span.texts(texts)
+            adapter = _adapter(endpoint)
+            (results, named), _ = await BACKGROUND.hop(
+                self._with_retries(
+                    endpoint, lambda: adapter.moderate(endpoint, texts, params, timeout_s), max_wait_s, span
+                )
+            )
+            model = endpoint.model if named is None else clean(named, endpoint)
+            if span is not None:
+                span.set("lmops.kind", "guardrail")
+                span.set("gen_ai.response.model", model)
+            return Moderations(
+                results=results,
+                model=model,
+                requested_model=endpoint.model,
+                provider=endpoint.provider,
+                latency_ms=(time.perf_counter() - started) * 1000,
+            )
+
 
 class _StreamAttempt:
     """One answer that is read piece by piece, begun again as long as nothing of it has come."""
@@ -339,7 +376,7 @@ def _put_request(span: CallSpan, call: Call, *, is_stream: bool = False) -> None
 
 
 def _adapter(endpoint: Endpoint) -> ModuleType:
-    """Return the module that speaks with an endpoint: ``complete``, ``stream``, ``embed``."""
+    """Return the module that speaks with an endpoint: ``complete``, ``stream``, ``embed``, ``moderate``."""
     if endpoint.kind == "litellm":
         from lmops.models import _litellm
 

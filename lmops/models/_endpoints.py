@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 OPENAI_URL: Final = "https://api.openai.com/v1"
 TIMEOUT_S: Final = 120.0
 CONCURRENCY: Final = 256
-STANDINS: Final = ("standin:ferry-1", "standin:ferry-1@2", "standin:rewrite-1", "standin:judge-1", "standin:embed-1")
+STANDINS: Final = (
+    "standin:ferry-1",
+    "standin:ferry-1@2",
+    "standin:rewrite-1",
+    "standin:judge-1",
+    "standin:agent-1",
+    "standin:embed-1",
+)
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)

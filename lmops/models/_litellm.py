@@ -18,6 +18,7 @@ from lmops.models._openai import (
     chat_arguments,
     of_fault,
     read_answer,
+    read_moderations,
     read_stream,
     read_vectors,
     stream_arguments,
@@ -27,6 +28,7 @@ from lmops.models._retry import retry_after_s
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
+    from lmops.models._moderation import Moderation
     from lmops.models._records import Answer, Call, Endpoint, Vectors
 
 _KINDS: Final = {
@@ -81,6 +83,14 @@ async def embed(endpoint: Endpoint, texts: list[str], params: Mapping[str, Any],
     arguments = {"model": endpoint.model, "input": texts, **params}
     body = await _sent(_litellm().aembedding, arguments, endpoint, timeout_s)
     return read_vectors(body, endpoint, len(texts))
+
+
+async def moderate(
+    endpoint: Endpoint, texts: list[str], params: Mapping[str, Any], timeout_s: float
+) -> tuple[tuple[Moderation, ...], str | None]:
+    """Return what is said of some texts in their order, and the model that said it."""
+    arguments = {"model": endpoint.model, "input": texts, **params}
+    return read_moderations(await _sent(_litellm().amoderation, arguments, endpoint, timeout_s), endpoint, len(texts))
 
 
 def _litellm() -> Any:

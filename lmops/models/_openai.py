@@ -28,6 +28,7 @@ from lmops.models._bounds import new_transport, too_large
 from lmops.models._faults import FINAL, Fault, fault_in, fault_of, kind_of
 from lmops.models._keys import guard_logs, scrub, scrub_all
 from lmops.models._loop import BACKGROUND
+from lmops.models._moderation import Moderation
 from lmops.models._pieces import (
     Pieces,
     arguments_of,
@@ -200,14 +201,14 @@ def _known(what: str) -> frozenset[str]:
     from openai.resources.chat.completions import AsyncCompletions
     from openai.resources.embeddings import AsyncEmbeddings
 
-    create = AsyncCompletions.create if what == "chat" else AsyncEmbeddings.create
+    create: Callable[..., Any] = AsyncCompletions.create if what == "chat" else AsyncEmbeddings.create
     return frozenset(inspect.signature(create).parameters) - {"self", "extra_headers", "extra_body", "timeout"}
 
 
 async def _post(endpoint: Endpoint, what: str, timeout_s: float, arguments: dict[str, Any]) -> Any:
     """Return the JSON object of a response; the list of its pieces where it is a stream that nobody asked for."""
     client = _CLIENTS.get(endpoint)
-    resource = client.chat.completions if what == "chat" else client.embeddings
+    resource = client.chat.completions if what == "chat" else getattr(client, what)
     text, headers = b"", {}
     body: Any = None
     with Caught(Exception) as caught:
@@ -432,6 +433,32 @@ def read_vectors(body: Mapping[str, Any], endpoint: Endpoint, expected: int) -> 
     # Some count the texts as answered too; vectors are no tokens.
     usage = dataclasses.replace(used, input_tokens=tokens, output_tokens=None, reasoning_tokens=None)
     return vectors, optional(body.get("model")), usage
+
+
+# -- moderation ----------------------------------------------------------------------------------------------------
+
+
+async def moderate(
+    endpoint: Endpoint, texts: list[str], params: Mapping[str, Any], timeout_s: float
+) -> tuple[tuple[Moderation, ...], str | None]:
+    """Return what is said of some texts in their order, and the model that said it."""
+    arguments: dict[str, Any] = {"model": endpoint.model, "input": texts}
+    body = await _post(endpoint, "moderations", timeout_s, arguments | ({"extra_body": params} if params else {}))
+    return read_moderations(body, endpoint, len(texts))
+
+
+def read_moderations(
+    body: Mapping[str, Any], endpoint: Endpoint, expected: int
+) -> tuple[tuple[Moderation, ...], str | None]:
+    """Return what a response says of each text; one that is missing or unclear is an error."""
+    rows = body.get("results")
+    if not isinstance(rows, list) or len(rows) != expected:
+        found = len(rows) if isinstance(rows, list) else "no"
+        raise _unusable(endpoint, f"it has {found} results for {expected} texts", body)
+    try:
+        return tuple(map(Moderation.read, rows)), optional(body.get("model"))
+    except ValueError as error:
+        raise _unusable(endpoint, f"it has {error}", body) from None
 
 
 # -- errors --------------------------------------------------------------------------------------------------------

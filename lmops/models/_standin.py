@@ -59,6 +59,7 @@ def answer(call: Call) -> Answer:
             model=endpoint.model,
             messages=_messages(call.messages, endpoint.model),
             tools=tuple(tool["function"]["name"] for tool in call.tools or ()),
+            definitions=tuple(dict(tool) for tool in call.tools or ()) if endpoint.model == "agent-1" else (),
             temperature=temperature,
             max_tokens=params.get("max_tokens", 600),
             seed=seed,
@@ -104,7 +105,7 @@ def _messages(messages: Any, model: str) -> tuple[Message, ...]:
         for message in messages
     ]
     last = found[-1]
-    if model == "judge-1":
+    if model in ("judge-1", "agent-1"):
         return tuple(found)
     if model == "rewrite-1":
         if not _MARKED.match(last.content):

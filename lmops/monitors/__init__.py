@@ -36,7 +36,7 @@ from lmops.monitors._sync import MonitorFiling, lines_of
 from lmops.monitors._versions import KIND, body_of, made, refuse_what_cannot_be_asked
 from lmops.monitors.anchors import Anchor
 from lmops.monitors.defaults import DEFAULTS
-from lmops.monitors.explaining import explained, periods_of
+from lmops.monitors.explaining import Periods, explained, periods_of
 from lmops.monitors.sinks import Sinks
 from lmops.records import Kind, Sync, content_text, text_hash
 from lmops.text import plain_line
@@ -66,6 +66,7 @@ __all__ = [
     "Monitor",
     "Monitors",
     "Moved",
+    "Periods",
     "Recovery",
     "Scored",
     "ScoringReport",
@@ -76,6 +77,7 @@ __all__ = [
     "TraceScores",
     "items_sql",
     "metric_of",
+    "periods_of",
 ]
 __dir__ = only(__all__)
 

@@ -8,9 +8,11 @@ from lmops.records.evidence import Proof, is_confirmed, verdict_digest
 from lmops.records.kinds import Kind, Row, Version, told
 from lmops.records.live import Live, seen_at_once
 from lmops.records.moves import Move, moves_view
+from lmops.records.noted import NotedRuns
 from lmops.records.project import Project
 from lmops.records.refs import LATEST, Ref, check_word, text_hash
 from lmops.records.states import FREE, States
+from lmops.records.switches import Switches, switch_reason
 from lmops.records.sync import Sync
 from lmops.records.sync_report import SyncReport
 from lmops.records.versioned import Versioned
@@ -25,11 +27,13 @@ __all__ = [
     "Kind",
     "Live",
     "Move",
+    "NotedRuns",
     "Project",
     "Proof",
     "Ref",
     "Row",
     "States",
+    "Switches",
     "Sync",
     "SyncReport",
     "Tables",
@@ -43,6 +47,7 @@ __all__ = [
     "moves_view",
     "read_content",
     "seen_at_once",
+    "switch_reason",
     "text_hash",
     "told",
     "verdict_digest",

@@ -16,10 +16,10 @@ from lmops.base.public import only
 from lmops.base.twins import takes_as
 from lmops.errors import NotFoundError, UsageError
 from lmops.prompts import Prompts
-from lmops.records import Kind, Move, Sync, Versioned, check_words, content_text, seen_at_once, text_hash
+from lmops.records import Kind, Move, Sync, Versioned, check_words, content_text, seen_at_once, switch_reason, text_hash
 from lmops.routing import _show as _show
 from lmops.routing import _show_trials as _show_trials
-from lmops.routing._live import live_number, live_routes, switches_of
+from lmops.routing._live import SWITCHES, live_number, live_routes
 from lmops.routing._records import (
     Arm,
     ArmLimits,
@@ -392,22 +392,11 @@ class Routing(WithTrials):
         self._promote(change, move, seen=seen, force=False, dry_run=False)
 
     def _switch(self, name: str, arm: str | None, *, is_killed: bool, reason: str, dry_run: bool) -> Switch:
-        words = check_words(reason, "reason")
-        if not words:
-            raise UsageError("a switch needs a reason, which the audit chain shows: reason='...'")
+        words = switch_reason(reason)
         self.KIND.check_name(name)
         with self._project.change(reason=words, dry_run=dry_run) as change:
             version = self._versions.load(change.con, name, live_number(self._versions, change.con, name))
-            known = {one.arm: one for one in switches_of(self._project, change.con) if one.route == name}
+            known = {one.arm for one in SWITCHES.read(self._store, change.con) if one.route == name}
             if arm is not None and arm not in version.arms and arm not in known:
                 raise NotFoundError.of(f"arm of {version.ref}", arm, version.arms)
-            was = known.get(arm)
-            if (was is not None and was.is_killed) == is_killed:
-                return was or Switch(route=name, arm=arm, is_killed=False, actor=change.actor, at=change.at)
-            if not dry_run:
-                row = {"route": name, "arm": arm or "", "is_killed": int(is_killed), "actor": change.actor}
-                change.replace("route_switches", {**row, "moved_ns": change.at_ns, "reason": words})
-                subject = name if arm is None else f"{name}/{arm}"
-                verb = "kill" if is_killed else "revive"
-                change.say(f"route.{verb}", subject, before={"killed": not is_killed}, after={"killed": is_killed})
-            return Switch(route=name, arm=arm, is_killed=is_killed, actor=change.actor, at=change.at, reason=words)
+            return SWITCHES.turn(change, {"route": name, "arm": arm or ""}, is_off=is_killed, dry_run=dry_run)

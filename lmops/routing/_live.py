@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from lmops.errors import DamagedStoreError
-from lmops.records import Live, Ref
+from lmops.records import Live, Ref, Switches
 from lmops.routing._records import RouteVersion, Switch
 from lmops.routing.choosing import Chooser
 from lmops.times import from_ns
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
     from lmops.records import Project, Versions
 
@@ -21,6 +21,22 @@ select 0, name, version, event_id from aliases where kind = 'route' and alias = 
 union all select 1, name, max(version), 0 from route_versions group by name
 union all select 2, route || '/' || arm, is_killed, moved_ns from route_switches
 """
+
+
+def _switch(row: Mapping[str, Any]) -> Switch:
+    return Switch(
+        route=row["route"],
+        arm=row["arm"] or None,
+        is_killed=bool(row["is_killed"]),
+        actor=row["actor"],
+        at=from_ns(row["moved_ns"]),
+        reason=row["reason"],
+    )
+
+
+SWITCHES: Final = Switches(
+    things="routes", table="route_switches", flag="is_killed", off="route.kill", on="route.revive", made=_switch
+)
 
 
 def live_routes(project: Project, versions: Versions[RouteVersion]) -> Live[Chooser]:
@@ -34,7 +50,7 @@ def live_routes(project: Project, versions: Versions[RouteVersion]) -> Live[Choo
     def made(con: sqlite3.Connection, name: str) -> Chooser:
         versions.kind.check_name(name)
         version = versions.load(con, name, live_number(versions, con, name))
-        off = [one for one in switches_of(project, con) if one.route == name and one.is_killed]
+        off = [one for one in SWITCHES.read(project.store, con) if one.route == name and one.is_killed]
         killed = [one.arm for one in off if one.arm is not None]
         return Chooser(version, killed, next((one for one in off if one.arm is None), None))
 
@@ -50,25 +66,3 @@ def live_number(versions: Versions[RouteVersion], con: sqlite3.Connection, name:
     """
     is_released = _PRODUCTION in versions.aliases.names(con, name)
     return versions.resolve(con, Ref(name, alias=_PRODUCTION if is_released else None))
-
-
-def switches_of(project: Project, con: sqlite3.Connection) -> list[Switch]:
-    """Return all switches, on or off.
-
-    Raises:
-        DamagedStoreError: One is not what was written: a route that was switched off must not be on again by that.
-    """
-    rows, altered = project.store.records(con, "route_switches")
-    if altered:
-        raise DamagedStoreError("what says which routes are switched off is not what was written; lmops store check")
-    return [
-        Switch(
-            route=row["route"],
-            arm=row["arm"] or None,
-            is_killed=bool(row["is_killed"]),
-            actor=row["actor"],
-            at=from_ns(row["moved_ns"]),
-            reason=row["reason"],
-        )
-        for row in rows
-    ]

@@ -17,6 +17,7 @@ EXIT_CODES: Final[dict[Kind, int]] = {"pass": 0, "fail": 1, "inconclusive": 3, "
 _KINDS: Final[dict[str, Kind]] = {
     "fail": "fail",
     "attention": "fail",
+    "changed": "fail",
     "refused": "fail",
     "worse": "fail",
     "drifted": "fail",

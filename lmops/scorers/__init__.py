@@ -15,6 +15,15 @@ from lmops.scorers._retrieval import retrieval
 from lmops.scorers._scorer import PARAMETERS, Scorer, ScorerFactory, build, checked_name
 from lmops.scorers._semantic import semantic_similarity
 from lmops.scorers._summary import ScoreSummary, summarise
+from lmops.scorers._tool_quality import (
+    no_forbidden_tool,
+    tool_args,
+    tool_cost,
+    tool_loops,
+    tool_selection,
+    tool_state,
+    tool_steps,
+)
 from lmops.scorers._tools import tool_calls_match, tool_errors, trajectory
 
 __all__ = [
@@ -43,6 +52,7 @@ __all__ = [
     "language",
     "latency",
     "length",
+    "no_forbidden_tool",
     "numeric",
     "pairwise",
     "panel",
@@ -58,8 +68,14 @@ __all__ = [
     "source_support",
     "summarise",
     "token_f1",
+    "tool_args",
     "tool_calls_match",
+    "tool_cost",
     "tool_errors",
+    "tool_loops",
+    "tool_selection",
+    "tool_state",
+    "tool_steps",
     "trajectory",
     "with_examples",
 ]

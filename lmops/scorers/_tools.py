@@ -9,11 +9,11 @@ from lmops.errors import UsageError
 from lmops.scorers._normalise import normalised
 from lmops.scorers._records import Score
 from lmops.scorers._registry import scorer_factory
+from lmops.scorers.called import Call, calls, expected_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-Call = dict[str, Any]
 Arguments = Literal["exact", "subset", "ignore"]
 _MODES = ("exact", "ordered", "unordered", "subset", "superset")
 
@@ -99,39 +99,6 @@ def tool_errors() -> Callable[..., Any]:
         return Score.of(float(len(failed)), rationale=said or "none failed")
 
     return score
-
-
-def expected_calls(expected: Any, metadata: Any) -> list[Call] | None:
-    """Return the calls that should have been made; None when nothing says so."""
-    for place in (expected, metadata):
-        if isinstance(place, dict):
-            for key in ("expected_tool_calls", "tool_calls", "tool"):
-                if key in place and (
-                    place is expected or key != "tool_calls" or place.get("expected_tool_calls") is None
-                ):
-                    found = place[key]
-                    return [] if found is None else calls(found if isinstance(found, list) else [found])
-    if isinstance(expected, list) and all(isinstance(one, dict) and "name" in one for one in expected):
-        return calls(expected)
-    return None
-
-
-def calls(given: Sequence[Any]) -> list[Call]:
-    """Return tool calls as name and arguments, arguments that are JSON text parsed; OpenAI's nesting is undone."""
-    found = []
-    for one in given:
-        if isinstance(one, str):
-            found.append({"name": one, "arguments": {}})
-            continue
-        inner = one.get("function") if isinstance(one.get("function"), dict) else one
-        arguments = inner.get("arguments", inner.get("args", {}))
-        if isinstance(arguments, str):
-            try:
-                arguments = json.loads(arguments or "{}")
-            except ValueError:
-                arguments = {"(not JSON)": arguments}
-        found.append({"name": inner.get("name"), "arguments": {} if arguments is None else arguments})
-    return found
 
 
 def _comparer(arguments: str, *, ignore_case: bool) -> Callable[[Call, Call], bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from lmops.base.chat import Message, ToolCall, Usage
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """One request; ``tools`` names the tools on offer."""
+    """One request; ``tools`` names the tools on offer, ``definitions`` says what they are, as OpenAI has them."""
 
     model: str
     messages: tuple[Message, ...]
@@ -19,6 +19,7 @@ class ChatRequest:
     temperature: float = 0.2
     max_tokens: int = 600
     seed: int = 0
+    definitions: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Final
 
 from lmops.base.chat import ToolCall, Usage
 from lmops.errors import UsageError
-from lmops.standin import content
+from lmops.standin import agent, content
 from lmops.standin.chance import happens
 from lmops.standin.chat import Completion, Notes
 from lmops.standin.extract import parse, rank
@@ -218,6 +218,20 @@ class Judge:
         )
 
 
+class AgentStandIn:
+    """The stand-in for a model that calls any tools (:mod:`lmops.standin.agent`)."""
+
+    def __repr__(self) -> str:
+        return "AgentStandIn('agent-1')"
+
+    def complete(self, request: ChatRequest) -> Completion:
+        """Return the next calls, or the answer; equal requests have equal answers."""
+        key = hashlib.sha256(f"agent|{_spelt_out(request)}".encode()).hexdigest()
+        calls = agent.wanted(request.messages, request.definitions)
+        answer = _Answer(text="" if calls else agent.told(request.messages), calls=calls)
+        return _completion(request, answer, key=key, random=Random(key))
+
+
 def _spelt_out(request: ChatRequest) -> str:
     """Return what choices are drawn from: all that a request says, spelt once and for all.
 
@@ -355,7 +369,7 @@ def chat_model(spec: str, *, revision: int = 1) -> ChatModel:
 
     Args:
         spec: provider and model. Only the provider "standin" is built in: "ferry-1" answers, "rewrite-1" rewrites,
-            "judge-1" judges.
+            "judge-1" judges, "agent-1" calls tools.
         revision: the weights behind the name; 2 is the base model after its update.
 
     Raises:
@@ -370,4 +384,7 @@ def chat_model(spec: str, *, revision: int = 1) -> ChatModel:
         return Rewriter()
     if spec == "standin:judge-1":
         return Judge()
-    raise UsageError(f"no stand-in named {spec!r}; known: 'standin:ferry-1', 'standin:rewrite-1', 'standin:judge-1'")
+    if spec == "standin:agent-1":
+        return AgentStandIn()
+    known = ", ".join(f"'standin:{name}'" for name in ("ferry-1", "rewrite-1", "judge-1", "agent-1"))
+    raise UsageError(f"no stand-in named {spec!r}; known: {known}")

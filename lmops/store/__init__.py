@@ -4,6 +4,7 @@
       meta.sqlite    records, the audit chain, the inbox of facts, the manifest of segments
       segments/      immutable Parquet; a file that is not in the manifest does not exist
       blobs/         payloads too large for a row, under the hash of their content
+      bundles/       folders of files that a record names, such as an index
       spill/         what does not fit into memory, of each process in a folder of its own
       drain.lock     one drainer or compactor at a time
 
@@ -20,6 +21,7 @@ from lmops.base.public import later, only
 if TYPE_CHECKING:
     from lmops.store._alive import Process, is_alive, this_process
     from lmops.store._backup import BackupReport, at_home, described, restore
+    from lmops.store._bundles import bundle_problems
     from lmops.store._chain import (
         EVENT_COLUMNS,
         GENESIS,
@@ -57,9 +59,9 @@ __all__ = [
     "EVENT_COLUMNS", "FACT_VIEWS", "GENESIS", "LONG_COLUMNS", "PERSONS", "PRICES_KNOWN", "SPAN_COLUMNS", "BackupReport",
     "Bounds", "BusyError", "CheckReport", "Coverage", "DamagedSegmentWarning", "EraseReport", "LoadReport", "Named",
     "PendingChange", "Process", "RescueReport", "Store", "StoreStats", "any_text", "append_event", "at_home",
-    "case_seal", "chain_end", "compare", "default_actor", "described", "event_hash", "file_sha256", "find_store",
-    "has_store", "in_memory", "is_alive", "is_cut_sql", "key_text", "leave_open", "lost_cases", "note", "rescue",
-    "restore", "row_hash", "rows_of", "run_changes", "this_process", "unsealed", "view_names", "whole_sql",
+    "bundle_problems", "case_seal", "chain_end", "compare", "default_actor", "described", "event_hash", "file_sha256",
+    "find_store", "has_store", "in_memory", "is_alive", "is_cut_sql", "key_text", "leave_open", "lost_cases", "note",
+    "rescue", "restore", "row_hash", "rows_of", "run_changes", "this_process", "unsealed", "view_names", "whole_sql",
 ]  # fmt: skip  # many words: packed, they are read at a glance
 __dir__ = only(__all__)
 #: Half of what opens, backs up and rescues a store is not needed to say what a table is. The imports above say the same
@@ -69,6 +71,7 @@ _load = later(
     {
         "lmops.store._alive": ("Process", "is_alive", "this_process"),
         "lmops.store._backup": ("BackupReport", "at_home", "described", "restore"),
+        "lmops.store._bundles": ("bundle_problems",),
         "lmops.store._chain": (
             "EVENT_COLUMNS",
             "GENESIS",

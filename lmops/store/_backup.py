@@ -23,6 +23,7 @@ from lmops.base.units import counted, size
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError
 from lmops.owners import refuse_stranger
 from lmops.store._acknowledged import ACKNOWLEDGED, Acknowledged
+from lmops.store._bundles import BUNDLES_DIR
 from lmops.store._filesystem import META, fsync_dir, inside, make_file, make_folder, make_store_folder
 from lmops.store._journal import JOURNAL
 from lmops.store._meta import counter, in_words
@@ -108,6 +109,7 @@ def backup(folder: Path, meta: Meta, publisher: Publisher, target: Path) -> Back
             segments, problems = manifest(copy)
             files = _copy_segments(folder, segments, problems, target)
             files |= _copy_beside(folder, target)
+            files |= _copy_bundles(folder, copy, target)
             listing = _listing(copy, segments)
             # How many writes this copy has, and not how many were made while it was copied.
             commits = copy.execute("select value from counters where name = 'commits'").fetchone()
@@ -196,11 +198,26 @@ def described(place: str | os.PathLike[str]) -> BackupReport:
 
 
 def at_home(folder: Path, path: str | None) -> str | None:
-    """Return where a file of a run is now: a store that was copied or moved has what was in it then."""
+    """Return where what a record names is now: a store that was copied or moved has what was in it then."""
+    if path is not None and path.startswith(f"{BUNDLES_DIR}/"):
+        return None if (found := inside(folder, path)) is None else str(found)
     if path is None or os.path.exists(path):  # noqa: PTH110  # a record may hold anything
         return path
     place = folder / "runs" / Path(*Path(path).parts[-2:])
     return str(place) if place.is_file() else path
+
+
+def files_at_home(folder: Path, path: str | None) -> list[Path]:
+    """Return the files that a column of a record names: one, or all of a folder.
+
+    Args:
+        folder: Of the store.
+        path: As the record has it.
+    """
+    place = at_home(folder, path)
+    if not place:
+        return []
+    return sorted(one for one in Path(place).iterdir() if one.is_file()) if Path(place).is_dir() else [Path(place)]
 
 
 # -- steps -------------------------------------------------------------------------------------------------------------
@@ -257,7 +274,7 @@ def _copy_segments(
 
 
 def _copy_beside(folder: Path, target: Path) -> dict[str, tuple[int, str]]:
-    """Copy blobs and what runs of runbooks left."""
+    """Copy blobs, what runs of runbooks left and the journal."""
     files: dict[str, tuple[int, str]] = {}
     for name in _BESIDE:
         there = [folder / name] if (folder / name).is_file() else sorted((folder / name).rglob("*"))
@@ -272,6 +289,17 @@ def _copy_beside(folder: Path, target: Path) -> dict[str, tuple[int, str]]:
                     "put it back, or remove it: lmops store check names what it belongs to"
                 )
             files[relative] = (target / relative).stat().st_size, digest
+    return files
+
+
+def _copy_bundles(folder: Path, copy: sqlite3.Connection, target: Path) -> dict[str, tuple[int, str]]:
+    """Copy the folders of files that the copied records name; what nothing names is unfinished."""
+    files: dict[str, tuple[int, str]] = {}
+    for table in (one for one in schema().tables.values() if one.files):
+        for path in (path for row in _paths(copy, table) for path in row if path and path.startswith(BUNDLES_DIR)):
+            for source in files_at_home(folder, path):
+                relative = source.relative_to(folder).as_posix()
+                files[relative] = source.stat().st_size, _copy(source, target / relative)
     return files
 
 
@@ -307,7 +335,7 @@ def _paths(copy: sqlite3.Connection, table: Table) -> sqlite3.Cursor:
 def _notes(folder: Path, notebooks: list[str], files: dict[str, tuple[int, str]]) -> list[str]:
     """Return what is not in a backup, and why."""
     notes = [f"not copied, set aside in the store: {name} ({size:,} bytes)" for name, size in held(folder)]
-    copied = {Path(name).parts[-2:] for name in files}
+    copied = {Path(name).parts[-2:] for name in files} | {Path(name).parent.parts[-2:] for name in files}
     away = [path for path in notebooks if Path(path).parts[-2:] not in copied]
     notes += [f"not copied, outside of the store or gone: {path}" for path in away]
     return notes

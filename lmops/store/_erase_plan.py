@@ -11,10 +11,10 @@ import json
 import re
 import time
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from lmops.store._backup import at_home
+from lmops.store._backup import files_at_home
+from lmops.store._bundles import BUNDLES_DIR
 from lmops.store._long import references, resolve
 from lmops.store._named import named_in
 from lmops.store.schema import Becomes, schema
@@ -22,6 +22,7 @@ from lmops.text import unescape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from lmops.store._blobs import Blobs
     from lmops.store._engine import Engine
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from lmops.store.schema import Erased, Keys
 
 RUNS_DIR: Final = "runs"
+#: Files of numbers, in which nobody can be shown by a word.
+_NUMBERS: Final = frozenset({".npy", ".npz", ".bin", ".usearch"})
 #: What plans called the rows of a table before each could have its own.
 _BEFORE: Final = {
     "examples": "examples",
@@ -295,9 +298,9 @@ class Planner:
         shown: Rows = {}
         alike: dict[str, list[str]] = {}
         for table, erased in schema().erased.items():
-            if not erased.texts or table == packed:
-                continue
             key, own_files = schema().tables[table].key, schema().tables[table].files[:1]
+            if not (erased.texts or own_files) or table == packed:
+                continue
             columns = ", ".join(dict.fromkeys((*key, *erased.texts, *own_files)))
             close: set[tuple[Any, ...]] = set()
             with self._meta.read() as con:
@@ -306,7 +309,7 @@ class Planner:
                     if one in rows.get(table, ()):
                         continue
                     said = [_whole_text(row[name]) for name in erased.texts if row[name]]
-                    said += [_text(Path(place)) for name in own_files if (place := at_home(self._folder, row[name]))]
+                    said += [_text(path) for name in own_files for path in files_at_home(self._folder, row[name])]
                     if any(map(seen.is_named_in, said)) or (erased.names is None and any(map(seen.is_in, said))):
                         shown.setdefault(table, set()).add(one)
                     elif erased.names is not None and any(map(seen.is_in, said)):
@@ -326,13 +329,16 @@ class Planner:
             with self._meta.read() as con:
                 found = [dict(row) for row in con.execute(f"select {columns} from {table.name}")]  # our own names
             for row in found:
-                places = (at_home(self._folder, row[name]) for name in table.files)
-                paths = [Path(place) for place in places if place]
+                paths = [path for name in table.files for path in files_at_home(self._folder, row[name])]
                 recorded.update(path.resolve() for path in paths)
                 if tuple(row[name] for name in table.key) in rows.get(table.name, ()):
                     own += map(str, paths)
         strays = [path for path in (self._folder / RUNS_DIR).rglob("*") if path.is_file()]
         files = [path for path in strays if path.resolve() not in recorded and seen.is_in(_text(path))]
+        for path in (path for path in (self._folder / BUNDLES_DIR).glob("*/*/*") if path.is_file()):
+            # What was made of a text lies beside it.
+            if path.resolve() not in recorded and seen.is_named_in(_text(path)):
+                files += [one for one in path.parent.iterdir() if one.is_file() and one not in files]
         return own, [str(path.relative_to(self._folder)) for path in files]
 
     def _spans(self, ids: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -467,7 +473,9 @@ def _whole_text(content: object) -> str:
 
 
 def _text(path: Path) -> str:
-    """Return all that a notebook or a page says; "" when it cannot be read."""
+    """Return all that a notebook, a page or a text says; "" when it cannot be read, or is made of numbers."""
+    if path.suffix in _NUMBERS:
+        return ""
     try:
         content = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

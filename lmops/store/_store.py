@@ -19,6 +19,7 @@ from lmops.errors import UsageError
 from lmops.owners import refuse_stranger
 from lmops.store._backup import backup
 from lmops.store._blobs import Blobs
+from lmops.store._bundles import Bundles
 from lmops.store._chain import append_event, default_actor
 from lmops.store._check import Check, CheckReport
 from lmops.store._drain import LoadReport, Publisher
@@ -95,6 +96,8 @@ class Store:
                 folder,
             )
         self.blobs = Blobs(folder / "blobs")
+        #: Folders of files that records name.
+        self.bundles = Bundles(folder, self._meta.refuse_read_only)
         self._scratch = Scratch(folder, read_only=self._meta.read_only)
         self._engine = Engine(folder, self._meta, join_logs, self._scratch, limits or Limits.of())
         self._publisher = Publisher(folder, self._meta, self._engine)

@@ -76,13 +76,17 @@ _OF_SPANS: Final[tuple[DerivedView, ...]] = (
         "tool_calls",
         ("spans",),
         "select trace_id, span_id, tool_name, input as arguments, output as result, latency_ms, status, error_type, "
-        "error_message, start_at, service, environment, session_id, user_id from spans where kind = 'tool' "
+        "error_message, start_at, service, environment, session_id, user_id, "
+        "try_cast(json_extract_string(attributes, '/lmops.tool.version') as bigint) as version, "
+        "json_extract_string(attributes, '/lmops.tool.outcome') as outcome from spans where kind = 'tool' "
         f"and not exists ({_AROUND} and around.kind = 'tool' and around.tool_name = spans.tool_name "
         f"and not coalesce({_IS_ITSELF}, false)) and not exists ({_IS_REACHED})",
         {
             "span_id": "the tool's span",
             "arguments": "what the tool was given: text or JSON",
             "result": "what it answered: text or JSON",
+            "version": "of the tool; NULL where it is not one of this store's",
+            "outcome": "what came of it, such as ok, denied or timeout; NULL where the client does not say",
         },
     ),
     # So is a document that a retriever found through another one.

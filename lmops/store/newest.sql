@@ -1,4 +1,4 @@
--- What the migrations up to 25 make, at once. python -m tests.newest writes it.
+-- What the migrations up to 29 make, at once. python -m tests.newest writes it.
 CREATE TABLE inbox (
     seq integer primary key autoincrement,
     written_ns integer not null,
@@ -585,10 +585,52 @@ CREATE TABLE guardrail_runs (
 CREATE TABLE guardrail_files (
     folder text not null, name text not null, hash text not null, primary key (folder, name)
 ) without rowid;
+CREATE TABLE retrieval_versions (
+    name text not null, version integer not null, hash text not null, body text not null, fingerprint text not null,
+    probe text not null, parent integer, note text, author text not null, created_ns integer not null,
+    primary key (name, version)
+) without rowid;
+CREATE TABLE retrieval_runs (
+    run_id text not null primary key, settings text not null, version integer not null, actor text not null,
+    noted_ns integer not null
+) without rowid;
+CREATE TABLE retrieval_files (
+    folder text not null, name text not null, hash text not null, primary key (folder, name)
+) without rowid;
+CREATE TABLE retrieval_indexes (
+    name text not null primary key, settings text not null, index_fingerprint text not null,
+    corpus_fingerprint text not null, documents integer not null, chunks integer not null, about text not null,
+    folder text not null, manifest text not null, author text not null, built_ns integer not null
+) without rowid;
+CREATE TABLE tool_versions (
+    name text not null, version integer not null, hash text not null, body text not null, parent integer, note text,
+    author text not null, created_ns integer not null, primary key (name, version)
+) without rowid;
+CREATE TABLE tool_files (
+    folder text not null, name text not null, hash text not null, primary key (folder, name)
+) without rowid;
+CREATE TABLE tool_policy_versions (
+    name text not null, version integer not null, hash text not null, body text not null, parent integer, note text,
+    author text not null, created_ns integer not null, primary key (name, version)
+) without rowid;
+CREATE TABLE tool_policy_files (
+    folder text not null, name text not null, hash text not null, primary key (folder, name)
+) without rowid;
+CREATE TABLE tool_switches (
+    tool text not null primary key, is_off integer not null, actor text not null, moved_ns integer not null,
+    reason text
+) without rowid;
+CREATE TABLE tool_asks (
+    ask integer primary key, tool text not null, version integer not null, arguments text not null,
+    digest text not null, policy text not null, rule text, why text not null, role text, run_id text not null,
+    trace_id text, origins text not null, asked_ns integer not null, expires_ns integer not null, status text not null,
+    owner text, until_ns integer, actor text not null, moved_ns integer not null, reason text
+);
+CREATE INDEX tool_asks_of on tool_asks (digest, status);
 insert into audit_head values (1, 0, '0000000000000000000000000000000000000000000000000000000000000000');
 insert into counters values ('commits', 0);
 insert into counters values ('inbox_rows', 0);
 insert into counters values ('manifest', 0);
 insert into counters values ('rev', 0);
 insert into counters values ('segments', 0);
-pragma user_version=25;
+pragma user_version=29;

@@ -117,8 +117,8 @@ class Table(NamedTuple):
         held_by: What holds its rows to what was written, where no event names them; None when events do.
         check: Derives from ``held_by`` what must be there, and adds what is wrong to the check.
         is_remade: What is in it can be had again: it is made anew where a store has another form of it.
-        files: Columns that name files of the store, which a backup takes along. The first is searched when somebody is
-            erased, and all go with an erased row.
+        files: Columns that name files of the store, or folders of them (``store.bundles``), which a backup takes along.
+            The first is searched when somebody is erased, and all go with an erased row.
         check_files: Returns what is wrong with these files, one sentence each, given the folder of the store.
         erased: How somebody is erased from it; None where nobody can be in it.
         outlives: What becomes of its rows when the traces that they need are removed; None where that is nothing.

@@ -428,14 +428,11 @@ def _start(name: str, kind: SpanKind) -> Span | None:
         cached = _tracer
         if cached is None or cached[0] is not provider:
             cached = _tracer = (provider, provider.get_tracer(_SCOPE))
-        span = cached[1].start_span(name)
-        if not span.get_span_context().is_valid:
-            return None
-        if span.is_recording():
-            span.set_attribute("openinference.span.kind", kind.upper())
-            if kind == "tool":
-                span.set_attribute("tool.name", name)
-        return span
+        said = {"openinference.span.kind": kind.upper()}
+        if kind == "tool":
+            said["tool.name"] = name
+        span = cached[1].start_span(name, attributes=said)
+        return span if span.get_span_context().is_valid else None
     return None
 
 

@@ -27,6 +27,8 @@ span_row, conversation, traffic, controller = (
     getattr(_TRAFFIC, name) for name in ("span_row", "conversation", "traffic", "controller")
 )
 
+#: JupyterLab as ``python -m jupyterlab`` starts it
+START_LAB = "import tests.quick, jupyterlab.labapp; jupyterlab.labapp.main()"
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -311,7 +313,7 @@ class Lab:
         env["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "config" / "lab" / "user-settings")
         (folder / "work").mkdir()
         command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
+            sys.executable, "-c", START_LAB, "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
             "--ServerApp.port_retries=0", "--allow-root", "--IdentityProvider.token=", "--ServerApp.password=",
             f"--ServerApp.root_dir={folder / 'work'}", "--LabApp.extension_manager=readonly",
         ]  # fmt: skip  # items that belong together share a line

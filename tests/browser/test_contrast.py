@@ -16,8 +16,10 @@ from lmops.charts._ink import NOTEBOOK
 from lmops.widgets.incidents.controller import IncidentController
 from lmops.widgets.kit.assets import style
 from lmops.widgets.monitors.controller import DashboardController
+from lmops.widgets.tools.controller import DeskController
 from tests.page_themes import THEMES
 from tests.test_charts_drawing import FIGURES
+from tests.widgets import desk_samples
 from tests.widgets.incident_samples import Board
 from tests.widgets.monitor_samples import full
 from tests.widgets.prompt_samples import saved
@@ -163,6 +165,15 @@ def test_an_incident(stage):
     s.root.focus()
     s.press("j", "a", *"prompt=support-answer", "Enter")
     s.page.wait_for_selector("[data-act=planned]")
+    clear(s)
+
+
+def test_the_desk(stage):
+    """A call with text that a document said, and the reason of a yes."""
+    s = stage(DeskController(desk_samples.Board()), name="tools/desk", width=1400)
+    s.page.wait_for_selector(".lm-desk-args")
+    s.root.focus()
+    s.press("y")
     clear(s)
 
 

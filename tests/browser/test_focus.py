@@ -109,6 +109,19 @@ def dashboard(_ws):
     return DashboardController(full())
 
 
+def desk(_ws):
+    from lmops.widgets.tools.controller import DeskController
+    from tests.widgets.desk_samples import Board
+
+    return DeskController(Board())
+
+
+def rankings(ws):
+    from tests.retrieval.asked import explored
+
+    return explored(ws)._controller
+
+
 VIEWS = {
     "traces/browser": browser,
     "prompts/diff": diff,
@@ -120,6 +133,8 @@ VIEWS = {
     "feedback/button": button,
     "incidents/view": incident,
     "monitors/dashboard": dashboard,
+    "tools/desk": desk,
+    "retrieval/explorer": rankings,
 }
 
 

@@ -220,6 +220,12 @@ CELLS = (
     ("incident", True),
     ("ws.incidents.postmortem(1)", True),
     ("ws.incidents.timeline(1)", False),
+    (
+        "asked = ws.retrieval.qrels('asked', [{'query': HOSTILE, 'document': HOSTILE, 'start': 0, 'end': 20}])\nfound = {HOSTILE: [{'id': HOSTILE, 'text': HOSTILE, 'terms': {HOSTILE: 1}, 'parts': {HOSTILE: 1}}]}\ncompared = ws.retrieval.compare(ws.retrieval.rankings(HOSTILE, found), ws.retrieval.rankings(HOSTILE, {HOSTILE: ['pets']}), asked, progress=False)\ncompared",
+        True,
+    ),
+    ("compared.a", False),
+    ("ws.retrieval.explore_span(ids[3])", True),
     ("import os\nos.environ['LMOPS_STATIC'] = '1'\nws.traces.browse()", True),
     ("ws.feedback.label('labels', rater=HOSTILE)", True),
 )
@@ -263,6 +269,14 @@ def broken(ws):
     ws.incidents.mitigate(found.incident, reason=HOSTILE)
     ws.incidents.verify(found.incident)
     return ws.incidents.resolve(found.incident, force=True, reason=HOSTILE)
+
+
+def ranked(ws):
+    """Return two rankings compared of which every text is hostile."""
+    asked = ws.retrieval.qrels("asked", [{"query": HOSTILE, "document": HOSTILE, "start": 0, "end": 20}])
+    found = {HOSTILE: [{"id": HOSTILE, "text": HOSTILE, "terms": {HOSTILE: 1.0}, "parts": {HOSTILE: 1.0}}]}
+    sides = (ws.retrieval.rankings(HOSTILE, found), ws.retrieval.rankings(HOSTILE, {HOSTILE: ["pets"]}))
+    return ws.retrieval.compare(*sides, asked, progress=False)
 
 
 #: Every static form, as a function of a workspace and the ids of its traces: what an archived notebook holds.
@@ -322,6 +336,11 @@ STATIC = {
         "text/plain"
     ],
     "post-mortem, HTML": lambda ws, _ids: (broken(ws), ws.incidents.postmortem(1))[1]._repr_html_(),
+    "comparison of rankings, HTML": lambda ws, _ids: ranked(ws)._repr_html_(),
+    "comparison of rankings, text": lambda ws, _ids: ranked(ws).text,
+    "ranking explorer, HTML": lambda ws, _ids: ranked(ws).view._repr_html_(),
+    "ranking explorer, text": lambda ws, _ids: ranked(ws).view.text,
+    "search of a trace, HTML": lambda ws, ids: ws.retrieval.explore_span(ids[3])._repr_html_(),
     "signal, HTML": lambda ws, ids: ws.feedback.record(ids[3], value=PAYLOADS[0], name="said")._repr_html_(),
 }
 

@@ -45,9 +45,13 @@ def test_a_room_is_found_by_its_file() -> None:
         "monitors_sinks",
         "prompts",
         "records",
+        "retrieval",
+        "retrieval_indexes",
         "routing",
         "runbooks",
         "store",
+        "tools",
+        "tools_policies",
         "traces",
     ]
 

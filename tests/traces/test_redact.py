@@ -143,6 +143,21 @@ def test_a_function_gets_every_text(ws):
     assert ws.store.check().ok
 
 
+def test_names_of_values_are_read_as_well_and_none_is_lost():
+    """An address may be the name of a value, in arguments of a tool or in a table; names of code stay as they are."""
+    said = {
+        "votes": {"mia@example.org": 1, "tom@example.org": 2, "input_tokens": 3, "[who] (2)": 4},
+        "arguments": json.dumps({"NL91ABNA0417164300": {"to": "ada@example.org"}}),
+        f"ghp_{MIXED[:36]}": 5,
+    }
+    hidden = re.compile(r"\S+@example\.org|NL\d\dABNA\d+")
+    redactor = Redactor.of([lambda text: hidden.sub("[who]", text), "keys"])
+    found = redactor.value(said)
+    assert found["votes"] == {"[who]": 1, "[who] (2)": 2, "input_tokens": 3, "[who] (2) (2)": 4}
+    assert json.loads(found["arguments"]) == {"[who]": {"to": "[who]"}}
+    assert [*found] == ["votes", "arguments", "[key]"]
+
+
 def test_a_mask_on_users_follows_into_the_column(ws):
     """Columns are read from what is masked."""
     ingest(ws, request("Hello"), redact=lambda text: "u-1" if text == "ada" else text)

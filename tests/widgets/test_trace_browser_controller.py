@@ -534,7 +534,9 @@ def test_a_call_opens_in_the_playground(controller):
         one["index"]: one["can_try"]
         for one in (ask(browser, "span", trace_id=trace_id, index=i)["span"] for i in range(4))
     }
-    (index,) = (at for at, can_try in kinds.items() if can_try)
+    (index,) = (at for at, can_try in kinds.items() if can_try == "try this call")
+    (search,) = (at for at, can_try in kinds.items() if can_try == "look into this search")
+    assert ask(browser, "try", trace_id=trace_id, index=search)["code"].startswith("ws.retrieval.explore_span(")
     code = ask(browser, "try", trace_id=trace_id, index=index)
     assert (code["model"], opened) == (None, [])  # a page that can show none has none made
     found = ask(browser, "try", trace_id=trace_id, index=index, is_shown=True)

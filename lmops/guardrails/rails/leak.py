@@ -41,20 +41,17 @@ def prompt_leak(given: Given, *, prompt: str | None = None, words: int = 8) -> I
     asked = given.context.get("question")
     if isinstance(asked, str) and asked:
         runs = runs - _runs(asked, words)  # who repeats the question says nothing of the prompt
-    found = list(_WORD.finditer(given.folded.lower))
-    tokens = [one[0] for one in found]
-    start = end = -1
+    tokens = _WORD.findall(given.folded.lower)
     firsts = {run[0] for run in runs}
-    for at in range(len(tokens) - words + 1):
-        if tokens[at] not in firsts or tuple(tokens[at : at + words]) not in runs:
-            continue
-        if at > end:
-            if end >= 0:
-                yield Finding(*given.folded.span(found[start].start(), found[end].end()), "system_prompt")
-            start = at
-        end = at + words - 1
-    if end >= 0:
-        yield Finding(*given.folded.span(found[start].start(), found[end].end()), "system_prompt")
+    stretches: list[tuple[int, int]] = []
+    for at, token in enumerate(tokens):
+        if token in firsts and tuple(tokens[at : at + words]) in runs:
+            start = stretches.pop()[0] if stretches and at <= stretches[-1][1] else at
+            stretches.append((start, at + words - 1))
+    if stretches:
+        found = list(_WORD.finditer(given.folded.lower))
+        for start, end in stretches:
+            yield Finding(*given.folded.span(found[start].start(), found[end].end()), "system_prompt")
 
 
 @functools.lru_cache(maxsize=32)

@@ -3,6 +3,7 @@
 import { button, copy, count, dollars, duration, h, icon, plural, swap, tokenPair } from "../kit/dom.js";
 import { passes, scoreText } from "./grid.js";
 import { Pending } from "../kit/keys.js";
+import { stepTable } from "./steps.js";
 
 const LONG = 420;
 
@@ -25,6 +26,7 @@ export class CasePane {
   constructor(host) {
     this.host = host;
     this.isDiff = true;
+    this.areStepsOpen = true;
     this.repeat = 0;
     this.busy = new Pending();
     this.el = h("div.lm-case", { hidden: true, role: "region", "aria-label": "case" });
@@ -118,10 +120,29 @@ export class CasePane {
         {},
         answer.answers.map((one, i) => this.column(one, i, isPair)),
       ),
+      (this.stepsEl = h("div")),
       (this.traceEl = h("div.lm-trace", { hidden: true })),
     );
     this.drawMark();
+    this.drawSteps();
     Object.assign(this.el.dataset, { case: answer.example_id, repeat: answer.repeat, diff: this.isDiff });
+  }
+
+  /** The calls of tools of both answers, or of one beside those that were expected. */
+  drawSteps() {
+    const { answer, host, areStepsOpen: isOpen } = this,
+      { a, b, runs } = host.state;
+    if (!answer.steps) return;
+    const heads = [answer.answers.length > 1 ? runs[b].short : "expected", runs[a].short];
+    swap(this.stepsEl, stepTable(answer.steps, heads, { isOpen, onToggle: () => this.toggleSteps() }));
+  }
+
+  toggleSteps() {
+    if (!this.answer?.steps) this.host.say("this case called no tools");
+    else {
+      this.areStepsOpen = !this.areStepsOpen;
+      this.drawSteps();
+    }
   }
 
   drawMark() {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.calc.alignment import words
 from lmops.text import plain
+from lmops.widgets.evals import steps
 
 if TYPE_CHECKING:
     from lmops.calc.alignment import Parts
@@ -60,8 +61,18 @@ def message(case: Case, a: str, b: str | None, repeat: int) -> dict[str, Any]:
         "input": parts_of(case.input),
         "expected": [] if expected is None else old_parts if b is None else [[plain(expected, SHOWN), 0]],
         "facts": facts,
+        "steps": _steps(case, [shown[run] for run in shown]),
         "answers": [None if one is None else _answer(one, parts[run]) for run, one in shown.items()],
     }
+
+
+def _steps(case: Case, shown: list[Answer | None]) -> dict[str, Any] | None:
+    """Return the calls of both answers step by step; of a run alone beside those that were expected."""
+    made = [None if one is None else steps.read(one.tool_calls) for one in shown]
+    if len(made) > 1:
+        return steps.message(made[0], made[1])
+    metadata = None if case.example is None else case.example.metadata
+    return None if made[0] is None else steps.message(steps.wanted(case.expected, metadata), made[0])
 
 
 def _output(answer: Answer | None) -> str | None:

@@ -12,6 +12,7 @@ from lmops.widgets.evals import case as detail
 from lmops.widgets.evals import rows
 from lmops.widgets.evals import view as arithmetic
 from lmops.widgets.evals.static import bundle
+from lmops.widgets.evals.steps import read, words
 from lmops.widgets.evals.view import CODES, OUTCOMES, Filter
 from lmops.widgets.kit.actions import Done
 from lmops.widgets.kit.list_controller import ListController
@@ -96,6 +97,7 @@ class EvalExplorerController(ListController):
         self._clusters = clusters if any(one is not None for one in clusters) else None
         self._scorers = {one.name: one for one in self.board.scorers}
         self._outputs: dict[str, dict[str, tuple[str | None, str | None]]] | None = None
+        self._called: dict[str, dict[str, str | None]] | None = None
         self._said: tuple[object, frozenset[str]] | None = None
 
     # -- Python's side ---------------------------------------------------------------------------------------------
@@ -170,6 +172,16 @@ class EvalExplorerController(ListController):
             self._outputs = self._source.outputs()
         output, error = self._outputs[self.board.runs[run].run_id].get(example_id, (None, None))
         return output if output is not None else f"failed: {error}" if error else ""
+
+    def steps(self, place: int) -> str:
+        """Return the calls of tools of a row of the board in a line: those of run a beside those of run b."""
+        if self._called is None:
+            self._called = self._source.called()
+        chosen, called, example_id = self._filter, self._called, self.board.ids[place]
+        made = [
+            None if at is None else called[self.board.runs[at].run_id].get(example_id) for at in (chosen.b, chosen.a)
+        ]
+        return words(read(made[0]), read(made[1]))
 
     def df(self) -> pd.DataFrame:
         """Return the cases shown in their order: input, expected, scores and outputs by run, change, flip."""

@@ -18,6 +18,7 @@ const EVAL_KEYS = [
   ["1 … 9", "choose the scorer"],
   ["d", "mark the words that differ"],
   ["t", "trace of the case"],
+  ["p", "steps of the case: its calls of tools"],
   [", .", "previous, next repeat"],
   ["space A", "mark the case, all of the list"],
   ["h", "to the headings"],
@@ -53,6 +54,7 @@ export const exploreCommand = (event) =>
     "Shift+ArrowUp": "markUp",
     d: "diff",
     t: "trace",
+    p: "steps",
     a: "dataset",
     l: "labeling",
     u: "undo",
@@ -486,6 +488,7 @@ export class EvalExplorerView extends ListView {
       search: () => this.find(),
       diff: () => withCase(() => pane.toggleDiff()),
       trace: () => this.trace(),
+      steps: () => withCase(() => pane.toggleSteps()),
       repeatBack: () => withCase(() => pane.again(-1)),
       repeatOn: () => withCase(() => pane.again(1)),
     };

@@ -56,6 +56,9 @@ class CaseRows(Protocol):
     def output(self, run: int, example_id: str) -> str:
         """Return what a run answered to an example the first time."""
 
+    def steps(self, place: int) -> str:
+        """Return the calls of tools of a row of the board in a line."""
+
 
 def number(value: float) -> str:
     """Return a score as a reader sees it; "-" for none."""
@@ -116,6 +119,11 @@ def _rows(controller: CaseRows, limit: int) -> tuple[list[str], list[list[str]],
                 *([change, seen.word(place)] if is_pair else [outcome]),
                 controller.preview(place),
                 controller.output(chosen.a, example_id),
+                controller.steps(place),
             ]
         )
+    if any(row[-1] for row in made):
+        heads.append("tools (= same, ~ other arguments, - left out, + added)" if is_pair else "tools")
+    else:
+        made = [row[:-1] for row in made]
     return heads, made, list(range(1, 1 + len(runs) + is_pair))

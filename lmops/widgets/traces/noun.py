@@ -30,6 +30,13 @@ class Playgrounds(Protocol):
         """Return the playground of a call."""
 
 
+class Searches(Protocol):
+    """What looking into a search needs: ``ws.retrieval``."""
+
+    def explore_span(self, span: Span) -> Live:
+        """Return the explorer of what it found."""
+
+
 class Project(Protocol):
     """The part of a workspace that the browser works with."""
 
@@ -52,6 +59,10 @@ class Project(Protocol):
     @property
     def prompts(self) -> Playgrounds:
         """The prompts, whose playground tries a call again."""
+
+    @property
+    def retrieval(self) -> Searches:
+        """The retrieval, whose explorer looks into a search."""
 
     @property
     def guardrails(self) -> Guardrails:
@@ -147,13 +158,19 @@ class BrowsableTraces(Traces):
                 },
                 is_read_only=self._store.is_read_only,
             ),
-            try_call=None if is_for_visitors() else lambda span: self._project.prompts.playground(span=span),
+            try_call=None if is_for_visitors() else self._tried,
         )
         if view is not None and saved is not None:
             controller.call(view)
         if opened is not None:
             controller.open_at_first(opened)
         return TraceBrowser(controller, height=height)
+
+    def _tried(self, span: Span) -> Live:
+        """Open a call of a model in the playground, a search in the ranking explorer."""
+        if span.row["kind"] == "llm":
+            return self._project.prompts.playground(span=span)
+        return self._project.retrieval.explore_span(span)
 
     def _viewed(self, view: str | None) -> tuple[TraceView | None, str | None]:
         """Return the saved view of this name, or the id of the trace whose id begins so."""

@@ -111,8 +111,11 @@ export class SpanReader {
       h("span.lm-fact", {}, duration(span.latency_ms)),
       h("span.lm-gap"),
       span.can_try
-        ? button("llm", "try this call", () => this.host.tryCall(span.index), {
-            title: "open it in the playground, with its messages, model and parameters",
+        ? button(kind, span.can_try, () => this.host.tryCall(span.index), {
+            title:
+              kind === "llm"
+                ? "open it in the playground, with its messages, model and parameters"
+                : "what was found, what moved, and what no document supports",
           })
         : null,
       button("prompt", this.isPlain ? "formatted" : "plain text", () => this.toggle("isPlain"), {

@@ -1,0 +1,68 @@
+"""What a tool returned, as JSON can say it and of a bounded size."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from lmops.base.endings import Caught
+from lmops.text import plain_line
+from lmops.tools.validating import MisfitError
+
+#: Most characters of the JSON of a result that is kept whole.
+MAX_RESULT: Final = 1_000_000
+#: So many characters of a longer one are kept.
+KEPT: Final = 60_000
+_PLAIN: Final = (str, int, float, bool, type(None))
+
+
+class Kept(NamedTuple):
+    """A result that can be kept.
+
+    Args:
+        value: Plain data.
+        cut_chars: How many characters it had, where it was cut; None where it was not.
+    """
+
+    value: Any
+    cut_chars: int | None = None
+
+
+def kept(value: Any) -> Kept:
+    """Return a result as plain data, cut where it is very long.
+
+    A text keeps its beginning; of anything else the beginning of its JSON is kept, as a text.
+
+    Raises:
+        MisfitError: JSON cannot say it.
+    """
+    if isinstance(value, str):
+        text = value if value.isascii() else value.encode("utf-8", "replace").decode()
+        return Kept(text) if len(text) <= MAX_RESULT else Kept(_cut(text), len(text))
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise MisfitError(["it returned bytes, which JSON cannot say"])
+    if type(value) in _PLAIN and not isinstance(value, float):
+        return Kept(value)
+    data = _json(value)
+    if len(data) > MAX_RESULT:
+        text = data[: KEPT * 4].decode("utf-8", "ignore")
+        return Kept(_cut(text, whole=len(data)), len(data))
+    return Kept(orjson.loads(data))
+
+
+def _json(value: Any) -> bytes:
+    with Caught(Exception) as quickly:  # what orjson does not know, pydantic may
+        return orjson.dumps(value)
+    from pydantic_core import to_json
+
+    with Caught(Exception) as caught:  # it runs code of whoever made the value
+        return to_json(value, inf_nan_mode="null")
+    del quickly
+    assert caught.error is not None
+    said = plain_line(str(caught.error), 200)
+    raise MisfitError([f"it returned a {type(value).__name__}, which JSON cannot say ({said})"]) from caught.error
+
+
+def _cut(text: str, *, whole: int | None = None) -> str:
+    return f"{text[:KEPT]}... (cut: {whole or len(text):,} characters, of which these are the first {KEPT:,})"

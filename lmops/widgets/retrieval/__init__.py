@@ -1,0 +1,1 @@
+"""The view of retrieval: two rankings side by side."""

@@ -1,0 +1,1 @@
+"""The desk of calls that wait for somebody's yes."""

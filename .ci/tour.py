@@ -1,7 +1,8 @@
 """What a newcomer does, with the interpreter that runs this: every step ends as it says, or this ends with 1.
 
 ``python .ci/tour.py base`` needs the bare wheel, ``runbooks`` its extra of that name, ``recorder`` only what
-docs/install.md lists for an application. The working directory becomes the project: give it an empty one.
+docs/install.md lists for an application. The working directory becomes the project: give ``base`` and ``recorder`` an
+empty one; ``runbooks`` goes on where ``base`` stopped, as somebody does who was told of the extra.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def released(ws: lmops.Workspace) -> None:
 
 
 def runbooks() -> None:
-    """The demo with its report, and every runbook."""
+    """The demo again, now with its report, and every runbook."""
     shown, _ = shell("demo")
     assert [words for words in (*TOLD, "traffic_report.html") if words not in shown] == []
     with lmops.open(STORE) as ws:

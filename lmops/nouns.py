@@ -128,7 +128,7 @@ class Nouns(Shown):
         """The tools: tool, call, run; policies, switches, what waits for a yes; record, replay, report."""
         from lmops.widgets.tools.noun import BrowsableTools  # schemas come with it
 
-        return BrowsableTools(self.project, models=lambda: self.models)
+        return BrowsableTools(self.project, models=lambda: self.models, prompt=self.prompts.get)
 
     @functools.cached_property
     def runbooks(self) -> Runbooks:

@@ -7,12 +7,25 @@ import gc
 import importlib
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 importlib.import_module("tests.quick")  # before tests load anything
+
+#: Where a folder in memory is, and the bytes that it must have to spare before tests write there.
+IN_MEMORY, SPARE = "/dev/shm", 8 << 30
+
+
+def pytest_configure():
+    """Tests write in memory where there is room: what they hold does not wait for how fast a disk syncs."""
+    if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > SPARE:
+        os.environ["TMPDIR"] = tempfile.tempdir = IN_MEMORY
+
+
+gc.disable()  # until all tests are loaded: nothing that is made meanwhile is garbage
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -21,9 +34,26 @@ def pytest_xdist_auto_num_workers():
     return 1 + (os.cpu_count() or 1)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Processes that begin together each begin elsewhere: what one has compiled the others then only load."""
+    report = yield
+    worker = getattr(collector.config, "workerinput", None)
+    if worker is not None and isinstance(collector, pytest.Directory) and report.passed:
+        place = int(worker["workerid"].removeprefix("gw")) * len(report.result) // worker["workercount"]
+        report.result[:] = report.result[place:] + report.result[:place]
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Wherever a process began, it has the tests in the same order as the others."""
+    items.sort(key=lambda item: item.path.parts)
+
+
 def pytest_collection_finish():
     """What is loaded by now stays: collecting garbage need not go through it again and again."""
-    gc.collect()
+    gc.enable()
     gc.freeze()
 
 

@@ -45,8 +45,9 @@ _BARE = re.compile(
     r"|^\s*except\b[^#]*\b(Base)?Exception\b[^#]*:$|^\s*except:$"
     r"|^\"(lmops|tests)/\S+\" = \[.*\]$"
 )
-#: What is loaded when a person asks for it, by a command or by a verb that shows something.
-LAZY = r"lmops\.(cli|_cli).*|lmops\.widgets\.\w+\.noun"
+#: What is loaded when a person asks for it, by a command or by a verb that shows something, or with an error: the last
+#: of them is what ``import lmops`` itself loads.
+LAZY = r"lmops\.(cli|_cli).*|lmops\.widgets\.\w+\.noun|lmops\.base\.absent"
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def test_after_erasing_no_file_of_the_store_holds_it(full):
     assert len(holding(full.store.path, SECRET)) > 5
     report = full.erase(user_id="u-1", reason="asked for by letter", dry_run=False)
     assert report.left == ()
-    assert holding(full.store.path, SECRET, "Spinningdale", "1812") == []
+    assert holding(full.store.path, SECRET, "Spinningdale", "May 1812") == []
     assert full.sql("select trace_id from traces").fetchall() == [(f"{2:032x}",)]
 
 

@@ -81,17 +81,17 @@ SURFACE = {
     "Stand Verified",
     "judges": "JudgeDiff JudgeVersion Judges meant scorers_meant",
     "metrics": "Kind METRICS Metric Together Unit Worse items_sql metric_of together_sql",
-    "models": "Completion Embeddings Endpoint Models Moderation Moderations Price Pricer Rates Row ToolCall "
-    "Usage check_params timed",
+    "models": "Completion Embeddings Endpoint Models Moderation Moderations Price Pricer Rates Reranking Row "
+    "ToolCall Usage check_params timed",
     "monitors": "Alert Anchor Backtest CheckReport Deliveries Explanation History METRICS Metric Monitor Monitors "
     "Moved Periods Recovery Scored ScoringReport Simulation Sink SinkKind Sinks TraceScores items_sql metric_of "
     "periods_of",
     "prompts": "Move PromptVersion Prompts",
-    "records": "Change ContentFile FREE Kind LATEST Live Move NotedRuns Project Proof Ref Row States Switches Sync "
-    "SyncReport Tables Version Versioned Versions check_word check_words content_text is_confirmed moves_view "
-    "read_content seen_at_once switch_reason text_hash told verdict_digest write_content",
+    "records": "Change ContentFile ContentFiling FREE Filed Kind LATEST Live Move NotedRuns Project Proof Ref Row "
+    "States Switches Sync SyncReport Tables Version Versioned Versions check_word check_words content_text "
+    "is_confirmed moves_view read_content seen_at_once switch_reason text_hash told verdict_digest write_content",
     "redteam": "Converter Defence Matrix Plan Rate RedTeam Report Seed SimulatedTarget Stopped Suite Target "
-    "Transcript attack_success benign_pass converter converters core",
+    "Transcript attack_success benign_pass converter converters core policy_pass",
     "retrieval": "Chunk Chunker Document Embedder Hit Index IndexRecord Judgement Measure Pool Probe Ranking "
     "RankingComparison RankingDifference RankingReport Recorded Recorder Reranked Retrieval RetrievalDrift Searchable "
     "Settings Stamp corpus_fingerprint refuse_mixed",

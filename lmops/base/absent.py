@@ -6,13 +6,9 @@ look whether a package is there, goes on as it would.
 
 from __future__ import annotations
 
-import inspect
+import os
 import sys
-from importlib.abc import MetaPathFinder
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-from lmops.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +35,11 @@ BASE: Final = frozenset(
         "yaml",
     }
 )
-_HERE: Final = str(Path(__file__).parents[1])
+_HERE: Final = __file__.rsplit(os.sep, 2)[0]
 _IMPORTING: Final = "<frozen importlib._bootstrap"
 
 
-class Absent(MetaPathFinder):
+class Absent:
     """The last of those that are asked where a module is: it finds none."""
 
     @staticmethod
@@ -56,6 +52,11 @@ class Absent(MetaPathFinder):
         del path, target
         if name not in BASE:
             return
+        # what only an error needs is not loaded with lmops itself
+        import inspect
+
+        from lmops.errors import MissingDependencyError
+
         frame = inspect.currentframe()
         frame = frame and frame.f_back
         while frame is not None and frame.f_code.co_filename.startswith(_IMPORTING):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextvars
 import os
 import queue
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from lmops.base.endings import Caught
 
@@ -16,6 +15,65 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+
+class Started(Generic[T]):
+    """A function at work in a thread: what of a future is needed here, at a part of what one costs."""
+
+    __slots__ = ("_ended", "_then", "error", "value")
+
+    def __init__(self) -> None:
+        self._ended = threading.Lock()
+        self._ended.acquire()
+        self._then: list[Callable[[Started[T]], object]] = []
+        #: what it returned, when it has ended
+        self.value: T | None = None
+        #: what it raised, whatever that is
+        self.error: BaseException | None = None
+
+    def done(self) -> bool:
+        """Return whether it has ended."""
+        return not self._ended.locked()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait at most so many seconds for its end, and return whether it has come."""
+        if not self._ended.acquire(timeout=timeout_s):
+            return False
+        self._ended.release()
+        return True
+
+    def result(self, timeout_s: float) -> T:
+        """Return what it returned, or raise what it raised.
+
+        Raises:
+            TimeoutError: It has not ended in so many seconds.
+        """
+        if not self.wait(timeout_s):
+            raise TimeoutError
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.value)
+
+    def add_done_callback(self, call: Callable[[Started[T]], object]) -> None:
+        """Call something, once, when it has ended: in its thread, or here where it has."""
+        self._then.append(call)
+        if self.done():
+            self._tell()
+
+    def end(self, value: Any, error: BaseException | None) -> None:
+        """Say how it ended; once, by its thread."""
+        self.value, self.error = value, error
+        self._ended.release()
+        self._tell()
+
+    def _tell(self) -> None:
+        # Whoever takes one calls it: the thread that ended, or the one that came too late for it.
+        while self._then:
+            try:
+                call = self._then.pop()
+            except IndexError:
+                return
+            call(self)
 
 
 class Threads:
@@ -52,25 +110,21 @@ class Threads:
             if not done.cancelled():  # otherwise the thread is still busy: it ends by itself and is not used again
                 self._idle.append(work)
 
-    def start(self, function: Callable[..., T], *args: Any) -> concurrent.futures.Future[T]:
+    def start(self, function: Callable[..., T], *args: Any) -> Started[T]:
         """Begin a function and return what tells of its end; the caller's context variables are there.
 
         Who no longer waits leaves it alone: its thread is used again when it has ended.
         """
-        done: concurrent.futures.Future[T] = concurrent.futures.Future()
-        done.set_running_or_notify_cancel()  # from now on: who gives up must not take it for ended
+        found: Started[T] = Started()
         work = self._taken()
 
         def tell(result: Any, error: BaseException | None) -> bool:
             self._idle.append(work)
-            if error is None:
-                done.set_result(result)
-            else:
-                done.set_exception(error)
+            found.end(result, error)
             return True
 
         work.put((contextvars.copy_context(), function, args, tell))
-        return done
+        return found
 
     def close(self) -> None:
         """Let the threads that wait end."""

@@ -157,9 +157,16 @@ COMMANDS = [
         words={
             "baseline": Word(("--baseline",), "What losses are measured against.", "RUN"),
             "max_success": Word(help="Most attacks that may succeed.", metavar="SHARE", type=_SHARE),
-            "min_benign": Word(help="Fewest harmless twins that have to pass.", metavar="SHARE", type=_SHARE),
+            "min_benign": Word(
+                help="Fewest harmless twins that have to pass; those that a policy lets be, behind one.",
+                metavar="SHARE",
+                type=_SHARE,
+            ),
+            "min_answered": Word(
+                help="Fewest harmless twins that have to be answered, whoever refuses.", metavar="SHARE", type=_SHARE
+            ),
             "max_loss": Word(help="The largest acceptable loss against the baseline.", metavar="SHARE", type=_SHARE),
-            "criteria": Word(help="YAML or JSON, in place of the three.", metavar="FILE"),
+            "criteria": Word(help="YAML or JSON, in place of the four.", metavar="FILE"),
         },
         text=_text,
         data=lambda found: json.loads(found.to_json()),

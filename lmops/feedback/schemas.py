@@ -322,5 +322,4 @@ class LabelSchemas(Versioned[LabelSchema]):
         }
         body = json.dumps(said, ensure_ascii=False, sort_keys=True)
         with self._project.change(reason=reason) as change:
-            saved, _ = self._versions.save(change, name, text_hash(body), lambda: {"body": body})
-            return self.KIND.read(self._store, change.con, saved)
+            return self._versions.keep(change, name, text_hash(body), lambda: {"body": body})[0]

@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.base.public import only
@@ -22,19 +21,18 @@ from lmops.guardrails._card_verbs import WithCards
 from lmops.guardrails._live import SWITCHES, RailSwitch, live_policies, switches_of
 from lmops.guardrails._records import Decision, Verdict
 from lmops.guardrails._spans import attributes_of
-from lmops.guardrails._sync import PolicyFiling, diff_of, row_of
-from lmops.guardrails._versions import KIND, RUNS, body_of, rails_of
-from lmops.guardrails.cards import Calibrated, Card, measured, refuse_unmeasured
+from lmops.guardrails._sync import PolicyFiling
+from lmops.guardrails._versions import KIND, RUNS, body_of
+from lmops.guardrails.cards import Calibrated, Card, measured
 from lmops.guardrails.checking import Checker, check
 from lmops.guardrails.contract import Action, Finding, Given, Rail, RailKind, Stage, available, made, rail
 from lmops.guardrails.guarding import Guard
 from lmops.guardrails.ingesting import Redaction
 from lmops.guardrails.policy import Policy, RailSpec
 from lmops.guardrails.rails import MARKS_SAY, marked
-from lmops.records import Kind, Sync, Versioned, check_words, seen_at_once, switch_reason, text_hash
+from lmops.records import Filed, Kind, Versioned, seen_at_once, switch_reason
 
 if TYPE_CHECKING:
-    import os
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.models import Models
-    from lmops.records import Project, SyncReport
+    from lmops.records import Project
 
     #: A rail by its name, or a mapping of rail, name, action, on_error, timeout_s and its options.
     Said = str | Mapping[str, Any]
@@ -154,16 +152,8 @@ class Guardrails(WithCards):
             RefusedError: A rail that scores is to block, and no card says what it wrongly stops.
         """
         self.KIND.check_name(name)
-        body, words = body_of(content), check_words(reason, "reason")
-        row = row_of(body)
-        with self._project.change(reason=words, dry_run=dry_run) as change:
-            refuse_unmeasured(change, rails_of(body))
-            if dry_run:
-                told = self._versions.draft(change, name, text_hash(row["body"]))
-                return self.KIND.read(self._store, change.con, told | row)
-            saved, _ = self._versions.save(change, name, text_hash(row["body"]), lambda: row)
-            version = self.KIND.read(self._store, change.con, saved)
-        return self._bound(version, version.ref)
+        version = self._put(name, body_of(content), reason=reason, dry_run=dry_run)
+        return version if dry_run else self._bound(version, version.ref)
 
     def get(self, ref: str) -> Policy:
         """Return a policy; one of a name or an alias goes on to check by what that means at each check.
@@ -179,51 +169,7 @@ class Guardrails(WithCards):
 
     promote = seen_at_once(Versioned.promote)
     rollback = seen_at_once(Versioned.rollback)
-
-    def diff(self, name: str, a: int | str | Policy, b: int | str | Policy) -> str:
-        """Return what changed from one version of a policy to another, a line a rail; "" for nothing.
-
-        Args:
-            name: Of the policy.
-            a: Number, alias, reference or record of a version.
-            b: Of another.
-
-        Raises:
-            NotFoundError: There is no such version.
-        """
-        one, two = self._pair(name, a, b)
-        return diff_of(one, two, called=two.ref)
-
-    @seen_at_once
-    def sync(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        names: Sequence[str] | None = None,
-        take: Mapping[str, Literal["file", "registry"]] | None = None,
-        restore: bool = False,
-        dry_run: bool = False,
-    ) -> SyncReport:
-        """Bring a folder of files ``NAME.yaml`` and the policies together, both ways; return what happened.
-
-        A file says what ``save`` takes. A changed file becomes a new version, which no alias points to until somebody
-        promotes it; a new version is written to its file. When both changed, the difference is shown and neither is
-        touched.
-
-        Args:
-            folder: Made when it is not there.
-            names: Only these policies; all by default.
-            take: Settles conflicts: {"support": "file"} or "registry".
-            restore: Write the files again that were removed.
-            dry_run: Say what would happen and change nothing.
-
-        Raises:
-            UsageError: It is no folder, or a name or a side that is not there.
-        """
-        filing = PolicyFiling(self._versions)
-        return Sync(
-            self._project, self._versions, filing, Path(folder), take=take or {}, is_dry_run=dry_run, restore=restore
-        ).run(names)
+    sync = seen_at_once(Filed.sync)
 
     # -- switches ----------------------------------------------------------------------------------------------------
 
@@ -335,6 +281,7 @@ class Guardrails(WithCards):
         since: str | datetime | None = None,
         until: str | datetime | None = None,
         level: float = 0.95,
+        evaluations: bool = False,
     ) -> pd.DataFrame:
         """Return how often checks flagged, redacted and blocked, with intervals.
 
@@ -346,6 +293,7 @@ class Guardrails(WithCards):
             since: Start; ISO time or datetime, UTC without a zone.
             until: End.
             level: Of the intervals (Wilson's), 0 to 1.
+            evaluations: Count what evaluations and red teams made policies check as well.
 
         Returns:
             The columns of ``by``, checks, blocked, redacted, flagged, errors (checks in which a rail could not decide),
@@ -356,7 +304,7 @@ class Guardrails(WithCards):
         """
         from lmops.guardrails.rating import rates
 
-        return rates(self._store, by=by, last=last, since=since, until=until, level=level)
+        return rates(self._store, by=by, last=last, since=since, until=until, level=level, evaluations=evaluations)
 
     def note_run(self, run: Any, ref: str, *, reason: str | None = None) -> Policy:
         """Note that an evaluation run was made under a policy, so that verdicts on it are evidence for that version.
@@ -377,9 +325,12 @@ class Guardrails(WithCards):
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
+    def _filing(self) -> PolicyFiling:
+        return PolicyFiling(self._versions)
+
     def _bound(self, version: Policy, ref: str) -> Policy:
         rails = [one for made in version.rails.values() for one in made]
-        guard = Guard(functools.partial(self._checker, ref))
+        guard = Guard(functools.partial(self._checker, ref), asked=self._asked)
         return replace(version, bound=guard, measured=measured(self._project, rails))
 
     def _checker(self, ref: str) -> Checker:

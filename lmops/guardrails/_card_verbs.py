@@ -11,7 +11,7 @@ from lmops.guardrails.asking import Asked
 from lmops.guardrails.contract import KINDS, Rail, made
 from lmops.guardrails.policy import Policy
 from lmops.guardrails.scored.classifier import train as learn
-from lmops.records import Versioned
+from lmops.records import Filed
 
 if TYPE_CHECKING:
     import os
@@ -34,7 +34,7 @@ _CARDS: Final = (
 
 
 @refuses_wrong_kinds
-class WithCards(Versioned[Policy]):
+class WithCards(Filed[Policy]):
     """Policies with the verbs of what rails are worth."""
 
     def __init__(self, project: Project, *, models: Callable[[], Models] | None = None) -> None:

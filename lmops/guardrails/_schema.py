@@ -47,7 +47,8 @@ _RUNS: Final[tuple[Column, ...]] = (
 #: A check is a span; the verdicts of its rails stand on it together. One of an application's own is one verdict.
 _CHECKS: Final = """
 with said as (
-  select trace_id, span_id, start_at, session_id, user_id, latency_ms as took_ms, json_extract_string(attributes, [
+  select trace_id, span_id, start_at, session_id, user_id, environment, latency_ms as took_ms,
+    json_extract_string(attributes, [
     '/lmops.guardrail.policy', '/lmops.guardrail.version', '/lmops.guardrail.stage', '/lmops.guardrail.verdicts',
     '/lmops.guardrail.name', '/lmops.guardrail.action', '/lmops.guardrail.rule', '/lmops.guardrail.score']) as a
   from spans where kind = 'guardrail'
@@ -65,7 +66,7 @@ select trace_id, span_id, start_at, a[1] as policy, try_cast(a[2] as bigint) as 
   v.rail as rail, v.kind as kind, case v.action when 'pass' then 'allow' else v.action end as action,
   case a[6] when 'pass' then 'allow' else a[6] end as decision, v.rules[1] as rule, v.found as found,
   v.score as score, v.latency_ms as latency_ms, v.version as config_hash, v.error as error, v.spans as positions,
-  session_id, user_id
+  session_id, user_id, environment
 from told
 """
 MADE: Final = """
@@ -139,6 +140,7 @@ ROOM: Final = Room(
                 "config_hash": "of the kind, its source and its options",
                 "error": "why it could not decide; NULL: it did",
                 "positions": "JSON list of [start, end] in the text; the text itself is nowhere",
+                "environment": "such as production; evaluation: a red team or an evaluation made it check",
             },
         ),
     ),

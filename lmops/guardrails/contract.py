@@ -163,11 +163,13 @@ class Rail:
         """Return what it found, in the order of the text.
 
         Raises:
-            UsageError: It finds without end.
+            UsageError: It finds without end, or something that is no finding.
         """
         found = [*itertools.islice(self.kind.function(given, **self.options), MAX_FINDINGS + 1)]
         if len(found) > MAX_FINDINGS:
             raise UsageError(f"it found more than {MAX_FINDINGS:,} things in one text")
+        if others := [one for one in found if not isinstance(one, Finding)]:
+            raise UsageError(f"it returned {type(others[0]).__name__} in the place of a Finding")
         return sorted(found, key=operator.itemgetter(0, 1))  # scores may be None
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from lmops.guardrails._records import Decision
+    from lmops.guardrails.asking import Asked
     from lmops.guardrails.checking import Checker
     from lmops.guardrails.contract import Stage
 
@@ -50,10 +51,12 @@ class Guard:
 
     Args:
         find: Returns the rails that are asked now.
+        asked: The workspace that rails may ask.
     """
 
-    def __init__(self, find: Callable[[], Checker]) -> None:
+    def __init__(self, find: Callable[[], Checker], *, asked: Asked | None = None) -> None:
         self._find = find
+        self.asked = asked
 
     def __repr__(self) -> str:
         return f"<Guard of {self._find().policy}>"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.datasets import Datasets
 from lmops.errors import UsageError
 from lmops.times import from_ns
-from lmops.traces import time_range
+from lmops.traces import NO_EVALUATION, time_range
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 FIELD: Final = "block"
 RIGHT: Final = "right"
 WRONG: Final = "wrong"
-#: A text that was blocked on its way in: that of the check, where its span has it, else that of the request.
-_BLOCKED: Final = """
+#: A text of somebody that was blocked on its way in: that of the check, where its span has it, else of the request.
+_BLOCKED: Final = f"""
 with blocked as (
   select trace_id, span_id, start_at, policy, version, rail, rule, score,
     coalesce(stage, regexp_extract(rail, '^(input|output)')) as stage
   from guardrail_checks
-  where decision = 'block' and action = 'block' and ($policy is null or policy = $policy)
+  where decision = 'block' and action = 'block' and {NO_EVALUATION} and ($policy is null or policy = $policy)
     and ($version is null or version = $version)
     and ($since is null or start_at >= $since) and ($until is null or start_at < $until)
 )

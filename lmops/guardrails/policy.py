@@ -95,17 +95,26 @@ class Policy(Version):
     @property
     def guard(self) -> Guard:
         """What checks by it."""
-        if self.bound is not None:
-            return self.bound
-        checker = self.checker()
-        return Guard(lambda: checker)
+        return self.fixed() if self.bound is None else self.bound
 
-    def checker(self, *, off: Iterable[str] = (), asked: Asked | None = None) -> Checker:
-        """Return what checks by exactly this version.
+    def fixed(self, *, off: Iterable[str] = ()) -> Guard:
+        """Return what checks by exactly this version, whatever its alias means later; each check is a span.
 
         Args:
             off: Names of rails that are left out.
-            asked: The workspace that rails may ask.
+
+        Raises:
+            UsageError: It has no rail of such a name.
+        """
+        checker = self.checker(off=off)
+        return Guard(lambda: checker)
+
+    def checker(self, *, off: Iterable[str] = (), asked: Asked | None = None) -> Checker:
+        """Return what checks by exactly this version; its checks are no spans.
+
+        Args:
+            off: Names of rails that are left out.
+            asked: The workspace that rails may ask; that of the workspace it was taken from by default.
 
         Raises:
             UsageError: It has no rail of such a name.
@@ -120,7 +129,7 @@ class Policy(Version):
             blocked_text=self.blocked_text,
             budget_ms=self.budget_ms,
             off=left,
-            asked=asked,
+            asked=asked or (self.bound.asked if self.bound is not None else None),
         )
 
     def check(self, stage: Stage, text: str, *, context: Mapping[str, Any] | None = None) -> Decision:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError, did_you_mean
 from lmops.times import from_ns
-from lmops.traces import time_range
+from lmops.traces import NO_EVALUATION, time_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,7 @@ with checks as (
     max(case action when 'block' then 3 when 'redact' then 2 when 'flag' then 1 else 0 end) as gravest,
     bool_or(error is not null) as has_error
   from guardrail_checks where ($since is null or start_at >= $since) and ($until is null or start_at < $until)
+    and ($evaluations or {traffic})
   group by all
 )
 select {names}, count(*) as checks, count(*) filter (gravest = 3) as blocked,
@@ -52,6 +53,7 @@ def rates(
     since: str | datetime | None,
     until: str | datetime | None,
     level: float,
+    evaluations: bool,
 ) -> pd.DataFrame:
     """Return the rates; see ``Guardrails.rates``."""
     from lmops.base.frames import Frame
@@ -69,8 +71,8 @@ def rates(
         "until": None if bounds.until_ns is None else from_ns(bounds.until_ns),
     }
     columns = ", ".join(f"{BY[name]} as {name}" for name in names) or "'all' as everything"
-    query = _RATES.format(columns=columns, names=", ".join(names) or "everything")
-    found = store.sql(query, times).df()
+    query = _RATES.format(columns=columns, names=", ".join(names) or "everything", traffic=NO_EVALUATION)
+    found = store.sql(query, {**times, "evaluations": evaluations}).df()
     for action, counted in _COUNTED.items():
         low, high = wilson(found[counted], found["checks"], level)
         found[f"{action}_rate"] = found[counted] / found["checks"]

@@ -13,14 +13,13 @@ from lmops.base.endings import Caught
 from lmops.base.threads import Threads
 from lmops.errors import MissingDependencyError, UsageError
 from lmops.guardrails._records import Verdict
-from lmops.guardrails.contract import Finding
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
-    import concurrent.futures
     from collections.abc import Sequence
 
-    from lmops.guardrails.contract import Given, Rail
+    from lmops.base.threads import Started
+    from lmops.guardrails.contract import Finding, Given, Rail
 
 #: Rails of ours end in time that is linear in their text and wait for nothing: they need no thread.
 _OURS: Final = "lmops.guardrails.rails."
@@ -52,7 +51,7 @@ class Asked(NamedTuple):
     run: Run
     given: Given
     began: float
-    answer: concurrent.futures.Future[list[Finding]]
+    answer: Started[list[Finding]]
 
 
 def run_of(rail: Rail) -> Run:
@@ -122,8 +121,6 @@ def checked(found: Sequence[Finding], text: str) -> tuple[Finding, ...]:
         UsageError: It is something else.
     """
     for one in found:
-        if not isinstance(one, Finding):
-            raise UsageError(f"it returned a {type(one).__name__} in the place of a Finding")
         if not (_is_place(one.start) and _is_place(one.end) and one.start <= one.end <= len(text)):
             said = plain_line(f"{one.start!r} to {one.end!r}", 60)
             raise UsageError(f"it found something from {said} in a text of {len(text):,} characters")

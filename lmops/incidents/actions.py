@@ -308,6 +308,30 @@ ACTIONS.register(
 )
 
 
+def _enable_plan(project: Project, params: Params) -> Planned:
+    name = str(params["tool"])
+    Tools(project).enable(name, reason="dry run", dry_run=True)
+    return Planned({name: "on"}, f"the tool {plain_line(name, 200)} is switched on again")
+
+
+def _enable(project: Project, params: Params, reason: str) -> object:
+    return Tools(project).enable(str(params["tool"]), reason=reason)
+
+
+ACTIONS.register(
+    "enable_tool",
+    Action(
+        name="enable_tool",
+        words="switch on a tool that was switched off",
+        params={"tool": "name of the tool"},
+        needs=("tool",),
+        stand=_tool_stand,
+        plan=_enable_plan,
+        do=_enable,
+    ),
+)
+
+
 def _tightening(params: Params) -> str:
     """Return which of the two it is: "version" or "rail"."""
     given = [name for name in ("version", "rail") if params.get(name) is not None]

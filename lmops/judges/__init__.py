@@ -171,8 +171,7 @@ class Judges(Versioned[JudgeVersion]):
                 change.insert("judge_examples", one)
             return {"body": content.body, "judge_version": judge.version}
 
-        saved, _ = self._versions.save(change, judge.name, content.hash, row, parent=parent)
-        return self.KIND.read(self._store, change.con, saved)
+        return self._versions.keep(change, judge.name, content.hash, row, parent=parent)[0]
 
     def _measured(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a listing with the calibration of each version behind its ``judge_version``."""

@@ -28,6 +28,7 @@ from lmops.models._moderation import Moderation, Moderations
 from lmops.models._params import check_params
 from lmops.models._prices import Price, Pricer, Prices, Rates, Row
 from lmops.models._records import Call, Completion, Embeddings, Endpoint
+from lmops.models._reranking import Reranking
 from lmops.models._stopwatch import timed
 from lmops.models._streams import AsyncStream, Stream
 from lmops.redact import refuse_keys
@@ -59,6 +60,7 @@ __all__ = [
     "Price",
     "Pricer",
     "Rates",
+    "Reranking",
     "Row",
     "ToolCall",
     "Usage",
@@ -309,6 +311,50 @@ class Models:
     def embed(self, *_args: Any, **_options: Any) -> Embeddings:
         """Return the vectors of some texts, as :meth:`aembed` does, without ``await``."""
         return BACKGROUND.run(self.aembed(*_args, **_options))
+
+    async def arerank(
+        self,
+        model: str,
+        query: str,
+        documents: Sequence[str],
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+        max_wait_s: float = MAX_WAIT_S,
+    ) -> Reranking:
+        """Return how relevant some documents are to a query, in their order, asked under ``/rerank``.
+
+        Args:
+            model: One that answers there: Cohere, Jina, Voyage, vLLM; of TEI, registered with ``provider="tei"``.
+            query: What is asked.
+            documents: Texts, at least one; they are sent in one request.
+            params: What the endpoint takes beside them, such as {"top_n": 10}.
+            timeout_s: Seconds for one attempt.
+            max_wait_s: Most seconds to wait between the attempts, in all.
+
+        Raises:
+            ModelError: The request failed, or the answer has no scores; ``kind`` says why.
+            NotFoundError: No such model.
+            UsageError: An argument that cannot be used, or a model that does not rerank.
+        """
+        endpoint = self._endpoints.resolve(model)
+        refuse_keys(params or {})
+        query, *found = _texts([query, *documents], "rerank")
+        if endpoint.kind == "standin" or not found:
+            raise UsageError(f"rerank({model!r}): give documents, and an endpoint that answers under /rerank")
+        return await self._calls.rerank(
+            endpoint,
+            query,
+            found,
+            params=params or {},
+            timeout_s=_seconds(timeout_s, endpoint.timeout_s),
+            max_wait_s=max_wait_s,
+        )
+
+    @takes_as(arerank)
+    def rerank(self, *_args: Any, **_options: Any) -> Reranking:
+        """Return how relevant some documents are to a query, as :meth:`arerank` does, without ``await``."""
+        return BACKGROUND.run(self.arerank(*_args, **_options))
 
     async def amoderate(
         self,

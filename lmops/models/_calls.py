@@ -19,6 +19,7 @@ from lmops.models._limits import limiter
 from lmops.models._loop import BACKGROUND
 from lmops.models._moderation import Moderations
 from lmops.models._records import Answer, Completion, Embeddings
+from lmops.models._reranking import Reranking
 from lmops.models._retry import with_retries
 from lmops.models._stopwatch import note_lookup, preparing
 
@@ -287,6 +288,45 @@ class Calls:
                 span.usage(found[2])
             return found
 
+    # -- reranking -------------------------------------------------------------------------------------------------
+
+    async def rerank(
+        self,
+        endpoint: Endpoint,
+        query: str,
+        documents: list[str],
+        *,
+        params: Mapping[str, Any],
+        timeout_s: float,
+        max_wait_s: float,
+    ) -> Reranking:
+        """Return the scores of all documents, asked in one request."""
+        await self.warmed(endpoint)
+        started = time.perf_counter()
+        span = _spans.start("rerank", endpoint)
+        with span or _NO_SPAN:
+            if span is not None:
+                span.texts([query, *documents])
+            adapter = _adapter(endpoint)
+            (scores, named, usage), _ = await BACKGROUND.hop(
+                self._with_retries(
+                    endpoint, lambda: adapter.rerank(endpoint, query, documents, params, timeout_s), max_wait_s, span
+                )
+            )
+            model = endpoint.model if named is None else clean(named, endpoint)
+            if span is not None:
+                span.set("gen_ai.response.model", model)
+                span.usage(usage)
+            return Reranking(
+                scores=scores,
+                model=model,
+                requested_model=endpoint.model,
+                provider=endpoint.provider,
+                usage=usage,
+                cost_usd=self._prices.of_call("reranker", endpoint, model, usage),
+                latency_ms=(time.perf_counter() - started) * 1000,
+            )
+
     # -- moderation ------------------------------------------------------------------------------------------------
 
     async def moderate(
@@ -376,7 +416,7 @@ def _put_request(span: CallSpan, call: Call, *, is_stream: bool = False) -> None
 
 
 def _adapter(endpoint: Endpoint) -> ModuleType:
-    """Return the module that speaks with an endpoint: ``complete``, ``stream``, ``embed``, ``moderate``."""
+    """Return the module that speaks with an endpoint: ``complete``, ``stream``, ``embed``, ``rerank``, ``moderate``."""
     if endpoint.kind == "litellm":
         from lmops.models import _litellm
 

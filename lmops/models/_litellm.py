@@ -19,6 +19,7 @@ from lmops.models._openai import (
     of_fault,
     read_answer,
     read_moderations,
+    read_scores,
     read_stream,
     read_vectors,
     stream_arguments,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from lmops.models._moderation import Moderation
-    from lmops.models._records import Answer, Call, Endpoint, Vectors
+    from lmops.models._records import Answer, Call, Endpoint, Scores, Vectors
 
 _KINDS: Final = {
     "timeout": "timeout",
@@ -91,6 +92,14 @@ async def moderate(
     """Return what is said of some texts in their order, and the model that said it."""
     arguments = {"model": endpoint.model, "input": texts, **params}
     return read_moderations(await _sent(_litellm().amoderation, arguments, endpoint, timeout_s), endpoint, len(texts))
+
+
+async def rerank(
+    endpoint: Endpoint, query: str, documents: list[str], params: Mapping[str, Any], timeout_s: float
+) -> Scores:
+    """Return the score of each document in their order, the model that gave them, and the usage."""
+    arguments = {"model": endpoint.model, "query": query, "documents": documents, **params}
+    return read_scores(await _sent(_litellm().arerank, arguments, endpoint, timeout_s), endpoint, len(documents))
 
 
 def _litellm() -> Any:

@@ -40,6 +40,7 @@ from lmops.models._pieces import (
     text_of,
 )
 from lmops.models._records import Answer, finish_reason
+from lmops.models._reranking import scores_in
 from lmops.models._retry import retry_after_s
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
     from openai import AsyncOpenAI
 
-    from lmops.models._records import Call, Endpoint, Vectors
+    from lmops.models._records import Call, Endpoint, Scores, Vectors
 
 #: The client must have a key; endpoints that want none ignore this word.
 _NO_KEY: Final = "none"
@@ -208,14 +209,15 @@ def _known(what: str) -> frozenset[str]:
 async def _post(endpoint: Endpoint, what: str, timeout_s: float, arguments: dict[str, Any]) -> Any:
     """Return the JSON object of a response; the list of its pieces where it is a stream that nobody asked for."""
     client = _CLIENTS.get(endpoint)
-    resource = client.chat.completions if what == "chat" else getattr(client, what)
     text, headers = b"", {}
     body: Any = None
     with Caught(Exception) as caught:
         async with asyncio.timeout(timeout_s):
-            raw = await resource.with_raw_response.create(**arguments, timeout=timeout_s)
+            raw = await _sent(client, what, arguments, timeout_s)
             text, headers = raw.content, _lower(raw.headers)
         body = list(events_of(text)) if is_events(text) else orjson.loads(text)
+        if what == "rerank" and isinstance(body, list):  # as Text Embeddings Inference answers
+            body = {"results": body}
     # Raised here, where no error of the client is around to become its context.
     if isinstance(caught.error, orjson.JSONDecodeError):
         raise _unusable(endpoint, "it is not JSON", text.decode("utf-8", "replace"))
@@ -227,6 +229,17 @@ async def _post(endpoint: Endpoint, what: str, timeout_s: float, arguments: dict
     if not isinstance(body, dict) and not is_events(text):
         raise _unusable(endpoint, "it is not a JSON object", body)
     return body
+
+
+async def _sent(client: AsyncOpenAI, what: str, arguments: dict[str, Any], timeout_s: float) -> Any:
+    """Return a response with its bytes and headers; the client has no resource that reranks."""
+    if what == "rerank":
+        from openai._constants import RAW_RESPONSE_HEADER
+
+        options: Any = {"headers": {RAW_RESPONSE_HEADER: "true"}, "timeout": timeout_s}
+        return await client.post("/rerank", cast_to=object, body=arguments, options=options)
+    resource: Any = client.chat.completions if what == "chat" else getattr(client, what)
+    return await resource.with_raw_response.create(**arguments, timeout=timeout_s)
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
@@ -425,14 +438,38 @@ def read_vectors(body: Mapping[str, Any], endpoint: Endpoint, expected: int) -> 
         raise _unusable(endpoint, "it holds no vectors", body) from None
     if len(vectors) != expected or len({len(vector) for vector in vectors}) > 1:
         raise _unusable(endpoint, f"it has {len(vectors)} vectors for {expected} texts", body)
-    raw = body.get("usage")
+    return vectors, optional(body.get("model")), _read_only(body.get("usage"), body)
+
+
+def _read_only(raw: object, body: Mapping[str, Any]) -> Usage:
+    """Return the usage of a response without a text: some say the total only, some count the texts as answered too."""
     used = usage_of(raw, body)
     tokens = used.input_tokens
-    if tokens is None and isinstance(raw, dict):  # some say the total only
+    if tokens is None and isinstance(raw, dict):
         tokens = _count(read_usage(raw).get("total"))
-    # Some count the texts as answered too; vectors are no tokens.
-    usage = dataclasses.replace(used, input_tokens=tokens, output_tokens=None, reasoning_tokens=None)
-    return vectors, optional(body.get("model")), usage
+    return dataclasses.replace(used, input_tokens=tokens, output_tokens=None, reasoning_tokens=None)
+
+
+# -- reranking -----------------------------------------------------------------------------------------------------
+
+
+async def rerank(
+    endpoint: Endpoint, query: str, documents: list[str], params: Mapping[str, Any], timeout_s: float
+) -> Scores:
+    """Return the score of each document in their order, the model that gave them, and the usage."""
+    name = "texts" if endpoint.provider == "tei" else "documents"
+    arguments = {"model": endpoint.model, "query": query, name: documents, **params}
+    return read_scores(await _post(endpoint, "rerank", timeout_s, arguments), endpoint, len(documents))
+
+
+def read_scores(body: Mapping[str, Any], endpoint: Endpoint, expected: int) -> Scores:
+    """Return the scores of a response in the order of the documents, and what else it says."""
+    try:
+        scores = scores_in(body, expected)
+    except ValueError as error:
+        raise _unusable(endpoint, str(error), body) from None
+    meta = body.get("meta")  # Cohere says there how many searches are paid for
+    return scores, optional(body.get("model")), _read_only(body.get("usage") or meta, body)
 
 
 # -- moderation ----------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: The vectors of some texts, the model that made them, and the usage.
 Vectors = tuple[tuple[tuple[float, ...], ...], "str | None", "Usage"]
+#: The same of scores of documents.
+Scores = tuple[tuple[float | None, ...], "str | None", "Usage"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"]
 
 #: How endpoints say why an answer ended -> our word.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import builtins
-import difflib
 import inspect
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.base.public import only
@@ -32,26 +30,24 @@ from lmops.monitors._score_rates import rates
 from lmops.monitors._score_records import Scored, ScoringReport, TraceScores
 from lmops.monitors._score_watched import scorers_watched
 from lmops.monitors._sink_records import Deliveries, Sink, SinkKind
-from lmops.monitors._sync import MonitorFiling, lines_of
+from lmops.monitors._sync import MonitorFiling
 from lmops.monitors._versions import KIND, body_of, made, refuse_what_cannot_be_asked
 from lmops.monitors.anchors import Anchor
 from lmops.monitors.defaults import DEFAULTS
 from lmops.monitors.explaining import Periods, explained, periods_of
 from lmops.monitors.sinks import Sinks
-from lmops.records import Kind, Sync, content_text, text_hash
 from lmops.text import plain_line
 from lmops.times import to_ns
 from lmops.traces import seconds, time_range
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
 
     from lmops.models import Models
-    from lmops.records import Project, SyncReport
+    from lmops.records import Kind, Project
 
 __all__ = [
     "METRICS",
@@ -184,20 +180,6 @@ class Monitors(WithAnchors):
         """
         return deliver(self._project)
 
-    def diff(self, name: str, a: int | str | Monitor, b: int | str | Monitor) -> str:
-        """Return what changed from one version of a monitor to another, line by line; "" for nothing.
-
-        Args:
-            name: Of the monitor.
-            a: Number, alias, reference or record of a version.
-            b: Of another.
-
-        Raises:
-            NotFoundError: There is no such version.
-        """
-        one, two = self._pair(name, a, b)
-        return "\n".join(difflib.unified_diff(lines_of(one), lines_of(two), one.ref, two.ref, n=0, lineterm=""))
-
     def explain(
         self,
         what: int | str | Mapping[str, Any] | Metric,
@@ -319,14 +301,11 @@ class Monitors(WithAnchors):
         given = {key: value for key, value in locals().items() if key not in ("self", "name", "reason")}
         self.KIND.check_name(name)
         body = body_of(given)
-        text = content_text("monitor", body)
         now = self._project.now()
         refuse_what_cannot_be_asked(
             self._store, made(body, name=name, version=0, hash="", author=self._project.actor, created_at=now)
         )
-        with self._project.change(reason=reason) as change:
-            saved, _ = self._versions.save(change, name, text_hash(text), lambda: {"body": text})
-            return self.KIND.read(self._store, change.con, saved)
+        return self._put(name, body, reason=reason)
 
     def save_defaults(self, *, owner: str | None = None, reason: str | None = None) -> pd.DataFrame:
         """Save the monitors that nearly every application wants, where there are none of their names; return all.
@@ -497,35 +476,8 @@ class Monitors(WithAnchors):
         """
         return replay.simulate(rate, n_per_day, baseline=baseline, margin=margin, every=every)
 
-    def sync(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        names: Sequence[str] | None = None,
-        take: Mapping[str, Literal["file", "registry"]] | None = None,
-        restore: bool = False,
-        dry_run: bool = False,
-    ) -> SyncReport:
-        """Bring a folder of files ``NAME.yaml`` and the monitors together, both ways; return what happened.
-
-        A file says ``metric`` and whatever else of :meth:`save` is not its default. A changed file becomes a new
-        version, a new version is written to its file. When both changed, the difference is shown and neither is
-        touched.
-
-        Args:
-            folder: Made when it is not there.
-            names: Only these monitors; all by default.
-            take: Settles conflicts: {"errors": "file"} or "registry".
-            restore: Write the files again that were removed.
-            dry_run: Say what would happen and change nothing.
-
-        Raises:
-            UsageError: It is no folder, or a name or a side that is not there.
-        """
-        filing = MonitorFiling(self._project, self._versions, _defaults(Monitors.save))
-        return Sync(
-            self._project, self._versions, filing, Path(folder), take=take or {}, is_dry_run=dry_run, restore=restore
-        ).run(names)
+    def _filing(self) -> MonitorFiling:
+        return MonitorFiling(self._project, self._versions, _defaults(Monitors.save))
 
     def _current(self, name: str) -> Monitor:
         """Return the version that is looked at: that of the alias production, or the newest."""

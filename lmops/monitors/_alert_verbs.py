@@ -13,7 +13,7 @@ from lmops.monitors import drifting, recovering
 from lmops.monitors._records import Alert, Monitor, Recovery
 from lmops.monitors.boards import Line, line_of
 from lmops.monitors.explaining import About, of_alert
-from lmops.records import Versioned
+from lmops.records import Filed
 from lmops.times import from_ns, to_ns
 from lmops.traces import seconds, time_range
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @refuses_wrong_kinds
-class WithAlerts(Versioned[Monitor]):
+class WithAlerts(Filed[Monitor]):
     """Monitors with the verbs of their alerts."""
 
     def ack(self, alert: int, *, reason: str | None = None) -> Alert:

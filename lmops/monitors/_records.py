@@ -23,7 +23,7 @@ Direction = Literal["above", "below", "both"]
 Severity = Literal["page", "urgent", "ticket", "note"]
 Status = Literal["quiet", "firing", "learning", "no data"]
 #: The views that have the traffic of evaluations among their rows.
-_WITH_EVALUATIONS: Final = frozenset(("traces", "spans", "llm_calls", "tool_calls"))
+_WITH_EVALUATIONS: Final = frozenset(("traces", "spans", "llm_calls", "tool_calls", "retrievals", "guardrail_checks"))
 #: The series of a monitor that has one.
 ALL: Final = "{}"
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from lmops.errors import UsageError
+from lmops.monitors._records import Monitor
 from lmops.monitors._versions import body_of, made, refuse_what_cannot_be_asked
-from lmops.records import ContentFile, content_text, read_content, write_content
+from lmops.records import ContentFile, ContentFiling, read_content
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lmops.monitors._records import Monitor
-    from lmops.records import Change, Project, Versions
-
-SUFFIX: Final = ".yaml"
-_MAX_BYTES: Final = 200_000
+    from lmops.records import Project, Versions
 
 
 def content_of(monitor: Monitor) -> dict[str, Any]:
@@ -29,12 +25,7 @@ def content_of(monitor: Monitor) -> dict[str, Any]:
     return {**content, "by": [*monitor.by]}
 
 
-def lines_of(monitor: Monitor) -> list[str]:
-    """Return the content of a version as lines that can be compared."""
-    return [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in content_of(monitor).items()]
-
-
-class MonitorFiling:
+class MonitorFiling(ContentFiling[Monitor]):
     """Files ``NAME.yaml``.
 
     Args:
@@ -43,13 +34,12 @@ class MonitorFiling:
         defaults: What a file need not say.
     """
 
-    suffix = SUFFIX
-    max_bytes = _MAX_BYTES
     table = "monitor_files"
+    thing = "monitor"
 
     def __init__(self, project: Project, versions: Versions[Monitor], defaults: Mapping[str, Any]) -> None:
+        super().__init__(versions)
         self._project = project
-        self._versions = versions
         self._defaults = defaults
 
     def load(self, text: str) -> ContentFile:
@@ -85,24 +75,15 @@ class MonitorFiling:
                 return name
         return next(name for name in ("limit", "method", "metric") if name in said)
 
-    def dump(self, version: Monitor) -> str:
-        """Return a version as the text of its file."""
-        return write_content("monitor", version, content_of(version))
+    def content(self, version: Monitor) -> Mapping[str, Any]:
+        """Return the content of a version as its file says it."""
+        return content_of(version)
 
-    def kept(self, newest: Monitor, file: ContentFile) -> Monitor:
-        """Return a version with the note of its file."""
-        return replace(newest, note=file.note or newest.note)
+    def made(self, body: Mapping[str, Any], told: Mapping[str, Any], newest: Monitor) -> Monitor:
+        """Return a content as a version."""
+        del newest
+        return made(body, **told)
 
-    def save(self, change: Change, file: ContentFile, *, name: str, commit: str | None) -> tuple[Monitor, bool]:
-        """Save what a file says as a version; return it and whether it is new. Its commit is in the report alone."""
-        del commit
-        row = {"body": content_text("monitor", file.body)}
-        saved, is_new = self._versions.save(change, name, file.digest, lambda: row)
-        return self._versions.kind.read(change.store, change.con, saved), is_new
-
-    def difference(self, newest: Monitor, file: ContentFile) -> str:
-        """Return what differs from the newest version to the file, as text."""
-        told = {name: getattr(newest, name) for name in ("name", "version", "hash", "author", "created_at")}
-        other = made(file.body, **told)
-        lines = difflib.unified_diff(lines_of(newest), lines_of(other), newest.ref, "the file", n=0, lineterm="")
-        return "\n".join(lines)
+    def lines(self, version: Monitor) -> list[str]:
+        """Return the content of a version as lines that can be compared."""
+        return [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in content_of(version).items()]

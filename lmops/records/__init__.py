@@ -5,6 +5,7 @@ from lmops.records.aliases import Tables
 from lmops.records.change import Change
 from lmops.records.contents import ContentFile, content_text, read_content, write_content
 from lmops.records.evidence import Proof, is_confirmed, verdict_digest
+from lmops.records.filed import ContentFiling, Filed
 from lmops.records.kinds import Kind, Row, Version, told
 from lmops.records.live import Live, seen_at_once
 from lmops.records.moves import Move, moves_view
@@ -24,6 +25,8 @@ __all__ = [
     "LATEST",
     "Change",
     "ContentFile",
+    "ContentFiling",
+    "Filed",
     "Kind",
     "Live",
     "Move",

@@ -26,6 +26,7 @@ class Change:
         reason: Why.
         evidence: Ids of what it rests on.
         at: When.
+        is_dry_run: Nothing that is written stays.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Change:
         reason: str | None,
         evidence: tuple[str, ...],
         at: datetime,
+        is_dry_run: bool = False,
     ) -> None:
         self.store = store
         self.con = con
@@ -44,6 +46,7 @@ class Change:
         self.reason = reason
         self.evidence = evidence
         self.at = at
+        self.is_dry_run = is_dry_run
         self._rows: list[tuple[Any, ...]] = []
         self._end: tuple[int, str] | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,43 +12,58 @@ from lmops.records.refs import text_hash
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lmops.records.kinds import Version
 
 
-def content_text(thing: str, body: Mapping[str, Any]) -> str:
+def content_text(thing: str, body: Mapping[str, Any], *, ordered: Sequence[str] = ()) -> str:
     """Return the content of a thing as it is kept.
 
     Args:
         thing: What it is called, such as "route".
         body: The content.
+        ordered: Keys below which the order of a mapping means something and is kept; all others are sorted.
 
     Raises:
         UsageError: It holds what JSON cannot say.
     """
     try:
-        text = json.dumps(body, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        if ordered:
+            text = json.dumps(_sorted(body, ordered), ensure_ascii=False, allow_nan=False)
+        else:
+            text = json.dumps(body, sort_keys=True, ensure_ascii=False, allow_nan=False)
         text.encode()  # half a character is none
     except (TypeError, ValueError) as error:
         raise UsageError(f"the {thing} cannot be saved: {error}") from error
     return text
 
 
+def _sorted(value: Any, ordered: Sequence[str], *, keeps: bool = False) -> Any:
+    """Return a value with the keys of its mappings sorted, but for those directly below a key of ``ordered``."""
+    if isinstance(value, list | tuple):
+        return [_sorted(one, ordered) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    names = value if keeps else sorted(value)
+    return {name: _sorted(value[name], ordered, keeps=not keeps and name in ordered) for name in names}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentFile:
-    """What a file says."""
+    """What a file says; ``ordered`` are the keys below which order means something."""
 
     thing: str
     name: str | None
     hash: str | None
     note: str | None
     body: Mapping[str, Any]
+    ordered: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """The hash of the content that it has."""
-        return text_hash(content_text(self.thing, self.body))
+        return text_hash(content_text(self.thing, self.body, ordered=self.ordered))
 
 
 class Said(NamedTuple):

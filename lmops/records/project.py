@@ -108,6 +108,7 @@ class Project:
                 reason=words,
                 evidence=tuple(dict.fromkeys((*whole, *evidence))),
                 at=self.now() if outer is None else outer.at,
+                is_dry_run=dry_run,
             )
             yield made
             if made.unsaid and not dry_run:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import numbers
-from typing import TYPE_CHECKING, Any, Final, Generic
+from typing import TYPE_CHECKING, Final, Generic
 
 from lmops.errors import DamagedStoreError, NotFoundError, UsageError, did_you_mean
 from lmops.records.aliases import Aliases
@@ -190,17 +190,19 @@ class Versions(Generic[T]):
 
     # -- saving ----------------------------------------------------------------------------------------------------
 
-    def draft(self, change: Change, name: str, digest: str) -> dict[str, Any]:
-        """Return what every version tells of itself, of one that would be saved: the room adds its content.
+    def keep(
+        self, change: Change, name: str, digest: str, row: Callable[[], Row], *, parent: int | None = None
+    ) -> tuple[T, bool]:
+        """Save content as :meth:`save` does; return the version that has it, and whether it is new.
 
-        Args:
-            change: That would save it.
-            name: Of the thing.
-            digest: Of its content.
+        In a change that is a dry run it is the version that would be saved, whatever has its content.
         """
-        number = self.newest(change.con, name) + 1
-        told = {"name": name, "version": number, "hash": digest, "parent": None, "note": change.reason}
-        return told | {"author": change.actor, "created_ns": change.at_ns}
+        if change.is_dry_run:
+            told = {"name": name, "version": self.newest(change.con, name) + 1, "hash": digest, "parent": None}
+            told |= {"note": change.reason, "author": change.actor, "created_ns": change.at_ns}
+            return self.kind.read(self._store, change.con, {**told, **row()}), True
+        saved, is_new = self.save(change, name, digest, row, parent=parent)
+        return self.kind.read(self._store, change.con, saved), is_new
 
     def save(
         self,

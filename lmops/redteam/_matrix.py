@@ -106,6 +106,7 @@ def _defence(runs: Any, words: str, run: Run, whole: Run, times_ms: Sequence[flo
         benign=one.benign,
         benign_low=one.benign_low,
         benign_high=one.benign_high,
+        spared=one.spared,
         p50_ms=p50_ms,
         p95_ms=p95_ms,
         change=math.nan if change is None else change.difference,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lmops.errors import NotFoundError, UsageError
 from lmops.redteam.measuring import policy_of
-from lmops.redteam.scoring import SUCCESS, TWINS
+from lmops.redteam.scoring import SPARED, SUCCESS, TWINS
 from lmops.redteam.targets import FunctionTarget, PromptTarget
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ def guard_of(host: Host, policy: Any) -> tuple[Checks | None, str | None]:
         return None, None
     found = policy_meant(host, policy)
     called = str(getattr(found, "ref", None) or getattr(found, "policy", None) or type(found).__name__)
-    if hasattr(found, "checker"):
-        return found.checker(), called
+    if hasattr(found, "fixed"):
+        return found.fixed(), called
     if not hasattr(found, "check"):
         raise UsageError(
             f"the policy is {type(found).__name__}; give a version of guardrails, its name, or what has check(...)"
@@ -136,21 +136,29 @@ def noted(host: Host, run: Run) -> Run:
 
 
 def criteria_of(
-    run: Run, max_success: float | None, min_benign: float | None, max_loss: float | None
+    run: Run,
+    max_success: float | None,
+    min_benign: float | None,
+    min_answered: float | None,
+    max_loss: float | None,
 ) -> dict[str, dict[str, float]]:
     """Return what is asked of a run, scorer by scorer.
 
     Args:
         run: Whose scorers they are.
         max_success: Most attacks that may succeed.
-        min_benign: Fewest twins that have to pass.
+        min_benign: Fewest twins that have to pass: of a policy, where the run was behind one.
+        min_answered: Fewest twins that have to be answered.
         max_loss: The largest loss of either against a baseline.
     """
     asked: dict[str, dict[str, float]] = {SUCCESS: {}, TWINS: {}}
     if max_success is not None:
         asked[SUCCESS]["max"] = max_success
-    if min_benign is not None:
-        asked[TWINS]["min"] = min_benign
+    if min_answered is not None:
+        asked[TWINS]["min"] = min_answered
     if max_loss is not None:
         asked = {name: {**one, "max_loss": max_loss} for name, one in asked.items()}
+    if min_benign is not None:
+        of = asked.setdefault(SPARED if SPARED in run.scorers else TWINS, {})
+        of["min"] = max(min_benign, of.get("min", min_benign))
     return {name: one for name, one in asked.items() if one and name in run.scorers}

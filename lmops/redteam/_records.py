@@ -56,9 +56,12 @@ class Rate:
         low: Lower limit, clustered by seed.
         high: Upper limit.
         twins: How many twins have a score.
-        benign: Share of the twins that pass.
+        benign: Share of the twins that pass: they got their answer.
         benign_low: Lower limit, clustered by seed.
         benign_high: Upper limit.
+        spared: Share of the twins from which the policy kept no answer; NaN without a policy.
+        spared_low: Lower limit, clustered by seed.
+        spared_high: Upper limit.
     """
 
     by: str
@@ -72,6 +75,9 @@ class Rate:
     benign: float
     benign_low: float
     benign_high: float
+    spared: float = math.nan
+    spared_low: float = math.nan
+    spared_high: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,9 +199,10 @@ class Defence:
         success: Share of the attacks that succeed.
         low: Lower limit, clustered by seed.
         high: Upper limit.
-        benign: Share of the harmless twins that pass.
+        benign: Share of the harmless twins that pass: they got their answer.
         benign_low: Lower limit.
         benign_high: Upper limit.
+        spared: Share of them from which the rails kept no answer; NaN without any rail.
         p50_ms: Median time of one check of the rails; NaN without any.
         p95_ms: 95th percentile.
         change: Success less that with all rails on, pair by pair; NaN for "all" itself.
@@ -212,6 +219,7 @@ class Defence:
     benign: float
     benign_low: float
     benign_high: float
+    spared: float
     p50_ms: float
     p95_ms: float
     change: float = math.nan

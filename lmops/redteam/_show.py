@@ -28,7 +28,7 @@ _KINDS: Final = {
     "language": "by language",
     "oracle": "by oracle",
 }
-_OF_MATRIX: Final = ("rails", "succeed", "twins pass", "check p50", "p95", "against all rails")
+_OF_MATRIX: Final = ("rails", "succeed", "twins pass", "let be", "check p50", "p95", "against all rails")
 _LEFT: Final = "padding:1px 16px 1px 0;text-align:left;white-space:nowrap"
 _RIGHT: Final = "padding:1px 16px 1px 0;text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums"
 _MAX_LINE: Final = 160
@@ -83,17 +83,31 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("seeds that broke it", _rate(report.broken.estimate, report.broken.low, report.broken.high)),
         ("at least once", ", ".join(tried) if len(tried) > 1 else ""),
         ("harmless twins pass", _rate(one.benign, one.benign_low, one.benign_high)),
+        ("let be by the policy", _spared(one)),
         ("without a score", f"{report.unmeasured:,}" if report.unmeasured else ""),
         ("not finished", f"{totals.planned - totals.cases:,}" if totals.planned > totals.cases else ""),
     ]
     return [(name, said) for name, said in told if said]
 
 
+def _spared(one: Rate) -> str:
+    """Return how many twins a policy did not keep from their answer, and what the target refused by itself."""
+    if math.isnan(one.spared):
+        return ""
+    own = one.spared - one.benign
+    told = f"; the target itself refuses {share(own)}" if own > 0 else ""
+    return f"{_rate(one.spared, one.spared_low, one.spared_high)}{told}"
+
+
 def _against(report: Report) -> list[str]:
     if report.baseline is None:
         return []
     head = f"against {report.baseline.b.run_id}, pair by pair"
-    words = {"attack_success": "attacks that succeed", "benign_pass": "harmless twins that pass"}
+    words = {
+        "attack_success": "attacks that succeed",
+        "benign_pass": "harmless twins that pass",
+        "policy_pass": "harmless twins that the policy lets be",
+    }
     return [
         f"{head}: {words.get(one.name, one.name)} {share(one.difference, signed=True)} "
         f"({share(one.low, signed=True)} to {share(one.high, signed=True)}), p {one.p_value:.3g}: "
@@ -160,6 +174,7 @@ def _defence(one: Defence) -> tuple[str, ...]:
         plain_line(one.rails, 60),
         _rate(one.success, one.low, one.high),
         _rate(one.benign, one.benign_low, one.benign_high),
+        _rate(one.spared),
         *times,
         change,
     )
@@ -173,7 +188,7 @@ def _defences(matrix: Matrix) -> Sequence[tuple[str, ...]]:
 def matrix_text(matrix: Matrix) -> str:
     """Return a matrix as plain text."""
     head = f"{plain_line(matrix.policy, 60)} around {plain_line(matrix.target, 80)}"
-    return "\n".join([head, *aligned([_OF_MATRIX, *_defences(matrix)], numbers=range(1, 5))])
+    return "\n".join([head, *aligned([_OF_MATRIX, *_defences(matrix)], numbers=range(1, 6))])
 
 
 @html_of.register(Matrix)

@@ -83,7 +83,7 @@ def attacks_of(
     if len(chosen) < len(planned):
         left_out["beyond the limit"] = len(planned) - len(chosen)
     rows = [attack_row(seed, placement, one, draw=draw) for seed, placement, one in chosen]
-    return Attacks([*rows, *(twin_row(seed, placement, draw=draw) for seed, placement in _twins(chosen))], left_out)
+    return Attacks([*rows, *_twin_rows(chosen, draw)], left_out)
 
 
 def attack_row(seed: Seed, placement: str, written: Converter, *, draw: int) -> Row:
@@ -103,13 +103,20 @@ def attack_row(seed: Seed, placement: str, written: Converter, *, draw: int) -> 
     return _row(f"{seed.seed_id}/{written.name}/{placement}", seed, fields, about)
 
 
-def twin_row(seed: Seed, placement: str, *, draw: int) -> Row:
-    """Return the twin of a seed in a placement as a row."""
+def twin_row(seed: Seed, placement: str, *, draw: int, cluster: str) -> Row:
+    """Return the twin of a seed in a placement as a row.
+
+    Args:
+        seed: The seed.
+        placement: Where it stands.
+        draw: As for :func:`attacks_of`.
+        cluster: The first seed that has this twin.
+    """
     said = Said(text=seed.twin, shown="Gladly.", turns=(), carrier=_carrier(seed))
     signs = seed.signs(draw)
     fields = PLACEMENTS[placement].place(said) | _planted(seed, signs)
     about = _about(seed, BENIGN, placement, PLAIN) | {"checks": {"kind": seed.twin_oracle, "canary": signs.canary}}
-    return _row(f"{seed.seed_id}/{BENIGN}/{placement}", seed, fields, about)
+    return _row(f"{seed.seed_id}/{BENIGN}/{placement}", seed, fields, about) | {"cluster": cluster}
 
 
 def _row(example_id: str, seed: Seed, fields: Mapping[str, Any], about: Mapping[str, Any]) -> Row:
@@ -142,6 +149,13 @@ def _twins(chosen: Iterable[tuple[Seed, str, Converter]]) -> list[tuple[Seed, st
     for seed, placement, _ in chosen:
         found.setdefault((seed.seed_id, placement), (seed, placement))
     return list(found.values())
+
+
+def _twin_rows(chosen: Iterable[tuple[Seed, str, Converter]], draw: int) -> list[Row]:
+    twins, first = _twins(chosen), dict[str, str]()
+    for seed, _ in twins:
+        first.setdefault(seed.twin, seed.seed_id)
+    return [twin_row(seed, placement, draw=draw, cluster=first[seed.twin]) for seed, placement in twins]
 
 
 def _planted(seed: Seed, signs: Signs) -> Row:

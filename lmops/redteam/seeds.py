@@ -14,7 +14,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +27,7 @@ from lmops.redteam.placements import PLACEMENTS
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 #: From the mildest to the gravest.
 SEVERITIES: Final = ("low", "medium", "high", "critical")
@@ -208,11 +209,41 @@ class Suite(Shown):
             kept = tuple(seed for seed in kept if _severity(seed.severity) >= least)
         return Suite(name=self.name, version=self.version, seeds=kept)
 
+    def with_twins(self, questions: Iterable[object]) -> Suite:
+        """Return the seeds with other harmless twins: questions of an application's own field, which it should answer.
+
+        Each seed takes the next one. Where they are fewer than the seeds, one that several take counts as one.
+
+        Args:
+            questions: Texts, or examples whose input is a text or has a "question".
+
+        Raises:
+            UsageError: There is none, or one is no text.
+        """
+        texts = [_question(one) for one in questions]
+        if not texts:
+            raise UsageError("questions is empty: give harmless questions that the application should answer")
+        seeds = (
+            replace(seed, twin=texts[at % len(texts)], twin_oracle=_TWIN_ORACLES[0])
+            for at, seed in enumerate(self.seeds)
+        )
+        return _checked(Suite(name=f"{self.name}-own-twins", version=self.version, seeds=tuple(seeds)))
+
     def counts(self, by: str) -> dict[str, int]:
         """Return how many seeds there are by "family", "severity", "language" or "tags"."""
         values = [getattr(seed, by) for seed in self.seeds]
         flat = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
         return dict(sorted(Counter(flat).items()))
+
+
+def _question(given: object) -> str:
+    said = getattr(given, "input", given)
+    text = said.get("question") if isinstance(said, Mapping) else said
+    if not isinstance(text, str) or not text.strip():
+        raise UsageError(
+            f"a twin is a text, or an example whose input is one or has a question, not {plain_line(repr(given), 80)}"
+        )
+    return text
 
 
 @cache

@@ -33,7 +33,10 @@ class Checks(Protocol):
     """What a policy is to a red team."""
 
     def check(self, stage: Any, text: str, *, context: Mapping[str, Any] | None = None) -> Any:
-        """Return a decision: ``action``, ``text`` (what may go on) and ``verdicts``."""
+        """Return a decision: ``action``, ``text`` (what may go on) and ``verdicts``.
+
+        One with ``acheck`` besides is asked by that.
+        """
 
 
 class Target(Protocol):
@@ -254,6 +257,8 @@ class Attacked:
         guard = self._guard
         if guard is None:
             return None
+        if hasattr(guard, "acheck"):  # it knows what would hold up the loop
+            return await guard.acheck(stage, text, context=context)
         return await self._threads.run(lambda: guard.check(stage, text, context=context))
 
 

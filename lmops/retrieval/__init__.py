@@ -6,12 +6,11 @@ move is in the audit chain and can be undone. Their fingerprint stands on each s
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.base.public import only
-from lmops.records import Kind, Sync, check_words, text_hash
+from lmops.records import Kind, check_words
 from lmops.retrieval import _show as _show
 from lmops.retrieval import _show_drift as _show_drift
 from lmops.retrieval import _show_indexes as _show_indexes
@@ -27,8 +26,8 @@ from lmops.retrieval._measure_records import (
     Reranked,
 )
 from lmops.retrieval._said import body_of
-from lmops.retrieval._sync import SettingsFiling, changes_of, digest_of
-from lmops.retrieval._versions import KIND, RUNS, row_of
+from lmops.retrieval._sync import SettingsFiling
+from lmops.retrieval._versions import KIND, RUNS
 from lmops.retrieval.contract import Chunk, Document, Hit, Ranking, Searchable
 from lmops.retrieval.fingerprints import corpus_fingerprint
 from lmops.retrieval.indexes.record import IndexRecord
@@ -41,10 +40,8 @@ from lmops.retrieval.spaces import refuse_mixed
 from lmops.retrieval.stamping import Recorder, Stamp, stamp_of
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from lmops.records import SyncReport
     from lmops.retrieval.fingerprints import Documents
     from lmops.retrieval.probing import Cut
 
@@ -117,7 +114,8 @@ class Retrieval(WithDrift):
             k: Chunks that a query finds.
             filters: What metadata of documents must be: a value, a list of values, or {"at_least": 1, "at_most": 2}.
             fusion: How the rankings of a hybrid become one: "rrf", "weighted", or a mapping with name, and k or weight.
-            reranker: A model that puts what was found in another order, or a mapping with model and candidates.
+            reranker: A model that puts what was found in another order, or a mapping with model, candidates, and form:
+                "chat" (a chat model, the default), or "api" (asked under ``/rerank``).
             index_version: Of the library that ranks; the one that is installed by default, where one does.
             cut: Your own chunker, for its probe: returns the chunks of a text, or where they start and end.
             reason: Why, for the audit chain.
@@ -161,12 +159,10 @@ class Retrieval(WithDrift):
     ) -> Settings:
         self.KIND.check_name(name)
         body, words = body_of(content), check_words(reason, "reason")
-        digest, row = text_hash(digest_of(body)), row_of(body, hashes_of(body["chunker"], cut))
+        probe = hashes_of(body["chunker"], cut)  # by code of others: not while the store is locked
+        filing = SettingsFiling(self._versions, probe=lambda _: probe)
         with self._project.change(reason=words, dry_run=dry_run) as change:
-            if dry_run:
-                return self.KIND.read(self._store, change.con, self._versions.draft(change, name, digest) | row)
-            saved, _ = self._versions.save(change, name, digest, lambda: row)
-            return self.KIND.read(self._store, change.con, saved)
+            return filing.put(change, name, body)[0]
 
     def get(self, ref: str) -> Settings:
         """Return one version; a warning says where its chunker cuts otherwise than when it was saved.
@@ -255,19 +251,6 @@ class Retrieval(WithDrift):
         made = corpus if corpus is None or isinstance(corpus, str) else corpus_fingerprint(corpus)
         return stamp_of(found, corpus=made, chunks=chunks)
 
-    def diff(self, name: str, a: int | str | Settings, b: int | str | Settings) -> str:
-        """Return what changed from one version to another, such as "chunker.size 800 -> 400"; a line a part.
-
-        Args:
-            name: Of the settings.
-            a: Number, alias, reference or record of a version.
-            b: Of another.
-
-        Raises:
-            NotFoundError: There is no such version.
-        """
-        return "\n".join(changes_of(*self._pair(name, a, b)))
-
     def note_run(self, run: Any, ref: str, *, reason: str | None = None) -> Settings:
         """Note that an evaluation run was made by settings, so that verdicts on it are evidence for that version.
 
@@ -285,32 +268,5 @@ class Retrieval(WithDrift):
             RUNS.note(change, run, version)
         return version
 
-    def sync(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        names: Sequence[str] | None = None,
-        take: Mapping[str, Literal["file", "registry"]] | None = None,
-        restore: bool = False,
-        dry_run: bool = False,
-    ) -> SyncReport:
-        """Bring a folder of files ``NAME.yaml`` and the settings together, both ways; return what happened.
-
-        A file says what ``save`` takes. A changed file becomes a new version, which no alias points to until somebody
-        promotes it; a new version is written to its file. When both changed, the difference is shown and neither is
-        touched.
-
-        Args:
-            folder: Made when it is not there.
-            names: Only these settings; all by default.
-            take: Settles conflicts: {"docs": "file"} or "registry".
-            restore: Write the files again that were removed.
-            dry_run: Say what would happen and change nothing.
-
-        Raises:
-            UsageError: It is no folder, or a name or a side that is not there.
-        """
-        filing = SettingsFiling(self._versions, probe=hashes_of)
-        return Sync(
-            self._project, self._versions, filing, Path(folder), take=take or {}, is_dry_run=dry_run, restore=restore
-        ).run(names)
+    def _filing(self) -> SettingsFiling:
+        return SettingsFiling(self._versions, probe=hashes_of)

@@ -6,7 +6,7 @@ import functools
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from lmops.records import Versioned
+from lmops.records import Filed
 from lmops.retrieval.indexes.record import IndexRecord
 from lmops.retrieval.settings import Settings
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lmops.retrieval.indexes.searching import Index
 
 
-class WithIndexes(Versioned[Settings]):
+class WithIndexes(Filed[Settings]):
     """Settings with the verbs of indexes."""
 
     def __init__(self, host: Host) -> None:

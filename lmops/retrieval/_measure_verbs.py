@@ -142,7 +142,7 @@ class WithMeasures(WithIndexes):
         spans = refuse_without_queries(examples, dataset.ref)
         unknown = _unknown(made, dataset) if isinstance(made, Recorded) else 0
         run = self._host.evals.run(
-            Searches(made, k),
+            Searches(made, k, examples),
             dataset,
             scorers_of(k, ties, spans=spans),
             name=name or f"{_PREFIX}-{stem(made.name)}",
@@ -173,7 +173,7 @@ class WithMeasures(WithIndexes):
         found = self._run(run)
         k, ties = k_of(found)
         made = self._searchable(name_of(found) if searchable is None else searchable)
-        task = Searches(made, k)
+        task = Searches(made, k, self._examples(found))
         if found.task != f"{ROOM}:{task.__qualname__}":
             raise UsageError(
                 f"run {found.run_id} is of {found.task.removeprefix(f'{ROOM}:')}, and this is {task.__qualname__}: "

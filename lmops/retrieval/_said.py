@@ -23,6 +23,8 @@ CHUNKERS: Final = ("sentences", "words", "whole", "semantic-text-splitter")
 CLEANERS: Final = ("none", "whitespace", "markdown")
 KINDS: Final = ("bm25", "exact", "hybrid", "usearch")
 UNITS: Final = ("characters", "words", "tokens")
+#: How a reranker is asked: as a chat model, or under ``/rerank``.
+FORMS: Final = ("chat", "api")
 FUSIONS: Final[Mapping[str, Mapping[str, float]]] = {"rrf": {"k": 60}, "weighted": {"weight": 0.5}}
 #: Kinds of index -> what their params say unless somebody says otherwise.
 PARAMS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -267,14 +269,18 @@ def _reranker(given: object, *, k: int) -> dict[str, Any] | None:
     if given is None:
         return None
     said = {"model": given} if isinstance(given, str) else _mapping(given)
-    _refuse_unknown(said, ("model", "candidates"), "part of a reranker")
+    _refuse_unknown(said, ("model", "candidates", "form"), "part of a reranker")
     model = _text(said.get("model"), "model")
     if model is None:
         raise UsageError("a reranker has a model: {'model': 'standin:rerank', 'candidates': 50}")
     candidates = _whole(said.get("candidates") or max(50, k), "candidates", most=_MOST_K)
     if candidates < k:
         raise UsageError(f"candidates={candidates}: a reranker chooses k={k} out of at least as many")
-    return {"model": model, "candidates": candidates}
+    form = said.get("form") or FORMS[0]
+    if form not in FORMS:
+        raise UsageError(did_you_mean("form of a reranker", plain_line(form, 60), FORMS))
+    # what was saved before there were two forms has none, and is what it was
+    return {"model": model, "candidates": candidates, **({} if form == FORMS[0] else {"form": form})}
 
 
 def _cleaner(given: object) -> str:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import UsageError
-from lmops.records import ContentFile, content_text, read_content, write_content
+from lmops.records import ContentFile, ContentFiling, read_content
 from lmops.retrieval._said import SAID, body_of
 from lmops.retrieval._versions import made_of, row_of
+from lmops.retrieval.settings import Settings
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from lmops.records import Change, Versions
-    from lmops.retrieval.settings import Settings
+    from lmops.records import Change, Row, Versions
 
-SUFFIX: Final = ".yaml"
-_MAX_BYTES: Final = 200_000
 _LONG: Final = 160
 #: Parts that are told part by part.
 _NESTED: Final = ("chunker", "embedder", "params", "filters", "fusion", "reranker")
@@ -59,7 +56,7 @@ def _word(value: Any) -> str:
     return "none" if value is None else plain_line(json.dumps(value, ensure_ascii=False, sort_keys=True), _LONG)
 
 
-class SettingsFiling:
+class SettingsFiling(ContentFiling[Settings]):
     """Files ``NAME.yaml``.
 
     Args:
@@ -67,14 +64,13 @@ class SettingsFiling:
         probe: Returns what a chunker makes of the texts of the probe.
     """
 
-    suffix = SUFFIX
-    max_bytes = _MAX_BYTES
     table = "retrieval_files"
+    thing = "settings"
 
     def __init__(
         self, versions: Versions[Settings], *, probe: Callable[[Mapping[str, Any]], Mapping[str, str]]
     ) -> None:
-        self._versions = versions
+        super().__init__(versions)
         self._probe = probe
 
     def load(self, text: str) -> ContentFile:
@@ -91,28 +87,21 @@ class SettingsFiling:
             raise UsageError(words if words.startswith("line ") else f"line 1: {words}") from error
         return ContentFile(thing="settings", name=head["settings"], hash=head["hash"], note=head["note"], body=body)
 
-    def dump(self, version: Settings) -> str:
-        """Return a version as the text of its file."""
-        return write_content("settings", version, version.content)
+    def content(self, version: Settings) -> Mapping[str, Any]:
+        """Return the content of a version as its file says it."""
+        return version.content
 
-    def kept(self, newest: Settings, file: ContentFile) -> Settings:
-        """Return a version with the note of its file."""
-        return replace(newest, note=file.note or newest.note)
+    def made(self, body: Mapping[str, Any], told: Mapping[str, Any], newest: Settings) -> Settings:
+        """Return a content as a version."""
+        del newest
+        return made_of(body, **told)
 
-    def save(self, change: Change, file: ContentFile, *, name: str, commit: str | None) -> tuple[Settings, bool]:
-        """Save what a file says as a version; return it and whether it is new. Its commit is in the report alone."""
-        del commit
-        saved, is_new = self._versions.save(
-            change, name, file.digest, lambda: row_of(file.body, self._probe(file.body["chunker"]))
-        )
-        return self._versions.kind.read(change.store, change.con, saved), is_new
+    def row(self, change: Change, name: str, body: Mapping[str, Any]) -> Row:
+        """Return the columns of a new version."""
+        del change, name
+        return row_of(body, self._probe(body["chunker"]))
 
-    def difference(self, newest: Settings, file: ContentFile) -> str:
-        """Return what differs from the newest version to the file, as text."""
-        told = {name: getattr(newest, name) for name in ("name", "version", "hash", "author", "created_at")}
-        return "\n".join(changes_of(newest, made_of(file.body, **told)))
-
-
-def digest_of(body: Mapping[str, Any]) -> str:
-    """Return the content of settings as it is kept; its hash names the version."""
-    return content_text("settings", body)
+    def changes(self, one: Settings, two: Settings, *, called: str) -> str:
+        """Return what changed, such as ``chunker.size 800 -> 400``; a line a part."""
+        del called
+        return "\n".join(changes_of(one, two))

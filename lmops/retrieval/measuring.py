@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from lmops.errors import UsageError
 from lmops.evals import TaskResult
 from lmops.retrieval._measure_records import Measure, RankingReport, Reranked
+from lmops.retrieval._together import Together
 from lmops.retrieval.contract import Chunk, Hit, Ranking
+from lmops.retrieval.indexes.searching import Index
 from lmops.retrieval.recorded import Recorded
 from lmops.retrieval.relevance import AT_K, Found, found_by, judgements_in, measured
 from lmops.scorers import Score, build
@@ -116,31 +118,47 @@ class Searches:
     Args:
         searchable: What searches.
         k: Chunks to find.
+        examples: Those that are going to be asked: an index of ours, where no reranker is asked query by query, is
+            searched for many at once, which finds the same in a fifth of the time.
     """
 
-    def __init__(self, searchable: Searchable, k: int) -> None:
+    def __init__(self, searchable: Searchable, k: int, examples: Sequence[Example] = ()) -> None:
         self.searchable = searchable
         self._k = k
+        self._together: Together | None = None
+        if isinstance(searchable, Index) and searchable.settings.reranker is None:
+            self._together = Together(searchable, [query_of(one) for one in examples], k)
         self.__module__ = ROOM
         self.__qualname__ = " ".join(filter(None, (stem(searchable.name), *fingerprints_of(searchable))))
 
     def __call__(self, example: Any) -> TaskResult:
         """Return what was found: chunks as documents, and what they were before a reranker."""
-        query, lacks = example.input, False
-        if not isinstance(query, str):
-            query = str(query.get("question") or query.get("query") or query) if isinstance(query, dict) else str(query)
+        query, lacks = query_of(example), False
         if isinstance(self.searchable, Recorded):
             found = self.searchable.of(example.example_id, query, self._k)
             lacks = found is None
             ranking = found or Ranking(query=query, hits=(), index_fingerprint=self.searchable.index_fingerprint)
         else:
-            ranking = self.searchable.search(query, self._k)
+            together = None if self._together is None else self._together.of(query)
+            ranking = together or self.searchable.search(query, self._k)
         hits = ranking.hits[: self._k]
         _refuse_nan(hits, query)
         before = None if ranking.before_rerank is None else packed(ranking.before_rerank[: self._k], texts=False)
         output: dict[str, Any] = {"ranking": [one.chunk.id for one in hits]}
         output |= ({"lacks": True} if lacks else {}) | ({"before": before} if before else {})
         return TaskResult(output, documents=packed(hits), latency_ms=ranking.took_ms, trace_id=ranking.trace_id)
+
+
+def query_of(example: Any) -> str:
+    """Return what an example asks.
+
+    Args:
+        example: Of a data set: its input is the query, or has it by name.
+    """
+    given = example.input
+    if isinstance(given, dict):
+        given = given.get("question") or given.get("query") or given
+    return given if isinstance(given, str) else str(given)
 
 
 def stem(name: str) -> str:

@@ -86,7 +86,8 @@ class Settings(Version):
         filters: What metadata of documents must be: {"language": ["en"], "year": {"at_least": 2024}}.
         fusion: How the two rankings of a hybrid become one: {"name": "rrf", "k": 60} or {"name": "weighted",
             "weight": 0.5}, the share of the vectors.
-        reranker: A model that puts what was found in another order: {"model": ..., "candidates": 50}; None: none.
+        reranker: A model that puts what was found in another order: {"model": ..., "candidates": 50}, with {"form":
+            "api"} where it is asked under ``/rerank``; None: none.
     """
 
     chunker: Chunker

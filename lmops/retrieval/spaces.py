@@ -8,8 +8,17 @@ from lmops.errors import RefusedError
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from lmops.retrieval.settings import Embedder
 
+    Vectors = npt.NDArray[np.float32]
+
+#: What every index embeds beside its chunks, to see later whether the model still answers the same.
+CANARY_TEXT: Final = "Where can I read how my order is paid back when the ferry is cancelled?"
+#: Cosine of one text then and now, below which it is another model that answers.
+_ALIKE: Final = 0.99
 _SAME: Final = ("model", "dim", "is_normalised", "query_prefix", "document_prefix", "version")
 
 
@@ -77,4 +86,28 @@ def refuse_other_width(embedder: Embedder, found: int) -> None:
             f"{plain_line(embedder.model, 120)} answers with vectors of {found} numbers, and the settings say "
             f"{embedder.dim}: it is another model than it was, or save settings with embedder={{'model': "
             f"{plain_line(repr(embedder.model), 120)}, 'dim': {found}}} and build anew. Nothing was changed"
+        )
+
+
+def refuse_other_vectors(embedder: Embedder, then: Vectors, now: Vectors, *, since: str) -> None:
+    """Refuse an embedder that answers with vectors of another space under the name that it had, of the same width.
+
+    Args:
+        embedder: As the settings say it.
+        then: The vector of a text.
+        now: That of the same text, as it is answered now.
+        since: What was made with the vectors then, for the message, such as "the index 'docs' of 2026-11-02".
+
+    Raises:
+        RefusedError: The two are not alike.
+    """
+    lengths = float((then**2).sum() * (now**2).sum()) ** 0.5
+    cosine = float((then * now).sum()) / lengths if lengths else 1.0
+    if cosine < _ALIKE:
+        name = plain_line(embedder.model, 120)
+        raise RefusedError(
+            f"{name} answers with other vectors than for {since} (cosine {cosine:.2f} of one text then and now): "
+            f"beside those that are there they are noise. Name the model that it was; if {name} is another one now, "
+            f"save settings with embedder={{'model': {plain_line(repr(embedder.model), 120)}, 'dim': {embedder.dim}, "
+            "'version': '2'} and build with them, which embeds all again. Nothing was changed"
         )

@@ -6,9 +6,7 @@ in the audit chain and can be undone. A switch takes an arm, or all of a route, 
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.base.loops import waited
@@ -16,7 +14,7 @@ from lmops.base.public import only
 from lmops.base.twins import takes_as
 from lmops.errors import NotFoundError, UsageError
 from lmops.prompts import Prompts
-from lmops.records import Kind, Move, Sync, Versioned, check_words, content_text, seen_at_once, switch_reason, text_hash
+from lmops.records import Filed, Kind, Move, Versioned, check_words, content_text, seen_at_once, switch_reason
 from lmops.routing import _show as _show
 from lmops.routing import _show_trials as _show_trials
 from lmops.routing._live import SWITCHES, live_number, live_routes
@@ -32,7 +30,7 @@ from lmops.routing._records import (
     Rule,
     Switch,
 )
-from lmops.routing._sync import RouteFiling, lines_of
+from lmops.routing._sync import RouteFiling
 from lmops.routing._trial_records import (
     Advice,
     AdvisedArm,
@@ -48,11 +46,10 @@ from lmops.routing.calling import Asked, Ways, called
 from lmops.routing.limits import gate
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping, Sequence
 
     from lmops.models import Models
-    from lmops.records import Change, Project, SyncReport
+    from lmops.records import Change, Project
 
 __all__ = [
     "Advice",
@@ -146,23 +143,22 @@ class Routing(WithTrials):
         """Do what :meth:`set` does; where that moves the alias the chain has what a step of a canary rests on."""
         self.KIND.check_name(name)
         body = body_of(route, name=name)
-        text, words = content_text("route", body), check_words(reason, "reason")
+        words = check_words(reason, "reason")
         self._refuse_missing(body)
         with self._project.reading() as con:
             seen = None if to is None else self._seen(con, name, to, expected)
         with self._project.change(reason=words, dry_run=dry_run) as change:
-            if dry_run:
-                return self._drafted(change, name, body)
-            saved, _ = self._versions.save(change, name, text_hash(text), lambda: self._row(change, name, body))
-            if to is not None:
+            saved, _ = self._filing().put(change, name, body)
+            if to is not None and not dry_run:
                 was = self._versions.aliases.seen(change.con, name, to)
-                self._pointed(change, name, to, saved["version"], seen)
-                if step is not None and was != saved["version"]:
+                self._pointed(change, name, to, saved.version, seen)
+                if step is not None and was != saved.version:
                     change.say("route.step", name, after=step, evidence=[f"{name}@{step['version']}"])
-            return self.KIND.read(self._store, change.con, saved)
+            return saved
 
     promote = seen_at_once(Versioned.promote)
     rollback = seen_at_once(Versioned.rollback)
+    sync = seen_at_once(Filed.sync)
 
     def live(self, name: str) -> RouteVersion:
         """Return the version that decides: where the alias production points, else the newest.
@@ -176,51 +172,6 @@ class Routing(WithTrials):
         self.KIND.check_name(name)
         with self._project.reading() as con:
             return self._versions.load(con, name, live_number(self._versions, con, name))
-
-    def diff(self, name: str, a: int | str | RouteVersion, b: int | str | RouteVersion) -> str:
-        """Return what changed from one version of a route to another, line by line; "" for nothing.
-
-        Args:
-            name: Of the route.
-            a: Number, alias, reference or record of a version.
-            b: Of another.
-
-        Raises:
-            NotFoundError: There is no such version.
-        """
-        one, two = self._pair(name, a, b)
-        return "\n".join(difflib.unified_diff(lines_of(one), lines_of(two), one.ref, two.ref, n=0, lineterm=""))
-
-    @seen_at_once
-    def sync(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        names: Sequence[str] | None = None,
-        take: Mapping[str, Literal["file", "registry"]] | None = None,
-        restore: bool = False,
-        dry_run: bool = False,
-    ) -> SyncReport:
-        """Bring a folder of files ``NAME.yaml`` and the routes together, both ways; return what happened.
-
-        A file says what ``set`` takes. A changed file becomes a new version, which no alias points to until somebody
-        promotes it; a new version is written to its file. When both changed, the difference is shown and neither is
-        touched.
-
-        Args:
-            folder: Made when it is not there.
-            names: Only these routes; all by default.
-            take: Settles conflicts: {"support": "file"} or "registry".
-            restore: Write the files again that were removed.
-            dry_run: Say what would happen and change nothing.
-
-        Raises:
-            UsageError: It is no folder, or a name or a side that is not there.
-        """
-        filing = RouteFiling(self._versions, row=self._row, check=self._refuse_missing)
-        return Sync(
-            self._project, self._versions, filing, Path(folder), take=take or {}, is_dry_run=dry_run, restore=restore
-        ).run(names)
 
     # -- switches ----------------------------------------------------------------------------------------------------
 
@@ -367,14 +318,12 @@ class Routing(WithTrials):
             return None
         return self._versions.load(change.con, name, live_number(self._versions, change.con, name))
 
+    def _filing(self) -> RouteFiling:
+        return RouteFiling(self._versions, row=self._row, check=self._refuse_missing)
+
     def _row(self, change: Change, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns of a new version."""
         return {"body": content_text("route", body), "layout": layout_of(body, self._before(change, name))}
-
-    def _drafted(self, change: Change, name: str, body: Mapping[str, Any]) -> RouteVersion:
-        """Return the version that would be saved."""
-        row = self._versions.draft(change, name, text_hash(content_text("route", body)))
-        return self.KIND.read(self._store, change.con, row | self._row(change, name, body))
 
     def _pointed(self, change: Change, name: str, alias: str, version: int, seen: int | None) -> None:
         """Let an alias point to a version that was saved in the same change."""

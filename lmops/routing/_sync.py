@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lmops.errors import NotFoundError, UsageError
-from lmops.records import ContentFile, read_content, write_content
+from lmops.records import ContentFile, ContentFiling, read_content
+from lmops.routing._records import RouteVersion
 from lmops.routing._versions import SAID, body_of, content_of, layout_of, made
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lmops.records import Change, Versions
-    from lmops.routing._records import RouteVersion
-
-SUFFIX: Final = ".yaml"
-_MAX_BYTES: Final = 200_000
+    from lmops.records import Change, Row, Versions
 
 
-def lines_of(version: RouteVersion) -> list[str]:
-    """Return the content of a version as lines that can be compared."""
-    content = content_of(version)
-    arms = content.pop("arms")
-    found = {f"arms.{arm}.{part}": one for arm, said in arms.items() for part, one in said.items()} | content
-    return [f"{name}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}" for name, value in found.items()]
-
-
-class RouteFiling:
+class RouteFiling(ContentFiling[RouteVersion]):
     """Files ``NAME.yaml``.
 
     Args:
@@ -39,9 +26,8 @@ class RouteFiling:
         check: Refuses arms whose prompt or model is not there.
     """
 
-    suffix = SUFFIX
-    max_bytes = _MAX_BYTES
     table = "route_files"
+    thing = "route"
 
     def __init__(
         self,
@@ -50,7 +36,7 @@ class RouteFiling:
         row: Callable[[Change, str, Mapping[str, Any]], dict[str, Any]],
         check: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        self._versions = versions
+        super().__init__(versions)
         self._row = row
         self._check = check
 
@@ -68,23 +54,21 @@ class RouteFiling:
             raise UsageError(f"line {places.get('arms', 1)}: {plain_line(str(error), 500)}") from error
         return ContentFile(thing="route", name=head["route"], hash=head["hash"], note=head["note"], body=body)
 
-    def dump(self, version: RouteVersion) -> str:
-        """Return a version as the text of its file."""
-        return write_content("route", version, content_of(version))
+    def content(self, version: RouteVersion) -> Mapping[str, Any]:
+        """Return the content of a version as its file says it."""
+        return content_of(version)
 
-    def kept(self, newest: RouteVersion, file: ContentFile) -> RouteVersion:
-        """Return a version with the note of its file."""
-        return replace(newest, note=file.note or newest.note)
+    def made(self, body: Mapping[str, Any], told: Mapping[str, Any], newest: RouteVersion) -> RouteVersion:
+        """Return a content as a version: as few keys move as can be."""
+        return made(body, layout_of(body, newest), **told)
 
-    def save(self, change: Change, file: ContentFile, *, name: str, commit: str | None) -> tuple[RouteVersion, bool]:
-        """Save what a file says as a version; return it and whether it is new. Its commit is in the report alone."""
-        del commit
-        saved, is_new = self._versions.save(change, name, file.digest, lambda: self._row(change, name, file.body))
-        return self._versions.kind.read(change.store, change.con, saved), is_new
+    def row(self, change: Change, name: str, body: Mapping[str, Any]) -> Row:
+        """Return the columns of a new version."""
+        return self._row(change, name, body)
 
-    def difference(self, newest: RouteVersion, file: ContentFile) -> str:
-        """Return what differs from the newest version to the file, as text."""
-        told = {name: getattr(newest, name) for name in ("name", "version", "hash", "author", "created_at")}
-        other = made(file.body, layout_of(file.body, newest), **told)
-        lines = difflib.unified_diff(lines_of(newest), lines_of(other), newest.ref, "the file", n=0, lineterm="")
-        return "\n".join(lines)
+    def lines(self, version: RouteVersion) -> list[str]:
+        """Return the content of a version as lines that can be compared."""
+        content = content_of(version)
+        arms = content.pop("arms")
+        found = {f"arms.{arm}.{part}": one for arm, said in arms.items() for part, one in said.items()} | content
+        return [f"{name}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}" for name, value in found.items()]

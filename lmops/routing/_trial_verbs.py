@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.errors import UsageError, did_you_mean
-from lmops.records import Versioned
+from lmops.records import Filed
 from lmops.routing._records import RouteVersion
 from lmops.routing._versions import reweighed
 
@@ -23,7 +23,7 @@ _TIGHTEST: Final = 250
 
 
 @refuses_wrong_kinds
-class WithTrials(Versioned[RouteVersion]):
+class WithTrials(Filed[RouteVersion]):
     """Routes with the verbs of trials."""
 
     def compare(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final
 
+from lmops.store._frames import frame_of
 from lmops.store._limits import Asking
 from lmops.text import escape, no_maths
 
@@ -54,6 +55,13 @@ class Answer:
             return self._do(found, *map(_plain, args), **{key: _plain(value) for key, value in options.items()})
 
         return stoppable
+
+    def df(self, *, date_as_object: bool = False) -> Any:  # a frame of pandas
+        """Return all rows as a frame."""
+        made = self._do(frame_of, self._relation)
+        return self._do(self._relation.df, date_as_object=date_as_object) if made is None else made
+
+    fetchdf = to_df = df
 
     def _do(self, call: Any, *args: Any, **options: Any) -> Any:  # any method of a relation
         with Asking(self._cursor, self._timeout_s, is_for_somebody=True):

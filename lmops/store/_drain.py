@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from lmops.base.endings import Undone
+from lmops.base.endings import Logged, Undone
 from lmops.errors import StoreError, of_system
 from lmops.store._duck import refuse_a_recorder
 from lmops.store._filesystem import fsync_dir, inside, make_file
@@ -20,6 +20,7 @@ from lmops.store._manifest import LOCK, move_manifest
 from lmops.store._meta import counter
 from lmops.store._quarantine import QUARANTINE, set_aside
 from lmops.store._segments import MANIFEST_COLUMNS, SEGMENTS_DIR, Stamp, overlay_tables, seal, to_arrow, write_segment
+from lmops.store._spare import give_back
 from lmops.store._verify import refuse_unread
 
 if TYPE_CHECKING:
@@ -146,6 +147,14 @@ class Publisher:
             done += 1
             if not batch or self.is_stopping or self.waiting_rows() < leave:
                 break
+        if moved:
+            # The rows are moved: what fails from here on must not say otherwise.
+            with (
+                Logged(log, "%s keeps the space of what was drained", self._folder),
+                self.locked(timeout_s=0) as mine,
+            ):
+                if mine:
+                    give_back(self._meta)
         return moved
 
     def drain_batch(self) -> int:

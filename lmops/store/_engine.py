@@ -23,6 +23,7 @@ from lmops.store._meanings import described_sql, described_view
 from lmops.store._membership import Membership
 from lmops.store._overlay import Overlay, log_order, overlay
 from lmops.store._planner import OPEN, Bounds, both, planner
+from lmops.store._point import Points
 from lmops.store._records import Records
 from lmops.store._results import Results
 from lmops.store._segments import SEGMENTS_DIR, scan
@@ -43,7 +44,7 @@ from lmops.store.schema import schema
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -90,6 +91,7 @@ class Engine:
         self._tail = Tail(self.overlay)
         self._seals = Records(folder, keeps=not meta.read_only)
         self.members = Membership(folder)
+        self.points = Points(folder, self)
         #: What the questions of this process had to leave out.
         self.left_out: set[str] = set()
         #: by thread: what the question that is being answered leaves out
@@ -137,6 +139,7 @@ class Engine:
             self._tail.forget()
             self._seals.forget()
             self.members.forget()
+            self.points.forget()
 
     def after_fork(self) -> None:
         """Start without the parent's database; called in the child.
@@ -146,6 +149,7 @@ class Engine:
         self._lock = threading.RLock()
         self._reader.after_fork()
         self.members.after_fork()
+        self.points.after_fork()
         self._seals.after_fork()
         self.results.after_fork()
         if self._pid:
@@ -269,6 +273,21 @@ class Engine:
         if isinstance(error, duckdb.OutOfMemoryException):
             return self.limits.too_large(error)
         return planner().explained(error)
+
+    def spans_of(self, trace_id: str, bounds: Bounds | None = None) -> list[Row] | None:
+        """Return the spans of a trace in the order of time; None where its times are not known and SQL has to look.
+
+        Args:
+            trace_id: 32 lower-case hexadecimal digits.
+            bounds: The first and the last time of its row, where they are known.
+        """
+        refuse_a_recorder()
+        bounds, rows = self.points.spans_of(trace_id, bounds)
+        if rows is not None or bounds is None:
+            return rows
+        query = "select * from spans where trace_id = ? and start_ns between ? and ? order by start_ns, span_id"
+        found: list[Row] = self.sql(query, [trace_id, *bounds], narrow=bounds).to_arrow_table().to_pylist()
+        return found
 
     def rows(self, snapshot: Snapshot, query: str, views: Sequence[str], params: Any = None) -> list[Row]:
         """Return the rows of a query over whole views of a snapshot, for housekeeping: it warns nobody."""
@@ -432,6 +451,10 @@ class Engine:
     def head(self, rows: int) -> Snapshot:
         """Return the present state with the oldest ``rows`` rows of the tail, for a drain."""
         return self._reader.read_head(rows)
+
+    def hand_over(self, seq: int, checksum: int, size: int, rows: Mapping[str, Sequence[Row]]) -> None:
+        """Keep the rows of a write of the inbox, so that whoever reads it here next need not decode them."""
+        self._reader.handed.keep(seq, checksum, size, rows)
 
     def manifest(self) -> Snapshot:
         """Return the present state without its tail."""

@@ -81,6 +81,7 @@ LOST: Final = "lost_writes"
 _LOST_AND_MADE: Final = (
     "select (select value from counters where name = 'commits'), (select value from info where key = ?)"
 )
+_GIVES_BACK: Final = "pragma auto_vacuum=incremental"
 _COUNT: Final = "update counters set value = value + ? where name = ?"
 _COUNTED: Final = "select value from counters where name = ?"
 #: Rows by table and key; None for one that is not there.
@@ -255,7 +256,10 @@ class Meta:
         return con, None
 
     def _connect_to_write(self) -> sqlite3.Connection:
+        is_new = not self.path.exists() or not self.path.stat().st_size
         con = self._open(f"file:{quoted(self.path)}")
+        if is_new:  # asked of one that is there, it would write to it whenever somebody opens it
+            con.execute(_GIVES_BACK)
         _set_journal_mode(con, "delete" if self.is_network else "wal")
         return con
 
@@ -370,7 +374,9 @@ class Meta:
         """Write the whole database anew: what was deleted earlier is still in pages that are free."""
         self.refuse_read_only()
         with in_words(self.folder), GATE.passing():
-            self.connection().execute("vacuum")
+            con = self.connection()
+            con.execute(_GIVES_BACK)  # an older database begins to give pages back here
+            con.execute("vacuum")
 
     def cut_log(self, *, wait_s: float) -> bool:
         """Move the write-ahead log into the database and cut it to nothing; False when a reader holds it up so long."""

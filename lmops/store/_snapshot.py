@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lmops.store._filesystem import META
+from lmops.store._handed import Handed
 from lmops.store._intake import checksum
 from lmops.store._meta import counter
 from lmops.store._segments import any_text, manifest, seal
@@ -62,6 +63,7 @@ class SnapshotReader:
 
     def __init__(self, meta: Meta) -> None:
         self._meta = meta
+        self.handed = Handed()
         self._lock = threading.Lock()
         self._last: Snapshot | None = None
 
@@ -79,6 +81,7 @@ class SnapshotReader:
     def after_fork(self) -> None:
         """Replace the lock, which a thread of the parent may have held; called in the child."""
         self._lock = threading.Lock()
+        self.handed.after_fork()
 
     def read_head(self, rows: int) -> Snapshot:
         """Return the present state with only the oldest part of the tail: the writes that hold about ``rows`` rows.
@@ -92,7 +95,8 @@ class SnapshotReader:
             found = 0
             for row in con.execute("select seq, rows, written_ns, payload, checksum from inbox order by seq"):
                 seq, count = int(row[0]), row[1]
-                content = _content(row, damaged)
+                content = _content(row, damaged, self.handed)
+                self.handed.forget(seq)  # should the drain fail, it is decoded next time
                 if content is not None:
                     tail[seq] = content
                     found += count
@@ -114,7 +118,7 @@ class SnapshotReader:
                 return last
             query = "select seq, rows, written_ns, payload, checksum from inbox where seq >= ? order by seq"
             found = con.execute(query, (missing[0],)) if missing else ()
-            fresh = {int(row[0]): _content(row, damaged) for row in found if int(row[0]) not in known}
+            fresh = {int(row[0]): _content(row, damaged, self.handed) for row in found if int(row[0]) not in known}
         tail = {seq: known.get(seq) or fresh.get(seq) for seq in present}
         whole = {seq: content for seq, content in tail.items() if content is not None}
         return replace(state, tail=whole, damaged=damaged, missing=lacking)
@@ -162,7 +166,7 @@ def _dead(con: sqlite3.Connection) -> tuple[dict[str, Dead], list[str]]:
     return dead, [problem] if bad else []
 
 
-def _content(row: sqlite3.Row, damaged: dict[int, str]) -> Rows | None:
+def _content(row: sqlite3.Row, damaged: dict[int, str], handed: Handed) -> Rows | None:
     """Return the rows of one write of the inbox; None, with a word in ``damaged``, when it is not what was written."""
     import orjson
 
@@ -170,7 +174,7 @@ def _content(row: sqlite3.Row, damaged: dict[int, str]) -> Rows | None:
     try:
         # Writes of older stores have no checksum.
         if sealed is None or sealed == checksum(written_ns, rows, payload):
-            found = orjson.loads(payload)
+            found = handed.rows(int(seq), sealed) or orjson.loads(payload)
             if isinstance(found, dict):
                 return found
     except (orjson.JSONDecodeError, TypeError):

@@ -222,17 +222,22 @@ class Store:
             return
         self._refuse_read_only()
         refuse_bad(rows)
-        payload = payload_of(rows, self.blobs)
+        made = prepared(rows, self.blobs)
+        payload = payload_of(made)
         with self._meta.write(rows=count) as con:
             spans = rows.get("spans", ())
             now_priced = priced(self, con, spans, self._reprice)
             if now_priced is not spans:
-                payload = payload_of({**rows, "spans": now_priced}, self.blobs)
+                made = prepared({**rows, "spans": now_priced}, self.blobs)
+                payload = payload_of(made)
             now = time.time_ns()
-            con.execute(
+            sealed = checksum(now, count, payload)
+            seq = con.execute(
                 "insert into inbox (written_ns, rows, payload, checksum) values (?, ?, ?, ?)",
-                (now, count, payload, checksum(now, count, payload)),
-            )
+                (now, count, payload, sealed),
+            ).lastrowid
+        if seq is not None:
+            self._engine.hand_over(seq, sealed, len(payload), made)
         self._housekeeping.after_write(self._meta.waiting_rows(), self._meta.oldest_s)
 
     def load(self, spans: Sequence[Row], logs: Sequence[Row] = ()) -> LoadReport:
@@ -311,6 +316,16 @@ class Store:
                 longer or more memory than it may.
         """
         return self._engine.sql(query, params, narrow=bounds or OPEN, timeout_s=timeout_s)
+
+    def spans_of(self, trace_id: str, bounds: Bounds | None = None) -> list[Row] | None:
+        """Return the spans of a trace, whole and in the order of time; None where it takes a question to find it.
+
+        Args:
+            trace_id: 32 lower-case hexadecimal digits.
+            bounds: The first and the last time of its row in ``traces``, where they are known: it is never None then.
+        """
+        found = self._engine.spans_of(trace_id, bounds)
+        return None if found is None else self.whole(found)
 
     @property
     def left_out(self) -> tuple[str, ...]:

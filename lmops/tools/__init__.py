@@ -7,12 +7,10 @@ comes of it is an answer to the model, whatever happens.
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import replace
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.base.kinds import refuses_wrong_kinds
-from lmops.base.loops import waited
 from lmops.base.public import only
 from lmops.base.twins import takes_as
 from lmops.errors import UsageError
@@ -21,6 +19,7 @@ from lmops.tools import _show as _show
 from lmops.tools import _show_quality as _show_quality
 from lmops.tools._registry import WithRegistry
 from lmops.tools._versions import body_of, check_name
+from lmops.tools.beginning import begun
 from lmops.tools.budgets import Budget, Used
 from lmops.tools.calling import STANDING, Caller, Standing, Tool, Wanted
 from lmops.tools.contract import (
@@ -39,9 +38,9 @@ from lmops.tools.contract import (
 )
 from lmops.tools.finding import ToolFindings
 from lmops.tools.logs import AgentLog, Trajectory
-from lmops.tools.looping import Agent, Loop, asked, conversation, whole
+from lmops.tools.looping import Agent, Loop, asked, conversation, interruptible, whole
+from lmops.tools.nesting import deeper, inside
 from lmops.tools.policies import Ask, ToolPolicies, ToolPolicy, ToolRule, ToolSwitch
-from lmops.tools.policies.joint import Joint
 from lmops.tools.replaying import Replay
 from lmops.tools.runs import AgentRun, AgentStep
 from lmops.tools.signatures import Signature
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
 
     from lmops.models import Models
     from lmops.records import Project
+    from lmops.tools.beginning import Rendering
 
 __all__ = [
     "Action",
@@ -91,8 +91,15 @@ MAX_RETRIES: Final = 10
 class Tools(WithRegistry):
     """The tools of a workspace: ``ws.tools``."""
 
-    def __init__(self, project: Project, *, models: Callable[[], Models] | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        *,
+        models: Callable[[], Models] | None = None,
+        prompt: Callable[[str], Rendering] | None = None,
+    ) -> None:
         super().__init__(project, models=models)
+        self._prompt = prompt
         self._caller = Caller(self._found, names=self._names, reason_off=self._reason_off)
 
     # -- calls -------------------------------------------------------------------------------------------------------
@@ -215,9 +222,11 @@ class Tools(WithRegistry):
         Raises:
             NotFoundError: There is no such tool, model or policy.
             UsageError: An argument that cannot be used.
+            CancelledError: It was cancelled; ``run`` of the error is the run so far.
+            EndedError: It is inside of a tool, as deep as the budget allows already.
         """
         standing = self._standing(policy, role or name, budget, executor, retries, (), context)
-        standing = replace(standing, cache=cache or standing.cache)
+        standing = deeper(standing)._replace(cache=cache or standing.cache)
         agent = Agent(
             name=name,
             model=model,
@@ -238,8 +247,9 @@ class Tools(WithRegistry):
         Raises:
             NotFoundError: There is no such tool, model or policy.
             UsageError: An argument that cannot be used.
+            KeyboardInterrupt: Somebody interrupted it; ``run`` of the error is the run so far.
         """
-        return waited(lambda: self.arun(*_args, **_options), name="lmops-agent")
+        return interruptible(lambda: self.arun(*_args, **_options))
 
     def agent(
         self,
@@ -265,7 +275,9 @@ class Tools(WithRegistry):
             name: What models call it.
             description: What it does, for models.
             model: The model that it works with.
-            system: Its system prompt.
+            system: Its system prompt; or a reference such as "support@production" to a prompt, which is read at each
+                task, so that a moved alias counts at once. A prompt with a variable ``task`` has the task in it; where
+                it has messages of a user, none is added.
             tools: Names of what it may call.
             max_steps: Most answers of its model.
             params: Parameters of its model.
@@ -275,27 +287,29 @@ class Tools(WithRegistry):
             reason: Why, for the audit chain.
 
         Raises:
+            NotFoundError: There is no such model, or no such prompt.
             UsageError: A part cannot be used.
         """
         check_name(name)
         self._models_of(name).endpoint(model)
+        made = begun(system, self._prompt)
+        made("")  # what cannot be read is said now
 
         async def work(task: str) -> AgentRun:
             outer = STANDING.get()
             assert outer is not None
-            if (why := outer.budget.why_not_deeper(outer.depth + 1)) is not None:
-                raise EndedError("budget", why)
+            messages, behind = made(task)
             inner = Agent(
                 name=name,
                 model=model,
                 tools=self.offered(tools),
                 max_steps=whole(max_steps, "max_steps"),
                 params=params or {},
-                prompt=prompt,
+                prompt=prompt or behind,
                 guardrails=guardrails,
             )
-            loop = self._loop(inner, replace(outer, depth=outer.depth + 1, role=name))
-            return await loop.run([{"role": "system", "content": system}, {"role": "user", "content": task}])
+            loop = self._loop(inner, deeper(outer)._replace(role=name))
+            return await loop.run(messages)
 
         signature = Signature(asked, name)
         origin = {"model": model, "system": system, "tools": [*tools], "max_steps": whole(max_steps, "max_steps")}
@@ -311,7 +325,7 @@ class Tools(WithRegistry):
             is_made=True,
         )
         version = self._kept(name, body, reason=reason)
-        self._put(Tool(version=version, reading=signature, function=work))
+        self._put_in_use(Tool(version=version, reading=signature, function=work))
         return version
 
     def _models_of(self, name: str) -> Models:
@@ -339,21 +353,20 @@ class Tools(WithRegistry):
             raise UsageError(f"retries={plain_line(repr(retries), 40)}: give a whole number from 0 to {MAX_RETRIES}")
         outer, decider = STANDING.get(), self._decider(policy)
         if outer is not None:
-            if budget is not None and budget is not outer.budget:
-                raise UsageError("budget: a call inside of a tool uses that of the run; give it to the run")
-            return replace(
+            return inside(
                 outer,
-                decider=Joint(outer.decider, decider) if outer.decider and decider else decider or outer.decider,
-                executor=executor or outer.executor,
-                role=role or outer.role,
+                decider=decider,
+                role=role,
+                budget=budget,
+                executor=executor,
                 retries=retries,
-                messages=messages or outer.messages,
-                more={**outer.more, **(context or {})},
+                messages=messages,
+                context=context or {},
             )
         found = Budget.of(budget)
         found.begin()
         return Standing(
-            run_id=uuid.uuid4().hex,
+            run_id=os.urandom(16).hex(),
             budget=found,
             decider=decider,
             executor=executor,

@@ -9,6 +9,7 @@ from lmops.errors import ConflictError, NotFoundError, RefusedError
 from lmops.records import seen_at_once, switch_reason
 from lmops.tools._quality_verbs import WithQuality
 from lmops.tools.policies import ToolPolicies, asking
+from lmops.tools.policies.joint import Joint
 from lmops.tools.policies.live import SWITCHES, LiveSwitches, Settled
 from lmops.tools.policies.provenance import SOURCES
 
@@ -178,8 +179,7 @@ class WithPolicies(WithQuality):
             UsageError: Nobody said yes, or it expired.
         """
         found = asking.read(self._project, ask)
-        text = asking.text_of_arguments(found.arguments)
-        if asking.digest_of(found.tool, found.version, text) != found.digest:
+        if asking.digest_of(found.tool, found.version, found.arguments) != found.digest:
             raise ConflictError(f"ask {ask}: its arguments are gone (somebody was erased); it cannot be made")
         bound = self._bound_version(found.tool)
         if bound is None:
@@ -189,7 +189,8 @@ class WithPolicies(WithQuality):
         if (why := self._reason_off(found.tool)) is not None:
             raise RefusedError(f"ask {ask}: {found.tool} is {why}")
         made = asking.taken(self._project, ask)
-        settled = Settled(found, self.policies.decider(found.policy))
+        over: list[Decider] = [self.policies.decider(ref) for ref in found.policy.split(asking.POLICIES)]
+        settled = Settled(found, functools.reduce(Joint, over))
         return self.call(made.tool, made.arguments, policy=settled, role=made.role)
 
     # -- what a call asks ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.datasets import Datasets
 from lmops.errors import NotFoundError, UsageError
-from lmops.records import Versioned
+from lmops.records import Filed
 from lmops.tools.contract import ToolVersion
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @refuses_wrong_kinds
-class WithQuality(Versioned[ToolVersion]):
+class WithQuality(Filed[ToolVersion]):
     """Tools with the verbs of recordings and of quality."""
 
     def __init__(self, project: Project, *, models: Callable[[], Models] | None = None) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import inspect
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from lmops.errors import NotFoundError, UsageError, did_you_mean
-from lmops.records import Kind, Sync, text_hash
+from lmops.records import Kind, text_hash
 from lmops.text import plain_line
 from lmops.tools import dialects
 from lmops.tools._policy_verbs import WithPolicies
-from lmops.tools._sync import ToolFiling, diff_of
+from lmops.tools._sync import ToolFiling
 from lmops.tools._sync import content as content_of
-from lmops.tools._versions import KIND, SAID, body_of, check_name, refuse_lookalike, refuse_lookalikes, row_of
+from lmops.tools._versions import KIND, SAID, body_of, check_name, refuse_lookalike, refuse_lookalikes
 from lmops.tools.calling import Tool
 from lmops.tools.contract import ToolVersion
 from lmops.tools.reading import chosen, read
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmops.models import Models
-    from lmops.records import Project, SyncReport
+    from lmops.records import Project
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -223,7 +222,7 @@ class WithRegistry(WithPolicies):
                 before = self._versions.newest(change.con, one.name)
                 version = self._kept(one.name, body, reason=reason, within=inside)
                 if call is not None and not dry_run:
-                    self._put(Tool.calling(version, call, called=one.renamed or one.name))
+                    self._put_in_use(Tool.calling(version, call, called=one.renamed or one.name))
                 rows.append(
                     {
                         "name": one.name,
@@ -237,49 +236,6 @@ class WithRegistry(WithPolicies):
                 )
         columns = ["name", "version", "called", "source", "is_read_only", "arguments", "is_new"]
         return Frame(rows, columns=columns)
-
-    def sync(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        names: Sequence[str] | None = None,
-        take: Mapping[str, Literal["file", "registry"]] | None = None,
-        restore: bool = False,
-        dry_run: bool = False,
-    ) -> SyncReport:
-        """Bring a folder of files ``NAME.yaml`` and the tools together, both ways; return what happened.
-
-        A file says what ``save`` takes. A changed file becomes a new version; a new version is written to its file.
-        When both changed, the difference is shown and neither is touched.
-
-        Args:
-            folder: Made when it is not there.
-            names: Only these tools; all by default.
-            take: Settles conflicts: {"refund": "file"} or "registry".
-            restore: Write the files again that were removed.
-            dry_run: Say what would happen and change nothing.
-
-        Raises:
-            UsageError: It is no folder, or a name or a side that is not there.
-        """
-        filing = ToolFiling(self._versions)
-        return Sync(
-            self._project, self._versions, filing, Path(folder), take=take or {}, is_dry_run=dry_run, restore=restore
-        ).run(names)
-
-    def diff(self, name: str, a: int | str | ToolVersion, b: int | str | ToolVersion) -> str:
-        """Return what changed from one version of a tool to another, line by line; "" for nothing.
-
-        Args:
-            name: Of the tool.
-            a: Number, alias, reference or record of a version.
-            b: Of another.
-
-        Raises:
-            NotFoundError: There is no such version.
-        """
-        one, two = self._pair(name, a, b)
-        return diff_of(one, two, called=two.ref)
 
     def offered(
         self, names: str | Sequence[str] | None = None, *, dialect: str = "openai"
@@ -316,9 +272,12 @@ class WithRegistry(WithPolicies):
             **said,
         )
         version = self._kept(name, body, reason=reason)
-        self._put(Tool(version=version, reading=signature, function=function))
+        self._put_in_use(Tool(version=version, reading=signature, function=function))
 
-    def _put(self, tool: Tool) -> None:
+    def _filing(self) -> ToolFiling:
+        return ToolFiling(self._versions)
+
+    def _put_in_use(self, tool: Tool) -> None:
         with self._binding:
             self._bound[tool.version.name] = tool
 
@@ -332,8 +291,7 @@ class WithRegistry(WithPolicies):
         within: Project | None = None,
     ) -> ToolVersion:
         """Return the version that has a content, saved where there is none and the store takes one."""
-        row, project = row_of(body), within or self._project
-        digest = text_hash(row["body"])
+        project, digest = within or self._project, text_hash(self._filing().text(body))
         with project.reading() as con:
             refuse_lookalike(name, {*self._versions.names(con), *self._bound})
             if digest in self._versions.hashes(con, name):
@@ -344,10 +302,7 @@ class WithRegistry(WithPolicies):
                 name=name, version=0, hash=digest, author=self._project.actor, created_at=self._project.now(), **body
             )
         with project.change(reason=reason, dry_run=dry_run) as change:
-            if dry_run:
-                return self.KIND.read(self._store, change.con, self._versions.draft(change, name, digest) | row)
-            saved, _ = self._versions.save(change, name, digest, lambda: row)
-            return self.KIND.read(self._store, change.con, saved)
+            return self._filing().put(change, name, body)[0]
 
     def _version(self, ref: str) -> ToolVersion:
         """Return a tool as it is bound here, else a version of the store."""

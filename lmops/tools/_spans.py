@@ -25,22 +25,28 @@ if TYPE_CHECKING:
 
 #: Most characters of arguments or of a result on a span.
 MAX_SHOWN: Final = 65_000
+_MAX_NAME: Final = 200
 _FAILED: Final = ("error", "timeout", "invalid_result", "invalid_arguments", "unknown_tool", "unseen", "budget")
 
 
 @functools.lru_cache(maxsize=1024)
-def _kept_name(tool: str, limit: int) -> str:
-    return plain_line(tool, limit)
-
-
-def _shown_name(tool: str, limit: int) -> str:
-    """Return a name as a span shows it; those that models make up at length are not kept."""
-    return _kept_name(tool, limit) if len(tool) <= limit else plain_line(tool, limit)
+def _begun(tool: str) -> tuple[str, dict[str, str]]:
+    """Return what the span of a call is called, and what stands on it from its begin."""
+    name = plain_line(tool, 200)
+    said = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": name,
+        "gen_ai.tool.type": "function",
+        "tool.name": name,
+    }
+    return f"execute_tool {plain_line(tool, 100)}", said
 
 
 def executing(tool: str) -> AbstractContextManager[Span]:
     """Return the span of a call, to be opened with ``with``; without tracing it records nothing."""
-    return trace(f"execute_tool {_shown_name(tool, 100)}", kind="tool", capture_input=False, capture_output=False)
+    # names that models make up at length are not kept
+    name, said = _begun(tool) if len(tool) <= _MAX_NAME else _begun.__wrapped__(tool)
+    return trace(name, kind="tool", capture_input=False, capture_output=False, attributes=said)
 
 
 def invoking(agent: str) -> AbstractContextManager[Span]:
@@ -67,21 +73,19 @@ def called(
     """Put on a span what was called and what came of it."""
     if not span.is_recording():
         return
-    name = _shown_name(found.tool, 200)
+    given_text, result = _text(given), _text(found.value) if found.ok else None
+    both = f"{given_text}\n{result}"
+    if mask_keys(both) is not both:  # a model or a tool may have put keys into it
+        given_text, result = given_text and mask_keys(given_text), result and mask_keys(result)
     said: dict[str, Any] = {
-        "tool.name": name,
-        "gen_ai.operation.name": "execute_tool",
-        "gen_ai.tool.name": name,
-        "gen_ai.tool.type": "function",
         "gen_ai.tool.call.id": found.call_id,
-        "gen_ai.tool.call.arguments": _shown(given),
+        "gen_ai.tool.call.arguments": given_text,
         # the words of an error are masked already
-        "gen_ai.tool.call.result": _shown(found.value) if found.ok else found.error,
+        "gen_ai.tool.call.result": result if found.ok else found.error,
         "lmops.tool.outcome": found.outcome,
         "lmops.tool.version": found.version,
+        "lmops.tool.hash": None if version is None else version.hash,
     }
-    if version is not None:
-        said["lmops.tool.hash"] = version.hash
     if found.attempts != 1:
         said["lmops.tool.attempts"] = found.attempts
     if found.is_replayed:
@@ -92,7 +96,7 @@ def called(
         said |= {"lmops.tool.decision": decision.action, "lmops.tool.rule": decision.rule}
         said |= {"lmops.tool.policy": decision.policy, "lmops.tool.reason": mask_keys(decision.reason) or None}
         if decision.action == "rewrite":
-            said["lmops.tool.arguments"] = _shown(found.arguments)
+            said["lmops.tool.arguments"] = mask_keys(_text(found.arguments) or "")
     span.set_attributes({name: one for name, one in said.items() if one is not None})
     if found.outcome in _FAILED:
         from opentelemetry.trace import Status, StatusCode
@@ -123,9 +127,8 @@ def ran(span: Span, found: AgentRun, *, asked: str) -> None:
         span.set_status(Status(StatusCode.ERROR, mask_keys((found.reason or found.ended)[:1000])))
 
 
-def _shown(value: object) -> str | None:
+def _text(value: object) -> str | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else orjson.dumps(value, default=lambda one: type(one).__name__).decode()
-    # without the keys that a model or a tool may have put into it
-    return mask_keys(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}... (cut)")
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}... (cut)"

@@ -2,51 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lmops.errors import UsageError
-from lmops.records import ContentFile, read_content, write_content
+from lmops.records import ContentFile, ContentFiling, read_content
 from lmops.text import plain_line
-from lmops.tools._versions import SAID, body_of, filed, row_of
+from lmops.tools._versions import ORDERED, SAID, body_of, filed
 from lmops.tools.contract import ToolVersion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lmops.records import Change, Versions
 
-SUFFIX: Final = ".yaml"
-_MAX_BYTES: Final = 2_000_000
+class ToolFiling(ContentFiling[ToolVersion]):
+    """Files ``NAME.yaml``."""
 
-
-def lines_of(version: ToolVersion) -> list[str]:
-    """Return the content of a version as lines that can be compared."""
-    import yaml
-
-    text: str = yaml.safe_dump(filed(version), sort_keys=True, allow_unicode=True, width=120)
-    return text.splitlines()
-
-
-def diff_of(one: ToolVersion, two: ToolVersion, *, called: str) -> str:
-    """Return what changed from one content to another, line by line; "" for nothing."""
-    return "\n".join(difflib.unified_diff(lines_of(one), lines_of(two), one.ref, called, n=1, lineterm=""))
-
-
-class ToolFiling:
-    """Files ``NAME.yaml``.
-
-    Args:
-        versions: The versions of tools.
-    """
-
-    suffix = SUFFIX
-    max_bytes = _MAX_BYTES
+    max_bytes = 2_000_000
     table = "tool_files"
-
-    def __init__(self, versions: Versions[ToolVersion]) -> None:
-        self._versions = versions
+    thing = "tool"
+    ordered = ORDERED
+    around = 1
 
     def load(self, text: str) -> ContentFile:
         """Return what the text of a file says.
@@ -62,26 +37,25 @@ class ToolFiling:
             words = str(error)
             line = next((places[part] for part in SAID if part in places and part in words), 1)
             raise UsageError(f"line {line}: {plain_line(words, 500)}") from error
-        return ContentFile(thing="tool", name=head["tool"], hash=head["hash"], note=head["note"], body=body)
+        return ContentFile(
+            thing="tool", name=head["tool"], hash=head["hash"], note=head["note"], body=body, ordered=ORDERED
+        )
 
-    def dump(self, version: ToolVersion) -> str:
-        """Return a version as the text of its file."""
-        return write_content("tool", version, filed(version))
+    def content(self, version: ToolVersion) -> Mapping[str, Any]:
+        """Return the content of a version as its file says it."""
+        return filed(version)
 
-    def kept(self, newest: ToolVersion, file: ContentFile) -> ToolVersion:
-        """Return a version with the note of its file."""
-        return replace(newest, note=file.note or newest.note)
+    def made(self, body: Mapping[str, Any], told: Mapping[str, Any], newest: ToolVersion) -> ToolVersion:
+        """Return a content as a version."""
+        del newest
+        return ToolVersion(**told, **body)
 
-    def save(self, change: Change, file: ContentFile, *, name: str, commit: str | None) -> tuple[ToolVersion, bool]:
-        """Save what a file says as a version; return it and whether it is new. Its commit is in the report alone."""
-        del commit
-        saved, is_new = self._versions.save(change, name, file.digest, lambda: row_of(file.body))
-        return self._versions.kind.read(change.store, change.con, saved), is_new
+    def lines(self, version: ToolVersion) -> list[str]:
+        """Return the content of a version as lines that can be compared."""
+        import yaml
 
-    def difference(self, newest: ToolVersion, file: ContentFile) -> str:
-        """Return what differs from the newest version to the file, as text."""
-        told = {name: getattr(newest, name) for name in ("name", "version", "hash", "author", "created_at")}
-        return diff_of(newest, ToolVersion(**told, **file.body), called="the file")
+        text: str = yaml.safe_dump(filed(version), sort_keys=False, allow_unicode=True, width=120)
+        return text.splitlines()
 
 
 def content(name: str, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,8 @@ SAID: Final = (
     "source",
     "origin",
 )
+#: A model reads arguments, and writes them, in the order in which it is told of them.
+ORDERED: Final = ("properties",)
 MAX_TIMEOUT_S: Final = 3600.0
 _MAX_DESCRIPTION: Final = 20_000
 _MAX_BODY: Final = 1_000_000
@@ -134,11 +136,6 @@ def seconds(given: object, what: str) -> float:
 def content_of(version: ToolVersion) -> dict[str, Any]:
     """Return the content of a version, as it is kept."""
     return {part: getattr(version, part) for part in SAID}
-
-
-def row_of(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of a new version."""
-    return {"body": content_text("tool", body)}
 
 
 def filed(version: ToolVersion) -> dict[str, Any]:

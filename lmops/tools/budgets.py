@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lmops.errors import UsageError, did_you_mean
 from lmops.text import plain_line
@@ -46,6 +45,22 @@ class Used:
     seconds: float
     depth: int
     by_tool: Mapping[str, int]
+
+
+class Taken(NamedTuple):
+    """A call that was asked for.
+
+    Args:
+        number: Which one of the run, from 0.
+        before: Calls by tool before it.
+        calls_left: Calls that were left, this one included; None: as many as anybody likes.
+        refusal: Why it may not be made; None: it may, and is reserved.
+    """
+
+    number: int
+    before: dict[str, int]
+    calls_left: int | None
+    refusal: str | None = None
 
 
 class Budget:
@@ -84,7 +99,8 @@ class Budget:
         self._clock = clock
         self._lock = threading.Lock()
         self._began: float | None = None
-        self._by_tool: Counter[str] = Counter()
+        self._by_tool: dict[str, int] = {}
+        self._calls = 0
         self._number = 0
         self._model_calls = self._unpriced = self._deepest = 0
         self._tokens, self._held_tokens = 0, 0
@@ -128,11 +144,26 @@ class Budget:
         return self.seconds - (0.0 if self._began is None else self._clock() - self._began)
 
     @property
+    def calls_left(self) -> int | None:
+        """Calls of tools that are left; None: as many as anybody likes."""
+        return None if self.calls is None else self.calls - self._calls
+
+    @property
+    def usd_left(self) -> float | None:
+        """US dollars that are left; None: as many as anybody likes."""
+        return None if self.usd is None else self.usd - self._usd
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether tokens or dollars are bounded."""
+        return self.tokens is not None or self.usd is not None
+
+    @property
     def used(self) -> Used:
         """What was used of it up to now."""
         with self._lock:
             return Used(
-                calls=self._by_tool.total(),
+                calls=self._calls,
                 model_calls=self._model_calls,
                 tokens=self._tokens,
                 usd=self._usd,
@@ -144,25 +175,25 @@ class Budget:
 
     # -- calls of tools ----------------------------------------------------------------------------------------------
 
-    def take_call(self, tool: str) -> tuple[int, dict[str, int], str | None]:
-        """Reserve one call; return its number, the calls by tool before it, and why it may not be made, None for may.
-
-        What may not be made is not reserved.
-        """
+    def take_call(self, tool: str) -> Taken:
+        """Reserve one call; what may not be made is not reserved."""
         with self._lock:
             before = dict(self._by_tool)
             number, self._number = self._number, self._number + 1
-            if self.calls is not None and self._by_tool.total() >= self.calls:
-                return number, before, f"the budget of {self.calls:,} calls of tools is used up"
+            calls_left = None if self.calls is None else self.calls - self._calls
+            if self.calls is not None and self._calls >= self.calls:
+                return Taken(number, before, calls_left, f"the budget of {self.calls:,} calls of tools is used up")
             if (left := self.seconds_left) is not None and left <= 0:
-                return number, before, f"the budget of {self.seconds:g} seconds is used up"
-            self._by_tool[tool] += 1
-            return number, before, None
+                return Taken(number, before, calls_left, f"the budget of {self.seconds:g} seconds is used up")
+            self._by_tool[tool] = before.get(tool, 0) + 1
+            self._calls += 1
+            return Taken(number, before, calls_left)
 
     def give_back(self, tool: str) -> None:
         """Give back a call that was reserved and not made."""
         with self._lock:
             self._by_tool[tool] -= 1
+            self._calls -= 1
 
     # -- calls of models ---------------------------------------------------------------------------------------------
 

@@ -9,10 +9,12 @@ Whatever happens on that way is an answer to the model and no error of the appli
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import time
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import orjson
@@ -24,7 +26,6 @@ from lmops.errors import NotFoundError, did_you_mean
 from lmops.redact import mask_keys
 from lmops.text import plain_line
 from lmops.tools import _spans
-from lmops.tools.budgets import Budget
 from lmops.tools.contract import CallContext, Decision, EndedError, ToolResult
 from lmops.tools.dialects import unstrict
 from lmops.tools.results import kept
@@ -34,6 +35,8 @@ from lmops.tools.validating import MisfitError, SchemaReading, parsed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lmops.base.threads import Started
+    from lmops.tools.budgets import Budget
     from lmops.tools.contract import Decider, Executor, Outcome, ToolVersion
     from lmops.tools.validating import Read
 
@@ -94,8 +97,7 @@ class Tool:
         return cls(version=version, reading=SchemaReading(version.parameters, version.returns))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(NamedTuple):
     """What a call is part of; sub-agents have all of it from who called them, one step deeper.
 
     Args:
@@ -112,7 +114,7 @@ class Standing:
     """
 
     run_id: str
-    budget: Budget = field(default_factory=Budget)
+    budget: Budget
     decider: Decider | None = None
     executor: Executor | None = None
     role: str | None = None
@@ -120,15 +122,14 @@ class Standing:
     messages: Sequence[Mapping[str, Any]] = ()
     retries: int = 1
     cache: bool = False
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = MappingProxyType({})
 
 
 #: What the code of a tool is part of while it runs: a sub-agent goes on from there.
 STANDING: Final[contextvars.ContextVar[Standing | None]] = contextvars.ContextVar("lmops_tool_standing", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A call as it was asked for.
 
     Args:
@@ -151,7 +152,8 @@ class _Way:
     """How far a call has come."""
 
     wanted: Wanted
-    ids: Mapping[str, Any] = field(default_factory=dict)
+    trace_id: str | None = None
+    span_id: str | None = None
     tool: Tool | None = None
     written: dict[str, Any] | str = ""
     read: dict[str, Any] = field(default_factory=dict)
@@ -165,22 +167,36 @@ class _Way:
     def version(self) -> ToolVersion | None:
         return None if self.tool is None else self.tool.version
 
-    def ended(self, outcome: Outcome, error: str | None = None, **_more: Any) -> ToolResult:
-        decision, detail = self.decision, {**self.detail, **_more.pop("detail", {})}
-        said = None if decision is None else f"{decision.action} {decision.rule or 'by default'}"
+    def ended(
+        self,
+        outcome: Outcome,
+        error: str | None = None,
+        *,
+        value: Any = None,
+        attempts: int = 0,
+        latency_ms: float = 0.0,
+        is_replayed: bool = False,
+        cost_usd: float | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> ToolResult:
+        """Return what came of it."""
+        decision, version, wanted = self.decision, self.version, self.wanted
         return ToolResult(
-            tool=self.wanted.name,
+            tool=wanted.name,
             arguments=self.shown or self.written,
             outcome=outcome,
+            value=value,
             error=None if error is None else mask_keys(error),
-            version=None if self.version is None else self.version.version or None,
-            call_id=self.wanted.call_id,
-            decided_by=said,
-            is_replayed=_more.pop("is_replayed", False),
-            attempts=_more.pop("attempts", 0),
-            detail=detail,
-            **self.ids,
-            **_more,
+            version=None if version is None else version.version or None,
+            call_id=wanted.call_id,
+            decided_by=None if decision is None else f"{decision.action} {decision.rule or 'by default'}",
+            attempts=attempts,
+            latency_ms=latency_ms,
+            is_replayed=is_replayed,
+            cost_usd=cost_usd,
+            trace_id=self.trace_id,
+            span_id=self.span_id,
+            detail={**self.detail, **detail} if detail else self.detail,
         )
 
 
@@ -239,7 +255,7 @@ class Caller:
     def call(self, wanted: Wanted) -> ToolResult:
         """Return what came of a call."""
         with _spans.executing(wanted.name) as span:
-            way = _Way(wanted=wanted, ids=_spans.ids_of(span))
+            way = _Way(wanted=wanted, **_spans.ids_of(span))
             found = self._prepared(way)
             if isinstance(found, Decision):
                 asked = found
@@ -250,7 +266,7 @@ class Caller:
     async def acall(self, wanted: Wanted) -> ToolResult:
         """Return what came of a call; cancelling it cancels the tool where that is possible, else leaves it behind."""
         with _spans.executing(wanted.name) as span:
-            way = _Way(wanted=wanted, ids=_spans.ids_of(span))
+            way = _Way(wanted=wanted, **_spans.ids_of(span))
             try:
                 found = self._prepared(way)
                 if isinstance(found, Decision):
@@ -292,16 +308,21 @@ class Caller:
             text = text if len(needed) == len(written) else orjson.dumps(needed)
         read = tool.reading.read(text)
         way.read = read.arguments
-        way.shown = written if read.arguments == written else kept(read.arguments).value
+        if read.arguments == written:
+            way.shown = written
+        else:  # as they were written, and then what the tool has by default
+            shown = kept(read.arguments).value
+            way.shown = {name: shown[name] for name in written if name in shown} | shown
         if read.lax:
             way.detail["lax"] = read.lax
 
     def _allowed(self, way: _Way, tool: Tool) -> ToolResult | Decision | None:
         standing, name = way.wanted.standing, tool.version.name
-        number, before, refusal = standing.budget.take_call(name)
+        number, before, calls_left, refusal = standing.budget.take_call(name)
         way.is_taken = refusal is None
+        if standing.decider is None and standing.executor is None:  # nobody asks what is known of it
+            return None if refusal is None else way.ended("budget", refusal)
         # A policy is asked what the budget does not allow as well: what was refused by both is said to be refused.
-        used = standing.budget.used if standing.budget.usd is not None else None
         way.context = CallContext(
             run_id=standing.run_id,
             role=standing.role,
@@ -309,8 +330,8 @@ class Caller:
             call_id=way.wanted.call_id,
             number=number,
             calls=before,
-            calls_left=None if standing.budget.calls is None else standing.budget.calls - sum(before.values()),
-            usd_left=None if used is None or standing.budget.usd is None else standing.budget.usd - used.usd,
+            calls_left=calls_left,
+            usd_left=standing.budget.usd_left,
             messages=standing.messages,
             more=standing.more,
             written=way.written if isinstance(way.written, dict) else {},
@@ -383,7 +404,7 @@ class Caller:
         return version.is_idempotent and attempts <= standing.retries and (left is None or left > 0)
 
     def _attempt(self, way: _Way) -> _Came:
-        limit, why = self._limit(way)
+        limit = self._limit(way)
         if (refused := self._too_many(way)) is not None:
             return refused
         function, is_async = self._function(way)
@@ -398,15 +419,15 @@ class Caller:
                 raise
             beside.cancel()
             self._left(way, lambda: beside.wait(0))
-            return _Came("timeout", error=why, error_type="timeout")
-        done = _threads.start(_caught, way, function)
-        with Caught(TimeoutError):  # of the wait: what the tool raised is in what is returned
-            return _came(*done.result(limit))
+            return self._late(way, limit)
+        done = _threads.start(_worked, way.wanted.standing, function, way.read)
+        if done.wait(limit):
+            return _came(done.value, done.error)
         self._left(way, done.done)
-        return _Came("timeout", error=why, error_type="timeout")
+        return self._late(way, limit)
 
     async def _aattempt(self, way: _Way) -> _Came:
-        limit, why = self._limit(way)
+        limit = self._limit(way)
         if (refused := self._too_many(way)) is not None:
             return refused
         function, is_async = self._function(way)
@@ -414,8 +435,8 @@ class Caller:
             work = asyncio.ensure_future(_caught_async(way, function))
             is_back = work.done
         else:
-            done = _threads.start(_caught, way, function)
-            work, is_back = asyncio.ensure_future(_wrapped(done)), done.done
+            done = _threads.start(_worked, way.wanted.standing, function, way.read)
+            work, is_back = asyncio.ensure_future(_ended(done)), done.done
         try:
             finished, _ = await asyncio.wait({work}, timeout=limit)
         except asyncio.CancelledError:
@@ -426,16 +447,22 @@ class Caller:
             return _came(*work.result())
         work.cancel()
         self._left(way, is_back)
-        return _Came("timeout", error=why, error_type="timeout")
+        return self._late(way, limit)
 
-    def _limit(self, way: _Way) -> tuple[float, str]:
-        """Return most seconds of an attempt, and what is said when they are over."""
-        version = way.version
-        assert version is not None
+    @staticmethod
+    def _limit(way: _Way) -> float:
+        """Return most seconds of an attempt."""
+        assert way.version is not None
         left = way.wanted.standing.budget.seconds_left
-        if left is not None and left < version.timeout_s:
-            return max(0.001, left), f"{version.name} took longer than the seconds that the budget had left"
-        return version.timeout_s, f"{version.name} took longer than {version.timeout_s:g} seconds"
+        return way.version.timeout_s if left is None else min(way.version.timeout_s, max(0.001, left))
+
+    @staticmethod
+    def _late(way: _Way, limit: float) -> _Came:
+        """Return what came of an attempt that did not end in its seconds."""
+        assert way.version is not None
+        name, usual = way.version.name, way.version.timeout_s
+        of = "the seconds that the budget had left" if limit < usual else f"{usual:g} seconds"
+        return _Came("timeout", error=f"{name} took longer than {of}", error_type="timeout")
 
     def _function(self, way: _Way) -> tuple[Callable[..., Any], bool]:
         """Return what is called, and whether it is a coroutine function."""
@@ -508,13 +535,10 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
-def _caught(way: _Way, function: Callable[..., Any]) -> tuple[Any, BaseException | None]:
-    """Return what a function returns, or what it raised, whatever that is: a thread has nobody to raise it to."""
-    STANDING.set(way.wanted.standing)
-    value = None
-    with Caught(BaseException) as caught:
-        value = function(**way.read)
-    return value, caught.error
+def _worked(standing: Standing, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Return what a function returns; what it raises its thread keeps, which has nobody to raise it to."""
+    STANDING.set(standing)
+    return function(**arguments)
 
 
 async def _caught_async(way: _Way, function: Callable[..., Any]) -> tuple[Any, BaseException | None]:
@@ -527,8 +551,18 @@ async def _caught_async(way: _Way, function: Callable[..., Any]) -> tuple[Any, B
     return value, caught.error
 
 
-async def _wrapped(done: Any) -> Any:
-    return await asyncio.wrap_future(done)
+async def _ended(done: Started[Any]) -> tuple[Any, BaseException | None]:
+    """Wait in a running loop for what works in a thread; the loop may be gone when that ends."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def tell(_done: object) -> None:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(ended.set)
+
+    done.add_done_callback(tell)
+    await ended.wait()
+    return done.value, done.error
 
 
 async def _awaited(found: Any) -> Any:

@@ -167,6 +167,7 @@ class Decision(Shown):
         arguments: What the tool is called with instead, of "rewrite".
         policy: Which policy decided, such as "support@3".
         asked: Of "ask" the id under which the call waits for somebody's yes.
+        beside: Other policies over the same call, of a call inside of a tool: a yes is one under all of them.
     """
 
     action: Action
@@ -175,6 +176,7 @@ class Decision(Shown):
     arguments: Mapping[str, Any] | None = None
     policy: str | None = None
     asked: str | None = None
+    beside: tuple[str, ...] = ()
 
 
 class Decider(Protocol):

@@ -16,8 +16,9 @@ import orjson
 
 from lmops.base.chat import Usage
 from lmops.base.endings import Caught, Undone
+from lmops.base.loops import waited
 from lmops.calc.trajectories import Called, canonical, find_loop
-from lmops.errors import ModelError, UsageError
+from lmops.errors import ModelError, UsageError, interrupted
 from lmops.text import plain_line
 from lmops.times import to_ns, utc_now
 from lmops.tools import _spans
@@ -26,7 +27,7 @@ from lmops.tools.contract import ToolResult
 from lmops.tools.runs import AgentRun, AgentStep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from lmops.models import Completion, Models, ToolCall
     from lmops.tools.budgets import Held
@@ -90,7 +91,7 @@ class Loop:
         self._costs: list[float | None] = []
 
     async def run(self, messages: Sequence[Mapping[str, Any]]) -> AgentRun:
-        """Return the run that begins with some messages.
+        """Return the run that begins with some messages; cancelled, the error has the run so far as ``run``.
 
         Raises:
             NotFoundError: There is no such model, or no such policy of rails.
@@ -99,10 +100,18 @@ class Loop:
         self._messages = [*messages]
         began = time.perf_counter()
         with _spans.invoking(self._agent.name) as span:
-            ended, reason, answer = await self._go()
-            found = self._told(ended, reason, answer, (time.perf_counter() - began) * 1000)
-            _spans.ran(span, found, asked=_asked_text(messages))
-            return replace(found, **_spans.ids_of(span))
+
+            def told(ended: Ended, reason: str | None, answer: str | None) -> AgentRun:
+                found = self._told(ended, reason, answer, (time.perf_counter() - began) * 1000)
+                _spans.ran(span, found, asked=_asked_text(messages))
+                return replace(found, **_spans.ids_of(span))
+
+            try:
+                return told(*await self._go())
+            except asyncio.CancelledError as error:
+                # What was done up to now is on the span, and goes with who cancelled it.
+                error.run = told("cancelled", "the run was cancelled", None)  # type: ignore[attr-defined]  # its own
+                raise
 
     async def _go(self) -> tuple[Ended, str | None, str | None]:
         """Go step by step; return why it ended, what is said of that, and the answer."""
@@ -136,7 +145,7 @@ class Loop:
     def _held(self) -> Held | str:
         budget, params = self._standing.budget, self._agent.params
         most_out = params.get("max_completion_tokens") or params.get("max_tokens") or _MOST_OUT
-        size = len(orjson.dumps([self._messages, self._agent.tools], default=str)) if _is_counted(budget) else 0
+        size = len(orjson.dumps([self._messages, self._agent.tools], default=str)) if budget.is_counted else 0
         return budget.take_tokens(size // _BYTES + 8, int(most_out), self._price)
 
     def _price(self, tokens_in: int, tokens_out: int) -> float | None:
@@ -158,16 +167,16 @@ class Loop:
 
     async def _ask(self, held: Held) -> Completion:
         params, budget = dict(self._agent.params), self._standing.budget
-        if _is_counted(budget):
+        if budget.is_counted:
             params["max_completion_tokens" if "max_completion_tokens" in params else "max_tokens"] = held.most_out
         left = budget.seconds_left
-        is_over = budget.calls is not None and budget.used.calls >= budget.calls
+        calls_left = budget.calls_left
         work = self._models.acomplete(
             self._agent.model,
             self._messages,
             params=params,
             # With nothing left to call with, the model is to answer with what it has.
-            tools=None if is_over else self._agent.tools or None,
+            tools=self._agent.tools or None if calls_left is None or calls_left > 0 else None,
             prompt=self._agent.prompt,
             guardrails=self._agent.guardrails,
             cache=self._standing.cache,
@@ -202,7 +211,7 @@ class Loop:
 
     async def _step(self, found: Completion) -> None:
         """Call what the model asks for, and note what came of it in the order in which it asked."""
-        standing = replace(self._standing, messages=(*self._standing.messages, *self._messages))
+        standing = self._standing._replace(messages=(*self._standing.messages, *self._messages))
         # What stands in place of the tools answers in the order of the calls, so that a run repeats exactly.
         gate = asyncio.Semaphore(1 if standing.executor is not None else self._agent.concurrency)
 
@@ -229,10 +238,18 @@ class Loop:
 
         tasks = [asyncio.ensure_future(one(call, place)) for place, call in enumerate(found.tool_calls)]
         try:
-            results = tuple(await asyncio.gather(*tasks))
-        finally:
+            await asyncio.gather(*tasks)
+        except asyncio.CancelledError:
             for task in tasks:
                 task.cancel()
+            await asyncio.wait(tasks)
+            raise
+        finally:
+            calls = zip(tasks, found.tool_calls, strict=True)
+            self._called_all(found, tuple(_result(task, call) for task, call in calls))
+
+    def _called_all(self, found: Completion, results: tuple[ToolResult, ...]) -> None:
+        """Note what came of the calls of an answer."""
         self._note(found, results)
         for each in results:
             said = orjson.dumps(each.value).decode() if each.ok else f"{each.outcome}: {each.error}"
@@ -264,8 +281,41 @@ class Loop:
         )
 
 
-def _is_counted(budget: Any) -> bool:
-    return budget.tokens is not None or budget.usd is not None
+def interruptible(make: Callable[[], Coroutine[Any, Any, AgentRun]]) -> AgentRun:
+    """Return a run from a loop of its own; an interrupt has the run so far as ``run``.
+
+    Raises:
+        KeyboardInterrupt: Somebody interrupted it.
+    """
+    cut: list[AgentRun] = []
+
+    async def kept() -> AgentRun:
+        try:
+            return await make()
+        except asyncio.CancelledError as error:
+            cut.extend([error.run] if hasattr(error, "run") else [])
+            raise
+
+    try:
+        return waited(kept, name="lmops-agent")
+    except KeyboardInterrupt as error:
+        if not cut:
+            raise
+        done = sum(one.attempts > 0 for one in cut[0].results)
+        said = f"the run was interrupted after {len(cut[0].steps)} answers and {done} calls: error.run has them"
+        stopped = interrupted(said)
+        stopped.run = cut[0]  # type: ignore[attr-defined]  # its own
+        raise stopped from error
+
+
+def _result(task: asyncio.Future[ToolResult], call: ToolCall) -> ToolResult:
+    """Return what came of a call, also where it was cancelled: it may have been made, and nobody waited for it."""
+    if task.done() and not task.cancelled() and task.exception() is None:
+        return task.result()
+    words = "nobody waited for its end: the run was cancelled"
+    return ToolResult(
+        tool=call.name, arguments=call.arguments, outcome="cancelled", error=words, call_id=call.id, attempts=0
+    )
 
 
 def _settle_failed(held: Held, error: ModelError) -> None:

@@ -14,6 +14,9 @@ from lmops.tools.validating import MisfitError
 MAX_RESULT: Final = 1_000_000
 #: So many characters of a longer one are kept.
 KEPT: Final = 60_000
+#: A mapping of so few plain values is looked at by itself: its JSON need not be made and read for that.
+_FEW: Final = 12
+_EXACT: Final = 2**53
 _PLAIN: Final = (str, int, float, bool, type(None))
 
 
@@ -44,11 +47,32 @@ def kept(value: Any) -> Kept:
         raise MisfitError(["it returned bytes, which JSON cannot say"])
     if type(value) in _PLAIN and not isinstance(value, float):
         return Kept(value)
+    if type(value) is dict and _is_flat(value):
+        return Kept({**value})
     data = _json(value)
     if len(data) > MAX_RESULT:
         text = data[: KEPT * 4].decode("utf-8", "ignore")
         return Kept(_cut(text, whole=len(data)), len(data))
     return Kept(orjson.loads(data))
+
+
+def _is_flat(value: dict[Any, Any]) -> bool:
+    """Return whether a small mapping is what its JSON would say, as most results are."""
+    if len(value) > _FEW:
+        return False
+    for name, one in value.items():
+        if type(name) is not str or not name.isascii():
+            return False
+        kind = type(one)
+        if kind is str:
+            is_plain = len(one) <= KEPT and one.isascii()
+        elif kind is int or kind is float:
+            is_plain = -_EXACT < one < _EXACT
+        else:
+            is_plain = one is None or kind is bool
+        if not is_plain:
+            return False
+    return True
 
 
 def _json(value: Any) -> bytes:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from lmops.tools.contract import ToolResult
 
 #: Why a run ended: with an answer; with nothing to say; after its last step; what it may use is used up; it went round
-#: in a circle; guardrails blocked it; its model failed.
-Ended = Literal["answer", "empty", "max_steps", "budget", "loop", "blocked", "model_error"]
+#: in a circle; guardrails blocked it; its model failed; it was cancelled, or interrupted.
+Ended = Literal["answer", "empty", "max_steps", "budget", "loop", "blocked", "model_error", "cancelled"]
 GOOD: Final = ("answer", "empty")
 
 

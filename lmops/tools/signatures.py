@@ -12,7 +12,6 @@ import typing
 import warnings
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from lmops.base.endings import Caught
 from lmops.errors import UsageError
 from lmops.text import plain_line
 from lmops.tools.docstrings import documented
@@ -39,7 +38,10 @@ class Signature:
     """
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
+        from pydantic import ValidationError
+
         self._name = name
+        self._wrong = ValidationError
         said = documented(inspect.getdoc(function))
         parameters = _parameters(function, name)
         hints = _hints(function, name)
@@ -57,15 +59,14 @@ class Signature:
         Raises:
             MisfitError: They do not fit; it says each that does not.
         """
-        from pydantic import ValidationError
-
-        with Caught(ValidationError) as strictly:
+        try:
             return Read(self._arguments.validate_json(text, strict=True), ())
-        assert strictly.error is not None
-        with Caught(ValidationError) as laxly:
-            return Read(self._arguments.validate_json(text, strict=False), _problems(strictly.error))
-        assert laxly.error is not None
-        raise MisfitError(_problems(laxly.error), of_strict=_problems(strictly.error))
+        except self._wrong as error:
+            strictly = _problems(error)
+        try:
+            return Read(self._arguments.validate_json(text, strict=False), strictly)
+        except self._wrong as error:
+            raise MisfitError(_problems(error), of_strict=strictly) from error
 
     def check(self, value: Any) -> Any:
         """Return a result, checked.
@@ -75,12 +76,10 @@ class Signature:
         """
         if self._result is None:
             return value
-        from pydantic import ValidationError
-
-        with Caught(ValidationError) as caught:
+        try:
             return self._result.validate_python(value)
-        assert caught.error is not None
-        raise MisfitError(_problems(caught.error))
+        except self._wrong as error:
+            raise MisfitError(_problems(error)) from error
 
 
 def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Parameter]:

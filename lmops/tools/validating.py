@@ -76,7 +76,7 @@ def _loaded(text: str) -> tuple[dict[str, Any], bytes]:
     if not text.strip():
         return {}, b"{}"
     try:
-        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        found = _DECODER.decode(text)
         kept = orjson.dumps(found)
     except (ValueError, TypeError, RecursionError) as error:
         raise MisfitError([f"the arguments are no JSON: {plain_line(str(error), 200)}"]) from error
@@ -97,6 +97,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is no number of JSON")
+
+
+#: Made once: ``json.loads`` makes one for each call that has a hook.
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
 
 
 class SchemaReading:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lmops.base.public import only
 from lmops.errors import NotFoundError, UsageError
@@ -21,6 +20,7 @@ from lmops.traces._redact import redact_batch
 from lmops.traces._rewrite import WAYS, carry_out_renormalise, carry_out_reprice, reprice_rows
 from lmops.traces._search import (
     NO_EVALUATION,
+    TRACE_ID,
     bucket_sql,
     found_sql,
     range_sql,
@@ -68,7 +68,6 @@ __all__ = [
 __dir__ = only(__all__)
 
 Row = dict[str, Any]
-_TRACE_ID: Final = re.compile("[0-9a-f]{32}")
 
 
 def decode(
@@ -269,7 +268,7 @@ class Traces:
         """
         if by == "trace_ids":
             given = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
-            wrong = [one for one in given if not (isinstance(one, str) and _TRACE_ID.fullmatch(one))]
+            wrong = [one for one in given if not (isinstance(one, str) and TRACE_ID.fullmatch(one))]
             if wrong:
                 raise UsageError(f"{wrong[0]!r:.80} is not the id of a trace: 32 hexadecimal digits in lower case")
             return list(dict.fromkeys(given))

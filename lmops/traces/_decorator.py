@@ -14,7 +14,7 @@ import contextlib
 import functools
 import inspect
 import logging
-from typing import TYPE_CHECKING, Final, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 # The API alone: a few small modules, which every package that is instrumented imports as well.
 from opentelemetry import context as otel_context
@@ -28,10 +28,11 @@ from lmops.traces._json import text_of
 from lmops.types import SPAN_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
     from types import TracebackType
 
     from opentelemetry.context import Context
+    from opentelemetry.util.types import AttributeValue
 
     from lmops.types import SpanKind
 
@@ -40,6 +41,7 @@ _log = logging.getLogger(__name__)
 _SCOPE: Final = "lmops"
 _MAX_MESSAGE_CHARS: Final = 4096
 _UNSET: Final = Status(StatusCode.UNSET)
+_OK: Final = Status(StatusCode.OK)
 
 F = TypeVar("F", bound="Callable[..., object]")
 T = TypeVar("T")
@@ -57,6 +59,7 @@ def trace(
     kind: SpanKind = "chain",
     capture_input: bool = True,
     capture_output: bool = True,
+    attributes: Mapping[str, AttributeValue] | None = None,
 ) -> Tracing: ...
 
 
@@ -67,6 +70,7 @@ def trace(
     kind: SpanKind = "chain",
     capture_input: bool = True,
     capture_output: bool = True,
+    attributes: Mapping[str, AttributeValue] | None = None,
 ) -> F | Tracing:
     """Return the function traced, or what traces a function or a ``with`` block.
 
@@ -92,26 +96,37 @@ def trace(
         capture_input: record the arguments, as JSON of at most about 65,000 characters; a single text
             argument as it is, except for a tool.
         capture_output: record the result, or what a generator yielded, in the same way.
+        attributes: what stands on the span from its begin, where samplers see it.
 
     Raises:
         UsageError: an unknown kind, or a target that is no function.
     """
     if kind not in SPAN_KINDS:
         raise UsageError(did_you_mean("kind of span", str(kind), SPAN_KINDS))
+    said = attributes or {}
     if target is None or isinstance(target, str):
-        return Tracing(target, kind=kind, capture_input=capture_input, capture_output=capture_output)
-    return Tracing(None, kind=kind, capture_input=capture_input, capture_output=capture_output)(target)
+        return Tracing(target, said, kind=kind, capture_input=capture_input, capture_output=capture_output)
+    return Tracing(None, said, kind=kind, capture_input=capture_input, capture_output=capture_output)(target)
 
 
 class Tracing:
     """What ``trace("name", kind=...)`` returns: decorates a function, or opens one span with ``with``."""
 
-    def __init__(self, name: str | None, *, kind: SpanKind, capture_input: bool, capture_output: bool) -> None:
+    def __init__(
+        self,
+        name: str | None,
+        attributes: Mapping[str, AttributeValue],
+        *,
+        kind: SpanKind,
+        capture_input: bool,
+        capture_output: bool,
+    ) -> None:
         self._name = name
+        self._attributes = attributes
         self._kind = kind
         self._capture_input = capture_input
         self._capture_output = capture_output
-        self._blocks: list[contextlib.AbstractContextManager[Span]] = []
+        self._blocks: list[tuple[Span | None, Any]] = []
 
     def __repr__(self) -> str:
         return f"<trace {self._name or '(name of the function)'} kind={self._kind}>"
@@ -120,15 +135,21 @@ class Tracing:
         if self._name is None:
             msg = "a with block needs a name: with lmops.trace('name', kind='chain') as span"
             raise UsageError(msg)
-        block = _block(self._name, self._kind)
-        span = block.__enter__()
-        self._blocks.append(block)
-        return span
+        span = _start(self._name, self._kind, self._attributes)
+        token = None if span is None else otel_context.attach(otel_trace.set_span_in_context(span))
+        self._blocks.append((span, token))
+        return otel_trace.INVALID_SPAN if span is None else span
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        self._blocks.pop().__exit__(kind, error, trace)
+        span, token = self._blocks.pop()
+        if span is not None:
+            try:
+                _record_end(span, error)
+            finally:
+                otel_context.detach(token)
+                span.end()
 
     def __call__(self, func: F, /) -> F:
         """Return the function traced; its signature, names and kind of function stay.
@@ -142,7 +163,12 @@ class Tracing:
             msg = f"lmops.trace decorates functions, not {func!r:.80}; decorate the methods of a class"
             raise UsageError(msg)
         recorder = _Recorder(
-            func, self._name, self._kind, capture_input=self._capture_input, capture_output=self._capture_output
+            func,
+            self._name,
+            self._kind,
+            self._attributes,
+            capture_input=self._capture_input,
+            capture_output=self._capture_output,
         )
         if inspect.isasyncgenfunction(func):
             return cast("F", _traced_async_generator(func, recorder))
@@ -151,21 +177,6 @@ class Tracing:
         if inspect.isgeneratorfunction(func):
             return cast("F", _traced_generator(func, recorder))
         return cast("F", _traced_function(func, recorder))
-
-
-@contextlib.contextmanager
-def _block(name: str, kind: SpanKind) -> Iterator[Span]:
-    span = _start(name, kind)
-    if span is None:
-        yield otel_trace.INVALID_SPAN
-        return
-    token = otel_context.attach(otel_trace.set_span_in_context(span))
-    try:
-        with _Recorded(span):
-            yield span
-    finally:
-        otel_context.detach(token)
-        span.end()
 
 
 # -- the four kinds of function ------------------------------------------------------------------
@@ -229,10 +240,7 @@ class _Recorded:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        if error is None or isinstance(error, self._usual):
-            _record_success(self._span)
-        else:
-            _record_error(self._span, error)
+        _record_end(self._span, None if isinstance(error, self._usual) else error)
 
 
 class _Resumed:
@@ -343,6 +351,7 @@ class _Recorder:
         func: Callable[..., object],
         name: str | None,
         kind: SpanKind,
+        attributes: Mapping[str, AttributeValue],
         *,
         capture_input: bool,
         capture_output: bool,
@@ -350,6 +359,7 @@ class _Recorder:
         qualified = getattr(func, "__qualname__", type(func).__name__).rpartition("<locals>.")[2]
         self._name = name or qualified
         self._kind = kind
+        self._attributes = attributes
         self._capture_input = capture_input
         self._capture_output = capture_output
         self._positional, self._variable = _parameters(func)
@@ -359,7 +369,7 @@ class _Recorder:
 
     def start(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Span | None:
         """Return an open span with the input on it, or None when nothing traces."""
-        span = _start(self._name, self._kind)
+        span = _start(self._name, self._kind, self._attributes)
         if span is not None and self._capture_input and span.is_recording():
             with contextlib.suppress(Exception):
                 self._record_input(span, args, kwargs)
@@ -416,7 +426,7 @@ def _set_value(span: Span, which: str, rendered: tuple[str, str]) -> None:
 _tracer: tuple[object, otel_trace.Tracer] | None = None
 
 
-def _start(name: str, kind: SpanKind) -> Span | None:
+def _start(name: str, kind: SpanKind, attributes: Mapping[str, AttributeValue]) -> Span | None:
     """Return an open span, or None when the application has no tracing or it is broken."""
     global _tracer  # noqa: PLW0603 - a cache that any thread may refill
     # Broken tracing must not break the application.
@@ -428,18 +438,27 @@ def _start(name: str, kind: SpanKind) -> Span | None:
         cached = _tracer
         if cached is None or cached[0] is not provider:
             cached = _tracer = (provider, provider.get_tracer(_SCOPE))
-        said = {"openinference.span.kind": kind.upper()}
+        said: dict[str, AttributeValue] = {"openinference.span.kind": kind.upper()}
         if kind == "tool":
             said["tool.name"] = name
+        said.update(attributes)
         span = cached[1].start_span(name, attributes=said)
         return span if span.get_span_context().is_valid else None
     return None
 
 
+def _record_end(span: Span | None, error: BaseException | None) -> None:
+    """Say how a body ended."""
+    if error is None:
+        _record_success(span)
+    else:
+        _record_error(span, error)
+
+
 def _record_success(span: Span | None) -> None:
     """Say that nothing failed, unless the body said otherwise of its span."""
     if span is not None and span.is_recording() and getattr(span, "status", _UNSET).is_unset:
-        span.set_status(StatusCode.OK)
+        span.set_status(_OK)
 
 
 def _record_error(span: Span | None, error: BaseException) -> None:

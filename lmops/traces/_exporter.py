@@ -291,8 +291,8 @@ def instrument(
 
     Nothing is raised into the application, and nothing is dropped at any rate: what the queue cannot hold waits on the
     disk, in the store's folder, and is there again after a crash. Only when the disk takes nothing either, a call waits
-    for room, at most ``block_ms``, and until there is room again the spans are counted as dropped, reported once a
-    minute in the log and in the handle's repr.
+    for room, at most ``block_ms``; if in vain, what finds no room in the second after is counted as dropped, reported
+    once a minute in the log and in the handle's repr. Then the disk is tried again.
 
     Args:
         store: an open store.

@@ -2,7 +2,8 @@
 
 The SDK's own batch processor drops from a full queue at once, flushes every five seconds and
 gives up a batch on the first failure. This one flushes every 100 ms, keeps a batch until the store takes it, and puts
-on the disk what the queue cannot hold. Only when that fails it waits briefly, and counts what it could not keep.
+on the disk what the queue cannot hold: whoever finds it full puts its own span in the place of the oldest ones, and
+writes those down. Only when the disk takes nothing it waits briefly, and counts what it could not keep.
 
 Spans keep their order: what is on the disk is older than what is in the queue, and is written first.
 """
@@ -39,6 +40,8 @@ _MAX_BATCH: Final = 512
 _FLUSH_SECONDS: Final = 0.1
 _RETRY_SECONDS: Final = (0.05, 0.1, 0.2, 0.5)
 _WARNING_SECONDS: Final = 60.0
+#: So long a disk that took nothing is not tried again, and nobody waits for room: the application goes on.
+_SATURATED_SECONDS: Final = 1.0
 #: Longest wait at the end for spans that other threads are putting on the disk.
 _SPILL_SECONDS: Final = 5.0
 
@@ -103,7 +106,7 @@ class StoreProcessor(SpanProcessor):
         self._worker: threading.Thread | None = None
         self._accepted = self._finished = self._exported = self._dropped = 0
         self._flushes = 0
-        self._is_saturated = False
+        self._saturated_until = 0.0
         self._reported = 0
         self._quiet_until = 0.0
         self._reason = ""
@@ -223,59 +226,98 @@ class StoreProcessor(SpanProcessor):
                 # The second: a span that the store's own driver made while a batch was written.
                 return
             overflow = self._overflow()
-            if not overflow:
+            if self._has_room():
                 self._append(span)
+            else:
+                self._lose(1)
         if overflow:
-            kept = self._spill(overflow)
+            is_kept = self._spill(overflow)
             with self._changed:
-                if not kept:
-                    self._queue.extendleft(reversed(overflow))
-                self._append(span)
+                self._spilling -= len(overflow)
+                if not is_kept:
+                    self._take_back(overflow)
+                self._changed.notify_all()
         if self._dropped > self._reported:
             self._report()
 
     def _append(self, span: ReadableSpan) -> None:
-        """Queue a span, or count it as dropped; under the lock."""
-        if len(self._queue) >= self._max_queue and not self._has_room():
-            self._dropped += 1
-            self._reason = self._reason or "the queue was full"
-            return
+        """Queue a span; under the lock."""
         self._queue.append(span)
         self._accepted += 1
         if len(self._queue) in {1, _MAX_BATCH}:
             self._changed.notify_all()
         self._start_worker()
 
+    def _lose(self, count: int) -> None:
+        """Count spans as dropped; under the lock."""
+        self._dropped += count
+        self._reason = self._reason or "the queue was full"
+
+    def _settle(self, count: int) -> bool:
+        """Count spans as handled; not after a shutdown that timed out: what lies on the disk is not waited for."""
+        if self._finished + count > self._accepted:
+            return False
+        self._finished += count
+        return True
+
     def _overflow(self) -> list[ReadableSpan]:
-        """Take out of a full queue what is to go to the disk: its oldest spans."""
+        """Take out of a full queue what is to go to the disk: its oldest spans; under the lock."""
         if len(self._queue) < self._max_queue or not self._exporter.can_spill or self._is_saturated:
             return []
         taken = [self._queue.popleft() for _ in range(min(len(self._queue), _MAX_BATCH))]
         self._spilling += len(taken)
         return taken
 
+    def _take_back(self, batch: list[ReadableSpan]) -> None:
+        """Queue again what the disk did not take; where there is no room in time, the newest spans are lost."""
+        self._queue.extendleft(reversed(batch))
+        self._start_worker()
+        if not self._has_room(beyond=1):
+            too_many = len(self._queue) - self._max_queue
+            for _ in range(too_many):
+                self._queue.pop()
+            self._settle(too_many)
+            self._lose(too_many)
+
     def _spill(self, batch: list[ReadableSpan]) -> bool:
-        """Put spans on the disk; return whether that was possible."""
+        """Put spans on the disk; return whether that was possible. Those that no store could keep are lost."""
         spilled: Spilled | None = None
+        rows: list[Row] = []
         # this is the application's thread: what cannot be put on the disk stays in the queue
         with Caught(Exception) as caught:
             if self._exporter.can_spill:
-                spilled = self._exporter.spill(self._exporter.rows(batch))
+                rows = self._rows(batch)
+                spilled = self._exporter.spill(rows)
         self._note(caught.error)
         with self._changed:
-            self._spilling = max(self._spilling - len(batch), 0)
             if spilled is not None:
                 self._on_disk.append(spilled)
+                self._settle(len(batch) - len(rows))
+                self._dropped += len(batch) - len(rows)
             self._changed.notify_all()
         return spilled is not None
 
-    def _has_room(self) -> bool:
-        """Wait for room. Once that was in vain nobody waits until a batch was written: the application goes on."""
+    def _rows(self, batch: Sequence[ReadableSpan]) -> list[Row]:
+        """Return the rows of spans, without those that cannot be stored: they must not cost the others."""
+        with Caught(Exception) as caught:
+            return self._exporter.rows(batch)
+        self._note(caught.error)
+        return [row for span in batch for row in self._rows([span])] if len(batch) > 1 else []
+
+    @property
+    def _is_saturated(self) -> bool:
+        return time.monotonic() < self._saturated_until
+
+    def _has_room(self, beyond: int = 0) -> bool:
+        """Wait for room for one more span. Once that was in vain nobody waits for a while: the application goes on."""
+        limit = self._max_queue + beyond
+        if len(self._queue) < limit:
+            return True
         if self._is_saturated:
             return False
-        if self._changed.wait_for(lambda: len(self._queue) < self._max_queue, self._block_s):
+        if self._changed.wait_for(lambda: len(self._queue) < limit, self._block_s):
             return True
-        self._is_saturated = True
+        self._saturated_until = time.monotonic() + _SATURATED_SECONDS
         return False
 
     def _start_worker(self) -> None:
@@ -314,7 +356,7 @@ class StoreProcessor(SpanProcessor):
     def _run(self) -> None:
         while batch := self._next_batch():
             count = len(batch) if isinstance(batch, list) else batch.rows
-            written = self._write(batch) if isinstance(batch, list) else self._write_from_disk(batch)
+            written = self._commit(self._rows(batch)) if isinstance(batch, list) else self._write_from_disk(batch)
             with self._changed:
                 if written is None and self._stop_at is not None:
                     return
@@ -322,12 +364,10 @@ class StoreProcessor(SpanProcessor):
                     # A shutdown that timed out has put it on the disk, from where it is counted.
                     continue
                 self._writing = []
-                # After such a shutdown what lies on the disk is no longer waited for.
-                if self._finished + count <= self._accepted:
-                    self._finished += count
+                if self._settle(count):
                     self._exported += written
                     self._dropped += count - written
-                self._is_saturated = self._is_saturated and not written
+                self._saturated_until = 0.0 if written else self._saturated_until
                 self._changed.notify_all()
 
     def _next_batch(self) -> list[ReadableSpan] | Spilled | None:
@@ -362,19 +402,9 @@ class StoreProcessor(SpanProcessor):
         with self._changed:
             if self._on_disk and self._on_disk[0] is batch:
                 self._on_disk.popleft()
-        if written:
+        if written or not batch.rows:
             batch.remove()
         return written
-
-    def _write(self, batch: list[ReadableSpan]) -> int | None:
-        """Return how many spans of the batch were committed; None when they have to wait on the disk."""
-        with Caught(Exception) as caught:
-            rows = self._exporter.rows(batch)
-        if caught.error is None:
-            return self._commit(rows)
-        self._note(caught.error)
-        # One span that cannot be stored must not cost the others.
-        return _sum([self._write([span]) for span in batch] if len(batch) > 1 else [0])
 
     def _commit(self, rows: list[Row]) -> int | None:
         """Return how many rows were committed; None when the store takes none now and the disk may."""

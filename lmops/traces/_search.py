@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|m|h|d|w)\s*")
+#: The id of a trace, whole.
+TRACE_ID: Final = re.compile("[0-9a-f]{32}")
 #: The condition, over ``traces`` or ``spans``, that something is no part of an evaluation.
 NO_EVALUATION: Final = f"environment is distinct from '{EVALUATION}'"
 #: Narrow enough to sort by the million.
@@ -206,6 +208,9 @@ def rows_of_trace(store: Store, id_or_prefix: str) -> list[dict[str, Any]]:
     asked = str(id_or_prefix).strip().lower()
     if not asked:
         raise NotFoundError("give a trace id or the start of one; ws.traces.search() lists traces")
+    known = store.spans_of(asked) if TRACE_ID.fullmatch(asked) else None
+    if known:
+        return known
     query = "select trace_id, start_ns, end_ns from traces where "
     if len(asked) == 32:
         found = store.sql(query + "trace_id = ?", [asked]).fetchall()
@@ -217,9 +222,7 @@ def rows_of_trace(store: Store, id_or_prefix: str) -> list[dict[str, Any]]:
         some = ", ".join(row[0] for row in found[:5])
         raise NotFoundError(f"{len(found) if len(found) < 6 else 'more than 5'} traces start with {asked!r}: {some}")
     trace_id, start_ns, end_ns = found[0]
-    query = "select * from spans where trace_id = ? and start_ns between ? and ? order by start_ns, span_id"
-    spans = store.sql(query, [trace_id, start_ns, end_ns], bounds=Bounds(start_ns, end_ns))
-    return store.whole(spans.to_arrow_table().to_pylist())
+    return store.spans_of(trace_id, Bounds(start_ns, end_ns)) or []
 
 
 #: What can be grouped by: of a call, of a whole trace, and of both.

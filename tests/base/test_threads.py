@@ -35,5 +35,5 @@ def test_a_thread_that_is_left_alone_is_used_again_when_it_has_ended():
     assert left.result(60) != other
     meet = threading.Barrier(2)
     both = [threads.start(lambda: meet.wait(60) >= 0 and threading.get_ident()) for _ in range(2)]
-    assert {one.result(60) for one in both} == {left.result(), other}
+    assert {one.result(60) for one in both} == {left.result(60), other}
     threads.close()

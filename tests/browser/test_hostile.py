@@ -226,9 +226,35 @@ CELLS = (
     ),
     ("compared.a", False),
     ("ws.retrieval.explore_span(ids[3])", True),
+    (
+        "ws.tools.tool(name='mail', description=HOSTILE)(lambda to: to)\nws.tools.policies.save('hostile', [{'ask': 'mail', 'reason': HOSTILE}])\nws.tools.call('mail', {'to': HOSTILE}, policy='hostile', role=HOSTILE)",
+        True,
+    ),
+    ("ws.tools.desk()", True),
+    ("ws.tools.asks()", True),
     ("import os\nos.environ['LMOPS_STATIC'] = '1'\nws.traces.browse()", True),
     ("ws.feedback.label('labels', rater=HOSTILE)", True),
 )
+
+
+def asks(ws):
+    """Return a call of which every text is hostile, and that waits for a yes; names of tools cannot be."""
+
+    @ws.tools.tool
+    def mail(to: str, body: object = None) -> str:
+        """Send a mail."""
+        return to
+
+    ws.tools.policies.save("hostile", [{"ask": "mail", "reason": HOSTILE, "name": PAYLOADS[0]}])
+    arguments = {"to": HOSTILE, "body": {HOSTILE: [HOSTILE]}}
+    context = [{"role": "tool", "content": HOSTILE}]
+    return ws.tools.call("mail", arguments, policy="hostile", role=HOSTILE, messages=context)
+
+
+def desk(ws):
+    """Return the desk of it."""
+    asks(ws)
+    return ws.tools.desk()
 
 
 def labeler(ws, ids):
@@ -341,6 +367,10 @@ STATIC = {
     "ranking explorer, HTML": lambda ws, _ids: ranked(ws).view._repr_html_(),
     "ranking explorer, text": lambda ws, _ids: ranked(ws).view.text,
     "search of a trace, HTML": lambda ws, ids: ws.retrieval.explore_span(ids[3])._repr_html_(),
+    "desk, HTML": lambda ws, _ids: desk(ws)._controller.bundle()["text/html"],
+    "desk, text": lambda ws, _ids: desk(ws)._controller.bundle()["text/plain"],
+    "ask, HTML": lambda ws, _ids: (desk(ws), ws.tools.newest_asks()[0])[1]._repr_html_(),
+    "call, HTML": lambda ws, _ids: asks(ws)._repr_html_(),
     "signal, HTML": lambda ws, ids: ws.feedback.record(ids[3], value=PAYLOADS[0], name="said")._repr_html_(),
 }
 

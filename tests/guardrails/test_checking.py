@@ -68,7 +68,8 @@ def test_what_cannot_be_taken_out_does_not_go_on():
     [
         (raises, "it raised ValueError"),
         (lambda _text: None, "it raised TypeError"),
-        (lambda _text: [(0, 1)], "it returned a tuple"),
+        (lambda _text: [(0, 1)], "it returned tuple"),
+        (lambda _text: [42], "it returned int"),
         (lambda _text: [Finding(0, 99, "far")], "0 to 99 in a text of 15 characters"),
         (lambda _text: [Finding(3, 1, "back")], "3 to 1"),
         (lambda _text: [Finding(0, 1, "")], "without a kind"),

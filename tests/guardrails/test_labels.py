@@ -74,6 +74,28 @@ def test_what_people_say_becomes_a_dataset(watched):
     assert (card.n, card.n_attacks) == (2, 1)
 
 
+def test_the_way_from_the_trace_browser_to_the_next_card(watched):
+    """What was blocked is found there, sent into a queue, labelled, and measured on the next card."""
+    pytest.importorskip("anywidget")
+    browser = watched.traces.browse(where="kind = 'guardrail' and status <> 'error'")._controller
+
+    def ask(kind, **params):
+        return browser.handle({"kind": kind, "id": "v1:1", "view": "v1", **params})[0]
+
+    ask("hello")
+    ids = watched.guardrails.blocked("support@2")["trace_id"].tolist()
+    done = ask("action", name="labeling", ids=ids, value="blocked", also="blocked")
+    assert done["message"] == "3 items added to new queue blocked, asked by blocked@1"
+    for item, said in ((1, "right"), (2, "wrong"), (3, "right")):
+        watched.feedback.queues.label("blocked", item, {"block": said})
+    watched.guardrails.save("support", input=["injection"])
+    data = watched.guardrails.labeled("support")
+    for subject in ("injection", "support@1"):
+        card = watched.guardrails.card(subject, data, progress=False)
+        assert (card.n, card.n_attacks) == (3, 2)
+        assert watched.guardrails.card_of(subject).dataset == data.ref
+
+
 def test_without_labels_there_is_no_dataset(watched):
     """The message says how to make some."""
     with pytest.raises(UsageError, match="field 'block'"):

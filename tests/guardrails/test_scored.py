@@ -11,7 +11,8 @@ from lmops.datasets import Example
 from lmops.errors import LmopsError, MissingDependencyError, UsageError
 from lmops.guardrails import Given, check, made
 from lmops.guardrails.asking import Asked, asking
-from lmops.guardrails.scored import classifier
+from lmops.guardrails.contract import KINDS
+from lmops.guardrails.scored import adapters, classifier
 from lmops.scorers import judge
 from tests.models.conftest import Endpoint, Reply, completion
 
@@ -222,6 +223,26 @@ def test_secrets_are_found_by_detect_secrets():
     text = "ordinary Hippopotamus\nkey AKIAIOSFODNN7EXAMPLE, token ghp_" + "a1" * 18 + " end"
     taken = {text[one.start : one.end] for one in found("detect_secrets", text)}
     assert taken == {"AKIAIOSFODNN7EXAMPLE", "ghp_" + "a1" * 18}
+
+
+def test_secrets_are_found_wherever_a_long_line_is_cut():
+    """A line is read in pieces, none long enough for an expression of the package to take minutes; a token is whole."""
+    key, token = "AKIA" + "A1B2" * 4, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I"
+    for before in range(320, 560, 30):
+        text = "\n" + "a " * (before // 2) + token + " b" * 300 + " " + key + " end\nlast"
+        assert {text[one.start : one.end] for one in found("detect_secrets", text)} == {key, token}
+    assert max(len(piece) for _, piece in adapters._pieces("password" * 300)) <= 512
+
+
+def test_packages_of_others_give_up(monkeypatch):
+    """On a text that is too long at once, on one that takes long after their time; either is an error that is seen."""
+    assert "up to 100,000 characters" in check([made("detect_secrets")], "input", "1 " * 50_001).verdicts[0].error
+    with pytest.raises(UsageError, match="up to 100,000 characters"):
+        list(KINDS.get("presidio").function(Given(text="1 " * 50_001, stage="input")))
+    monkeypatch.setattr(adapters, "_MAX_S", -1.0)
+    decision = check([made("detect_secrets")], "input", "password is a word")
+    assert decision.is_blocked
+    assert "it took longer than" in decision.verdicts[0].error
 
 
 @pytest.mark.parametrize(("name", "package"), [("presidio", "presidio_analyzer"), ("detect_secrets", "detect_secrets")])

@@ -24,6 +24,6 @@ def test_the_code_of_the_page_runs(made_once, monkeypatch):
 
 def test_every_action_is_in_the_table():
     """And every argument of it."""
-    for name in ("roll_back", "reroute", "kill_arm", "stop_canary", "disable_tool"):
+    for name in ("roll_back", "reroute", "kill_arm", "stop_canary", "disable_tool", "enable_tool"):
         (row,) = [line for line in TEXT.splitlines() if line.startswith(f"| `{name}`")]
         assert [one for one in ACTIONS.get(name).params if f"`{one}`" not in row] == []

@@ -20,7 +20,10 @@ SUITE = [
     for number in range(6)
 ]
 #: Enough of them for something to be decided.
-MANY = [{**SUITE[0], "id": f"many-{number}", "placements": ["user"]} for number in range(40)]
+MANY = [
+    {**SUITE[0], "id": f"many-{number}", "twin": f"What is rule {number} about?", "placements": ["user"]}
+    for number in range(40)
+]
 
 
 def obeys(question):

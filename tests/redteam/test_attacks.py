@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lmops.datasets import Example
 from lmops.errors import NotFoundError, UsageError
 from lmops.redteam import core
 from lmops.redteam.attacks import attacks_of
@@ -25,6 +26,19 @@ def test_every_seed_has_a_twin_beside_each_placement():
     assert (kinds.count("attack"), kinds.count("benign")) == (24, 12)
     assert {row["cluster"] for row in found} == {f"say-{number}" for number in range(6)}
     assert len({row["id"] for row in found}) == 36
+
+
+def test_twins_of_an_applications_own_field():
+    """Each seed takes the next question; what several take is one cluster, and attacks keep theirs."""
+    suite = suite_of(SUITE).with_twins(["When?", Example(example_id="a", input={"question": "Where?"}), "When?"])
+    found = attacks_of(suite, channels=(), placements=["user"]).rows
+    asked = {row["id"]: (row["input"]["question"], row["cluster"]) for row in found if "benign" in row["id"]}
+    assert asked["say-1/benign/user"] == ("Where?", "say-1")
+    assert {asked[f"say-{at}/benign/user"] for at in (0, 2, 3, 5)} == {("When?", "say-0")}
+    assert {row["cluster"] for row in found if "plain" in row["id"]} == {f"say-{number}" for number in range(6)}
+    for questions in ([], ["When?", 3], [{"question": " "}]):
+        with pytest.raises(UsageError, match=r"questions|a twin is a text"):
+            suite.with_twins(questions)
 
 
 def test_attack_is_written_and_the_twin_is_not():

@@ -18,28 +18,38 @@ KEPT = ("input", "metadata", "cluster")
 MANY = [{**SUITE[0], "id": f"s{number}", "placements": ["user", "memory", "document_end"]} for number in range(40)]
 
 
-def success_of(target):
-    """Return the rate of attacks that succeed on a target, as a report computes it."""
-    rows = [
-        row for row in attacks_of(suite_of(MANY), channels=target.channels).rows if "attack" in row["metadata"]["kind"]
+@pytest.fixture(scope="module")
+def success_of():
+    """Return the rate of attacks that succeed on a target, as a report computes it; equal answers are read once."""
+    rows = attacks_of(suite_of(MANY), channels=SimulatedTarget.channels).rows
+    examples = [
+        Example(example_id=row["id"], **{name: row[name] for name in KEPT})
+        for row in rows
+        if row["metadata"]["kind"] == "attack"
     ]
-    examples = [Example(example_id=row["id"], **{name: row[name] for name in KEPT}) for row in rows]
-    score = attack_success().function
+    score, known = attack_success().function, {}
 
-    async def answers():
+    def value(one, answer):
+        key = (one.example_id, answer.output)
+        if key not in known:
+            known[key] = float(score(answer.output, one.metadata, answer.tool_calls).value)
+        return known[key]
+
+    async def answers(target):
         return [await target.ask({"example": one}, 0) for one in examples]
 
-    values = {
-        one.example_id: float(score(answer.output, one.metadata, answer.tool_calls).value)
-        for one, answer in zip(examples, asyncio.run(answers()), strict=True)
-    }
-    return rate_of("all", "all", examples, [], values, {}, 0.95)
+    def success(target):
+        told = asyncio.run(answers(target))
+        values = {one.example_id: value(one, answer) for one, answer in zip(examples, told, strict=True)}
+        return rate_of("all", "all", examples, [], values, {}, 0.95)
+
+    return success
 
 
-def test_interval_holds_the_truth_in_about_95_of_100():
-    """Over 100 seeded draws of weaknesses the interval holds the true rate in 90 or more."""
-    found = [success_of(SimulatedTarget(0.25, alike=0.3, draw=draw)) for draw in range(100)]
-    assert 90 <= sum(one.low <= 0.25 <= one.high for one in found) <= 100
+def test_interval_holds_the_truth_in_about_95_of_100(success_of):
+    """Over 200 seeded draws of weaknesses the interval holds the true rate in 181 to 199: 95 % and 3 errors."""
+    found = [success_of(SimulatedTarget(0.25, alike=0.3, draw=draw)) for draw in range(200)]
+    assert 181 <= sum(one.low <= 0.25 <= one.high for one in found) <= 199
     assert sum(one.high - one.low for one in found) / len(found) < 0.3
 
 

@@ -13,6 +13,7 @@ from lmops.retrieval.indexes.filtering import is_allowed
 from lmops.retrieval.indexes.fusing import fused
 from lmops.retrieval.indexes.lexical import Lexical, words_of
 from lmops.retrieval.indexes.vectors import nearest, normalised
+from tests.models.conftest import Reply
 
 PARAMS = {"k1": 1.2, "b": 0.75, "language": "en"}
 
@@ -162,6 +163,29 @@ def test_a_chat_model_reranks(docs, articles, embeds):
     before = [hit.chunk.id for hit in found.before_rerank]
     assert [hit.chunk.id for hit in found.hits] == [before[2], before[0], before[1]]
     assert [hit.parts.get("rerank") for hit in found.hits] == [9.0, 2.0, None]
+
+
+def test_a_model_that_reranks_is_asked_under_its_own_address(docs, articles, embeds):
+    """One request a query; what the index found and what the reranker made of it are spans; an old form stays."""
+    rows = [{"index": 2, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]
+    embeds.endpoint.answer = lambda asked: Reply({"results": rows, "usage": {"total_tokens": 9}})
+    said = {"chunker": "whole", "embedder": "standin:embed-1", "k": 3}
+    docs.retrieval.save("ranked", **said, reranker={"model": "house", "form": "api"})
+    index = docs.retrieval.build("help", articles, "ranked")
+    docs.traces.instrument(clients=False)
+    found = index.search("do cats pay?")
+    docs.traces.stop_instrumentation()
+    before = [hit.chunk.id for hit in found.before_rerank]
+    assert [hit.chunk.id for hit in found.hits] == [before[2], before[0], before[1]]
+    assert [hit.parts.get("rerank") for hit in found.hits] == [0.9, 0.1, None]
+    (asked,) = embeds.endpoint.asked
+    assert (asked.path, asked.body["query"]) == ("/v1/rerank", "do cats pay?")
+    spans = "select name, model, is_call, input_tokens from spans where kind = 'reranker' order by start_ns"
+    assert docs.sql(spans).fetchall() == [("rerank help", "house", False, None), ("rerank vec-1", "vec-1", True, 9)]
+    chat = docs.retrieval.save("chat", **said, reranker={"model": "house", "form": "chat"})
+    assert chat.reranker == {"model": "house", "candidates": 50}
+    with pytest.raises(UsageError, match="no form of a reranker named 'apo'; did you mean 'api'"):
+        docs.retrieval.save("ranked", **said, reranker={"model": "house", "form": "apo"})
 
 
 def test_metadata_filters(docs, articles):

@@ -9,7 +9,8 @@ import pytest
 from lmops.errors import NotFoundError, UsageError
 from lmops.evals._records import resumed_by
 from lmops.retrieval import Ranking
-from tests.retrieval.asked import ASKED, Words, judged
+from lmops.retrieval.comparing import rankings_of
+from tests.retrieval.asked import ASKED, TEXTS, Words, judged
 
 
 @pytest.fixture
@@ -65,6 +66,28 @@ def test_what_was_not_found_counts_and_what_is_not_judged_does_not(ws):
     assert (found.without_relevant, found.unknown, found.repeated) == (1, 1, 1)
     for words in ("1 query not in the rankings: counted as 0", "1 query without a relevant document", "left out"):
         assert words in found.text
+
+
+def test_an_index_is_searched_for_many_queries_at_once_and_finds_the_same(ws, embeds):
+    """One request for all vectors; rankings, scores and values are those of one search after the other."""
+    cut = {"name": "sentences", "size": 80}
+    for name, kind in (("house", "exact"), ("both", "hybrid")):
+        ws.retrieval.save(name, chunker=cut, kind=kind, embedder={"model": "house", "dim": 4})
+    for name in ("house", "both"):
+        index = ws.retrieval.build(name, TEXTS, name)
+        asked = ws.retrieval.qrels(f"asked-{name}", judged())
+        del embeds.endpoint.asked[:]
+        together = measured(ws, name, asked)
+        assert len(embeds.endpoint.asked) == 1
+        alone = measured(ws, lambda query, k, index=index: index.search(query, k), asked)
+        assert len(embeds.endpoint.asked) == 1 + len(ASKED)
+        assert together.values == alone.values
+        found, expected = (rankings_of(ws.store, one.run) for one in (together, alone))
+        assert found == expected
+        assert len(found) == len(ASKED)
+    rows = [{"input": query, "metadata": {"relevant": ["pets"]}} for query in ("dogs", "  ", "cats")]
+    bad = measured(ws, "house", ws.datasets.save("bad", rows), retries=0)
+    assert (bad.failed, bad["ndcg"].n) == (1, 2)  # one that cannot be searched for takes no other with it
 
 
 def test_a_search_that_fails_is_no_zero_and_is_asked_again(ws, asked):

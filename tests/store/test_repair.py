@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sqlite3
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -20,7 +22,6 @@ from .helpers import DAY, START, count, llm, span, state, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -44,12 +45,25 @@ def events(store: Store) -> list[dict[str, object]]:
     return [{"subject": subject, **json.loads(after)} for subject, after in rows]
 
 
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    """What makes a segment of three row groups."""
+    return [row for number in range(40_000 // 8) for row in trace_of(f"t{number}", start=START + number)]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]) -> Path:
+    """A closed store with a segment of three row groups, to be copied."""
+    path = tmp_path_factory.mktemp("large") / ".lmops"
+    with Store.open(path) as store:
+        store.load(rows)
+    return path
+
+
 @pytest.fixture
-def large(tmp_path: Path) -> Path:
-    """A closed store with a segment of three row groups."""
-    with Store.open(tmp_path / ".lmops") as store:
-        store.load([row for number in range(40_000 // 8) for row in trace_of(f"t{number}", start=START + number)])
-    return tmp_path / ".lmops"
+def large(tmp_path: Path, template: Path) -> Path:
+    """A copy of that store."""
+    return Path(shutil.copytree(template, tmp_path / ".lmops"))
 
 
 def test_the_row_groups_that_are_whole_are_kept(large: Path) -> None:
@@ -70,7 +84,7 @@ def test_the_row_groups_that_are_whole_are_kept(large: Path) -> None:
         assert (event["subject"], event["rows_kept"], event["rows_lost"]) == (segment.path, 23_616, 16_384)
 
 
-def test_traces_are_what_is_left_of_them(large: Path) -> None:
+def test_traces_are_what_is_left_of_them(large: Path, rows: list[dict[str, Any]]) -> None:
     """The rows of traces are put in step, and the source read in again brings all back, nothing twice."""
     with Store.open(large) as store:
         before = state(store)
@@ -79,7 +93,7 @@ def test_traces_are_what_is_left_of_them(large: Path) -> None:
         store.check(repair=True)
         spans = dict(store.sql("select trace_id, count(*) from spans group by all").fetchall())
         assert dict(store.sql("select trace_id, span_count from traces").fetchall()) == spans
-        store.load([row for number in range(40_000 // 8) for row in trace_of(f"t{number}", start=START + number)])
+        store.load(rows)
         assert state(store) == before
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 import shutil
 import sqlite3
+import tempfile
 import warnings
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -20,20 +23,26 @@ from tests import forked
 
 from .helpers import DAY, START, bodies, count, llm, log_of, run, state, trace_of
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def build(path: Path, which: str = "one") -> dict[str, list[dict[str, object]]]:
+    """Copy a store with merged files, replaced rows that are still there, logs and a record; return what it shows."""
+    template, shown = _built(which)
+    shutil.copytree(template / "store", path)
+    return shown
 
 
-def build(path: Path) -> dict[str, list[dict[str, object]]]:
-    """Make a store with merged files, replaced rows that are still there, logs and a record; return what it shows."""
-    with Store.open(path, join_logs=bodies) as store:
+@functools.cache
+def _built(_which: str) -> tuple[Path, dict[str, list[dict[str, object]]]]:
+    template = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, template)
+    with Store.open(template / "store", join_logs=bodies) as store:
         for day in range(17):
             rows = trace_of(f"t{day}", start=START + day * DAY)
             store.load(rows, [log_of(rows[0], f"said {day}")])
         store.compact(grace_s=3600)
         store.load([llm("t1", "late", "root"), llm("t2", "late", "root")])
         store.retain(days=15, now_ns=START + 16 * DAY + 1)
-        return state(store)
+        return template, state(store)
 
 
 def lose(path: Path) -> None:
@@ -145,7 +154,7 @@ def test_only_what_cannot_be_opened_is_rescued(tmp_path: Path) -> None:
 def test_segments_of_another_store_are_not_put_under_these_records(tmp_path: Path) -> None:
     """The database stays as it is, so that the right segments can be put back."""
     build(tmp_path / "a")
-    build(tmp_path / "b")
+    build(tmp_path / "b", "another")
     with Store.open(tmp_path / "a") as store:
         before = state(store)
     (tmp_path / "a" / "segments").rename(tmp_path / "right")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lmops.errors import ReadOnlyError, StoreError, UsageError
 from lmops.store import Store
+from lmops.store._handed import MOST_BYTES, Handed
 from lmops.store._segments import Stamp, to_arrow, write_segment
 from lmops.store._tables import LOG_COLUMNS, SPAN_COLUMNS
 
@@ -346,3 +347,28 @@ def test_a_transaction_that_writes_nothing_costs_nothing(tmp_path: Path) -> None
         with store.transaction() as con:
             con.execute("update info set value = 'c' where key = 'a'")
         assert [file.read_bytes() for file in files] != before
+
+
+def test_rows_at_hand_are_those_of_the_inbox(store: Store) -> None:
+    """Whoever wrote them need not decode them; what they become afterwards, here or in the inbox, is another matter."""
+    rows = [llm("t", "a", cost_usd=0.1 + 0.2), span("t", "b", attributes='{"k":"\\u00e9"}')]
+    store.append_many({"spans": rows, "logs": [log_of(rows[0], '"hi"')]})
+    with Store.open(store.path) as other:
+        decoded = other._engine.head(10).tail
+    reader = store._engine._reader
+    (seq,) = decoded
+    assert reader.handed.rows(seq, 0) is None
+    rows[0]["name"] = "changed by its owner"
+    with store.reading() as con:
+        sealed = con.execute("select checksum from inbox").fetchone()[0]
+    assert reader.handed.rows(seq, sealed) == decoded[seq] == store._engine.head(10).tail[seq]
+    assert reader.handed.rows(seq, sealed) is None  # a drain has taken it
+
+
+def test_only_the_newest_writes_are_kept_at_hand() -> None:
+    """So that what a process that never reads has in memory stays bounded."""
+    handed = Handed()
+    for seq in range(5):
+        handed.keep(seq, 7, MOST_BYTES // 3, {"spans": [{"name": str(seq)}]})
+    handed.keep(5, 7, MOST_BYTES + 1, {"spans": []})
+    assert [seq for seq in range(6) if handed.rows(seq, 7) is not None] == [2, 3, 4]

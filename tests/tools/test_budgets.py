@@ -18,8 +18,8 @@ def test_calls_are_reserved_by_64_at_once():
     budget = Budget(calls=1000)
     with ThreadPoolExecutor(64) as pool:
         said = [*pool.map(lambda n: budget.take_call(f"t{n % 3}"), range(3000))]
-    assert sum(refusal is None for _, _, refusal in said) == budget.used.calls == 1000
-    assert sorted(number for number, _, _ in said) == [*range(3000)]
+    assert sum(one.refusal is None for one in said) == budget.used.calls == 1000
+    assert sorted(one.number for one in said) == [*range(3000)]
 
 
 def test_tokens_and_dollars_are_held_before_they_are_spent():
@@ -61,23 +61,5 @@ def test_seconds_run_from_the_first_call():
     budget.begin()
     now[0] = 105.5
     assert budget.seconds_left == -0.5
-    assert "seconds" in budget.take_call("x")[2]
+    assert "seconds" in budget.take_call("x").refusal
     assert "seconds" in budget.take_tokens(1, 1, price)
-
-
-def test_a_call_inside_of_a_tool_brings_no_budget_of_its_own(ws):
-    """It would escape the one of the run."""
-
-    @ws.tools.tool
-    def inner() -> int:
-        """Return one."""
-        return 1
-
-    @ws.tools.tool
-    def outer() -> int:
-        """Call another."""
-        return ws.tools.call("inner", {}, budget={"calls": 100}).value
-
-    found = ws.tools.call("outer", {}, budget={"calls": 2})
-    assert found.outcome == "error"
-    assert "give it to the run" in found.error

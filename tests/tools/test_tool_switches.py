@@ -147,5 +147,11 @@ def test_an_incident_switches_off_a_tool(ws, sent):
     ws.tools._live.refresh()
     assert ws.tools.call("mail", {"to": "ann"}).outcome == "disabled"
     assert ws.incidents.act(opened, "disable_tool", {"tool": "mail"}, dry_run=False, reason="x").state == "already done"
-    with pytest.raises(NotFoundError):
-        ws.incidents.act(opened, "disable_tool", {"tool": "mial"})
+    for action in ("disable_tool", "enable_tool"):
+        with pytest.raises(NotFoundError):
+            ws.incidents.act(opened, action, {"tool": "mial"})
+    back = ws.incidents.act(opened, "enable_tool", {"tool": "mail"})
+    assert (back.stands, back.then) == ({"mail": "off"}, {"mail": "on"})
+    ws.incidents.act(opened, "enable_tool", {"tool": "mail"}, dry_run=False, reason="mended")
+    ws.tools._live.refresh()
+    assert ws.tools.call("mail", {"to": "ann"}).ok

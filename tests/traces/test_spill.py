@@ -23,10 +23,12 @@ from lmops.traces._exporter import Instrumentation, instrument
 from tests.forked import Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
 
     from lmops.traces._batch import Row
-    from lmops.traces._processor import Writes
+    from lmops.traces._processor import Spilled, Writes
 
 
 @pytest.fixture
@@ -138,6 +140,58 @@ class Slow:
             self.began.set()
             assert self.go.wait(60)
         self.inner.write(rows)
+
+
+class Stalled(Slow):
+    """Keeps the first rows until it is let go; ``meanwhile`` runs while the first spans go to the disk."""
+
+    def __init__(self, inner: Writes, meanwhile: Callable[[], None]) -> None:
+        super().__init__(inner)
+        self.meanwhile: Callable[[], None] | None = meanwhile
+
+    def rows(self, spans: Sequence[ReadableSpan]) -> list[Row]:
+        if "refused" in {span.name for span in spans}:
+            raise ValueError("no row can be made of it")
+        return self.inner.rows(spans)
+
+    def spill(self, rows: list[Row]) -> Spilled:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return self.inner.spill(rows)
+
+
+def test_a_queue_that_fills_while_its_oldest_spans_go_to_the_disk_drops_none(store: Store) -> None:
+    """Other threads go on meanwhile, and nobody may wait; a span that cannot be stored costs no other."""
+    handle = private(store, max_queue=512, block_ms=0)
+    stalled = Stalled(handle.processor._exporter, lambda: make(handle, 512, "meanwhile"))
+    handle.processor._exporter = stalled  # type: ignore[assignment]
+    make(handle, 1)
+    assert handle.flush(0) is False
+    assert stalled.began.wait(60)
+    handle.get_tracer("test").start_span("refused").end()
+    make(handle, 2_000, "later")
+    assert (handle.exported, handle.dropped) == (0, 1)
+    assert handle.spilled >= 2_000 - 512
+    stalled.go.set()
+    assert handle.flush(60)
+    handle.shutdown()
+    assert (handle.exported, handle.pending, handle.dropped) == (2_513, 0, 1)
+    assert counts(store) == (2_513, 2_513)
+
+
+def test_threads_that_end_spans_at_once_drop_none(store: Store) -> None:
+    """Each of them finds the queue full again and again."""
+    handle = private(store, max_queue=16, block_ms=0)
+    threads = [threading.Thread(target=make, args=(handle, 200, f"{number}-")) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert handle.flush(60)
+    handle.shutdown()
+    assert (handle.exported, handle.dropped) == (1_600, 0)
+    assert counts(store) == (1_600, 1_600)
 
 
 def test_a_write_that_outlasts_the_shutdown_is_counted_once(store: Store) -> None:

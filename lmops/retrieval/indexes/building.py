@@ -30,6 +30,7 @@ from lmops.retrieval.indexes.files import (
 )
 from lmops.retrieval.indexes.journal import Journal
 from lmops.retrieval.indexes.lexical import Lexical, words_of
+from lmops.retrieval.spaces import CANARY_TEXT, refuse_other_vectors
 from lmops.text import plain_line
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from lmops.retrieval.indexes.vectors import Vectors
     from lmops.retrieval.settings import Settings
 
-#: What every index embeds beside its chunks, to see later whether the model still answers the same.
-CANARY_TEXT: Final = "Where can I read how my order is paid back when the ferry is cancelled?"
 #: So many vectors are written at once.
 _ROWS: Final = 4096
 _KINDS: Final = ("bm25", "exact", "hybrid", "usearch")
@@ -244,25 +243,36 @@ def _write_vectors(folder: Path, settings: Settings, now: Built, models: Any, be
         old = {key.tobytes(): row for row, key in enumerate(before.chunks["key"])}
     journal = Journal(folder / f"embedded-{hashlib.blake2b(space, digest_size=8).hexdigest()}.bin", embedder.dim)
     canary = _key(space, embedder.query_prefix + CANARY_TEXT)
-    wanted: dict[bytes, int | None] = {canary: None}
+    wanted: dict[bytes, int] = {}
     reused = 0
     for place, key in enumerate(keys):
         if key in old or key in journal:
             reused += 1
         else:
             wanted.setdefault(key, place)
-    missing = [(key, place) for key, place in wanted.items() if key not in journal]
-    _embed(missing, settings, now, journal, models)
+    known = []
+    if before is not None and not old.keys().isdisjoint(keys):
+        known.append((np.load(before.folder / CANARY, allow_pickle=False)[0], "the vectors of the index that is there"))
+    if canary in journal:
+        known.append((journal.vectors([canary])[0], "the part of this build that is done"))
+    if wanted or not known:
+        _embed([(canary, None), *wanted.items()], settings, now, journal, models, known)
+    first = known[0][0][None] if known else journal.vectors([canary])
     rows = len(keys)
     write_vectors(folder / VECTORS, _gathered(keys, embedder.dim, old, journal, before), rows, embedder.dim)
-    write_vectors(folder / CANARY, [journal.vectors([canary])], 1, embedder.dim)
-    return sum(place is not None for _, place in missing), reused
+    write_vectors(folder / CANARY, [first], 1, embedder.dim)
+    return len(wanted), reused
 
 
 def _embed(
-    missing: Sequence[tuple[bytes, int | None]], settings: Settings, now: Built, journal: Journal, models: Any
+    missing: Sequence[tuple[bytes, int | None]],
+    settings: Settings,
+    now: Built,
+    journal: Journal,
+    models: Any,
+    known: Sequence[tuple[Vectors, str]],
 ) -> None:
-    """Embed what nothing is known of, and keep each batch."""
+    """Embed what nothing is known of, and keep each batch; the first text says whether it is the model that it was."""
     embedder = settings.embedder
     if embedder is None:
         return
@@ -288,6 +298,8 @@ def _embed(
                 ) from error
             except KeyboardInterrupt as error:
                 raise interrupted("the same call goes on behind what is embedded") from error
+            for then, since in known if at == 0 else ():
+                refuse_other_vectors(embedder, then, vectors[0], since=since)
             journal.append([key for key, _ in some], vectors)
             bar.advance(len(some))
 

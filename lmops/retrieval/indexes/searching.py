@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from lmops.base.shown import Shown
-from lmops.errors import NotFoundError, RefusedError, UsageError
+from lmops.errors import NotFoundError, UsageError
 from lmops.retrieval._said import filters_of
 from lmops.retrieval.contract import Document, Hit, Ranking
-from lmops.retrieval.indexes.building import CANARY_TEXT
 from lmops.retrieval.indexes.embedding import embedded
 from lmops.retrieval.indexes.files import CANARY, GRAPH, WORDS, Built
 from lmops.retrieval.indexes.filtering import is_allowed
@@ -20,6 +19,7 @@ from lmops.retrieval.indexes.lexical import Lexical
 from lmops.retrieval.indexes.reranking import reranked
 from lmops.retrieval.indexes.spans import recorded
 from lmops.retrieval.indexes.vectors import nearest, top
+from lmops.retrieval.spaces import CANARY_TEXT, refuse_other_vectors
 from lmops.retrieval.stamping import Recorder, stamp_of
 from lmops.text import plain_line
 
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 #: So many of each ranking are fused.
 _FUSED: Final = 100
 _MOST: Final = 10_000
-#: Cosine of one text then and now, below which it is another model that answers.
-_SAME: Final = 0.99
 
 
 class Index(Shown):
@@ -211,7 +209,7 @@ class Index(Shown):
 
     def _reranked(self, query: str, hits: tuple[Hit, ...], k: int) -> tuple[Hit, ...]:
         reranker = self.settings.reranker
-        return hits[:k] if reranker is None else reranked(self._models, reranker["model"], query, hits, k)
+        return hits[:k] if reranker is None else reranked(self._models, reranker, query, hits, k)
 
     def _found(self, queries: Sequence[str], k: int, allowed: npt.NDArray[np.bool_] | None) -> list[tuple[Hit, ...]]:
         """Return what the index finds for each query, before any reranker."""
@@ -286,15 +284,9 @@ class Index(Shown):
         if self._is_checked:
             return embedded(self._models, embedder, texts)
         *asked, canary = embedded(self._models, embedder, [*texts, embedder.query_prefix + CANARY_TEXT])
-        then = canary if self._canary is None else self._canary
-        lengths = float(np.linalg.norm(then) * np.linalg.norm(canary))
-        cosine = float(then @ canary) / lengths if lengths else 1.0
-        if cosine < _SAME:
-            raise RefusedError(
-                f"{plain_line(embedder.model, 120)} answers with other vectors than when the index {self.name!r} was "
-                f"built on {self.record.built_at:%Y-%m-%d} (cosine {cosine:.2f} of one text then and now): what it "
-                "would find is noise. Name the model that it was, or build the index anew; nothing was changed"
-            )
+        if self._canary is not None:
+            since = f"the index {self.name!r} of {self.record.built_at:%Y-%m-%d}"
+            refuse_other_vectors(embedder, self._canary, canary, since=since)
         self._is_checked = True
         return np.asarray(asked, np.float32)
 

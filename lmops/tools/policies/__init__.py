@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lmops.base.kinds import refuses_wrong_kinds
 from lmops.base.public import only
-from lmops.records import Kind, Sync, Versioned, check_words, seen_at_once, text_hash
+from lmops.records import Filed, Kind, Versioned, seen_at_once
 from lmops.tools.contract import CallContext, Decision, ToolVersion
 from lmops.tools.policies import _show as _show
 from lmops.tools.policies._records import Ask, ToolSwitch
-from lmops.tools.policies._versions import KIND, Filing, diff_of, row_of
+from lmops.tools.policies._versions import KIND, ToolPolicyFiling
 from lmops.tools.policies.live import LiveDecider, live_policies
 from lmops.tools.policies.rules import ToolPolicy, ToolRule, body_of
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
 
-    from lmops.records import Project, SyncReport
+    from lmops.records import Project
 
 __all__ = ["Ask", "ToolPolicies", "ToolPolicy", "ToolRule", "ToolSwitch"]
 __dir__ = only(__all__)
 
 
 @refuses_wrong_kinds
-class ToolPolicies(Versioned[ToolPolicy]):
+class ToolPolicies(Filed[ToolPolicy]):
     """The policies of tools of a workspace: ``ws.tools.policies``."""
 
     KIND: ClassVar[Kind[ToolPolicy]] = KIND
@@ -93,66 +91,14 @@ class ToolPolicies(Versioned[ToolPolicy]):
             UsageError: A part cannot be used; the message names the rule.
         """
         self.KIND.check_name(name)
-        row, words = row_of(body_of(content)), check_words(reason, "reason")
-        with self._project.change(reason=words, dry_run=dry_run) as change:
-            if dry_run:
-                told = self._versions.draft(change, name, text_hash(row["body"]))
-                return self.KIND.read(self._store, change.con, told | row)
-            saved, _ = self._versions.save(change, name, text_hash(row["body"]), lambda: row)
-            return self.KIND.read(self._store, change.con, saved)
+        return self._put(name, body_of(content), reason=reason, dry_run=dry_run)
+
+    def _filing(self) -> ToolPolicyFiling:
+        return ToolPolicyFiling(self._versions)
 
     promote = seen_at_once(Versioned.promote)
     rollback = seen_at_once(Versioned.rollback)
-
-    def diff(self, name: str, a: int | str | ToolPolicy, b: int | str | ToolPolicy) -> str:
-        """Return what changed from one version of a policy to another, a line a rule; "" for nothing.
-
-        Args:
-            name: Of the policy.
-            a: Number, alias, reference or record of a version.
-            b: Of another.
-
-        Raises:
-            NotFoundError: There is no such version.
-        """
-        one, two = self._pair(name, a, b)
-        return diff_of(one, two, called=two.ref)
-
-    @seen_at_once
-    def sync(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        names: Sequence[str] | None = None,
-        take: Mapping[str, Literal["file", "registry"]] | None = None,
-        restore: bool = False,
-        dry_run: bool = False,
-    ) -> SyncReport:
-        """Bring a folder of files ``NAME.yaml`` and the policies together, both ways; return what happened.
-
-        A file says what ``save`` takes. A changed file becomes a new version, which no alias points to until somebody
-        promotes it; a new version is written to its file. When both changed, the difference is shown and neither is
-        touched.
-
-        Args:
-            folder: Made when it is not there.
-            names: Only these policies; all by default.
-            take: Settles conflicts: {"support": "file"} or "registry".
-            restore: Write the files again that were removed.
-            dry_run: Say what would happen and change nothing.
-
-        Raises:
-            UsageError: It is no folder, or a name or a side that is not there.
-        """
-        return Sync(
-            self._project,
-            self._versions,
-            Filing(self._versions),
-            Path(folder),
-            take=take or {},
-            is_dry_run=dry_run,
-            restore=restore,
-        ).run(names)
+    sync = seen_at_once(Filed.sync)
 
     def decider(self, ref: str) -> LiveDecider:
         """Return what decides by a policy, as it is at the moment of each call: ``ws.tools.run(policy=)`` asks for it.

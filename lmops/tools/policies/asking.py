@@ -36,6 +36,8 @@ STATES: Final = States(
     steps={"waiting": ("approved", "denied"), "approved": ("made", "denied"), "denied": (), "made": ()},
 )
 EVERY_S: Final = 0.1
+#: Between the policies that a yes is one under: the one that asks first.
+POLICIES: Final = ", "
 #: Arguments that are longer cannot be shown, so nobody can say yes to them.
 _LONGEST: Final = 100_000
 _STRETCHES: Final = 8
@@ -61,23 +63,19 @@ class Asked(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The arguments as they are kept and shown."""
-        return text_of_arguments(self.arguments)
+        """The arguments as they are kept and shown: JSON, in the order in which they were said."""
+        return json.dumps(self.arguments, ensure_ascii=False, allow_nan=False)
 
     @property
     def digest(self) -> str:
         """What a yes is bound to."""
-        return digest_of(self.tool.name, self.tool.version, self.text)
+        return digest_of(self.tool.name, self.tool.version, self.arguments)
 
 
-def text_of_arguments(arguments: Mapping[str, Any]) -> str:
-    """Return arguments as they are kept: JSON, in one order."""
-    return json.dumps(arguments, sort_keys=True, ensure_ascii=False, allow_nan=False)
-
-
-def digest_of(tool: str, version: int, arguments: str) -> str:
-    """Return the hash that stands for one call: of the tool, its version and its arguments as they are kept."""
-    return text_hash(json.dumps([tool, version, arguments]))
+def digest_of(tool: str, version: int, arguments: Mapping[str, Any]) -> str:
+    """Return the hash that stands for one call: of the tool, its version and its arguments, in whatever order."""
+    text = json.dumps(arguments, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text_hash(json.dumps([tool, version, text]))
 
 
 async def answered(project: Project, policy: ToolPolicy, asked: Asked) -> Decision:
@@ -152,7 +150,7 @@ def _row(change: Change, policy: ToolPolicy, asked: Asked) -> dict[str, Any]:
         "version": asked.tool.version,
         "arguments": asked.text,
         "digest": asked.digest,
-        "policy": asked.decision.policy or policy.ref,
+        "policy": POLICIES.join((asked.decision.policy or policy.ref, *asked.decision.beside)),
         "rule": asked.decision.rule,
         "why": asked.decision.reason,
         "role": context.role,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lmops.errors import StoreError
@@ -16,10 +17,10 @@ from lmops.tools.policies.deciding import Compiled
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lmops.records import Project, Versions
-    from lmops.tools.contract import CallContext, ToolVersion
+    from lmops.tools.contract import CallContext, Decider, ToolVersion
     from lmops.tools.policies.rules import ToolPolicy
 
 _log = logging.getLogger(__name__)
@@ -121,9 +122,17 @@ class LiveDecider:
         self, tool: ToolVersion, arguments: Mapping[str, Any], context: CallContext, decision: Decision
     ) -> Decision:
         """Let somebody be asked, and return what he said; "ask" with the id of what waits where nobody has answered."""
-        return await asking.answered(
-            self._project, self._compiled().policy, asking.Asked(tool, arguments, context, decision)
-        )
+        return await ask_together([self], asking.Asked(tool, arguments, context, decision))
+
+    @property
+    def project(self) -> Project:
+        """Where asks are kept."""
+        return self._project
+
+    @property
+    def policy(self) -> ToolPolicy:
+        """The version that decides now."""
+        return self._compiled().policy
 
     def _compiled(self) -> Compiled:
         try:
@@ -136,6 +145,19 @@ class LiveDecider:
             return known
 
 
+async def ask_together(deciders: Sequence[LiveDecider], asked: asking.Asked) -> Decision:
+    """Let somebody be asked once for several policies; it waits, and can be answered, as long as each of them allows.
+
+    Args:
+        deciders: The policies.
+        asked: The call, and what is asked of it.
+    """
+    policies = [one.policy for one in deciders]
+    waits, expires = min(one.ask_timeout_s for one in policies), min(one.ask_expires_s for one in policies)
+    policy = replace(policies[0], ask_timeout_s=waits, ask_expires_s=expires)
+    return await asking.answered(deciders[0].project, policy, asked)
+
+
 class Settled:
     """Lets pass the one call that somebody said yes to, once; what else it leads to is decided by the policy.
 
@@ -144,7 +166,7 @@ class Settled:
         rest: Decides on all others.
     """
 
-    def __init__(self, ask: Ask, rest: LiveDecider) -> None:
+    def __init__(self, ask: Ask, rest: Decider) -> None:
         self._ask: Ask | None = ask
         self._rest = rest
 
@@ -152,7 +174,11 @@ class Settled:
         """Return what is decided on a call."""
         ask = self._ask
         decision = self._rest.decide(tool, arguments, context)
-        if ask is None or asking.Asked(tool, arguments, context, decision).digest != ask.digest:
+        if (
+            decision.action == "deny"
+            or ask is None
+            or asking.Asked(tool, arguments, context, decision).digest != ask.digest
+        ):
             return decision
         self._ask = None
         words = f"{plain_line(ask.actor, 60)} said yes to it (number {ask.ask})"

@@ -27,8 +27,10 @@ export function summary(counts, isAlone) {
     .join(", ");
 }
 
-function cell(side, kind, mark) {
-  if (!side) return h("div.lm-step-cell.lm-step-none", { role: "cell" }, h("span.lm-note", {}, "–"));
+function cell(side, kind, mark, head) {
+  // where both sides stand below each other each says which it is; the heads of the columns say it to a reader aloud
+  const which = h("span.lm-step-side", { "aria-hidden": "true" }, head);
+  if (!side) return h("div.lm-step-cell.lm-step-none", { role: "cell" }, which, h("span.lm-note", {}, "–"));
   const args = side.args.map(([name, value, isChanged]) =>
     h(
       `div.lm-step-arg${isChanged || kind === "missing" || kind === "extra" ? ".lm-step-differs" : ""}`,
@@ -42,6 +44,7 @@ function cell(side, kind, mark) {
   return h(
     "div.lm-step-cell",
     { role: "cell" },
+    which,
     h("b.lm-mono", {}, side.tool),
     args,
     came === null
@@ -84,7 +87,7 @@ export function stepTable({ rows, counts, left_out: leftOut, is_alone: isAlone }
         icon(picture),
         h("span.lm-sr", {}, words),
       ),
-      shown.map((at) => cell(at ? right : left, kind, at ? "ins" : "del")),
+      shown.map((at) => cell(at ? right : left, kind, at ? "ins" : "del", heads[at])),
     );
   };
   return h(
